@@ -1,0 +1,417 @@
+"""Distributions: the values that one parameter may take, and their JSON form.
+
+Every distribution knows two forms of a value. The *external* one is what a user sees (``0.1``,
+``"relu"``, ``[512, 256]``); the *internal* one is the float that a storage keeps: the number itself
+(logarithms are not taken), or the index of the choice.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import numbers
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Union
+
+CategoricalChoiceType = Union[None, bool, int, float, str, list[Any], dict[str, Any]]
+
+LARGEST_EXACT_INTEGER = 2**53
+"""Storages keep numbers as IEEE doubles, which are exact up to here."""
+
+
+class BaseDistribution(ABC):
+    """The set of values of one parameter. Immutable by convention; equal by content; hashable."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def to_external_repr(self, param_value_in_internal_repr: float) -> Any:
+        """Return the value that a user sees for an internal one."""
+
+    @abstractmethod
+    def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
+        """Return the float that stands for a user's value.
+
+        Raises:
+            ValueError: The value is of a wrong type, NaN, or not among the choices. Bounds are not checked.
+        """
+
+    @abstractmethod
+    def single(self) -> bool:
+        """Return whether there is only one value."""
+
+    @abstractmethod
+    def _contains(self, param_value_in_internal_repr: float) -> bool:
+        """Return whether an internal value is one of this distribution."""
+
+    @abstractmethod
+    def _asdict(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+
+    @property
+    @abstractmethod
+    def cardinality(self) -> int | None:
+        """Number of values; None when they are not countable in practice (continuous)."""
+
+    def contains(self, value: Any) -> bool:
+        """Return whether an external value is one of this distribution (wrong types are not)."""
+        try:
+            internal = self.to_internal_repr(value)
+        except (ValueError, TypeError):
+            return False
+        return self._contains(internal)
+
+    def _key(self) -> tuple[Any, ...]:
+        return (type(self).__name__, *self._asdict().values())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BaseDistribution):
+            return NotImplemented
+        return self is other or (type(self) is type(other) and self._key() == other._key())
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+class FloatDistribution(BaseDistribution):
+    """Real numbers in ``[low, high]``, uniform, logarithmic or on a grid.
+
+    Args:
+        low: Smallest value, inclusive; positive when ``log``.
+        high: Largest value, inclusive. With ``step`` it is lowered to the last grid point, with a warning.
+        log: Sample on the logarithmic scale.
+        step: Distance of the grid points ``low, low + step, …``; excludes ``log``.
+
+    Raises:
+        ValueError: Bounds are reversed or not finite, ``step`` is not positive, ``log`` with a bound
+            that is not positive or with ``step``.
+    """
+
+    __slots__ = ("high", "log", "low", "step")
+
+    def __init__(self, low: float, high: float, log: bool = False, step: float | None = None) -> None:
+        low, high = float(low), float(high)
+        if log and step is not None:
+            raise ValueError("The parameter `step` is not supported when `log` is true.")
+        if not low <= high:
+            raise ValueError(f"`low <= high` must hold, but got ({low=}, {high=}).")
+        if math.isinf(low) or math.isinf(high):
+            raise ValueError(f"Both bounds must be finite, but got ({low=}, {high=}).")
+        if log and low <= 0.0:
+            raise ValueError(f"`low > 0` must hold for `log=True`, but got ({low=}, {high=}).")
+        if step is not None:
+            step = float(step)
+            if not step > 0:
+                raise ValueError(f"`step > 0` must hold, but got {step=}.")
+            high = _last_grid_point(low, high, step)
+        self.low = low
+        self.high = high
+        self.log = bool(log)
+        self.step = step
+
+    def to_external_repr(self, param_value_in_internal_repr: float) -> float:
+        return float(param_value_in_internal_repr)
+
+    def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
+        value = _as_float(param_value_in_external_repr)
+        if math.isnan(value):
+            raise ValueError(f"`{param_value_in_external_repr}` is invalid value.")
+        if self.log and value <= 0.0:
+            raise ValueError(f"`{param_value_in_external_repr}` is invalid value for a logarithmic scale.")
+        return value
+
+    def single(self) -> bool:
+        return self.low == self.high or (self.step is not None and self.high - self.low < self.step)
+
+    def _contains(self, param_value_in_internal_repr: float) -> bool:
+        value = param_value_in_internal_repr
+        if not self.low <= value <= self.high:
+            return False
+        if self.step is None:
+            return True
+        position = (value - self.low) / self.step
+        return abs(position - round(position)) < 1e-8
+
+    def grid(self, index: int) -> float:
+        """Return grid point ``index`` with the digits that its decimal notation has (0.3, not 0.1 + 0.1 + 0.1)."""
+        assert self.step is not None
+        return float(Decimal(repr(self.low)) + index * Decimal(repr(self.step)))
+
+    @property
+    def cardinality(self) -> int | None:
+        if self.low == self.high:
+            return 1
+        return None if self.step is None else round((self.high - self.low) / self.step) + 1
+
+    def _asdict(self) -> dict[str, Any]:
+        return {"step": self.step, "low": self.low, "high": self.high, "log": self.log}
+
+
+class IntDistribution(BaseDistribution):
+    """Integers in ``[low, high]``, uniform, logarithmic or every ``step``-th.
+
+    Args:
+        low: Smallest value, inclusive; at least 1 when ``log``.
+        high: Largest value, inclusive. It is lowered to the last one that ``step`` reaches, with a warning.
+        log: Sample on the logarithmic scale.
+        step: Distance of neighbours; 1 when ``log``.
+
+    Raises:
+        ValueError: As for :class:`FloatDistribution`; also bounds beyond ±2**53, which no storage keeps exactly.
+    """
+
+    __slots__ = ("high", "log", "low", "step")
+
+    def __init__(self, low: int, high: int, log: bool = False, step: int = 1) -> None:
+        low, high, step = _as_int("low", low), _as_int("high", high), _as_int("step", step)
+        if log and step != 1:
+            raise ValueError(f"The parameter `step != 1` is not supported when `log` is true, but got {step=}.")
+        if low > high:
+            raise ValueError(f"`low <= high` must hold, but got ({low=}, {high=}).")
+        if log and low < 1:
+            raise ValueError(f"`low >= 1` must hold for `log=True`, but got ({low=}, {high=}).")
+        if step <= 0:
+            raise ValueError(f"`step > 0` must hold, but got {step=}.")
+        if max(abs(low), abs(high)) > LARGEST_EXACT_INTEGER:
+            raise ValueError(
+                f"Integer bounds must lie within ±2**53, which storages keep exactly, but got ({low=}, {high=}). "
+                "Use an exponent as the parameter, or a categorical of strings."
+            )
+        if (high - low) % step:
+            reached = low + (high - low) // step * step
+            _warn_lowered(low, high, step, reached)
+            high = reached
+        self.low = low
+        self.high = high
+        self.log = bool(log)
+        self.step = step
+
+    def to_external_repr(self, param_value_in_internal_repr: float) -> int:
+        return int(param_value_in_internal_repr)
+
+    def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
+        value = _as_float(param_value_in_external_repr)
+        if math.isnan(value) or (self.log and value <= 0.0):
+            raise ValueError(f"`{param_value_in_external_repr}` is invalid value.")
+        return value
+
+    def single(self) -> bool:
+        return self.low == self.high
+
+    def _contains(self, param_value_in_internal_repr: float) -> bool:
+        value = param_value_in_internal_repr
+        return self.low <= value <= self.high and (value - self.low) % self.step == 0
+
+    @property
+    def cardinality(self) -> int | None:
+        return (self.high - self.low) // self.step + 1
+
+    def _asdict(self) -> dict[str, Any]:
+        return {"log": self.log, "step": self.step, "low": self.low, "high": self.high}
+
+
+class CategoricalDistribution(BaseDistribution):
+    """One of a list of choices, told apart by type and value: ``1``, ``True`` and ``1.0`` are three choices.
+
+    Args:
+        choices: At least one value that JSON can say: None, bool, int, float, str, lists and dicts of these.
+
+    Raises:
+        ValueError: No choice at all, or one that JSON cannot say back exactly.
+    """
+
+    __slots__ = ("_hash", "_index", "choices")
+
+    def __init__(self, choices: Sequence[CategoricalChoiceType]) -> None:
+        if isinstance(choices, (str, bytes)) or not isinstance(choices, Sequence):
+            raise ValueError(f"`choices` must be a list or tuple of values, but got {choices!r}.")
+        if len(choices) == 0:
+            raise ValueError("The `choices` must contain one or more elements.")
+        self.choices: tuple[CategoricalChoiceType, ...] = tuple(_plain(choice) for choice in choices)
+        self._index: dict[Any, int] = {}
+        for index, choice in enumerate(self.choices):
+            self._index.setdefault(choice_key(choice), index)
+        self._hash = hash(tuple(self._index))
+
+    def to_external_repr(self, param_value_in_internal_repr: float) -> CategoricalChoiceType:
+        return self.choices[int(param_value_in_internal_repr)]
+
+    def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
+        value = param_value_in_external_repr
+        try:
+            index = self._index.get(choice_key(_plain(value)))
+        except ValueError:
+            index = None
+        if index is None:
+            # A value equal to exactly one choice is accepted whatever its type: 1 for 1.0.
+            equal = [position for position, choice in enumerate(self.choices) if _loosely_equal(choice, value)]
+            if len(equal) != 1:
+                raise ValueError(f"'{value}' not in {self.choices}.")
+            index = equal[0]
+        return float(index)
+
+    def single(self) -> bool:
+        return len(self.choices) == 1
+
+    def _contains(self, param_value_in_internal_repr: float) -> bool:
+        return 0 <= int(param_value_in_internal_repr) < len(self.choices)
+
+    @property
+    def cardinality(self) -> int | None:
+        return len(self.choices)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other)
+
+    def _key(self) -> tuple[Any, ...]:
+        return ("CategoricalDistribution", *(choice_key(choice) for choice in self.choices))
+
+    def _asdict(self) -> dict[str, Any]:
+        return {"choices": self.choices}
+
+
+def choice_key(value: CategoricalChoiceType) -> Any:
+    """Return a hashable key that is equal for choices of equal type and value only (NaN equals NaN)."""
+    if isinstance(value, list):
+        return ("list", *(choice_key(item) for item in value))
+    if isinstance(value, dict):
+        return ("dict", *((name, choice_key(item)) for name, item in value.items()))
+    if isinstance(value, float):
+        return ("float", repr(value))
+    return (type(value).__name__, value)
+
+
+def _plain(value: Any) -> CategoricalChoiceType:
+    """Return ``value`` in plain Python types, so that what is stored is what is used."""
+    if value is None or type(value) in (bool, int, float, str):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError(f"A dictionary given as a choice needs strings as keys: {value!r}.")
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return str(value)
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # NumPy scalars
+        return _plain(value.item())
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    raise ValueError(
+        "Choices for a categorical distribution should be None, bool, int, float, str, or lists and dicts of "
+        f"these, so that they can be stored, but {value!r} is of type {type(value).__name__}."
+    )
+
+
+def _loosely_equal(choice: Any, value: Any) -> bool:
+    try:
+        return bool(choice == value) or (choice != choice and value != value)
+    except (TypeError, ValueError):
+        return False
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"'{value}' is not a valid type. float-castable value is expected, but got {type(value).__name__}."
+        ) from error
+
+
+def _as_int(name: str, value: Any) -> int:
+    if isinstance(value, (bool, str)) or int(value) != value:
+        raise ValueError(f"`{name}` must be an integer, but got {value!r}.")
+    return int(value)
+
+
+def _last_grid_point(low: float, high: float, step: float) -> float:
+    exact_low, exact_high, exact_step = (Decimal(repr(number)) for number in (low, high, step))
+    span = exact_high - exact_low
+    if span % exact_step == 0:
+        return high
+    reached = float(span // exact_step * exact_step + exact_low)
+    _warn_lowered(low, high, step, reached)
+    return reached
+
+
+def _warn_lowered(low: float, high: float, step: float, reached: float) -> None:
+    warnings.warn(
+        f"The distribution is specified by [{low}, {high}] and {step=}, but the range is not divisible by `step`. "
+        f"It will be replaced with [{low}, {reached}].",
+        stacklevel=3,
+    )
+
+
+def distribution_to_json(dist: BaseDistribution) -> str:
+    """Return the JSON text of a distribution, in Optuna's form."""
+    return json.dumps({"name": type(dist).__name__, "attributes": dist._asdict()})
+
+
+def json_to_distribution(json_str: str) -> BaseDistribution:
+    """Return the distribution that a JSON text describes.
+
+    Understood are the long form ``{"name": …, "attributes": …}``, also with the names of Optuna before 3.0,
+    and the short one, ``{"type": "float", "low": 0, "high": 1}``.
+
+    Raises:
+        ValueError: The text names no known distribution.
+    """
+    data = json.loads(json_str)
+    if "name" not in data:
+        return _from_short_form(data)
+    name, attributes = data["name"], data["attributes"]
+    if name not in _FROM_JSON:
+        raise ValueError(f"Unknown distribution class: {name}")
+    return _FROM_JSON[name](attributes)
+
+
+def _from_short_form(data: dict[str, Any]) -> BaseDistribution:
+    kind = data.get("type")
+    if kind == "categorical":
+        return CategoricalDistribution(data["choices"])
+    if kind == "float":
+        return FloatDistribution(data["low"], data["high"], log=data.get("log", False), step=data.get("step"))
+    if kind == "int":
+        return IntDistribution(data["low"], data["high"], log=data.get("log", False), step=data.get("step") or 1)
+    raise ValueError(f"Unknown distribution type: {kind}")
+
+
+_FROM_JSON = {
+    "FloatDistribution": lambda a: FloatDistribution(**a),
+    "IntDistribution": lambda a: IntDistribution(**a),
+    "CategoricalDistribution": lambda a: CategoricalDistribution(a["choices"]),
+    # The names of Optuna before 3.0, still found in old databases.
+    "UniformDistribution": lambda a: FloatDistribution(a["low"], a["high"]),
+    "LogUniformDistribution": lambda a: FloatDistribution(a["low"], a["high"], log=True),
+    "DiscreteUniformDistribution": lambda a: FloatDistribution(a["low"], a["high"], step=a["q"]),
+    "IntUniformDistribution": lambda a: IntDistribution(a["low"], a["high"], step=a.get("step", 1)),
+    "IntLogUniformDistribution": lambda a: IntDistribution(a["low"], a["high"], log=True),
+}
+
+
+def check_distribution_compatibility(dist_old: BaseDistribution, dist_new: BaseDistribution) -> None:
+    """Check that a parameter of one study may change from one distribution to another.
+
+    Raises:
+        ValueError: The kind, the scale, or the list of choices differs.
+    """
+    if type(dist_old) is not type(dist_new):
+        raise ValueError("Cannot set different distribution kind to the same parameter name.")
+    if isinstance(dist_old, CategoricalDistribution):
+        if dist_old != dist_new:
+            raise ValueError("CategoricalDistribution does not support dynamic value space.")
+    elif dist_old.log != dist_new.log:  # type: ignore[attr-defined]
+        raise ValueError("Cannot set different log configuration to the same parameter name.")

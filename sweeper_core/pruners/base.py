@@ -1,0 +1,30 @@
+"""The contract of a pruner: judge one learning curve beside those of its peers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from sweeper_core.trial.curves import Curve, Peers
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether to stop, and why (a clause that can follow "trial 17 stopped at step 4: ")."""
+
+    stop: bool
+    reason: str = ""
+
+
+GO_ON = Verdict(False)
+
+
+class Pruner(ABC):
+    """Base of all pruners. A pruner is a pure function; every value is signed so that smaller is better."""
+
+    @abstractmethod
+    def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
+        """Return whether trial ``number`` with the reports ``curve`` should stop now.
+
+        It never waits for other trials: ``peers`` are all other trials as they are known at this moment.
+        """

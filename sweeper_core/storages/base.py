@@ -1,0 +1,215 @@
+"""The contract of a storage: few, whole, atomic operations.
+
+Every operation either happens completely or not at all, under any number of threads, processes and
+machines, and is durable when it returns. There is no "look, then set": what depends on the state of a trial is
+decided inside the storage. Trials are named by the study's key and their number.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sweeper_core.directions import StudyDirection
+from sweeper_core.distributions import BaseDistribution
+from sweeper_core.trial.record import NOTHING, TrialRecord
+from sweeper_core.trial.state import TrialState
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study as stored."""
+
+    study_id: int
+    name: str
+    directions: tuple[StudyDirection, ...]
+    user_attrs: Mapping[str, Any] = NOTHING
+    system_attrs: Mapping[str, Any] = NOTHING
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who runs a trial, and for how long without a sign of life.
+
+    Attributes:
+        host, boot, pid, process_started: Name the owner such that its death can be seen from the same machine
+            (boot: an identifier that changes when the machine restarts; process_started: distinguishes
+            processes that were given the same pid).
+        interval: Seconds between two signs of life.
+        grace: Seconds without one after which anybody may give the trial up, by the storage's own clock.
+    """
+
+    host: str
+    boot: str
+    pid: int
+    process_started: str
+    interval: float = 15.0
+    grace: float = 60.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A trial that the caller now runs, and nobody else.
+
+    Attributes:
+        fixed: Parameters (external values) that were enqueued with it.
+    """
+
+    number: int
+    trial_id: int
+    fixed: Mapping[str, Any] = NOTHING
+    user_attrs: Mapping[str, Any] = NOTHING
+    system_attrs: Mapping[str, Any] = NOTHING
+    started: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """Parameters (external values, possibly only some) to be tried, with attributes for the trial to be."""
+
+    params: Mapping[str, Any]
+    user_attrs: Mapping[str, Any] = NOTHING
+    system_attrs: Mapping[str, Any] = NOTHING
+
+
+class Storage(ABC):
+    """Where studies live. Thread-safe. See the module for what every operation promises.
+
+    All raise ``KeyError`` for a study or trial that does not exist, :class:`StorageUnavailableError` when the
+    server or file stays out of reach, and other :class:`StorageInternalError` with a clear text.
+    """
+
+    outlives_process: bool = True
+    """Whether trials are still there after the process has ended (and therefore need leases)."""
+
+    heartbeat_interval: float | None = None
+    """Seconds between signs of life for trials of a bare ``ask``; None: these are not leased."""
+
+    grace_period: float | None = None
+    """Seconds after which such a trial is given up; None: twice the interval."""
+
+    @abstractmethod
+    def create_or_open_study(
+        self, name: str | None, directions: Sequence[StudyDirection] | None, *, exist_ok: bool
+    ) -> StudyRecord:
+        """Return the study of that name, made when there is none.
+
+        Args:
+            name: None makes a new study with a name of its own.
+            directions: None only opens.
+            exist_ok: Whether a study that exists may be returned (its stored directions win).
+
+        Raises:
+            DuplicatedStudyError: It exists and ``exist_ok`` is false.
+            KeyError: It does not exist and ``directions`` is None.
+        """
+
+    @abstractmethod
+    def list_studies(self) -> list[StudyRecord]:
+        """Return all studies, oldest first."""
+
+    @abstractmethod
+    def get_study(self, study_id: int) -> StudyRecord:
+        """Return the study as it is now, with its attributes."""
+
+    @abstractmethod
+    def delete_study(self, study_id: int) -> None:
+        """Remove a study and its trials."""
+
+    @abstractmethod
+    def set_study_attrs(
+        self, study_id: int, *, user: Mapping[str, Any] = NOTHING, system: Mapping[str, Any] = NOTHING
+    ) -> None:
+        """Merge attributes into the study's."""
+
+    @abstractmethod
+    def reserve(self, study_id: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
+        """Take the oldest WAITING trial, or else a new number; it is RUNNING when this returns.
+
+        Numbers are unique and gapless under any concurrency.
+
+        Args:
+            limit: Return None when the study has this many trials already, not counting those that wait
+                and those that were lost (attribute ``hpo:lost``).
+            lease: None: the trial is never given up by :meth:`reap`.
+        """
+
+    @abstractmethod
+    def describe(
+        self,
+        study_id: int,
+        number: int,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+        *,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        """Merge (external) parameters and attributes into an unfinished trial; may be called again.
+
+        Raises:
+            UpdateFinishedTrialError: The trial has ended.
+        """
+
+    @abstractmethod
+    def report(self, study_id: int, number: int, step: int, value: float) -> None:
+        """Store one intermediate value (NaN and infinities too); the first report of a step counts.
+
+        Raises:
+            UpdateFinishedTrialError: The trial has ended.
+        """
+
+    @abstractmethod
+    def finish(
+        self,
+        study_id: int,
+        number: int,
+        state: TrialState,
+        values: Sequence[float] | None = None,
+        *,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+    ) -> bool:
+        """End a RUNNING trial; return False (and change nothing) when it is not RUNNING any more.
+
+        Attributes are merged in the same transaction. ``values`` may contain infinities, not NaN.
+        """
+
+    @abstractmethod
+    def enqueue(self, study_id: int, points: Sequence[Point], *, once_key: str | None = None) -> list[int]:
+        """Add WAITING trials; return their numbers.
+
+        Args:
+            once_key: When this key was used before in this study, nothing happens and [] is returned.
+        """
+
+    @abstractmethod
+    def add_finished(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
+        """Add trials as they are (any state; number and id are given anew); return their numbers."""
+
+    @abstractmethod
+    def changes(self, study_id: int, cursor: Any = None) -> tuple[list[TrialRecord], Any]:
+        """Return every trial that is new or different since ``cursor`` (None: all), and the next cursor.
+
+        The records are whole. Cost is bounded by what changed and by the unfinished trials, not by the size of
+        the study. The cursor is opaque, picklable, and valid for this storage and study only.
+        """
+
+    @abstractmethod
+    def beat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
+        """Renew the leases of running trials; return those that are no longer RUNNING (given up elsewhere)."""
+
+    @abstractmethod
+    def reap(self, study_id: int, *, max_retries: int = 0) -> list[int]:
+        """Give up leased trials whose owner is dead or whose lease is over; return their numbers.
+
+        Each becomes FAIL with ``hpo:lost`` and ``hpo:failure``, and, unless it is already the
+        ``max_retries``-th retry, its parameters are enqueued again with ``failed_trial`` (number of the first
+        attempt) and ``retry_history`` (numbers of all attempts), exactly once, however many callers notice.
+        """
+
+    def close(self) -> None:  # noqa: B027 (optional: memory has nothing to release)
+        """Release files and connections."""

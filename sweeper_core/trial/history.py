@@ -1,0 +1,388 @@
+"""The columnar history of a study: what samplers see, and how it grows.
+
+Notation
+
+======  ========================================================================
+n       number of trials, row k is trial k
+m       number of objectives
+c       number of constraints
+raw     internal value of a parameter; NaN where a trial does not have it
+======  ========================================================================
+
+Every value here is to be minimised: the signs of objectives to be maximised are turned on the way in,
+once, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.directions import StudyDirection
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
+from sweeper_core.search_space import SearchSpace
+from sweeper_core.trial.record import REPEATS, SUGGESTION, Layout, TrialRecord
+from sweeper_core.trial.state import TrialState
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+ABSENT = -1
+"""State of a row whose trial is known to exist but has not been read yet."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One parameter over all trials.
+
+    Attributes:
+        raw: ``(n,)``; for a categorical the index into ``choices``.
+        choices: None for numbers; for a categorical every choice seen so far, first seen first.
+        distribution: The latest one.
+    """
+
+    raw: Floats
+    choices: tuple[Any, ...] | None
+    distribution: BaseDistribution
+
+
+@dataclass(frozen=True)
+class History:
+    """An immutable snapshot of the first ``n`` trials, as samplers see them.
+
+    Attributes:
+        states: ``(n,)`` int8, :class:`TrialState`; ``ABSENT`` for a row not read yet.
+        values: ``(n, m)`` signed so that smaller is better; NaN where there is none. Pruned trials have
+            none (their last report is in ``last_value``).
+        constraints: ``(n, c)``, satisfied where <= 0, NaN where not reported; ``constraint_names`` of length c.
+        last_step: ``(n,)`` step of the last report, -1 without one; ``last_value`` its value, signed
+            as the first objective (NaN without one).
+        repeats: ``(n,)`` how many runs the value is a mean of (1 for most), ``spread`` their standard deviation
+            (0 where there is one run only).
+        origin: ``(n,)`` names of the algorithms that made the suggestions ("" where unknown).
+        generation: ``(n,)`` the small integer that the algorithm stored with it.
+        columns: parameters by name, in the order of first appearance.
+        layouts: the layout of each trial's parameters, ``n`` entries that share few objects.
+        sources: histories of earlier studies that may serve as evidence.
+    """
+
+    states: npt.NDArray[np.int8]
+    values: Floats
+    constraints: Floats
+    constraint_names: tuple[str, ...]
+    last_step: Integers
+    last_value: Floats
+    repeats: Integers
+    spread: Floats
+    origin: Sequence[str]
+    generation: Integers
+    columns: Mapping[str, Column]
+    layouts: Sequence[Layout]
+    directions: tuple[StudyDirection, ...]
+    sources: tuple[History, ...] = ()
+    version: tuple[int, int] = (0, 0)
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    @property
+    def n_objectives(self) -> int:
+        """Number of objectives, m."""
+        return len(self.directions)
+
+    def having(self, *states: TrialState) -> Integers:
+        """Return the numbers of the trials in any of the states, ascending."""
+        return np.flatnonzero(np.isin(self.states, states))
+
+    @property
+    def completed(self) -> Integers:
+        """Numbers of the COMPLETE trials, ascending."""
+        return np.flatnonzero(self.states == TrialState.COMPLETE)
+
+    @property
+    def running(self) -> Integers:
+        """Numbers of the RUNNING trials, ascending."""
+        return np.flatnonzero(self.states == TrialState.RUNNING)
+
+    @property
+    def feasible(self) -> Flags:
+        """``(n,)``: no constraint reported above zero (trials without any are feasible)."""
+        if not self.constraint_names:
+            return np.ones(len(self), dtype=bool)
+        return ~np.any(self.constraints > 0.0, axis=1)
+
+    def raw(self, space: SearchSpace, rows: Integers | None = None) -> Floats:
+        """Return internal values ``(rows, d)`` in terms of ``space``.
+
+        NaN: the trial does not have the parameter, or has a choice that the space does not know. Numbers
+        outside the space's bounds are kept as they are; the caller decides (see :meth:`within`).
+        """
+        count = len(self) if rows is None else len(rows)
+        out = np.full((count, len(space)), np.nan)
+        for position, parameter in enumerate(space):
+            column = self.columns.get(parameter.name)
+            if column is None:
+                continue
+            raw = column.raw if rows is None else column.raw[rows]
+            out[:, position] = _in_terms_of(parameter.distribution, column, raw)
+        return out
+
+    def unit(self, space: SearchSpace, rows: Integers | None = None) -> Floats:
+        """Return unit-cube coordinates ``(rows, d)`` in terms of ``space``, clipped to the cube; NaN as in raw."""
+        return space.to_unit(self.raw(space, rows))
+
+    def within(self, space: SearchSpace, rows: Integers | None = None) -> Flags:
+        """Return ``(rows,)``: the trial's point could have been suggested from ``space`` as it is now.
+
+        Every active parameter is there and inside its bounds, no inactive one is looked at.
+        """
+        raw = self.raw(space, rows)
+        good = np.ones(len(raw), dtype=bool)
+        active = active_mask(space, raw)
+        for position, parameter in enumerate(space):
+            column = raw[:, position]
+            inside = ~np.isnan(column)
+            if not isinstance(parameter.distribution, CategoricalDistribution):
+                low, high = parameter.distribution.low, parameter.distribution.high  # type: ignore[attr-defined]
+                inside &= (column >= low) & (column <= high)
+            good &= inside | ~active[:, position]
+        return good
+
+
+def active_mask(space: SearchSpace, raw: Floats) -> Flags:
+    """Return ``(n, d)``: which parameters exist at the points of internal values ``(n, d)``."""
+    active = np.ones(raw.shape, dtype=bool)
+    if not space.is_conditional:
+        return active
+    for parameter in space.parents_first:
+        for clause in parameter.when:
+            parent = space.position(clause.parent)
+            distribution = space[clause.parent].distribution
+            distinct, inverse = np.unique(raw[:, parent], return_inverse=True)
+            holds = np.array(
+                [bool(v == v and clause.holds(distribution.to_external_repr(float(v)))) for v in distinct], dtype=bool
+            )
+            active[:, space.position(parameter.name)] &= active[:, parent] & holds[inverse.reshape(-1)]
+    return active
+
+
+def _in_terms_of(distribution: BaseDistribution, column: Column, raw: Floats) -> Floats:
+    if column.choices is None:
+        return np.full(len(raw), np.nan) if isinstance(distribution, CategoricalDistribution) else raw
+    if not isinstance(distribution, CategoricalDistribution):
+        return np.full(len(raw), np.nan)
+    index_of = {choice_key(choice): float(index) for index, choice in enumerate(distribution.choices)}
+    table = np.array([index_of.get(choice_key(choice), np.nan) for choice in column.choices] + [np.nan])
+    codes = np.where(np.isnan(raw), len(table) - 1, raw).astype(np.int64)
+    return np.asarray(table[codes])
+
+
+class _Series:
+    """A growing array whose earlier snapshots never change: grown by doubling, copied before a shared row changes."""
+
+    __slots__ = ("_data", "_fill", "_shared")
+
+    def __init__(self, fill: float, dtype: npt.DTypeLike, width: int | None = None, rows: int = 0) -> None:
+        shape: tuple[int, ...] = (max(rows, 16),) if width is None else (max(rows, 16), width)
+        self._data: npt.NDArray[Any] = np.full(shape, fill, dtype=dtype)
+        self._fill = fill
+        self._shared = 0
+
+    def put(self, row: int, value: Any) -> None:
+        """Set one row; rows between the last and this one hold the fill value."""
+        if row >= len(self._data):
+            self._grow(row + 1)
+        elif row < self._shared:
+            if self._same(row, value):
+                return
+            self._data = self._data.copy()
+            self._shared = 0
+        self._data[row] = value
+
+    def view(self, rows: int) -> npt.NDArray[Any]:
+        """Return the first rows, read-only; they will not change."""
+        if rows > len(self._data):
+            self._grow(rows)
+        self._shared = max(self._shared, rows)
+        view = self._data[:rows]
+        view.flags.writeable = False
+        return view
+
+    def widen(self, width: int) -> None:
+        """Add columns of the fill value to a two-dimensional series."""
+        data = np.full((len(self._data), width), self._fill, dtype=self._data.dtype)
+        data[:, : self._data.shape[1]] = self._data
+        self._data, self._shared = data, 0
+
+    def _same(self, row: int, value: Any) -> bool:
+        return bool(np.array_equal(self._data[row], value, equal_nan=self._data.dtype.kind == "f"))
+
+    def _grow(self, rows: int) -> None:
+        data = np.full((max(rows, 2 * len(self._data)), *self._data.shape[1:]), self._fill, dtype=self._data.dtype)
+        data[: len(self._data)] = self._data
+        self._data, self._shared = data, 0
+
+
+@dataclass
+class _GrowingColumn:
+    raw: _Series
+    choices: dict[Any, int] | None
+    listed: list[Any]
+    distribution: BaseDistribution
+    codes: dict[BaseDistribution, list[float]] = field(default_factory=dict)
+
+
+class Ledger:
+    """The growing account of a study: folds changed records, hands out immutable histories.
+
+    Folding the same records again, in any order of numbers, gives the same account.
+    """
+
+    def __init__(self, directions: Sequence[StudyDirection], sources: tuple[History, ...] = ()) -> None:
+        self.directions = tuple(directions)
+        self.sources = sources
+        self.records: list[TrialRecord | None] = []
+        self.changes = 0
+        self.finished = 0
+        """How many finished trials have been folded."""
+        self._signs = np.array([direction.sign for direction in self.directions])
+        self._states = _Series(ABSENT, np.int8)
+        self._values = _Series(np.nan, float, width=len(self.directions))
+        self._constraints = _Series(np.nan, float, width=0)
+        self._constraint_names: tuple[str, ...] = ()
+        self._last_step = _Series(-1, np.int64)
+        self._last_value = _Series(np.nan, float)
+        self._repeats = _Series(1, np.int64)
+        self._spread = _Series(0.0, float)
+        self._generation = _Series(0, np.int64)
+        self._origin: list[str] = []
+        self._layouts: list[Layout] = []
+        self._interned: dict[Layout, Layout] = {}
+        self._columns: dict[str, _GrowingColumn] = {}
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def fold(self, records: Iterable[TrialRecord]) -> None:
+        """Take in new and changed trials."""
+        for record in records:
+            self._fold_one(record)
+
+    def _fold_one(self, record: TrialRecord) -> None:
+        row = record.number
+        known = self._make_room(row)
+        if known is not None and known.state.is_finished():
+            if not record.state.is_finished():
+                return  # an older view of a trial that has since ended
+            self.finished -= 1
+        self.changes += 1
+        self.records[row] = record
+        self.finished += record.state.is_finished()
+        self._states.put(row, record.state)
+        if record.state is TrialState.COMPLETE and record.values is not None:
+            self._values.put(row, np.asarray(record.values) * self._signs)
+        if record.internals and (known is None or known.internals != record.internals or known.layout != record.layout):
+            self._put_params(row, record, known)
+        if record.reports:
+            step, value = record.reports[-1]
+            self._last_step.put(row, step)
+            self._last_value.put(row, value * self._signs[0])
+        if record.system_attrs:
+            self._put_attrs(row, record)
+
+    def _make_room(self, row: int) -> TrialRecord | None:
+        missing = row + 1 - len(self.records)
+        if missing > 0:
+            self.records.extend([None] * missing)
+            self._origin.extend([""] * missing)
+            self._layouts.extend([_UNKNOWN] * missing)
+        return self.records[row]
+
+    def _put_params(self, row: int, record: TrialRecord, known: TrialRecord | None) -> None:
+        layout = self._interned.setdefault(record.layout, record.layout)
+        self._layouts[row] = layout
+        if known is not None:
+            for name in set(known.layout.names) - set(layout.names):
+                self._columns[name].raw.put(row, np.nan)
+        for name, distribution, value in zip(layout.names, layout.distributions, record.internals, strict=True):
+            column = self._columns.get(name)
+            if column is None:
+                column = self._new_column(name, distribution)
+            column.distribution = distribution
+            column.raw.put(row, _code(column, distribution, value))
+
+    def _new_column(self, name: str, distribution: BaseDistribution) -> _GrowingColumn:
+        categorical = isinstance(distribution, CategoricalDistribution)
+        series = _Series(np.nan, float, rows=len(self.records))
+        column = _GrowingColumn(series, {} if categorical else None, [], distribution)
+        self._columns[name] = column
+        return column
+
+    def _put_attrs(self, row: int, record: TrialRecord) -> None:
+        suggestion = record.system_attrs.get(SUGGESTION)
+        if suggestion:
+            self._origin[row] = str(suggestion.get("origin", ""))
+            self._generation.put(row, int(suggestion.get("generation", 0)))
+        repeats = record.system_attrs.get(REPEATS)
+        if repeats:
+            self._repeats.put(row, int(repeats["count"]))
+            self._spread.put(row, float(repeats["spread"]))
+        constraints = record.constraints
+        if constraints:
+            new = tuple(name for name in constraints if name not in self._constraint_names)
+            if new:
+                self._constraint_names += new
+                self._constraints.widen(len(self._constraint_names))
+            self._constraints.put(row, [constraints.get(name, np.nan) for name in self._constraint_names])
+
+    def history(self, rows: int | None = None) -> History:
+        """Return the snapshot of the first ``rows`` trials (all by default)."""
+        n = len(self.records) if rows is None else min(rows, len(self.records))
+        return History(
+            states=self._states.view(n),
+            values=self._values.view(n),
+            constraints=self._constraints.view(n),
+            constraint_names=self._constraint_names,
+            last_step=self._last_step.view(n),
+            last_value=self._last_value.view(n),
+            repeats=self._repeats.view(n),
+            spread=self._spread.view(n),
+            origin=self._origin[:n],
+            generation=self._generation.view(n),
+            columns={name: self._column(growing, n) for name, growing in self._columns.items()},
+            layouts=self._layouts[:n],
+            directions=self.directions,
+            sources=self.sources,
+            version=(id(self), self.changes),
+        )
+
+    def _column(self, growing: _GrowingColumn, rows: int) -> Column:
+        choices = None if growing.choices is None else tuple(growing.listed)
+        return Column(growing.raw.view(rows), choices, growing.distribution)
+
+
+_UNKNOWN = Layout((), ())
+
+
+def _code(column: _GrowingColumn, distribution: BaseDistribution, value: float) -> float:
+    """Return the raw value for the column; NaN where numbers and choices are mixed under one name."""
+    if not isinstance(distribution, CategoricalDistribution):
+        return np.nan if column.choices is not None else value
+    if column.choices is None:
+        return np.nan
+    codes = column.codes.get(distribution)
+    if codes is None:
+        codes = []
+        for choice in distribution.choices:
+            key = choice_key(choice)
+            if key not in column.choices:
+                column.choices[key] = len(column.listed)
+                column.listed.append(choice)
+            codes.append(float(column.choices[key]))
+        column.codes[distribution] = codes
+    return codes[int(value)]

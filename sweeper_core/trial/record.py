@@ -1,0 +1,118 @@
+"""The stored trial: what a storage says of one trial at one moment, compact enough to keep all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from sweeper_core.distributions import BaseDistribution
+from sweeper_core.trial.state import TrialState
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""The empty attributes that most trials share."""
+
+CONSTRAINT_PREFIX = "constraints:"
+LIST_OF_CONSTRAINTS = "constraints"
+FIXED_PARAMS = "fixed_params"
+RETRY_OF = "failed_trial"
+RETRY_HISTORY = "retry_history"
+SUGGESTION = "hpo:suggestion"
+REPEATS = "hpo:repeats"
+FAILURE = "hpo:failure"
+LOST = "hpo:lost"
+
+
+class Layout:
+    """Names and distributions of the parameters of a trial; one object serves all trials that share them."""
+
+    __slots__ = ("_hash", "distributions", "names")
+
+    def __init__(self, names: tuple[str, ...], distributions: tuple[BaseDistribution, ...]) -> None:
+        self.names = names
+        self.distributions = distributions
+        self._hash = hash((names, distributions))
+
+    @classmethod
+    def of(cls, distributions: Mapping[str, BaseDistribution]) -> Layout:
+        """Return the layout of named distributions."""
+        return cls(tuple(distributions), tuple(distributions.values()))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Layout):
+            return NotImplemented
+        return self is other or (self.names == other.names and self.distributions == other.distributions)
+
+    def as_dict(self) -> dict[str, BaseDistribution]:
+        """Return the distributions by name."""
+        return dict(zip(self.names, self.distributions, strict=True))
+
+
+NO_PARAMETERS = Layout((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """A trial as stored. Immutable: a change is a new record.
+
+    Attributes:
+        number: 0, 1, 2, … within the study, without gaps.
+        trial_id: The storage's own key.
+        layout: Names and distributions of ``internals``, in the order in which they were described.
+        internals: Internal value of each parameter.
+        values: One value per objective as the user gave them (signs not changed); None before the end
+            and for failed trials. A pruned trial has its last report here.
+        reports: ``(step, value)`` in order of step.
+        user_attrs, system_attrs: JSON values by name. System attributes carry Optuna's own (constraints,
+            fixed parameters) and ours, whose names begin with ``hpo:``.
+        started, completed: Naive UTC.
+    """
+
+    number: int
+    trial_id: int
+    state: TrialState
+    layout: Layout = NO_PARAMETERS
+    internals: tuple[float, ...] = ()
+    values: tuple[float, ...] | None = None
+    reports: tuple[tuple[int, float], ...] = ()
+    user_attrs: Mapping[str, Any] = NOTHING
+    system_attrs: Mapping[str, Any] = NOTHING
+    started: datetime | None = None
+    completed: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.internals) != len(self.layout.names):
+            raise ValueError(f"Trial {self.number} has {len(self.internals)} values for {self.layout.names}.")
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters as the user sees them, made anew at each call."""
+        return {
+            name: distribution.to_external_repr(value)
+            for name, distribution, value in zip(
+                self.layout.names, self.layout.distributions, self.internals, strict=True
+            )
+        }
+
+    @property
+    def constraints(self) -> dict[str, float]:
+        """Constraint values by name; satisfied where not positive."""
+        return constraints_in(self.system_attrs)
+
+
+def constraints_in(system_attrs: Mapping[str, Any]) -> dict[str, float]:
+    """Return the constraint values that system attributes carry, named, in both of Optuna's forms."""
+    found: dict[str, float] = {}
+    if not system_attrs:
+        return found
+    for position, value in enumerate(system_attrs.get(LIST_OF_CONSTRAINTS) or ()):
+        found[str(position)] = float(value)
+    for key, value in system_attrs.items():
+        if key.startswith(CONSTRAINT_PREFIX):
+            found[key[len(CONSTRAINT_PREFIX) :]] = float(value)
+    return found

@@ -1,0 +1,98 @@
+"""A file imports only from floors below its own, whatever form the import has; and there are no cycles."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FLOORS = [
+    {"_lazy", "exceptions", "maths", "directions", "logging"},
+    {"distributions", "search_space"},
+    {"trial"},
+    {"storages", "samplers", "pruners"},
+    {"study"},
+    {"importance", "visualization", "integrations", "cli", "testing"},
+]
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+FILES = sorted(
+    path for package in ("sweeper_core", "hydra_plugins") for path in (ROOT / package).rglob("*.py") if path.is_file()
+)
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the project's own modules that a file imports anywhere: in functions and for typing only too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import in line {node.lineno}"
+            base = node.module or ""
+            found.update(f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base for alias in node.names)
+    return {name for name in found if name in MODULES}
+
+
+IMPORTS = {name: imports_of(path) for name, path in MODULES.items()}
+
+
+def room(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if parts[0] == "sweeper_core" and len(parts) > 1 else None
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room(name)])
+def test_a_module_imports_only_from_floors_below(module: str) -> None:
+    own = room(module)
+    assert own in FLOOR_OF, f"{module} is on no floor"
+    for imported in IMPORTS[module]:
+        other = room(imported)
+        assert not imported.startswith("hydra_plugins"), f"{module} imports {imported}"
+        if other is not None and other != own:
+            below = FLOOR_OF[other] < FLOOR_OF[own]
+            # The top floor's rooms and the first floor's files may lean on a neighbour; the third floor's never.
+            same = FLOOR_OF[other] == FLOOR_OF[own] in (0, 1, 5)
+            assert below or same, f"{module} (floor {FLOOR_OF[own]}) imports {imported} (floor {FLOOR_OF[other]})"
+
+
+def test_there_are_no_import_cycles() -> None:
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, f"import cycle: {' -> '.join((*trail, module))}"
+        if module not in done:
+            for imported in sorted(IMPORTS[module] - {module}):
+                visit(imported, (*trail, module))
+            done.add(module)
+
+    for module in MODULES:
+        visit(module, ())
+
+
+def test_maths_knows_no_trials() -> None:
+    for path in (ROOT / "sweeper_core" / "maths").rglob("*.py"):
+        assert "trial" not in path.read_text().lower(), f"{path} speaks of trials"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "hydra_plugins" / "hydra_hpo_sweeper").glob("[!_]*.py")), ids=str)
+def test_scanned_plugin_modules_import_nothing_heavy(path: Path) -> None:
+    for node in ast.parse(path.read_text()).body:
+        names = (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+        for name in names:
+            assert name.split(".")[0] not in {"numpy", "scipy", "sqlalchemy", "sweeper_core"}, f"{path}: {name}"

@@ -12,7 +12,7 @@ import math
 import numbers
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Union
 
@@ -389,7 +389,7 @@ def _from_short_form(data: dict[str, Any]) -> BaseDistribution:
     raise ValueError(f"Unknown distribution type: {kind}")
 
 
-_FROM_JSON = {
+_FROM_JSON: dict[str, Callable[[dict[str, Any]], BaseDistribution]] = {
     "FloatDistribution": lambda a: FloatDistribution(**a),
     "IntDistribution": lambda a: IntDistribution(**a),
     "CategoricalDistribution": lambda a: CategoricalDistribution(a["choices"]),

@@ -114,7 +114,7 @@ class History:
         """``(n,)``: no constraint reported above zero (trials without any are feasible)."""
         if not self.constraint_names:
             return np.ones(len(self), dtype=bool)
-        return ~np.any(self.constraints > 0.0, axis=1)
+        return np.asarray(~np.any(self.constraints > 0.0, axis=1))
 
     def raw(self, space: SearchSpace, rows: Integers | None = None) -> Floats:
         """Return internal values ``(rows, d)`` in terms of ``space``.

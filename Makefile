@@ -1,0 +1,48 @@
+# `make demo` and `make test` set up what they need; nothing else has to be installed but Python 3.10+ and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+# Another Hydra than the latest release, for example HYDRA='hydra-core==1.4.0rc3'.
+HYDRA ?=
+BIN := $(VENV)/bin
+# Editable in the way that every Hydra 1.3 sees (a namespace package behind a plain path entry).
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat
+
+.PHONY: demo test check lint types clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml setup.py
+	$(INSTALL) -e '.[demo]'
+	touch $@
+
+$(VENV)/.test: $(BIN)/python pyproject.toml setup.py
+	$(INSTALL) -e '.[test]'
+	test -z "$(HYDRA)" || $(INSTALL) --pre "$(HYDRA)"
+	touch $@
+
+$(VENV)/.lint: $(VENV)/.test
+	$(INSTALL) -e '.[lint]'
+	touch $@
+
+demo: $(VENV)/.demo
+	@echo "The untuned model:"
+	cd example_configs/digits && $(abspath $(BIN))/python train.py
+	@echo "The sweep:"
+	cd example_configs/digits && $(abspath $(BIN))/python train.py --multirun hydra/sweeper=hpo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -q -m 'not server and not launcher and not browser and not storm and not slow' tests
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.lint
+	$(BIN)/mypy
+
+check: lint types test
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,356 @@
+"""Gaussian-process regression: Matérn-5/2 kernel with one lengthscale a parameter, fitted by maximum a posteriori.
+
+Notation
+
+======  =======================================================================================
+n, q    number of data points, of query points
+p       number of embedded columns; a number has one, a categorical one for each choice
+g       number of groups: columns that share a lengthscale (one group a parameter)
+Z       ``(n, p)`` embedded points, ``group`` ``(p,)`` the group of each column
+U       ``(n, p)`` scaled points, ``U[:, c] = Z[:, c] / lengthscale[group[c]]``
+y       ``(n,)`` targets, roughly standardised; the prior mean is zero
+s       signal variance
+v       noise variance; point i has ``v * noise_factor[i] + extra_noise[i]``
+K       ``(n, n)`` covariance of the targets, noise included; L its lower Cholesky factor
+r2      squared scaled distance
+======  =======================================================================================
+
+A categorical with one-hot columns of height 1/sqrt(2) adds ``1[differs] / lengthscale**2`` to r2, which is the
+Hamming distance. So one Euclidean distance serves numbers, categoricals and inactive parameters, and
+is positive definite by construction; its gradients are matrix products.
+
+Sources: Rasmussen & Williams, Gaussian Processes for Machine Learning (2006): equations (2.25), (2.26), (4.17),
+(5.8), (5.9), (5.12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import lapack
+from scipy.optimize import minimize
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+SQRT5 = np.sqrt(5.0)
+JITTER = 1e-8
+"""Added to the diagonal, relative to the signal: double precision keeps K positive definite with it."""
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """Hyperparameters.
+
+    Attributes:
+        lengthscales: ``(g,)``.
+        signal: Signal variance s.
+        noise: Noise variance v.
+    """
+
+    lengthscales: Floats
+    signal: float
+    noise: float
+
+    @property
+    def theta(self) -> Floats:
+        """The logarithms ``(g + 2,)``: lengthscales, signal, noise."""
+        return np.log(np.append(self.lengthscales, (self.signal, self.noise)))
+
+    @classmethod
+    def of(cls, theta: Floats) -> Hyper:
+        """Return the hyperparameters of ``theta``."""
+        values = np.exp(theta)
+        return cls(values[:-2], float(values[-2]), float(values[-1]))
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Independent log-normal priors, each by the mean and standard deviation of the logarithm.
+
+    Attributes:
+        mean, deviation: ``(g + 2,)`` in the order of :attr:`Hyper.theta`.
+        lower, upper: ``(g + 2,)`` bounds of theta. Equal bounds fix a value.
+    """
+
+    mean: Floats
+    deviation: Floats
+    lower: Floats
+    upper: Floats
+
+    def penalty(self, theta: Floats) -> tuple[float, Floats]:
+        """Return minus the log density (without constants) and its gradient ``(g + 2,)``."""
+        z = (theta - self.mean) / self.deviation
+        return 0.5 * float(z @ z), z / self.deviation
+
+
+def default_prior(groups: int, *, noise: float | None = None, noise_floor: float = 1e-6) -> Prior:
+    """Return the prior used for standardised targets on the unit cube.
+
+    Lengthscales: log-normal with median ``0.5 * sqrt(g)``: the diagonal of the cube grows with the square root
+    of the dimension, so functions stay equally smooth along it (Hvarfner, Hellsten & Nardi 2024 argue so; their
+    own median, 4.1 sqrt(g), is too smooth for few dimensions). Signal: around 1. Noise: median exp(-4).
+
+    Args:
+        groups: Number of lengthscales, g.
+        noise: The noise variance when it is known.
+        noise_floor: Smallest noise variance.
+    """
+    mean = np.concatenate([np.full(groups, np.log(0.5) + 0.5 * np.log(max(groups, 1))), [0.0, -4.0]])
+    deviation = np.concatenate([np.full(groups, 1.0), [1.0, 1.5]])
+    lower = np.concatenate([np.full(groups, np.log(0.02)), [np.log(0.02), np.log(noise_floor)]])
+    upper = np.concatenate([np.full(groups, np.log(100.0)), [np.log(50.0), np.log(2.0)]])
+    if noise is not None:
+        mean[-1] = lower[-1] = upper[-1] = np.log(noise)
+    return Prior(mean, deviation, lower, upper)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a process is fitted to.
+
+    Attributes:
+        Z: ``(n, p)``.
+        group: ``(p,)`` integers in ``[0, g)``.
+        y: ``(n,)``.
+        noise_factor: ``(n,)`` 1 for one measurement, 1/k for a mean of k.
+        extra_noise: ``(n,)`` variance on top.
+    """
+
+    Z: Floats
+    group: Integers
+    y: Floats
+    noise_factor: Floats
+    extra_noise: Floats
+
+    @classmethod
+    def plain(cls, Z: Floats, group: Integers, y: Floats) -> Data:
+        """Return data of single measurements."""
+        return cls(Z, group, y, np.ones(len(Z)), np.zeros(len(Z)))
+
+    def rows(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_] | slice) -> Data:
+        """Return some of the points."""
+        return Data(
+            self.Z[chosen], self.group, self.y[chosen], self.noise_factor[chosen], self.extra_noise[chosen]
+        )
+
+    def __len__(self) -> int:
+        return len(self.Z)
+
+
+def squared_distances(A: Floats, B: Floats) -> Floats:
+    """Return ``(n, q)`` squared Euclidean distances of the rows of A ``(n, p)`` and B ``(q, p)``."""
+    r2 = A @ (-2.0 * B.T)
+    r2 += np.einsum("ij,ij->i", A, A)[:, None]
+    r2 += np.einsum("ij,ij->i", B, B)[None, :]
+    return np.maximum(r2, 0.0, out=r2)
+
+
+def matern52(r2: Floats) -> Floats:
+    """Return the Matérn-5/2 correlation of squared distances, eq. (4.17)."""
+    t = np.sqrt(5.0 * r2)
+    return np.asarray((1.0 + t + t * t / 3.0) * np.exp(-t))
+
+
+def matern52_slope(r2: Floats) -> tuple[Floats, Floats]:
+    """Return the correlation and its derivative by r2, ``-5/6 (1 + sqrt(5 r2)) exp(-sqrt(5 r2))``."""
+    t = np.sqrt(5.0 * r2)
+    decay = np.exp(-t)
+    linear = (1.0 + t) * decay
+    return linear + (t * t / 3.0) * decay, (-5.0 / 6.0) * linear
+
+
+def _cholesky(K: Floats) -> Floats:
+    L, failed = lapack.dpotrf(K, lower=1, clean=1)
+    if failed:
+        raise np.linalg.LinAlgError("The covariance is not positive definite.")
+    return np.asarray(L)
+
+
+def _solve(L: Floats, b: Floats) -> Floats:
+    """Return ``K^-1 b``."""
+    return np.asarray(lapack.dpotrs(L, b, lower=1)[0])
+
+
+def _half_solve(L: Floats, b: Floats) -> Floats:
+    """Return ``L^-1 b``."""
+    return np.asarray(lapack.dtrtrs(L, b, lower=1)[0])
+
+
+def objective(theta: Floats, data: Data, prior: Prior) -> tuple[float, Floats]:
+    """Return minus the log posterior density of ``theta`` (without constants), and its gradient ``(g + 2,)``.
+
+    Equations (5.8) and (5.9) with the priors' penalties; infinite where K is not positive definite.
+    """
+    hyper = Hyper.of(theta)
+    U = data.Z / hyper.lengthscales[data.group]
+    correlation, slope = matern52_slope(squared_distances(U, U))
+    noise = hyper.noise * data.noise_factor + data.extra_noise
+    K = hyper.signal * correlation
+    K.flat[:: len(K) + 1] += noise + JITTER * hyper.signal
+    L, failed = lapack.dpotrf(K, lower=1, clean=1)
+    if failed:
+        return np.inf, np.zeros_like(theta)
+    alpha = _solve(L, data.y)
+    penalty, gradient = prior.penalty(theta)
+    value = 0.5 * float(data.y @ alpha) + float(np.log(np.diagonal(L)).sum()) + penalty
+    inverse = lapack.dpotri(L, lower=1)[0]  # lower triangle only
+    A = inverse + np.tril(inverse, -1).T - np.multiply.outer(alpha, alpha)
+    M = A * slope
+    M *= hyper.signal
+    # d r2_ij / d log lengthscale_g = -2 sum_{c in g} (U_ic - U_jc)^2, and sum_ij M_ij (U_ic - U_jc)^2 =
+    # 2 sum_i U_ic^2 (M 1)_i - 2 U_c' M U_c.
+    by_column = -2.0 * (M.sum(axis=1) @ (U * U) - np.einsum("ic,ic->c", U, M @ U))
+    gradient[:-2] += np.bincount(data.group, by_column, minlength=len(theta) - 2)
+    diagonal = np.diagonal(A)
+    gradient[-2] += 0.5 * hyper.signal * (float(np.vdot(A, correlation)) + JITTER * float(diagonal.sum()))
+    gradient[-1] += 0.5 * hyper.noise * float(diagonal @ data.noise_factor)
+    return value, gradient
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Hyperparameters and minus the log density they reach (smaller is better)."""
+
+    hyper: Hyper
+    cost: float
+
+
+def fit(data: Data, prior: Prior, starts: Sequence[Hyper] = (), *, iterations: int = 40) -> Fit:
+    """Return the most probable hyperparameters found from the prior's median and from ``starts``."""
+    bounds = np.column_stack([prior.lower, prior.upper])
+    best: Fit | None = None
+    for theta in (prior.mean, *(start.theta for start in starts)):
+        result = minimize(
+            objective,
+            np.clip(theta, prior.lower, prior.upper),
+            args=(data, prior),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": iterations, "ftol": 1e-5, "gtol": 1e-3},
+        )
+        cost = float(result.fun)
+        if np.isfinite(cost) and (best is None or cost < best.cost):
+            best = Fit(Hyper.of(np.asarray(result.x)), cost)
+    if best is None:
+        return Fit(Hyper.of(prior.mean), np.inf)
+    return best
+
+
+class Posterior:
+    """The process given the data: predictions, their gradients, leave-one-out, and extension by further points.
+
+    Args:
+        data: At least one point.
+        hyper: As fitted.
+    """
+
+    def __init__(self, data: Data, hyper: Hyper, _factor: tuple[Floats, Floats] | None = None) -> None:
+        self.data = data
+        self.hyper = hyper
+        self._scale = 1.0 / hyper.lengthscales[data.group]
+        if _factor is None:
+            self._U = data.Z * self._scale
+            K = hyper.signal * matern52(squared_distances(self._U, self._U))
+            self._factor = _factor_of(K, self._noise(data) + JITTER * hyper.signal)
+        else:
+            self._U, self._factor = _factor
+        self._alpha = _solve(self._factor, data.y)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def _noise(self, data: Data) -> Floats:
+        return np.asarray(self.hyper.noise * data.noise_factor + data.extra_noise)
+
+    def _cross(self, Z: Floats) -> Floats:
+        """Return ``(n, q)`` covariances of the data with query points ``(q, p)``."""
+        return self.hyper.signal * matern52(squared_distances(self._U, Z * self._scale))
+
+    def mean(self, Z: Floats) -> Floats:
+        """Return the posterior mean ``(q,)`` at ``Z`` ``(q, p)``, eq. (2.25)."""
+        return np.asarray(self._alpha @ self._cross(Z))
+
+    def predict(self, Z: Floats) -> tuple[Floats, Floats]:
+        """Return mean and variance ``(q,)`` of the noiseless function at ``Z`` ``(q, p)``, eqs. (2.25), (2.26)."""
+        k = self._cross(Z)
+        half = _half_solve(self._factor, k)
+        variance = self.hyper.signal - np.einsum("ij,ij->j", half, half)
+        return self._alpha @ k, np.maximum(variance, self._smallest_variance)
+
+    @property
+    def _smallest_variance(self) -> float:
+        return 1e-10 * self.hyper.signal
+
+    def predict_with_gradient(self, Z: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return mean and variance ``(q,)`` and their derivatives by ``Z``, ``(q, p)`` each."""
+        U = Z * self._scale
+        k, slope = matern52_slope(squared_distances(self._U, U))
+        k *= self.hyper.signal
+        slope *= 2.0 * self.hyper.signal
+        weights = _solve(self._factor, k)
+        variance = self.hyper.signal - np.einsum("ij,ij->j", k, weights)
+        d_mean = self._pull(slope * self._alpha[:, None], U)
+        d_variance = self._pull(-2.0 * slope * weights, U)
+        return self._alpha @ k, np.maximum(variance, self._smallest_variance), d_mean, d_variance
+
+    def _pull(self, weights: Floats, U: Floats) -> Floats:
+        """Return ``sum_i weights[i, q] (U[q] - U_i) / lengthscale``, ``(q, p)``."""
+        return (weights.sum(axis=0)[:, None] * U - weights.T @ self._U) * self._scale
+
+    def extended(self, more: Data) -> Posterior:
+        """Return the posterior with further points, at the cost of a rank-k update of the Cholesky factor.
+
+        ``L' = [[L, 0], [C', S]]`` with ``C = L^-1 K12`` and ``S S' = K22 - C' C``.
+        """
+        data = concatenate(self.data, more)
+        U_new = more.Z * self._scale
+        n, k = len(self.data), len(more)
+        C = _half_solve(self._factor, self.hyper.signal * matern52(squared_distances(self._U, U_new)))
+        K22 = self.hyper.signal * matern52(squared_distances(U_new, U_new))
+        S = _factor_of(K22 - C.T @ C, self._noise(more) + JITTER * self.hyper.signal)
+        factor = np.zeros((n + k, n + k), order="F")
+        factor[:n, :n], factor[n:, :n], factor[n:, n:] = self._factor, C.T, S
+        return Posterior(data, self.hyper, (np.concatenate([self._U, U_new]), factor))
+
+    def believing(self, Z: Floats) -> Posterior:
+        """Return the posterior as if its own mean had been observed at ``Z`` ``(k, p)`` (the "kriging believer").
+
+        The mean stays as it is, the variance shrinks where a measurement is under way. Ginsbourger et al. (2010).
+        """
+        if len(Z) == 0:
+            return self
+        return self.extended(Data.plain(Z, self.data.group, self.mean(Z)))
+
+    def leave_one_out(self) -> tuple[Floats, Floats]:
+        """Return mean and variance ``(n,)`` of each target given the others, noise included, eq. (5.12)."""
+        inverse = np.asarray(lapack.dpotri(self._factor, lower=1)[0]).diagonal()
+        return self.data.y - self._alpha / inverse, 1.0 / inverse
+
+
+def _factor_of(K: Floats, noise: Floats) -> Floats:
+    """Return the Cholesky factor of ``K + diag(noise)``; more is added when rounding left it indefinite."""
+    scale = max(float(np.max(np.diagonal(K), initial=0.0)), 1e-12)
+    for jitter in (0.0, 1e-7, 1e-5, 1e-3, 1e-1):
+        covariance = K.copy()
+        covariance.flat[:: len(K) + 1] += noise + jitter * scale
+        try:
+            return _cholesky(covariance)
+        except np.linalg.LinAlgError:
+            continue
+    raise np.linalg.LinAlgError("The covariance is not positive definite: does it hold NaN?")
+
+
+def concatenate(first: Data, second: Data) -> Data:
+    """Return the points of both."""
+    return Data(
+        np.concatenate([first.Z, second.Z]),
+        first.group,
+        np.concatenate([first.y, second.y]),
+        np.concatenate([first.noise_factor, second.noise_factor]),
+        np.concatenate([first.extra_noise, second.extra_noise]),
+    )

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeper_core.samplers._distinct import exhausted
+from sweeper_core.samplers._lattice import exhausted
 from sweeper_core.search_space import SearchSpace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.record import NOTHING

@@ -1,0 +1,297 @@
+"""Points of a space: drawing them uniformly, telling which are known already, numbering them.
+
+A *lattice* numbers the points of a finite space: each parameter is an axis whose values have digits
+0, 1, …; a point's code is the number with these digits (the first parameter's is the most significant,
+inactive parameters have 0). Codes make covering a space and looking for gaps array operations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    choice_key,
+)
+from sweeper_core.search_space import SearchSpace
+from sweeper_core.trial.history import Column, History
+
+Codes = npt.NDArray[np.int64]
+
+LARGEST_LISTED_SPACE = 100_000
+"""Spaces with more points are treated as if they had no end: a sweep does not get there."""
+
+LARGEST_CODE = 2**62
+"""Codes are 64-bit integers."""
+
+
+# ------------------------------------------------------------------------------------------- drawing
+
+
+def uniform_value(distribution: BaseDistribution, u: float) -> Any:
+    """Return the (external) value at quantile ``u`` in [0, 1) of the uniform law of a distribution."""
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[int(u * len(distribution.choices))]
+    if isinstance(distribution, IntDistribution):
+        return _uniform_int(distribution, u)
+    assert isinstance(distribution, FloatDistribution)
+    if distribution.step is not None:
+        return distribution.grid(int(u * (distribution.cardinality or 1)))
+    low, high = distribution.low, distribution.high
+    value = (
+        math.exp(math.log(low) + u * (math.log(high) - math.log(low))) if distribution.log else low * (1 - u) + high * u
+    )
+    return min(max(value, low), high)
+
+
+def _uniform_int(distribution: IntDistribution, u: float) -> int:
+    low, high = distribution.low, distribution.high
+    if not distribution.log:
+        return low + int(u * ((high - low) // distribution.step + 1)) * distribution.step
+    # Every integer owns the interval half a unit to both sides, on the logarithmic scale.
+    start, end = math.log(low - 0.5), math.log(high + 0.5)
+    return min(max(round(math.exp(start + u * (end - start))), low), high)
+
+
+def complete(space: SearchSpace, known: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """Return a point with the ``known`` (external) values where active, uniform ones for the rest.
+
+    Each parameter has its own random number, active or not, so that parameters do not disturb one another.
+    """
+    quantiles = rng.random(len(space))
+    point: dict[str, Any] = {}
+    for parameter, u in zip(space.parents_first, quantiles.tolist(), strict=True):
+        name = parameter.name
+        if parameter.when and not space.is_active(name, point):
+            continue
+        point[name] = known[name] if name in known else uniform_value(parameter.distribution, u)
+    return {name: point[name] for name in space.names if name in point}
+
+
+# ------------------------------------------------------------------------------------------- knowing
+
+
+def is_known(space: SearchSpace, history: History, params: Mapping[str, Any]) -> bool:
+    """Return whether some trial, of whatever state, is at this point of the space.
+
+    A trial with further parameters that the space does not have is another point: define-by-run spaces
+    are asked for one parameter at a time.
+    """
+    same: npt.NDArray[np.bool_] | None = None
+    for name, value in params.items():
+        column = history.columns.get(name)
+        code = None if column is None else code_in_column(column, space[name].distribution, value)
+        if column is None or code is None:
+            return False
+        here = column.raw == code
+        same = here if same is None else same & here
+        if not same.any():
+            return False
+    if same is None:
+        return False
+    names = frozenset(space.names)
+    return any(
+        names.issuperset(layout.names) for layout in {history.layouts[row] for row in np.flatnonzero(same).tolist()}
+    )
+
+
+def code_in_column(column: Column, distribution: BaseDistribution, value: Any) -> float | None:
+    """Return how a history's column would hold an (external) value; None when it has never seen it."""
+    if column.choices is None:
+        return None if isinstance(distribution, CategoricalDistribution) else float(value)
+    if not isinstance(distribution, CategoricalDistribution):
+        return None
+    key = choice_key(distribution.choices[int(distribution.to_internal_repr(value))])
+    return next((float(code) for code, choice in enumerate(column.choices) if choice_key(choice) == key), None)
+
+
+# ------------------------------------------------------------------------------------------- lattices
+
+
+class Axis:
+    """The values of one parameter of a lattice, in order.
+
+    Attributes:
+        name: The parameter.
+        count: How many values there are.
+    """
+
+    def __init__(self, name: str, count: int) -> None:
+        self.name = name
+        self.count = count
+
+    def value(self, digit: int) -> Any:
+        """Return the (external) value of a digit."""
+        raise NotImplementedError
+
+    def digits(self, column: Column) -> Codes:
+        """Return the digit ``(n,)`` of each trial's value; -1 where it is none of this axis."""
+        raise NotImplementedError
+
+
+class NumberAxis(Axis):
+    """Integers or numbers on a grid."""
+
+    def __init__(self, name: str, distribution: IntDistribution | FloatDistribution) -> None:
+        count = distribution.cardinality
+        assert count is not None
+        super().__init__(name, count)
+        self.distribution = distribution
+        self.step = float(distribution.step or 1.0)
+
+    def value(self, digit: int) -> Any:
+        if isinstance(self.distribution, IntDistribution):
+            return self.distribution.low + digit * self.distribution.step
+        return self.distribution.low if self.count == 1 else self.distribution.grid(digit)
+
+    def digits(self, column: Column) -> Codes:
+        if column.choices is not None:
+            return np.full(len(column.raw), -1, np.int64)
+        place = (column.raw - self.distribution.low) / self.step
+        rounded = np.round(place)
+        good = (np.abs(place - rounded) < 1e-6) & (rounded >= 0) & (rounded < self.count)
+        return np.where(good, rounded, -1).astype(np.int64)
+
+
+class ListAxis(Axis):
+    """Listed values: the choices of a categorical, or the values of a user's grid (told apart by type and value)."""
+
+    def __init__(self, name: str, values: Sequence[Any]) -> None:
+        super().__init__(name, len(values))
+        self.values = list(values)
+
+    def value(self, digit: int) -> Any:
+        return self.values[digit]
+
+    def digits(self, column: Column) -> Codes:
+        if column.choices is None:
+            return self._digits_of_numbers(column.raw)
+        digit_of = {choice_key(value): digit for digit, value in reversed(list(enumerate(self.values)))}
+        table = np.array([digit_of.get(choice_key(choice), -1) for choice in column.choices] + [-1], np.int64)
+        return table[np.where(np.isnan(column.raw), len(table) - 1, column.raw).astype(np.int64)]
+
+    def _digits_of_numbers(self, raw: npt.NDArray[np.float64]) -> Codes:
+        out = np.full(len(raw), -1, np.int64)
+        for digit, value in enumerate(self.values):
+            if isinstance(value, (int, float)):
+                out[raw == value] = digit
+        return out
+
+
+class Lattice:
+    """The numbered points of a finite space.
+
+    Args:
+        axes: One per parameter, the last one fastest.
+        space: Where conditions say which parameters are active; None when all always are.
+    """
+
+    def __init__(self, axes: Sequence[Axis], space: SearchSpace | None = None) -> None:
+        self.axes = tuple(axes)
+        self.size = math.prod(axis.count for axis in self.axes)
+        """How many codes there are; the points are fewer when parameters are inactive."""
+        self.strides = [math.prod(axis.count for axis in self.axes[place + 1 :]) for place in range(len(self.axes))]
+        self._valid = None if space is None or not space.is_conditional else self._codes_of_points(space)
+
+    @property
+    def n_points(self) -> int:
+        """How many different points there are."""
+        return self.size if self._valid is None else len(self._valid)
+
+    def point(self, index: int) -> Codes | int:
+        """Return the code of point ``index`` in order."""
+        return index if self._valid is None else int(self._valid[index])
+
+    def values(self, code: int) -> dict[str, Any]:
+        """Return the (external) values of a code, those of inactive parameters too."""
+        return {
+            axis.name: axis.value(int(code) // stride % axis.count)
+            for axis, stride in zip(self.axes, self.strides, strict=True)
+        }
+
+    def visited(self, history: History) -> Codes:
+        """Return the indices of the points at which a trial of whatever state is, ascending, each once."""
+        codes = np.zeros(len(history), np.int64)
+        good = _without_further_parameters(history, frozenset(axis.name for axis in self.axes))
+        for axis, stride in zip(self.axes, self.strides, strict=True):
+            column = history.columns.get(axis.name)
+            if column is None:
+                digits = np.full(len(history), -1, np.int64)
+                missing = np.ones(len(history), bool)
+            else:
+                digits, missing = axis.digits(column), np.isnan(column.raw)
+            good &= (digits >= 0) | (missing if self._valid is not None else False)
+            codes += np.maximum(digits, 0) * stride
+        codes = np.unique(codes[good])
+        if self._valid is None:
+            return codes
+        index = np.searchsorted(self._valid, codes)
+        known = self._valid[np.minimum(index, len(self._valid) - 1)] == codes
+        return np.asarray(index[known], np.int64)
+
+    def matching(self, given: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+        """Return ``(n_points,)``: the points that have the given (external) values. For listed spaces."""
+        codes = np.arange(self.size) if self._valid is None else self._valid
+        good = np.ones(len(codes), bool)
+        for axis, stride in zip(self.axes, self.strides, strict=True):
+            if axis.name in given:
+                key = choice_key(given[axis.name])
+                fits = np.array([choice_key(axis.value(digit)) == key for digit in range(axis.count)])
+                good &= fits[codes // stride % axis.count]
+        return good
+
+    def _codes_of_points(self, space: SearchSpace) -> Codes:
+        digit_of = {
+            axis.name: {choice_key(axis.value(digit)): digit for digit in range(axis.count)} for axis in self.axes
+        }
+        stride_of = dict(zip((axis.name for axis in self.axes), self.strides, strict=True))
+        codes = [
+            sum(digit_of[name][choice_key(value)] * stride_of[name] for name, value in point.items())
+            for point in space.points()
+        ]
+        return np.unique(np.array(codes, np.int64))
+
+
+def _without_further_parameters(history: History, names: frozenset[str]) -> npt.NDArray[np.bool_]:
+    fits = {layout: names.issuperset(layout.names) for layout in set(history.layouts)}
+    return np.fromiter((fits[layout] for layout in history.layouts), bool, len(history))
+
+
+@lru_cache(maxsize=64)
+def is_finite(space: SearchSpace) -> bool:
+    """Return whether every parameter has countably many values."""
+    return len(space) > 0 and space.cardinality is not None
+
+
+@lru_cache(maxsize=16)
+def lattice_of(space: SearchSpace) -> Lattice | None:
+    """Return the lattice of a finite space; None for spaces too large to list."""
+    cardinality = space.cardinality
+    if cardinality is None or cardinality > LARGEST_LISTED_SPACE or len(space) == 0:
+        return None
+    return Lattice([axis_of(parameter.name, parameter.distribution) for parameter in space], space)
+
+
+def axis_of(name: str, distribution: BaseDistribution) -> Axis:
+    """Return the axis of a finite distribution."""
+    if isinstance(distribution, CategoricalDistribution):
+        return ListAxis(name, distribution.choices)
+    assert isinstance(distribution, (IntDistribution, FloatDistribution))
+    return NumberAxis(name, distribution)
+
+
+def exhausted(space: SearchSpace, history: History) -> bool:
+    """Return whether every point of a finite space is in the history; False for spaces too large to list."""
+    lattice = lattice_of(space)
+    if lattice is None or len(history) < lattice.n_points:
+        return False
+    return len(lattice.visited(history)) >= lattice.n_points

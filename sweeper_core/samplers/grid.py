@@ -1,0 +1,135 @@
+"""Grid search: every point of a finite space once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
+from sweeper_core.samplers._lattice import Lattice, ListAxis, axis_of
+from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.search_space import SearchSpace
+from sweeper_core.trial.history import History
+
+GridValueType = Union[str, float, int, bool, None]
+
+LARGEST_GRID = 2**20
+"""Points of the largest grid that is covered; more would not fit into a sweep, and their order into memory."""
+
+
+class GridSampler(Sampler):
+    """Suggests every point of a grid once; then the study ends by itself where it is asked to.
+
+    Trial ``k`` takes point ``k`` of the order, so that processes side by side do not choose the same; where that
+    one is taken (enqueued, or out of step after a resume) the next that is free. The history tells which are:
+    an interrupted cover goes on where it stopped. Once the grid is covered, points repeat.
+
+    Args:
+        search_space: Values to combine, by name of parameter; None takes every value of the study's space,
+            which must be finite, and heeds its conditions.
+        seed: Shuffles the order; None keeps it: the last parameter changes fastest.
+
+    Raises:
+        ValueError: A parameter has no values; or, when asked, the space is not finite, or has parameters
+            that ``search_space`` does not.
+    """
+
+    def __init__(
+        self, search_space: Mapping[str, Sequence[GridValueType]] | None = None, seed: int | None = None
+    ) -> None:
+        super().__init__(seed)
+        self.search_space = None if search_space is None else {name: list(v) for name, v in search_space.items()}
+        self._own = None if self.search_space is None else _lattice_of_lists(self.search_space)
+        self._of_space: tuple[SearchSpace, Lattice] | None = None
+
+    def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
+        lattice = self._lattice(request.space)
+        self._check_names(request)
+        index = self._next(lattice, request, history)
+        values = {**lattice.values(int(lattice.point(index))), **request.given}
+        chosen = {name: values[name] for name in request.space.names if name in values}
+        return Suggestion(_inside(request.space, request.space.active_only(chosen)), "grid")
+
+    def exhausted(self, space: SearchSpace, history: History) -> bool:
+        lattice = self._lattice(space)
+        return len(history) >= lattice.n_points and len(lattice.visited(history)) >= lattice.n_points
+
+    def _next(self, lattice: Lattice, request: Request, history: History) -> int:
+        """Return the index of the first point in order, from the trial's own on, that is free and fits the given."""
+        order = _order(self.seed, lattice.n_points)
+        start = request.number % lattice.n_points
+        free = np.ones(lattice.n_points, bool)
+        free[lattice.visited(history)] = False
+        if request.given:
+            fits = lattice.matching(request.given)
+            free = free & fits if (free & fits).any() else fits
+        if not free.any():
+            return int(order[start])
+        turn = np.flatnonzero(free[order])
+        later = turn[np.searchsorted(turn, start) :]
+        return int(order[later[0] if len(later) else turn[0]])
+
+    def _lattice(self, space: SearchSpace) -> Lattice:
+        if self._own is not None:
+            return self._own
+        if self._of_space is None or self._of_space[0] != space:
+            self._of_space = (space, _lattice_of_space(space))
+        return self._of_space[1]
+
+    def _check_names(self, request: Request) -> None:
+        if self.search_space is None:
+            return
+        for name in request.space.names:
+            if name not in self.search_space and name not in request.given:
+                raise ValueError(
+                    f"The parameter name, {name}, is not found in the given grid, "
+                    f"which has {', '.join(self.search_space)}. Add its values to `search_space`."
+                )
+
+
+@lru_cache(maxsize=8)
+def _order(seed: int | None, count: int) -> npt.NDArray[np.int64]:
+    return np.arange(count) if seed is None else np.random.default_rng([seed, count]).permutation(count)
+
+
+def _lattice_of_lists(lists: Mapping[str, Sequence[Any]]) -> Lattice:
+    for name, values in lists.items():
+        if isinstance(values, (str, bytes)) or len(values) == 0:
+            raise ValueError(f"The grid needs a list of values for parameter {name!r}, not {values!r}.")
+    choices = {name: CategoricalDistribution(values).choices for name, values in lists.items()}
+    lattice = Lattice([ListAxis(name, values) for name, values in choices.items()])
+    _check_size(lattice.size)
+    return lattice
+
+
+def _lattice_of_space(space: SearchSpace) -> Lattice:
+    for parameter in space:
+        if parameter.distribution.cardinality is None:
+            raise ValueError(
+                f"A grid needs finitely many values, but parameter {parameter.name!r} is continuous "
+                f"({parameter.distribution}). Give it a `step` or a list of choices, "
+                "or give `search_space` to the sampler."
+            )
+    _check_size(space.cardinality or 1)
+    return Lattice([axis_of(parameter.name, parameter.distribution) for parameter in space], space)
+
+
+def _check_size(count: int) -> None:
+    if count > LARGEST_GRID:
+        raise ValueError(
+            f"The grid has {count} points, more than the {LARGEST_GRID} that can be covered. "
+            "Give fewer values, or use the random sampler."
+        )
+
+
+def _inside(space: SearchSpace, params: dict[str, Any]) -> dict[str, Any]:
+    for name, value in params.items():
+        distribution: BaseDistribution = space[name].distribution
+        if not distribution.contains(value):
+            warnings.warn(f"The value {value!r} of the grid is out of the range of parameter {name!r}.", stacklevel=4)
+    return params

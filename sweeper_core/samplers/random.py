@@ -1,0 +1,24 @@
+"""Uniform random search."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sweeper_core.samplers._distinct import make_distinct
+from sweeper_core.samplers._lattice import complete
+from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.trial.history import History
+
+
+class RandomSampler(Sampler):
+    """Draws every parameter independently and uniformly, on its own scale.
+
+    On a finite space no point is drawn twice until all have been.
+
+    Args:
+        seed: The generator of trial ``k`` derives from ``(seed, k)``; None draws a seed at random.
+    """
+
+    def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
+        params = complete(request.space, request.given, rng)
+        return Suggestion(make_distinct(request, history, rng, params, near=False), "random")

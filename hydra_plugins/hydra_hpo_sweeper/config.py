@@ -1,0 +1,209 @@
+"""The sweeper's configuration, as it stands in Hydra's config store.
+
+Every Hydra application imports this file when it starts, so it needs Hydra and OmegaConf only.
+
+Fields are of type ``Any`` and the stored nodes are open: what is wrong with a value, or with a key
+that does not exist, is said by ``_settings.py``, in one line that names what is allowed.
+
+None as an argument of a sampler or pruner means that algorithm's own default.
+
+No ``from __future__ import annotations`` here: Hydra 1.3 executes this file before it is in ``sys.modules``,
+where ``dataclass`` would look for it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+PROVIDER = "hydra_hpo_sweeper"
+
+
+@dataclass
+class HPOSweeperConf:
+    """``hydra.sweeper`` under ``hydra/sweeper=hpo``."""
+
+    _target_: str = "hydra_plugins.hydra_hpo_sweeper.sweeper.HPOSweeper"
+    # Hydra would otherwise build the sampler when it builds the sweeper.
+    _recursive_: bool = False
+    defaults: Any = field(default_factory=lambda: ["_self_", {"sampler": "auto"}, {"pruner": "none"}])
+
+    # --- the search -------------------------------------------------------------------------------------------------
+    # How points are suggested: chosen with hydra/sweeper/sampler=<name>, or a mapping with _target_.
+    sampler: Any = None
+    # When a running trial is stopped early: chosen with hydra/sweeper/pruner=<name>, or a mapping with _target_.
+    pruner: Any = None
+    # "minimize" or "maximize"; a list of these for several objectives.
+    direction: Any = "minimize"
+    # Which entry of the mapping that a job returns is the objective; a list of names for several objectives.
+    metric: Any = None
+    # With several objectives: the objective (one of `metric`) that a job's reports are about.
+    pruning_metric: Any = None
+    # The search space: parameter -> sweep ("interval(0,1)") or mapping ({type: float, low: 0, high: 1}).
+    params: Any = None
+    # The older name of `params`, in the mapping form.
+    search_space: Any = None
+    # Dotted path of a function (cfg, trial) that suggests what cannot be declared.
+    custom_search_space: Any = None
+    # Known good points to try first: a list of mappings parameter -> value.
+    enqueue: Any = None
+    # Limits on other entries of the mapping that a job returns: {latency: "<= 10"}.
+    constraints: Any = None
+    # Earlier studies to learn from: a list of {storage: URL, study_name: name}.
+    warm_start: Any = None
+
+    # --- how much ---------------------------------------------------------------------------------------------------
+    # Trials of this run.
+    n_trials: Any = 20
+    # Trials of the whole study, over all runs and machines; None: no limit.
+    max_trials: Any = None
+    # Seconds after which no further trial starts; None: no limit.
+    timeout: Any = None
+    # Share of failed trials, from the fifth finished one on and at the end, above which the sweep ends with an error.
+    max_failure_rate: Any = 0.5
+    # Runs of each suggestion, one for each value of a key: {seed: [0, 1, 2]}.
+    repeat: Any = None
+    # How the values of the repeats become the trial's value: mean, median, max or min.
+    repeat_aggregate: Any = "mean"
+    # Whether a suggestion that is clearly bad after its first repeats is spared the others.
+    repeat_early_stop: Any = True
+
+    # --- where ------------------------------------------------------------------------------------------------------
+    # URL of the study's storage; None: a SQLite file in the sweep directory.
+    storage: Any = None
+    # Name of the study; None: a constant name in the sweep directory's own storage.
+    study_name: Any = None
+
+    # --- running jobs -----------------------------------------------------------------------------------------------
+    # Jobs at the same time.
+    n_jobs: Any = 1
+    # Kind of lane: auto, inline, process or thread.
+    lanes: Any = "auto"
+    # GPUs to share out: a list of indices, or auto; None leaves them alone.
+    devices: Any = None
+    # GPUs for each job.
+    devices_per_job: Any = 1
+    # Seconds after which a job is stopped and its trial fails; None: no limit.
+    trial_timeout: Any = None
+    # How often a trial whose worker died is tried again.
+    max_retries: Any = 1
+    # How often a trial whose job raised an exception is tried again.
+    max_retries_failed: Any = 0
+
+    # --- telling ----------------------------------------------------------------------------------------------------
+    # What the console shows: auto, live, lines or off.
+    progress: Any = "auto"
+    # Logging to MLflow: {tracking_uri: URL, experiment: name, nested: true}; None: no MLflow.
+    mlflow: Any = None
+
+
+def _sampler(name: str, *arguments: str) -> dict[str, Any]:
+    return {"_target_": f"sweeper_core.samplers.{name}", "seed": None, **dict.fromkeys(arguments)}
+
+
+def _pruner(name: str, *arguments: str) -> dict[str, Any]:
+    return {"_target_": f"sweeper_core.pruners.{name}", **dict.fromkeys(arguments)}
+
+
+_GENETIC = (
+    "population_size",
+    "mutation",
+    "mutation_prob",
+    "crossover",
+    "crossover_prob",
+    "swapping_prob",
+    "constraints_func",
+)
+
+SAMPLERS: dict[str, dict[str, Any]] = {
+    "auto": _sampler("AutoSampler"),
+    "tpe": _sampler(
+        "TPESampler",
+        "prior_weight",
+        "consider_magic_clip",
+        "consider_endpoints",
+        "n_startup_trials",
+        "n_ei_candidates",
+        "gamma",
+        "weights",
+        "multivariate",
+        "group",
+        "constant_liar",
+        "constraints_func",
+    ),
+    "random": _sampler("RandomSampler"),
+    "grid": _sampler("GridSampler"),
+    "bruteforce": _sampler("BruteForceSampler"),
+    "cmaes": _sampler(
+        "CmaEsSampler",
+        "x0",
+        "sigma0",
+        "n_startup_trials",
+        "independent_sampler",
+        "consider_pruned_trials",
+        "restart_strategy",
+        "popsize",
+        "inc_popsize",
+        "use_separable_cma",
+        "with_margin",
+        "lr_adapt",
+        "source_trials",
+    ),
+    "nsgaii": _sampler("NSGAIISampler", *_GENETIC),
+    "nsgaiii": _sampler("NSGAIIISampler", *_GENETIC, "reference_points", "dividing_parameter"),
+    "qmc": _sampler("QMCSampler", "qmc_type", "scramble", "independent_sampler"),
+    "gp": _sampler(
+        "GPSampler", "independent_sampler", "n_startup_trials", "deterministic_objective", "constraints_func"
+    ),
+}
+"""``hydra/sweeper/sampler=<name>``, with the arguments that Optuna documents."""
+
+PRUNERS: dict[str, dict[str, Any]] = {
+    "none": _pruner("NopPruner"),
+    "median": _pruner("MedianPruner", "n_startup_trials", "n_warmup_steps", "interval_steps", "n_min_trials"),
+    "percentile": {
+        **_pruner(
+            "PercentilePruner", "percentile", "n_startup_trials", "n_warmup_steps", "interval_steps", "n_min_trials"
+        ),
+        "percentile": 25.0,
+    },
+    "asha": _pruner(
+        "SuccessiveHalvingPruner", "min_resource", "reduction_factor", "min_early_stopping_rate", "bootstrap_count"
+    ),
+    "successive_halving": _pruner(
+        "SuccessiveHalvingPruner", "min_resource", "reduction_factor", "min_early_stopping_rate", "bootstrap_count"
+    ),
+    "hyperband": _pruner("HyperbandPruner", "min_resource", "max_resource", "reduction_factor", "bootstrap_count"),
+    "patient": {**_pruner("PatientPruner", "wrapped_pruner", "patience", "min_delta"), "patience": 5},
+    "threshold": _pruner("ThresholdPruner", "lower", "upper", "n_warmup_steps", "interval_steps"),
+    "wilcoxon": _pruner("WilcoxonPruner", "p_threshold", "n_startup_steps"),
+    "extrapolate": _pruner("ExtrapolatingPruner"),
+}
+"""``hydra/sweeper/pruner=<name>``, with the arguments that Optuna documents."""
+
+
+def open_node(content: Any) -> DictConfig:
+    """Return a config node that takes keys it does not know, so that their refusal can be worded by the sweeper."""
+    node = OmegaConf.structured(content) if isinstance(content, type) else OmegaConf.create(content)
+    assert isinstance(node, DictConfig)
+    OmegaConf.set_struct(node, False)
+    return node
+
+
+def store_if_absent(group: str, name: str, content: Any) -> None:
+    """Put a node into the config store unless another plugin has one of that name there."""
+    store = ConfigStore.instance()
+    there: Any = store.repo
+    for part in group.split("/"):
+        there = there.get(part, {})
+    present = there.get(f"{name}.yaml")
+    if present is None or present.provider == PROVIDER:
+        store.store(group=group, name=name, node=open_node(content), provider=PROVIDER)
+
+
+store_if_absent("hydra/sweeper", "hpo", HPOSweeperConf)
+for _name, _content in SAMPLERS.items():
+    store_if_absent("hydra/sweeper/sampler", _name, _content)
+for _name, _content in PRUNERS.items():
+    store_if_absent("hydra/sweeper/pruner", _name, _content)

@@ -1,1 +1,17 @@
-"""To be filled."""
+"""Trials: what objectives are handed, what is stored of them, and the history that samplers see."""
+
+from sweeper_core._lazy import lazy_module
+
+__getattr__, __dir__, __all__ = lazy_module(
+    __name__,
+    {
+        "BaseTrial": "sweeper_core.trial.base",
+        "FixedTrial": "sweeper_core.trial.fixed",
+        "FrozenTrial": "sweeper_core.trial.frozen",
+        "History": "sweeper_core.trial.history",
+        "Trial": "sweeper_core.trial.live",
+        "TrialRecord": "sweeper_core.trial.record",
+        "TrialState": "sweeper_core.trial.state",
+        "create_trial": "sweeper_core.trial.frozen",
+    },
+)

@@ -1,0 +1,217 @@
+"""What every kind of trial offers an objective: suggestions, reports, attributes, constraints."""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, overload
+
+from sweeper_core.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from sweeper_core.trial.record import CONSTRAINT_PREFIX
+
+Choice = TypeVar("Choice", None, bool, int, float, str)
+
+
+class BaseTrial(ABC):
+    """The face that objectives see. Live, fixed and frozen trials can stand in for one another."""
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Return a value for a floating point parameter.
+
+        Args:
+            name: Name of the parameter; asked for again in the same trial, it keeps its value.
+            low, high: Smallest and largest value, both inclusive; ``low`` positive when ``log``.
+            step: Distance of the values ``low, low + step, …``; excludes ``log``.
+            log: Search on the logarithmic scale.
+        """
+        return float(self._suggest(name, _float(low, high, log, step)))
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """Return a value for an integer parameter; arguments as for :meth:`suggest_float`."""
+        return int(self._suggest(name, _int(low, high, log, step)))
+
+    @overload
+    def suggest_categorical(self, name: str, choices: Sequence[Choice]) -> Choice: ...
+
+    @overload
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Return one of the choices.
+
+        Args:
+            name: Name of the parameter.
+            choices: None, bool, int, float, str, or lists and dicts of these; the same ones in every trial.
+        """
+        return self._suggest(name, _categorical(choices))
+
+    def suggest_uniform(self, name: str, low: float, high: float) -> float:
+        """Return ``suggest_float(name, low, high)``. Deprecated."""
+        return self._deprecated("suggest_uniform", "(...)", name, low, high)
+
+    def suggest_loguniform(self, name: str, low: float, high: float) -> float:
+        """Return ``suggest_float(name, low, high, log=True)``. Deprecated."""
+        return self._deprecated("suggest_loguniform", "(..., log=True)", name, low, high, log=True)
+
+    def suggest_discrete_uniform(self, name: str, low: float, high: float, q: float) -> float:
+        """Return ``suggest_float(name, low, high, step=q)``. Deprecated."""
+        return self._deprecated("suggest_discrete_uniform", "(..., step=...)", name, low, high, step=q)
+
+    def _deprecated(self, old: str, new: str, name: str, low: float, high: float, **options: Any) -> float:
+        warnings.warn(f"{old} is deprecated. Use suggest_float{new} instead.", FutureWarning, stacklevel=3)
+        return self.suggest_float(name, low, high, **options)
+
+    def set_constraint(self, key: str, value: float) -> None:
+        """Store a constraint's value; the trial is feasible when all of them are zero or less.
+
+        The first value of each key counts; later ones are ignored with a warning.
+
+        Raises:
+            TypeError: The value cannot be made a float.
+            ValueError: It is NaN.
+        """
+        number = float_argument("value", value)
+        if math.isnan(number):
+            raise ValueError(f"Constraint {key!r} was given NaN, but a constraint needs a number: <= 0 when satisfied.")
+        if key in self.constraints:
+            warnings.warn(f"The constraint {key!r} is set already; the new value {number} is ignored.", stacklevel=2)
+            return
+        self._set_system_attr(CONSTRAINT_PREFIX + key, number)
+
+    @abstractmethod
+    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
+        """Return the trial's value for a parameter."""
+
+    @abstractmethod
+    def _set_system_attr(self, key: str, value: Any) -> None:
+        """Store one attribute that is not the user's."""
+
+    @abstractmethod
+    def report(self, value: float, step: int) -> None:
+        """Tell how good the objective is after ``step`` (0, 1, 2, …), for pruners."""
+
+    @abstractmethod
+    def should_prune(self) -> bool:
+        """Return whether the objective had better raise :class:`TrialPruned` now."""
+
+    @abstractmethod
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Store something about the trial under ``key``; JSON must be able to say it."""
+
+    @property
+    @abstractmethod
+    def params(self) -> dict[str, Any]:
+        """Parameters by name, in the order of suggestion."""
+
+    @property
+    @abstractmethod
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Distributions of the parameters by name."""
+
+    @property
+    @abstractmethod
+    def user_attrs(self) -> dict[str, Any]:
+        """What :meth:`set_user_attr` has stored."""
+
+    @property
+    @abstractmethod
+    def datetime_start(self) -> datetime | None:
+        """When the trial started, as naive local time."""
+
+    @property
+    @abstractmethod
+    def number(self) -> int:
+        """0, 1, 2, … within the study."""
+
+    @property
+    @abstractmethod
+    def constraints(self) -> dict[str, float]:
+        """Constraint values by name."""
+
+
+def float_argument(name: str, value: Any) -> float:
+    """Return a number given by a user as float."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        message = f"The `{name}` argument is of type '{type(value)}' but supposed to be a float."
+        raise TypeError(message) from None
+
+
+def warn_if_outside(name: str, value: Any, distribution: BaseDistribution, what: str) -> None:
+    """Warn when a value that was fixed beforehand is not one of the distribution.
+
+    Raises:
+        ValueError: The distribution cannot even express it.
+    """
+    if not distribution._contains(distribution.to_internal_repr(value)):
+        warnings.warn(f"{what} '{name}' with value {value} is out of the range of {distribution}.", stacklevel=4)
+
+
+def fixed_value(params: Mapping[str, Any], name: str, distribution: BaseDistribution, owner: str) -> Any:
+    """Return the value that a trial was made with.
+
+    Raises:
+        ValueError: It was made without one, or with one that the distribution cannot express.
+    """
+    if name not in params:
+        raise ValueError(
+            f"The value of the parameter '{name}' is not found. Please set it at the construction of the {owner} "
+            f"object. It has {', '.join(map(repr, params)) or 'no parameters'}."
+        )
+    warn_if_outside(name, params[name], distribution, "The parameter")
+    return params[name]
+
+
+# Making a distribution costs more than looking it up, and objectives ask for the same ones in every trial.
+# What warns (a step that does not fit) or raises is made anew each time.
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _plain_float(low: float, high: float, log: bool) -> FloatDistribution:
+    return FloatDistribution(low, high, log=log)
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _plain_int(low: int, high: int, log: bool) -> IntDistribution:
+    return IntDistribution(low, high, log=log)
+
+
+@functools.lru_cache(maxsize=1024)
+def _plain_categorical(choices: tuple[Any, ...], types: tuple[type, ...]) -> CategoricalDistribution:
+    return CategoricalDistribution(choices)
+
+
+_KEYS = frozenset({str, int, bool, type(None)})
+"""Types of choices that are equal only when they look the same, once the types are compared too."""
+
+
+def _float(low: float, high: float, log: bool, step: float | None) -> FloatDistribution:
+    if step is None and type(low) in (int, float) and type(high) in (int, float):
+        return _plain_float(low, high, log)
+    return FloatDistribution(low, high, log=log, step=step)
+
+
+def _int(low: int, high: int, log: bool, step: int) -> IntDistribution:
+    if step == 1 and type(low) is int and type(high) is int:
+        return _plain_int(low, high, log)
+    return IntDistribution(low, high, log=log, step=step)
+
+
+def _categorical(choices: Sequence[Any]) -> CategoricalDistribution:
+    if isinstance(choices, (list, tuple)):
+        types = tuple(map(type, choices))
+        if _KEYS.issuperset(types):
+            return _plain_categorical(tuple(choices), types)
+    return CategoricalDistribution(choices)

@@ -1,0 +1,208 @@
+"""The live trial: what an objective is handed while it runs."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
+from sweeper_core.trial.base import BaseTrial, float_argument, warn_if_outside
+from sweeper_core.trial.record import NOTHING, constraints_in
+
+
+class Host(Protocol):
+    """Who runs a live trial: it answers the trial's questions and stores what the trial says."""
+
+    @property
+    def study(self) -> Any:
+        """The study, as the user knows it."""
+
+    @property
+    def n_objectives(self) -> int:
+        """Number of objectives; reports are for one only."""
+
+    def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+        """Return a value for a parameter that the trial does not have yet."""
+
+    def describe(
+        self,
+        number: int,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+        *,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        """Store parameters and attributes of the running trial."""
+
+    def report(self, number: int, step: int, value: float) -> None:
+        """Store one report; it is stored when this returns."""
+
+    def should_prune(self, trial: Trial) -> bool:
+        """Return whether the trial should stop."""
+
+    def started_at(self, number: int) -> datetime | None:
+        """Return the start, as naive local time."""
+
+
+class Trial(BaseTrial):
+    """One run of the objective.
+
+    Objectives are given one; it is not made by hand (see :class:`FixedTrial` for tests).
+
+    Args:
+        host: Who runs it.
+        number: 0, 1, 2, … within the study.
+        trial_id: The storage's key.
+        fixed: Values that were decided before: enqueued ones.
+        user_attrs, system_attrs: Those that the trial has already.
+        params, distributions: Likewise.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        number: int,
+        trial_id: int,
+        *,
+        fixed: Mapping[str, Any] = NOTHING,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+    ) -> None:
+        self._host = host
+        self._number = number
+        self._trial_id = trial_id
+        self._fixed = fixed
+        self._params = dict(params)
+        self._distributions = dict(distributions)
+        self._user_attrs = dict(user_attrs)
+        self._system_attrs = dict(system_attrs)
+        self._reports: dict[int, float] = {}
+
+    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
+        known = self._distributions.get(name)
+        if known is not None:
+            self._check_same(name, known, distribution)
+            return self._params[name]
+        if name in self._fixed:
+            value = self._fixed[name]
+            warn_if_outside(name, value, distribution, "Fixed parameter")
+        elif distribution.single():
+            value = _only_value(distribution)
+        else:
+            value = self._host.choose(self, name, distribution)
+        self._host.describe(self._number, {name: value}, {name: distribution})
+        self._params[name] = value
+        self._distributions[name] = distribution
+        return value
+
+    def _check_same(self, name: str, known: BaseDistribution, distribution: BaseDistribution) -> None:
+        if known is distribution or known == distribution:
+            return
+        check_distribution_compatibility(known, distribution)
+        warnings.warn(
+            f'Inconsistent parameter values for distribution with name "{name}"! The trial keeps the value that was '
+            f"suggested for {known}; what is asked for now, {distribution}, is not used. Give the parameters "
+            "different names if both are meant.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+    def report(self, value: float, step: int) -> None:
+        """Tell how good the objective is after ``step``; it is stored when this returns.
+
+        Args:
+            value: Anything that ``float()`` takes; NaN and infinities too.
+            step: 0, 1, 2, …; the first report of a step counts, later ones are ignored with a warning.
+
+        Raises:
+            NotImplementedError: The study has several objectives.
+            TypeError: An argument is not a number.
+            ValueError: The step is negative.
+        """
+        self._one_objective("report")
+        number, step = float_argument("value", value), _step_argument(step)
+        if step in self._reports:
+            warnings.warn(
+                f"The reported value is ignored because this `step` {step} is already reported.", stacklevel=2
+            )
+            return
+        self._host.report(self._number, step, number)
+        self._reports[step] = number
+
+    def should_prune(self) -> bool:
+        """Return whether the study's pruner would stop this trial, judging by its reports so far.
+
+        Raises:
+            NotImplementedError: The study has several objectives.
+        """
+        self._one_objective("should_prune")
+        return self._host.should_prune(self)
+
+    def _one_objective(self, method: str) -> None:
+        if self._host.n_objectives > 1:
+            raise NotImplementedError(f"Trial.{method} is not supported for multi-objective optimization.")
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        self._host.describe(self._number, user_attrs={key: value})
+        self._user_attrs[key] = value
+
+    def _set_system_attr(self, key: str, value: Any) -> None:
+        self._host.describe(self._number, system_attrs={key: value})
+        self._system_attrs[key] = value
+
+    @property
+    def study(self) -> Any:
+        """The study that this trial belongs to."""
+        return self._host.study
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return copy.deepcopy(self._params)
+
+    @property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        return dict(self._distributions)
+
+    @property
+    def user_attrs(self) -> dict[str, Any]:
+        return copy.deepcopy(self._user_attrs)
+
+    @property
+    def system_attrs(self) -> dict[str, Any]:
+        """Attributes that the library keeps for itself."""
+        return copy.deepcopy(self._system_attrs)
+
+    @property
+    def datetime_start(self) -> datetime | None:
+        return self._host.started_at(self._number)
+
+    @property
+    def number(self) -> int:
+        return self._number
+
+    @property
+    def constraints(self) -> dict[str, float]:
+        return constraints_in(self._system_attrs)
+
+
+def _only_value(distribution: BaseDistribution) -> Any:
+    """Return the value of a distribution that has one only."""
+    low = getattr(distribution, "low", None)
+    return distribution.to_external_repr(0.0 if low is None else low)
+
+
+def _step_argument(step: Any) -> int:
+    try:
+        number = int(step)
+    except (TypeError, ValueError):
+        message = f"The `step` argument is of type '{type(step)}' but supposed to be an int."
+        raise TypeError(message) from None
+    if number < 0:
+        raise ValueError(f"`step` must be non-negative, but got {number}.")
+    return number

@@ -213,3 +213,7 @@ class Storage(ABC):
 
     def close(self) -> None:  # noqa: B027 (optional: memory has nothing to release)
         """Release files and connections."""
+
+
+BaseStorage = Storage
+"""The name that Optuna's users know."""

@@ -1,0 +1,68 @@
+"""Who runs a trial, and whether that process still lives."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from sweeper_core.storages.base import Lease
+
+
+def this_process(interval: float = 15.0, grace: float = 60.0) -> Lease:
+    """Return a lease in the name of the current process.
+
+    Args:
+        interval: Seconds between two signs of life.
+        grace: Seconds without one after which the trial may be given up.
+
+    Raises:
+        ValueError: ``interval`` is not positive, or ``grace`` is negative.
+    """
+    if not interval > 0 or not grace >= 0:
+        raise ValueError(f"A lease needs `interval > 0` and `grace >= 0`, but got {interval=}, {grace=}.")
+    pid = os.getpid()
+    return Lease(platform.node(), _boot(), pid, _start_of(pid) or "", float(interval), float(grace))
+
+
+def owner_is_dead(lease: Lease) -> bool:
+    """Return whether the owner is known to be dead; False when that cannot be seen from here.
+
+    Only an owner under the same kernel run and in the same process namespace can be judged.
+    """
+    if not lease.boot or not lease.process_started or (lease.host, lease.boot) != (platform.node(), _boot()):
+        return False
+    return _start_of(lease.pid) != lease.process_started
+
+
+@functools.lru_cache(maxsize=1)
+def _boot() -> str:
+    """Return a name for this run of this kernel, with the process namespace; "" where none can be had."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return _output("sysctl", "-n", "kern.bootsessionuuid") if sys.platform == "darwin" else ""
+
+
+def _start_of(pid: int) -> str | None:
+    """Return when a process started, in the kernel's own words; None when there is no such process."""
+    try:
+        # The command's name may contain anything, a closing parenthesis too; the fields begin after the last one.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return None if os.path.isdir("/proc/self") else (_output("ps", "-o", "lstart=", "-p", str(pid)) or None)
+    except OSError:  # it went away while it was being read
+        return None
+    state, started = fields[0], fields[19]
+    return None if state in "ZX" else started
+
+
+def _output(*command: str) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""

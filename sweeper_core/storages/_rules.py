@@ -1,0 +1,173 @@
+"""What every storage has in common: checks of arguments, and the rules for lost trials."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import Any
+
+from sweeper_core.directions import StudyDirection
+from sweeper_core.distributions import BaseDistribution
+from sweeper_core.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from sweeper_core.storages._process import owner_is_dead
+from sweeper_core.storages.base import Lease, Point
+from sweeper_core.trial.record import (
+    CONSTRAINT_PREFIX,
+    FAILURE,
+    FIXED_PARAMS,
+    LIST_OF_CONSTRAINTS,
+    LOST,
+    NOTHING,
+    REPEATS,
+    RETRY_HISTORY,
+    RETRY_OF,
+    TrialRecord,
+)
+from sweeper_core.trial.state import TrialState
+
+LEASE = "hpo:lease"
+"""Trial attribute: who runs it (the fields of :class:`Lease`)."""
+
+ONCE = "hpo:once:"
+"""Prefix of study attributes: keys of what was enqueued once."""
+
+LONGEST_NAME = 512
+"""Characters that a name may have in Optuna's relational schema."""
+
+_OF_ONE_ATTEMPT = frozenset({LEASE, LOST, FAILURE, REPEATS, LIST_OF_CONSTRAINTS})
+
+
+def now() -> datetime:
+    """Return the time as it is stored: naive UTC."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)
+
+
+def new_study_name() -> str:
+    """Return a name for a study that was given none."""
+    return f"no-name-{uuid.uuid4()}"
+
+
+def no_study(name_or_id: str | int) -> KeyError:
+    """Return the error for a study that does not exist."""
+    return KeyError(f"There is no study {name_or_id!r} in this storage.")
+
+
+def no_trial(study_id: int, number: int) -> KeyError:
+    """Return the error for a trial that does not exist."""
+    return KeyError(f"Study {study_id} has no trial {number}.")
+
+
+def duplicate(name: str) -> DuplicatedStudyError:
+    """Return the error for a study that exists already."""
+    return DuplicatedStudyError(
+        f"A study named {name!r} exists already. Use load_if_exists=True to go on with it, or choose another name."
+    )
+
+
+def has_ended(number: int, state: TrialState) -> UpdateFinishedTrialError:
+    """Return the error for a change to a finished trial."""
+    return UpdateFinishedTrialError(f"Trial {number} has already ended as {state.name} and cannot be changed.")
+
+
+def check_directions(directions: Sequence[StudyDirection]) -> tuple[StudyDirection, ...]:
+    """Return the directions of a new study as a tuple; at least one."""
+    if not directions:
+        raise ValueError("A study needs at least one direction.")
+    return tuple(StudyDirection(direction) for direction in directions)
+
+
+def check_name(kind: str, name: str) -> str:
+    """Return a name that the schema can hold."""
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        raise ValueError(f"The name of a {kind} must be a string of at most {LONGEST_NAME} characters, not {name!r}.")
+    return name
+
+
+def check_end(state: TrialState, values: Sequence[float] | None) -> tuple[float, ...] | None:
+    """Return the values of a trial that ends."""
+    if not state.is_finished():
+        raise ValueError(f"A trial ends as COMPLETE, PRUNED or FAIL, not as {state.name}.")
+    return None if values is None else check_values(values)
+
+
+def check_values(values: Sequence[float]) -> tuple[float, ...]:
+    """Return values as floats; they may be infinite."""
+    numbers = tuple(float(value) for value in values)
+    if any(math.isnan(value) for value in numbers):
+        raise ValueError(f"Objective values must not be NaN, but got {numbers}. End such a trial as FAIL.")
+    return numbers
+
+
+def internals(
+    params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]
+) -> dict[str, tuple[BaseDistribution, float]]:
+    """Return each parameter's distribution and internal value."""
+    missing = [name for name in params if name not in distributions]
+    if missing:
+        raise ValueError(f"No distribution was given for {', '.join(map(repr, missing))}.")
+    return {
+        check_name("parameter", name): (distributions[name], distributions[name].to_internal_repr(value))
+        for name, value in params.items()
+    }
+
+
+def attrs_of_point(point: Point) -> dict[str, Any]:
+    """Return the system attributes of the WAITING trial that a point becomes."""
+    return {FIXED_PARAMS: dict(point.params), **point.system_attrs}
+
+
+def fixed_of(params: Mapping[str, Any], system_attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that a trial taken from the queue has to use."""
+    return {**params, **system_attrs.get(FIXED_PARAMS, NOTHING)}
+
+
+def attr_of_lease(lease: Lease) -> dict[str, Any]:
+    """Return a lease as an attribute."""
+    return asdict(lease)
+
+
+def lease_of_attr(attr: Any) -> Lease | None:
+    """Return the lease that an attribute describes; None when it describes none."""
+    try:
+        return Lease(**attr)
+    except TypeError:
+        return None
+
+
+def reason_to_give_up(lease: Lease, silent: float) -> str | None:
+    """Return why a trial may be given up whose owner has been silent for so many seconds; None to leave it."""
+    if owner_is_dead(lease):
+        return f"its process {lease.pid} on {lease.host} has died"
+    if silent >= lease.grace:
+        return f"its process {lease.pid} on {lease.host} has given no sign of life for {silent:.0f} s"
+    return None
+
+
+def attrs_of_loss(reason: str) -> dict[str, Any]:
+    """Return the attributes of a trial that was given up."""
+    return {LOST: True, FAILURE: f"lost: {reason}"}
+
+
+def retry_of(lost: TrialRecord, max_retries: int) -> Point | None:
+    """Return the point that repeats a lost trial; None when it has been repeated often enough."""
+    history = [*(lost.system_attrs.get(RETRY_HISTORY) or ()), lost.number]
+    if len(history) > max_retries:
+        return None
+    kept = {
+        key: value
+        for key, value in lost.system_attrs.items()
+        if key not in _OF_ONE_ATTEMPT and not key.startswith(CONSTRAINT_PREFIX)
+    }
+    fixed = fixed_of(lost.params, lost.system_attrs)
+    attrs = {**kept, FIXED_PARAMS: fixed, RETRY_OF: history[0], RETRY_HISTORY: history}
+    return Point(fixed, dict(lost.user_attrs), attrs)
+
+
+def once_attr(key: str) -> str:
+    """Return the name of the study attribute that remembers a key."""
+    name = ONCE + key
+    return name if len(name) <= LONGEST_NAME else ONCE + hashlib.sha256(key.encode()).hexdigest()

@@ -1,1 +1,1 @@
-"""To be filled."""
+"""Bridges to training frameworks; each needs its framework installed and is imported by its full name."""

@@ -1,0 +1,415 @@
+"""A study mirrored to MLflow: one parent run for the study, one child run for each trial.
+
+The mirror follows the storage from a thread of its own and writes what MLflow does not have yet. Nothing waits for
+it, and nothing is lost when the server is away: the storage keeps everything, and the next round catches up.
+
+A job that logs to MLflow by itself is joined, not doubled: with :func:`job_environment` set, MLflow tags every run
+that the job starts (also Lightning's ``MLFlowLogger``), and the mirror writes the trial into that run.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.trial.record import FAILURE, TrialRecord
+from sweeper_core.trial.state import TrialState
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+log = logging.getLogger(__name__)
+
+STUDY_TAG = "hpo.study"
+TRIAL_TAG = "hpo.trial"
+MIRRORED_TAG = "hpo.mirrored"
+BEST_TAG = "hpo.best"
+PARENT_TAG = "mlflow.parentRunId"
+STUDY_UID = "hpo:uid"
+REPORT_METRIC = "hpo/report"
+
+STATUS_OF = {
+    TrialState.RUNNING: "RUNNING",
+    TrialState.COMPLETE: "FINISHED",
+    TrialState.PRUNED: "KILLED",
+    TrialState.FAIL: "FAILED",
+}
+LONGEST_PARAMETER = 6000
+"""MLflow refuses longer parameter values."""
+LARGEST_BATCH = 1000
+"""Metrics that MLflow takes in one call."""
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+"""A mirror tries again by itself, so one call need not wait for minutes."""
+
+
+def study_uid(storage: Storage, study: StudyRecord) -> str:
+    """Return the identifier that tells this study from others of the same name; made at the first call."""
+    known = storage.get_study(study.study_id).system_attrs.get(STUDY_UID)
+    if known:
+        return str(known)
+    storage.set_study_attrs(study.study_id, system={STUDY_UID: uuid.uuid4().hex})
+    return str(storage.get_study(study.study_id).system_attrs[STUDY_UID])
+
+
+def job_environment(uid: str, number: int, parent_run_id: str | None, tracking_uri: str) -> dict[str, str]:
+    """Return the environment variables under which a job's own MLflow runs belong to trial ``number``."""
+    tags = {STUDY_TAG: uid, TRIAL_TAG: str(number)}
+    if parent_run_id is not None:
+        tags[PARENT_TAG] = parent_run_id
+    return {"MLFLOW_RUN_CONTEXT": json.dumps(tags), "MLFLOW_TRACKING_URI": tracking_uri}
+
+
+@dataclass
+class _Child:
+    run_id: str
+    own: bool
+    """Whether the mirror made the run, rather than the job."""
+    reports: int = 0
+    finished: bool = False
+
+
+@dataclass(frozen=True)
+class MirrorOptions:
+    """How a study looks in MLflow.
+
+    Attributes:
+        tracking_uri: Where MLflow keeps its runs.
+        experiment: Name of the experiment, made when there is none.
+        nested: Whether trials are children of one parent run; otherwise they stand for themselves.
+        metric_names: Names of the objectives' metrics.
+        job_dir: Directory of a trial's job, shown as a tag.
+        tags: More tags for the parent run.
+    """
+
+    tracking_uri: str
+    experiment: str = "hpo"
+    nested: bool = True
+    metric_names: tuple[str, ...] = ("value",)
+    job_dir: Callable[[int], str | None] = lambda number: None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class MlflowMirror:
+    """Keeps an MLflow experiment equal to a study.
+
+    Use :meth:`start` and :meth:`close` for a mirror in the background, or :meth:`update` for one round now.
+
+    Args:
+        storage: Where the study lives.
+        study: The study.
+        options: How it looks in MLflow.
+        interval: Seconds between two rounds.
+    """
+
+    def __init__(self, storage: Storage, study: StudyRecord, options: MirrorOptions, interval: float = 2.0) -> None:
+        self.storage = storage
+        self.study = study
+        self.options = options
+        self.interval = interval
+        self.uid = study_uid(storage, study)
+        self.parent_run_id: str | None = None
+        self._client: MlflowClient | None = None
+        self._experiment_id: str | None = None
+        self._cursor: Any = None
+        self._pending: dict[int, TrialRecord] = {}
+        self._children: dict[int, _Child] = {}
+        self._best: tuple[float, int] | None = None
+        self._best_marked: int | None = None
+        self._out_of_reach = False
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._round = threading.Lock()
+
+    def start(self) -> None:
+        """Open the parent run, if the server answers, and follow the study from now on."""
+        self.try_update()
+        self._thread = threading.Thread(target=self._follow, name="mlflow-mirror", daemon=True)
+        self._thread.start()
+
+    def close(self, artifacts: Sequence[Path] = (), finished: bool = True) -> bool:
+        """Stop following, write what is left, and attach files to the parent run.
+
+        Returns:
+            Whether everything has been written; otherwise a warning says what is missing.
+        """
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        done = self.try_update() and self._try(lambda: self._close_parent(artifacts, finished))
+        if not done:
+            log.warning(
+                "MLflow at %s has not received everything: %d trials are still to be written. Run the sweep's command "
+                "again once the server answers; the study itself is complete.",
+                self.options.tracking_uri,
+                len(self._pending),
+            )
+        return done
+
+    def environment(self, number: int) -> dict[str, str]:
+        """Return what a trial's job needs in its environment to log into the trial's run."""
+        parent = self.parent_run_id if self.options.nested else None
+        return job_environment(self.uid, number, parent, self.options.tracking_uri)
+
+    def try_update(self) -> bool:
+        """Write what is new; return False, after one warning, when MLflow cannot be reached."""
+        return self._try(self.update)
+
+    def update(self) -> None:
+        """Write what is new.
+
+        Raises:
+            MlflowException: The server refuses or cannot be reached; the next call goes on from there.
+        """
+        with self._round, _environment(PATIENCE):
+            self._open()
+            records, self._cursor = self.storage.changes(self.study.study_id, self._cursor)
+            self._pending.update((r.number, r) for r in records if r.state is not TrialState.WAITING)
+            for number in sorted(self._pending):
+                self._write(self._pending[number])
+                del self._pending[number]
+            self._mark_best()
+
+    def _follow(self) -> None:
+        while not self._stop.wait(self.interval):
+            self.try_update()
+
+    def _try(self, action: Callable[[], None]) -> bool:
+        try:
+            action()
+        except Exception as error:
+            # Whatever MLflow's client raises (its own errors, requests', the database's) must not end the sweep.
+            if not self._out_of_reach:
+                first_line = (str(error).splitlines() or [""])[0]
+                log.warning(
+                    "MLflow at %s: %s: %s. The sweep goes on; this is tried again.",
+                    self.options.tracking_uri,
+                    type(error).__name__,
+                    first_line,
+                )
+            self._out_of_reach = True
+            return False
+        if self._out_of_reach:
+            log.info("MLflow at %s answers again.", self.options.tracking_uri)
+        self._out_of_reach = False
+        return True
+
+    def _open(self) -> None:
+        if self._client is not None and self._experiment_id is not None:
+            return
+        from mlflow import MlflowClient
+
+        client = MlflowClient(tracking_uri=self.options.tracking_uri)
+        experiment = client.get_experiment_by_name(self.options.experiment)
+        if experiment is None:
+            self._experiment_id = client.create_experiment(self.options.experiment)
+        else:
+            self._experiment_id = experiment.experiment_id
+        self._client = client
+        self._find_runs()
+
+    def _find_runs(self) -> None:
+        """Take up the runs of an earlier session of this study, and open the parent."""
+        for run in self._search(f"tags.`{STUDY_TAG}` = '{self.uid}'"):
+            number = run.data.tags.get(TRIAL_TAG)
+            if number is None:
+                self.parent_run_id = run.info.run_id
+            else:
+                self._take_up(int(number), run)
+        if self.options.nested and self.parent_run_id is None:
+            tags = {STUDY_TAG: self.uid, "hpo.study_name": self.study.name, **self.options.tags}
+            run = self.client.create_run(self.experiment_id, tags=tags, run_name=self.study.name)
+            self.parent_run_id = run.info.run_id
+        elif self.parent_run_id is not None:
+            self.client.update_run(self.parent_run_id, status="RUNNING")
+
+    def _take_up(self, number: int, run: Run) -> None:
+        child = _child_of(run)
+        if not child.finished:
+            child.reports = len(self.client.get_metric_history(run.info.run_id, REPORT_METRIC))
+        if BEST_TAG in run.data.tags:
+            self._best_marked = number
+        self._children[number] = child
+
+    @property
+    def client(self) -> MlflowClient:
+        """MLflow's client, once it has been opened."""
+        assert self._client is not None
+        return self._client
+
+    @property
+    def experiment_id(self) -> str:
+        """Key of the experiment, once it has been opened."""
+        assert self._experiment_id is not None
+        return self._experiment_id
+
+    def _search(self, condition: str) -> Iterator[Run]:
+        token = None
+        while True:
+            page = self.client.search_runs([self.experiment_id], condition, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _write(self, record: TrialRecord) -> None:
+        # A run of the mirror's own waits for something to say, so that a job has the time to start one.
+        if record.number not in self._children and not record.reports and not record.state.is_finished():
+            return
+        child = self._child(record)
+        if not child.finished:
+            self._write_reports(child, record)
+            if record.state.is_finished():
+                self._finish(child, record)
+        self._consider(record)
+
+    def _child(self, record: TrialRecord) -> _Child:
+        """Return the trial's run: the job's own where there is one, else one of the mirror's."""
+        child = self._children.get(record.number)
+        if child is None or (child.own and record.state.is_finished() and not child.finished):
+            theirs = self._run_of_the_job(record.number)
+            if theirs is not None:
+                if child is not None:
+                    self.client.delete_run(child.run_id)
+                child = _child_of(theirs)
+                self._describe(child, record)
+        if child is None:
+            child = self._create_child(record)
+        self._children[record.number] = child
+        return child
+
+    def _run_of_the_job(self, number: int) -> Run | None:
+        condition = f"tags.`{STUDY_TAG}` = '{self.uid}' and tags.`{TRIAL_TAG}` = '{number}'"
+        theirs = [run for run in self._search(condition) if MIRRORED_TAG not in run.data.tags]
+        return min(theirs, key=lambda run: run.info.start_time) if theirs else None
+
+    def _create_child(self, record: TrialRecord) -> _Child:
+        tags = {STUDY_TAG: self.uid, TRIAL_TAG: str(record.number), MIRRORED_TAG: "true"}
+        if self.parent_run_id is not None and self.options.nested:
+            tags[PARENT_TAG] = self.parent_run_id
+        run = self.client.create_run(
+            self.experiment_id,
+            start_time=_milliseconds(record.started),
+            tags=tags,
+            run_name=f"trial {record.number}",
+        )
+        child = _Child(run.info.run_id, own=True)
+        self._describe(child, record)
+        return child
+
+    def _describe(self, child: _Child, record: TrialRecord) -> None:
+        from mlflow.entities import Param, RunTag
+
+        existing = self.client.get_run(child.run_id).data
+        params = [
+            Param(name, str(value)[:LONGEST_PARAMETER])
+            for name, value in record.params.items()
+            if name not in existing.params
+        ]
+        tags = [RunTag("hpo.number", str(record.number))]
+        job_dir = self.options.job_dir(record.number)
+        if job_dir is not None:
+            tags.append(RunTag("hpo.job_dir", job_dir))
+        if self.options.nested and self.parent_run_id is not None and PARENT_TAG not in existing.tags:
+            tags.append(RunTag(PARENT_TAG, self.parent_run_id))
+        for start in range(0, max(len(params), 1), 100):
+            self.client.log_batch(child.run_id, params=params[start : start + 100], tags=tags if start == 0 else ())
+
+    def _write_reports(self, child: _Child, record: TrialRecord) -> None:
+        new = record.reports[child.reports :]
+        self._log_metrics(child, [(REPORT_METRIC, value, step) for step, value in new])
+        child.reports = len(record.reports)
+
+    def _finish(self, child: _Child, record: TrialRecord) -> None:
+        from mlflow.entities import RunTag
+
+        if child.own and record.layout.names:
+            self._describe(child, record)
+        metrics = [(name, value, 0) for name, value in zip(self.options.metric_names, record.values or (), strict=False)]
+        metrics += [(f"hpo/constraint/{name}", value, 0) for name, value in record.constraints.items()]
+        if record.started is not None and record.completed is not None:
+            metrics.append(("hpo/duration_seconds", (record.completed - record.started).total_seconds(), 0))
+        self._log_metrics(child, metrics)
+        tags = [RunTag("hpo.state", record.state.name)]
+        failure = record.system_attrs.get(FAILURE)
+        if failure:
+            tags.append(RunTag("hpo.failure", str(failure)[:LONGEST_PARAMETER]))
+        self.client.log_batch(child.run_id, tags=tags)
+        self.client.set_terminated(child.run_id, STATUS_OF[record.state], end_time=_milliseconds(record.completed))
+        child.finished = True
+
+    def _log_metrics(self, child: _Child, metrics: Sequence[tuple[str, float, int]]) -> None:
+        from mlflow.entities import Metric
+
+        now = _milliseconds(datetime.now(timezone.utc).replace(tzinfo=None)) or 0
+        entries = [Metric(name, value, now, step) for name, value, step in metrics]
+        for start in range(0, len(entries), LARGEST_BATCH):
+            self.client.log_batch(child.run_id, metrics=entries[start : start + LARGEST_BATCH])
+
+    def _consider(self, record: TrialRecord) -> None:
+        """Remember the best complete, feasible trial of a study with one objective."""
+        if record.state is not TrialState.COMPLETE or not record.values or len(record.values) > 1:
+            return
+        if any(value > 0 for value in record.constraints.values()):
+            return
+        candidate = (record.values[0] * self.study.directions[0].sign, record.number)
+        if not math.isnan(candidate[0]) and (self._best is None or candidate < self._best):
+            self._best = candidate
+
+    def _mark_best(self) -> None:
+        if self._best is None or self._best[1] == self._best_marked:
+            return
+        number = self._best[1]
+        child = self._children[number]
+        if self._best_marked is not None:
+            self.client.delete_tag(self._children[self._best_marked].run_id, BEST_TAG)
+        self.client.set_tag(child.run_id, BEST_TAG, "true")
+        if self.parent_run_id is not None:
+            value = self._best[0] * self.study.directions[0].sign
+            self.client.set_tag(self.parent_run_id, "hpo.best_trial", str(number))
+            self.client.set_tag(self.parent_run_id, "hpo.best_run_id", child.run_id)
+            self.client.log_metric(self.parent_run_id, f"best/{self.options.metric_names[0]}", value, step=number)
+        self._best_marked = number
+
+    def _close_parent(self, artifacts: Sequence[Path], finished: bool) -> None:
+        with self._round, _environment(PATIENCE):
+            if self.parent_run_id is None:
+                return
+            for path in artifacts:
+                if path.exists():
+                    self.client.log_artifact(self.parent_run_id, str(path))
+            self.client.set_terminated(self.parent_run_id, "FINISHED" if finished else "KILLED")
+
+
+def _child_of(run: Run) -> _Child:
+    own = MIRRORED_TAG in run.data.tags
+    finished = "hpo.state" in run.data.tags and run.info.status in ("FINISHED", "FAILED", "KILLED")
+    return _Child(run.info.run_id, own=own, finished=finished)
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    """Return a naive UTC moment in MLflow's unit."""
+    return None if moment is None else int(moment.replace(tzinfo=timezone.utc).timestamp() * 1000)
+
+
+@contextmanager
+def _environment(defaults: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables that the user has not set, for a while."""
+    added = {name: value for name, value in defaults.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)

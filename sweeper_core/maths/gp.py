@@ -25,8 +25,9 @@ Sources: Rasmussen & Williams, Gaussian Processes for Machine Learning (2006): e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +59,7 @@ class Hyper:
     @property
     def theta(self) -> Floats:
         """The logarithms ``(g + 2,)``: lengthscales, signal, noise."""
-        return np.log(np.append(self.lengthscales, (self.signal, self.noise)))
+        return np.asarray(np.log(np.append(self.lengthscales, (self.signal, self.noise))))
 
     @classmethod
     def of(cls, theta: Floats) -> Hyper:
@@ -146,7 +147,8 @@ def squared_distances(A: Floats, B: Floats) -> Floats:
     r2 = A @ (-2.0 * B.T)
     r2 += np.einsum("ij,ij->i", A, A)[:, None]
     r2 += np.einsum("ij,ij->i", B, B)[None, :]
-    return np.maximum(r2, 0.0, out=r2)
+    np.maximum(r2, 0.0, out=r2)
+    return np.asarray(r2)
 
 
 def matern52(r2: Floats) -> Floats:
@@ -223,8 +225,9 @@ def fit(data: Data, prior: Prior, starts: Sequence[Hyper] = (), *, iterations: i
     """Return the most probable hyperparameters found from the prior's median and from ``starts``."""
     bounds = np.column_stack([prior.lower, prior.upper])
     best: Fit | None = None
+    search: Callable[..., Any] = minimize
     for theta in (prior.mean, *(start.theta for start in starts)):
-        result = minimize(
+        result = search(
             objective,
             np.clip(theta, prior.lower, prior.upper),
             args=(data, prior),
@@ -284,7 +287,7 @@ class Posterior:
 
     @property
     def _smallest_variance(self) -> float:
-        return 1e-10 * self.hyper.signal
+        return float(1e-10 * self.hyper.signal)
 
     def predict_with_gradient(self, Z: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Return mean and variance ``(q,)`` and their derivatives by ``Z``, ``(q, p)`` each."""
@@ -300,7 +303,7 @@ class Posterior:
 
     def _pull(self, weights: Floats, U: Floats) -> Floats:
         """Return ``sum_i weights[i, q] (U[q] - U_i) / lengthscale``, ``(q, p)``."""
-        return (weights.sum(axis=0)[:, None] * U - weights.T @ self._U) * self._scale
+        return np.asarray((weights.sum(axis=0)[:, None] * U - weights.T @ self._U) * self._scale)
 
     def extended(self, more: Data) -> Posterior:
         """Return the posterior with further points, at the cost of a rank-k update of the Cholesky factor.

@@ -117,8 +117,8 @@ class PruningCallback(_callback_base()):  # type: ignore[misc]
         self._warned = True
         logged = ", ".join(sorted(map(str, trainer.callback_metrics))) or "none"
         warnings.warn(
-            f"PruningCallback found no metric {self.monitor!r} after validation, so this trial cannot be stopped early. "
-            f"Metrics logged: {logged}.",
+            f"PruningCallback found no metric {self.monitor!r} after validation, so this trial cannot be stopped "
+            f"early. Metrics logged: {logged}.",
             stacklevel=2,
         )
 

@@ -336,7 +336,9 @@ class MlflowMirror:
 
         if child.own and record.layout.names:
             self._describe(child, record)
-        metrics = [(name, value, 0) for name, value in zip(self.options.metric_names, record.values or (), strict=False)]
+        metrics = [
+            (name, value, 0) for name, value in zip(self.options.metric_names, record.values or (), strict=False)
+        ]
         metrics += [(f"hpo/constraint/{name}", value, 0) for name, value in record.constraints.items()]
         if record.started is not None and record.completed is not None:
             metrics.append(("hpo/duration_seconds", (record.completed - record.started).total_seconds(), 0))

@@ -63,8 +63,8 @@ class FrozenTrial(BaseTrial):
             record.number,
             record.state,
             None,
-            _to_local(record.started),
-            _to_local(record.completed),
+            to_local(record.started),
+            to_local(record.completed),
             record.params,
             record.layout.as_dict(),
             _copied(record.user_attrs),
@@ -313,7 +313,8 @@ def _check_values(trial: FrozenTrial) -> None:
             raise ValueError("values should not contain NaN.")
 
 
-def _to_local(utc: datetime | None) -> datetime | None:
+def to_local(utc: datetime | None) -> datetime | None:
+    """Return a stored time (naive UTC) as users see it (naive local time)."""
     return None if utc is None else utc.replace(tzinfo=timezone.utc).astimezone().replace(tzinfo=None)
 
 

@@ -29,7 +29,7 @@ class Host(Protocol):
 
     def describe(
         self,
-        number: int,
+        trial: Trial,
         params: Mapping[str, Any] = NOTHING,
         distributions: Mapping[str, BaseDistribution] = NOTHING,
         *,
@@ -38,13 +38,13 @@ class Host(Protocol):
     ) -> None:
         """Store parameters and attributes of the running trial."""
 
-    def report(self, number: int, step: int, value: float) -> None:
+    def report(self, trial: Trial, step: int, value: float) -> None:
         """Store one report; it is stored when this returns."""
 
     def should_prune(self, trial: Trial) -> bool:
         """Return whether the trial should stop."""
 
-    def started_at(self, number: int) -> datetime | None:
+    def started_at(self, trial: Trial) -> datetime | None:
         """Return the start, as naive local time."""
 
 
@@ -77,28 +77,32 @@ class Trial(BaseTrial):
         self._host = host
         self._number = number
         self._trial_id = trial_id
-        self._fixed = fixed
-        self._params = dict(params)
-        self._distributions = dict(distributions)
+        self.fixed = fixed
+        self.known: dict[str, Any] = dict(params)
+        """The parameters so far; do not change it."""
+        self.known_distributions: dict[str, BaseDistribution] = dict(distributions)
+        """Their distributions; do not change it."""
         self._user_attrs = dict(user_attrs)
         self._system_attrs = dict(system_attrs)
         self._reports: dict[int, float] = {}
+        self.plan: Any = None
+        """The host's own: what it has decided for parameters not asked for yet."""
 
     def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
-        known = self._distributions.get(name)
+        known = self.known_distributions.get(name)
         if known is not None:
             self._check_same(name, known, distribution)
-            return self._params[name]
-        if name in self._fixed:
-            value = self._fixed[name]
+            return self.known[name]
+        if name in self.fixed:
+            value = self.fixed[name]
             warn_if_outside(name, value, distribution, "Fixed parameter")
         elif distribution.single():
             value = _only_value(distribution)
         else:
             value = self._host.choose(self, name, distribution)
-        self._host.describe(self._number, {name: value}, {name: distribution})
-        self._params[name] = value
-        self._distributions[name] = distribution
+        self._host.describe(self, {name: value}, {name: distribution})
+        self.known[name] = value
+        self.known_distributions[name] = distribution
         return value
 
     def _check_same(self, name: str, known: BaseDistribution, distribution: BaseDistribution) -> None:
@@ -132,7 +136,7 @@ class Trial(BaseTrial):
                 f"The reported value is ignored because this `step` {step} is already reported.", stacklevel=2
             )
             return
-        self._host.report(self._number, step, number)
+        self._host.report(self, step, number)
         self._reports[step] = number
 
     def should_prune(self) -> bool:
@@ -149,11 +153,11 @@ class Trial(BaseTrial):
             raise NotImplementedError(f"Trial.{method} is not supported for multi-objective optimization.")
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        self._host.describe(self._number, user_attrs={key: value})
+        self._host.describe(self, user_attrs={key: value})
         self._user_attrs[key] = value
 
     def _set_system_attr(self, key: str, value: Any) -> None:
-        self._host.describe(self._number, system_attrs={key: value})
+        self._host.describe(self, system_attrs={key: value})
         self._system_attrs[key] = value
 
     @property
@@ -163,11 +167,11 @@ class Trial(BaseTrial):
 
     @property
     def params(self) -> dict[str, Any]:
-        return copy.deepcopy(self._params)
+        return copy.deepcopy(self.known)
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
-        return dict(self._distributions)
+        return dict(self.known_distributions)
 
     @property
     def user_attrs(self) -> dict[str, Any]:
@@ -180,7 +184,7 @@ class Trial(BaseTrial):
 
     @property
     def datetime_start(self) -> datetime | None:
-        return self._host.started_at(self._number)
+        return self._host.started_at(self)
 
     @property
     def number(self) -> int:

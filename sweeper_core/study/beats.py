@@ -1,0 +1,89 @@
+"""Signs of life: a thread that renews the leases of the trials this process runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sweeper_core.exceptions import StorageInternalError
+from sweeper_core.logging import get_logger
+from sweeper_core.storages.base import Lease, Storage
+
+_logger = get_logger(__name__)
+
+
+class Beats:
+    """Renews the leases of a set of running trials; the thread lives only while there are any.
+
+    A beat that cannot reach the storage is tried again at the next one.
+    """
+
+    def __init__(self, storage: Storage, study_id: int) -> None:
+        self._storage = storage
+        self._study_id = study_id
+        self._lock = threading.Lock()
+        self._numbers: set[int] = set()
+        self._idle: threading.Event | None = None
+
+    def add(self, number: int, lease: Lease) -> None:
+        """Keep a trial alive until it is discarded."""
+        with self._lock:
+            self._numbers.add(number)
+            if self._idle is None:
+                self._idle = threading.Event()
+                arguments = (self._idle, lease.interval)
+                threading.Thread(target=self._run, args=arguments, name="hpo-beats", daemon=True).start()
+
+    def discard(self, number: int) -> None:
+        """Stop to renew a trial's lease."""
+        with self._lock:
+            self._numbers.discard(number)
+            if not self._numbers:
+                self._stop()
+
+    def close(self) -> None:
+        """Stop the thread; leases run out by themselves."""
+        with self._lock:
+            self._numbers.clear()
+            self._stop()
+
+    @contextmanager
+    def around(self, number: int, lease: Lease | None) -> Iterator[None]:
+        """Keep a trial alive while the block runs; nothing without a lease."""
+        if lease is None:
+            yield
+            return
+        self.add(number, lease)
+        try:
+            yield
+        finally:
+            self.discard(number)
+
+    def _stop(self) -> None:
+        if self._idle is not None:
+            self._idle.set()
+            self._idle = None
+
+    def _run(self, idle: threading.Event, interval: float) -> None:
+        while not idle.wait(interval):
+            self.beat()
+
+    def beat(self) -> None:
+        """Give one sign of life for all trials now."""
+        with self._lock:
+            numbers = sorted(self._numbers)
+        if not numbers:
+            return
+        try:
+            lost = self._storage.beat(self._study_id, numbers)
+        except StorageInternalError as error:
+            _logger.warning(f"The leases of the running trials {numbers} could not be renewed: {error}")
+            return
+        with self._lock:
+            given_up = self._numbers.intersection(lost)
+            self._numbers -= given_up
+        for number in sorted(given_up):
+            _logger.warning(
+                f"Trial {number} has been given up elsewhere; its result will count only if it is not retried."
+            )

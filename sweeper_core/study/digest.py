@@ -1,0 +1,76 @@
+"""What a study needs to know at every trial, kept up to date by folding instead of being computed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sweeper_core.directions import StudyDirection
+from sweeper_core.distributions import BaseDistribution
+from sweeper_core.search_space import SearchSpace
+from sweeper_core.trial.record import Layout, TrialRecord
+from sweeper_core.trial.state import TrialState
+
+NO_SPACE = SearchSpace([])
+
+
+class Digest:
+    """The parameters that all trials share, and the best trial so far.
+
+    Folding the same records again, in any order, changes nothing.
+    """
+
+    def __init__(self, directions: Sequence[StudyDirection]) -> None:
+        self._sign = directions[0].sign
+        self._single = len(directions) == 1
+        self._counted: set[int] = set()
+        self._common: dict[str, BaseDistribution] | None = None
+        self._layout: Layout | None = None
+        self._joint: SearchSpace | None = None
+        self.completed = 0
+        """How many trials are COMPLETE."""
+        self.best: int | None = None
+        """Number of the best feasible trial of a study with one objective; the earliest of equals."""
+        self._best_value = 0.0
+
+    def fold(self, records: Iterable[TrialRecord]) -> None:
+        """Take in new and changed trials."""
+        for record in records:
+            state = record.state
+            if (state is TrialState.COMPLETE or state is TrialState.PRUNED) and record.number not in self._counted:
+                self._counted.add(record.number)
+                if record.layout is not self._layout:
+                    self._intersect(record.layout)
+                if state is TrialState.COMPLETE:
+                    self._compare(record)
+
+    def _intersect(self, layout: Layout) -> None:
+        known, self._layout = self._layout, layout
+        if known == layout:
+            return
+        if self._common is None:
+            self._common = layout.as_dict()
+        else:
+            mine = layout.as_dict()
+            self._common = {name: there for name, there in self._common.items() if mine.get(name) == there}
+        self._joint = None
+
+    def _compare(self, record: TrialRecord) -> None:
+        self.completed += 1
+        if not self._single or not record.values:
+            return
+        if record.system_attrs and any(value > 0.0 for value in record.constraints.values()):
+            return
+        value = record.values[0] * self._sign
+        if self.best is None or (value, record.number) < (self._best_value, self.best):
+            self.best, self._best_value = record.number, value
+
+    @property
+    def joint(self) -> SearchSpace:
+        """The parameters that every COMPLETE and PRUNED trial has, with equal distributions, sorted by name.
+
+        Those with a single value are left out: there is nothing to suggest.
+        """
+        if self._joint is None:
+            common = {name: it for name, it in sorted((self._common or {}).items()) if not it.single()}
+            self._joint = SearchSpace.of(common) if common else NO_SPACE
+        return self._joint

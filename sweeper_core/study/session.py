@@ -1,0 +1,428 @@
+"""The session: one process's working view of a stored study, on which sweeps and ``Study`` both stand."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
+from sweeper_core.exceptions import SearchSpaceExhausted
+from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
+from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.search_space import SearchSpace
+from sweeper_core.storages.base import Claim, Lease, Storage, StudyRecord
+from sweeper_core.study.beats import Beats
+from sweeper_core.study.digest import Digest
+from sweeper_core.trial.curves import Peers
+from sweeper_core.trial.frozen import to_local
+from sweeper_core.trial.history import History, Ledger
+from sweeper_core.trial.live import Trial
+from sweeper_core.trial.record import FAILURE, NOTHING, SUGGESTION, TrialRecord
+from sweeper_core.trial.state import TrialState
+
+
+def generator(seed: int, number: int) -> np.random.Generator:
+    """Return the random generator of trial ``number``."""
+    return np.random.default_rng([seed, number])
+
+
+@dataclass(frozen=True)
+class Started:
+    """A trial that this process now runs.
+
+    Attributes:
+        params: A value (external) for every active parameter of ``space``.
+        suggestion: Where they come from.
+        user_attrs, system_attrs: What the trial had when it was taken (those of an enqueued one).
+    """
+
+    number: int
+    trial_id: int
+    params: dict[str, Any]
+    space: SearchSpace
+    suggestion: Suggestion
+    user_attrs: Mapping[str, Any] = NOTHING
+    system_attrs: Mapping[str, Any] = NOTHING
+
+
+class Session:
+    """One process's working view of one stored study. Thread-safe.
+
+    Args:
+        storage: Where the study lives.
+        study: The study as stored.
+        sampler: Suggests; its ``seed`` decides the generators, None draws one for this session.
+        pruner: Judges; None never stops a trial.
+        sources: Histories of earlier studies, as evidence for the sampler.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        study: StudyRecord,
+        sampler: Sampler,
+        pruner: Pruner | None = None,
+        *,
+        sources: Sequence[History] = (),
+    ) -> None:
+        self.storage = storage
+        self.study = study
+        self.sampler = sampler
+        self.pruner = pruner
+        self.beats = Beats(storage, study.study_id)
+        self._drawn_seed = secrets.randbits(63)
+        self._lock = threading.RLock()
+        self._ledger = Ledger(study.directions, tuple(sources))
+        self._peers = Peers(study.directions[0].sign)
+        self._digest = Digest(study.directions)
+        self._cursor: Any = None
+        self._unread: list[TrialRecord] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            return {
+                "storage": self.storage,
+                "study": self.study,
+                "sampler": self.sampler,
+                "pruner": self.pruner,
+                "sources": self._ledger.sources,
+            }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    @property
+    def seed(self) -> int:
+        """The sampler's seed, or the one drawn for this session."""
+        return self._drawn_seed if self.sampler.seed is None else self.sampler.seed
+
+    @property
+    def n_objectives(self) -> int:
+        """Number of objectives."""
+        return len(self.study.directions)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The account of all trials, as of the last :meth:`sync`."""
+        with self._lock:
+            self._read()
+            return self._ledger
+
+    @property
+    def peers(self) -> Peers:
+        """All learning curves, as of the last :meth:`sync`."""
+        with self._lock:
+            self._read()
+            return self._peers
+
+    @property
+    def digest(self) -> Digest:
+        """What is known of all trials together, as of the last :meth:`sync`."""
+        return self._digest
+
+    def sync(self) -> None:
+        """Take in what has changed in the storage."""
+        with self._lock:
+            records, self._cursor = self.storage.changes(self.study.study_id, self._cursor)
+            if records:
+                self._digest.fold(records)
+                self._unread += records
+
+    def _read(self) -> None:
+        # The columns are filled when somebody looks at them: samplers that need no history never do.
+        if self._unread:
+            records, self._unread = self._unread, []
+            self._ledger.fold(records)
+            self._peers.fold(records)
+
+    def record(self, number: int) -> TrialRecord:
+        """Return a trial as it is stored now.
+
+        Raises:
+            KeyError: There is none of this number.
+        """
+        self.sync()
+        records = self.ledger.records
+        found = records[number] if 0 <= number < len(records) else None
+        if found is None:
+            raise KeyError(f"Study {self.study.name!r} has no trial {number}; it has {len(records)} trials.")
+        return found
+
+    def start(
+        self,
+        space: SearchSpace,
+        *,
+        limit: int | None = None,
+        lease: Lease | None = None,
+        budget: int | None = None,
+        lanes: int = 1,
+        distinct: bool = False,
+    ) -> Started | None:
+        """Take a trial and decide on its parameters; both are stored when this returns.
+
+        Args:
+            space: All parameters of the point.
+            limit: Start nothing when the study has this many trials.
+            lease: Signs of life are given in the background until :meth:`finish`.
+            budget, lanes: Told to the sampler.
+            distinct: Start nothing when every point of a finite space has been suggested.
+
+        Returns:
+            The trial; None when ``limit`` is reached.
+
+        Raises:
+            SearchSpaceExhausted: ``distinct``, nothing is left, and nothing waits in the queue.
+            ValueError: A waiting trial has a value that ``space`` cannot express; that trial is FAIL now.
+        """
+        if distinct:
+            self._refuse_repetition(space)
+        claim = self.storage.reserve(self.study.study_id, limit=limit, lease=lease)
+        if claim is None:
+            return None
+        if lease is not None:
+            self.beats.add(claim.number, lease)
+        try:
+            suggestion = self._decide(claim, Request(space, claim.number, _given(space, claim), budget, lanes))
+            self._describe(claim.number, space, suggestion)
+        except BaseException as error:
+            self.finish(claim.number, TrialState.FAIL, system_attrs={FAILURE: f"no suggestion: {error!r}"})
+            raise
+        return Started(
+            claim.number, claim.trial_id, suggestion.params, space, suggestion, claim.user_attrs, claim.system_attrs
+        )
+
+    def _refuse_repetition(self, space: SearchSpace) -> None:
+        self.sync()
+        history = self.history()
+        if self.sampler.exhausted(space, history) and not len(history.having(TrialState.WAITING)):
+            raise SearchSpaceExhausted(
+                f"All points of the search space ({', '.join(space.names)}) have been suggested; none is left to try."
+            )
+
+    def _decide(self, claim: Claim, request: Request) -> Suggestion:
+        params = request.space.active_only(request.given)
+        if _is_complete(request.space, params):
+            return Suggestion(params, "enqueued" if claim.fixed else "")
+        self.sync()
+        rng = generator(self.seed, claim.number)
+        with self._lock:
+            return self.sampler.suggest(request, self.history(claim.number), rng)
+
+    def _describe(self, number: int, space: SearchSpace, suggestion: Suggestion) -> None:
+        distributions = {name: space[name].distribution for name in suggestion.params}
+        attrs = {SUGGESTION: told(suggestion)}
+        self.storage.describe(self.study.study_id, number, suggestion.params, distributions, system_attrs=attrs)
+
+    def history(self, rows: int | None = None) -> History:
+        """Return the snapshot of the first ``rows`` trials (all by default), as of the last :meth:`sync`."""
+        with self._lock:
+            return self.ledger.history(rows)
+
+    def trial(self, started: Started) -> Trial:
+        """Return a live trial that has the started one's parameters and may suggest more."""
+        return Trial(
+            DefineByRun(self),
+            started.number,
+            started.trial_id,
+            user_attrs=started.user_attrs,
+            system_attrs=started.system_attrs,
+            params=started.params,
+            distributions={name: started.space[name].distribution for name in started.params},
+        )
+
+    def suggest(
+        self, number: int, space: SearchSpace, given: Mapping[str, Any], rng: np.random.Generator
+    ) -> Suggestion:
+        """Return a point of ``space`` for a trial that runs already (define-by-run); nothing is stored.
+
+        Args:
+            number: The trial.
+            given: Values (external) that are fixed already.
+            rng: The trial's own generator.
+        """
+        with self._lock:
+            return self.sampler.suggest(Request(space, number, given), self.history(number), rng)
+
+    def report(self, number: int, step: int, value: float) -> None:
+        """Store one report of a running trial; it is stored when this returns."""
+        self.storage.report(self.study.study_id, number, step, value)
+
+    def judge(self, number: int) -> Verdict:
+        """Return whether a running trial should stop now, by its reports and its peers'."""
+        if self.pruner is None:
+            return GO_ON
+        self.sync()
+        with self._lock:
+            peers = self.peers
+            return self.pruner.judge(number, peers.curve(number), peers)
+
+    def finish(
+        self,
+        number: int,
+        state: TrialState,
+        values: Sequence[float] | None = None,
+        *,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+    ) -> bool:
+        """End a running trial; return False (and change nothing) when it is not RUNNING any more."""
+        self.beats.discard(number)
+        return self.storage.finish(
+            self.study.study_id, number, state, values, user_attrs=user_attrs, system_attrs=system_attrs
+        )
+
+    def describe(
+        self,
+        number: int,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+        *,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        """Store parameters and attributes of an unfinished trial."""
+        self.storage.describe(
+            self.study.study_id, number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
+        )
+
+    def refresh(self) -> StudyRecord:
+        """Read the study's own attributes again, and return it."""
+        stored = self.storage.get_study(self.study.study_id)
+        self.study = replace(self.study, user_attrs=stored.user_attrs, system_attrs=stored.system_attrs)
+        return self.study
+
+    def close(self) -> None:
+        """Stop the signs of life; trials that still run are given up when their leases are over."""
+        self.beats.close()
+
+
+@dataclass
+class Plan:
+    """What has been decided for a define-by-run trial beyond the parameters that it has asked for.
+
+    Attributes:
+        space, params: Distributions and values (external) of the parameters suggested together.
+        rng: The trial's own generator, from which later suggestions go on.
+        untold: Attributes to be stored with the next parameter.
+    """
+
+    space: Mapping[str, BaseDistribution]
+    params: Mapping[str, Any]
+    rng: np.random.Generator
+    untold: Mapping[str, Any] = NOTHING
+
+
+class DefineByRun:
+    """The host of live trials: finds out the search space while objectives run.
+
+    What all earlier trials have in common is suggested together, when a trial asks for its first parameter;
+    any other parameter is suggested by itself, beside those that the trial has by then.
+
+    Args:
+        session: Where suggestions come from and everything is stored.
+        study: What ``trial.study`` shall be.
+    """
+
+    def __init__(self, session: Session, study: Any = None) -> None:
+        self.session = session
+        self.study = study
+        self.n_objectives = session.n_objectives
+
+    def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+        """Return a value for a parameter that the trial does not have yet."""
+        plan: Plan = trial.plan
+        if plan is None:
+            plan = trial.plan = self.plan(trial)
+        if name in plan.params:
+            value = plan.params[name]
+            known = plan.space[name]
+            if known is distribution or known == distribution:
+                return value
+            check_distribution_compatibility(known, distribution)
+            if distribution.contains(value):
+                return value
+        return self.alone(trial, name, distribution)
+
+    def plan(self, trial: Trial) -> Plan:
+        """Return a suggestion for the parameters that all earlier trials share."""
+        session = self.session
+        session.sync()
+        rng = generator(session.seed, trial.number)
+        space = session.digest.joint
+        if not len(space):
+            return Plan(NOTHING, NOTHING, rng)
+        fixed = {**trial.known, **trial.fixed}
+        given = {
+            name: value for name, value in fixed.items() if name in space and space[name].distribution.contains(value)
+        }
+        suggestion = session.suggest(trial.number, space, given, rng)
+        return Plan(space.distributions, suggestion.params, rng, {SUGGESTION: told(suggestion)})
+
+    def alone(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+        """Return a value for one parameter beside those that the trial has."""
+        space = SearchSpace.of({**trial.known_distributions, name: distribution})
+        return self.session.suggest(trial.number, space, trial.known, trial.plan.rng).params[name]
+
+    def describe(
+        self,
+        trial: Trial,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+        *,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        """Store parameters and attributes of the running trial."""
+        plan = trial.plan
+        if plan is not None and plan.untold:
+            system_attrs, plan.untold = {**plan.untold, **system_attrs}, NOTHING
+        self.session.describe(trial.number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs)
+
+    def report(self, trial: Trial, step: int, value: float) -> None:
+        """Store one report; it is stored when this returns."""
+        self.session.report(trial.number, step, value)
+
+    def should_prune(self, trial: Trial) -> bool:
+        """Return whether the trial should stop."""
+        return self.session.judge(trial.number).stop
+
+    def started_at(self, trial: Trial) -> datetime | None:
+        """Return the start, as naive local time."""
+        return to_local(self.session.record(trial.number).started)
+
+
+def told(suggestion: Suggestion) -> dict[str, Any]:
+    """Return what is stored of a suggestion beside its parameters."""
+    facts: dict[str, Any] = {"origin": suggestion.origin}
+    if suggestion.generation:
+        facts["generation"] = suggestion.generation
+    if suggestion.why:
+        facts["why"] = suggestion.why
+    return facts
+
+
+def _given(space: SearchSpace, claim: Claim) -> dict[str, Any]:
+    """Return the values that were decided when the trial was enqueued, as far as the space has them.
+
+    A value out of a number's range is kept: somebody wanted it so.
+    """
+    given = {name: value for name, value in claim.fixed.items() if name in space}
+    for name, value in given.items():
+        try:
+            space[name].distribution.to_internal_repr(value)
+        except ValueError as error:
+            raise ValueError(
+                f"Trial {claim.number} was enqueued with {name}={value!r}, which {space[name].distribution} cannot "
+                f"express: {error}"
+            ) from error
+    return given
+
+
+def _is_complete(space: SearchSpace, params: Mapping[str, Any]) -> bool:
+    return all(name in params or not space.is_active(name, params) for name in space.names)

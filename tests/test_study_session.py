@@ -1,0 +1,255 @@
+"""The session: reserve, suggest, describe, finish, on a real storage."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweeper_core.directions import StudyDirection
+from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from sweeper_core.exceptions import SearchSpaceExhausted
+from sweeper_core.pruners.base import Pruner, Verdict
+from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.random import RandomSampler
+from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.storages.base import Lease, Point
+from sweeper_core.storages.memory import InMemoryStorage
+from sweeper_core.study.session import Session, generator
+from sweeper_core.trial import TrialState
+from sweeper_core.trial.history import History
+
+MIXED = SearchSpace.of(
+    {"x": FloatDistribution(-5, 5), "n": IntDistribution(1, 9), "kind": CategoricalDistribution(["a", "b"])}
+)
+
+
+def session_of(sampler: Sampler | None = None, **options: Any) -> Session:
+    storage = InMemoryStorage()
+    study = storage.create_or_open_study("s", [StudyDirection.MINIMIZE], exist_ok=False)
+    return Session(storage, study, sampler or RandomSampler(seed=3), **options)
+
+
+class Recorder(RandomSampler):
+    """Remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(seed=0)
+        self.requests: list[Request] = []
+        self.histories: list[History] = []
+
+    def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
+        self.requests.append(request)
+        self.histories.append(history)
+        return super().suggest(request, history, rng)
+
+
+def test_a_started_trial_is_stored_with_its_parameters() -> None:
+    session = session_of()
+    started = session.start(MIXED)
+    assert started is not None
+    stored = session.record(started.number)
+    assert (stored.state, stored.params) == (TrialState.RUNNING, started.params)
+    assert session.finish(started.number, TrialState.COMPLETE, [1.5])
+    assert session.record(0).values == (1.5,)
+    assert not session.finish(started.number, TrialState.COMPLETE, [2.5])
+    assert session.record(0).values == (1.5,)
+
+
+def test_the_history_holds_the_trials_before_and_running_ones() -> None:
+    sampler = Recorder()
+    session = session_of(sampler)
+    for _ in range(3):
+        session.start(MIXED, budget=7, lanes=3)
+    assert [len(history) for history in sampler.histories] == [0, 1, 2]
+    assert [(request.number, request.budget, request.lanes) for request in sampler.requests] == [
+        (0, 7, 3),
+        (1, 7, 3),
+        (2, 7, 3),
+    ]
+    assert list(sampler.histories[2].running) == [0, 1]
+
+
+def test_the_same_seed_suggests_the_same_whether_interrupted_or_not() -> None:
+    def points(sessions: list[Session]) -> list[dict[str, Any]]:
+        found = []
+        for session in sessions:
+            started = session.start(MIXED)
+            assert started is not None
+            session.finish(started.number, TrialState.COMPLETE, [started.params["x"] ** 2])
+            found.append(started.params)
+        return found
+
+    through = session_of()
+    resumed = session_of()
+    parts = [Session(resumed.storage, resumed.study, RandomSampler(seed=3)) for _ in range(6)]
+    assert points([through] * 6) == points(parts)
+
+
+def test_the_limit_counts_all_trials_of_the_study() -> None:
+    session = session_of()
+    assert session.start(MIXED, limit=2) is not None
+    assert session.start(MIXED, limit=2) is not None
+    assert session.start(MIXED, limit=2) is None
+
+
+def test_waiting_trials_come_first_and_keep_their_values() -> None:
+    sampler = Recorder()
+    session = session_of(sampler)
+    session.storage.enqueue(0, [Point({"x": 1.0, "n": 2, "kind": "b"}), Point({"n": 5})])
+    full, part, free = (session.start(MIXED) for _ in range(3))
+    assert full is not None
+    assert part is not None
+    assert free is not None
+    assert full.params == {"x": 1.0, "n": 2, "kind": "b"}
+    assert full.suggestion.origin == "enqueued"
+    assert part.params["n"] == 5
+    assert [dict(request.given) for request in sampler.requests] == [{"n": 5}, {}]
+
+
+def test_a_waiting_trial_that_fits_nothing_fails_with_a_reason() -> None:
+    session = session_of()
+    session.storage.enqueue(0, [Point({"kind": "c"})])
+    with pytest.raises(ValueError, match="Trial 0 was enqueued with kind='c'"):
+        session.start(MIXED)
+    assert session.record(0).state is TrialState.FAIL
+    assert session.start(MIXED) is not None
+
+
+def test_inactive_parameters_of_a_waiting_trial_are_left_out() -> None:
+    space = SearchSpace(
+        [
+            Parameter("opt", CategoricalDistribution(["sgd", "adam"])),
+            Parameter("momentum", FloatDistribution(0, 1), when=(Clause("opt", "in", ["sgd"]),)),
+        ]
+    )
+    session = session_of()
+    session.storage.enqueue(0, [Point({"opt": "adam", "momentum": 0.5}), Point({"opt": "sgd"})])
+    first, second = session.start(space), session.start(space)
+    assert first is not None
+    assert second is not None
+    assert first.params == {"opt": "adam"}
+    assert set(second.params) == {"opt", "momentum"}
+
+
+def test_an_exhausted_space_reserves_nothing_but_the_queue_still_runs() -> None:
+    space = SearchSpace.of({"n": IntDistribution(1, 3)})
+    session = session_of()
+    seen = {session.start(space, distinct=True).params["n"] for _ in range(3)}  # type: ignore[union-attr]
+    assert seen == {1, 2, 3}
+    with pytest.raises(SearchSpaceExhausted, match="n"):
+        session.start(space, distinct=True)
+    assert len(session.ledger) == 3
+    session.storage.enqueue(0, [Point({"n": 2})])
+    again = session.start(space, distinct=True)
+    assert again is not None
+    assert again.params == {"n": 2}
+
+
+def test_a_sampler_that_raises_leaves_no_running_trial() -> None:
+    class Broken(RandomSampler):
+        def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
+            raise ZeroDivisionError("no")
+
+    session = session_of(Broken())
+    with pytest.raises(ZeroDivisionError):
+        session.start(MIXED)
+    assert session.record(0).state is TrialState.FAIL
+
+
+def test_a_live_trial_on_top_suggests_more_parameters() -> None:
+    session = session_of()
+    started = session.start(MIXED)
+    assert started is not None
+    trial = session.trial(started)
+    assert trial.params == started.params
+    assert trial.suggest_int("n", 1, 9) == started.params["n"]
+    extra = trial.suggest_float("extra", 0, 1)
+    assert session.record(0).params == {**started.params, "extra": extra}
+
+
+def test_the_pruner_sees_every_curve() -> None:
+    class WorstOfTwo(Pruner):
+        def judge(self, number: int, curve: Any, peers: Any) -> Verdict:
+            step = int(curve.steps[-1])
+            others = [value for row, value in peers.at(step).items() if row != number]
+            return Verdict(bool(others) and curve.values[-1] > max(others), f"worst at step {step}")
+
+    session = session_of(pruner=WorstOfTwo())
+    for value in (1.0, 2.0):
+        started = session.start(MIXED)
+        assert started is not None
+        session.report(started.number, 0, value)
+    assert not session.judge(0).stop
+    assert session.judge(1) == Verdict(True, "worst at step 0")
+
+
+def test_another_process_view_keeps_up_by_syncing() -> None:
+    one = session_of()
+    two = Session(one.storage, one.study, RandomSampler(seed=3))
+    started = one.start(MIXED)
+    assert started is not None
+    one.finish(started.number, TrialState.COMPLETE, [0.25])
+    two.sync()
+    assert two.history().values.tolist() == [[0.25]]
+    assert two.digest.best == 0
+    assert set(two.digest.joint.names) == {"x", "n", "kind"}
+
+
+def test_a_session_can_be_pickled() -> None:
+    session = session_of()
+    session.start(MIXED)
+    copy = pickle.loads(pickle.dumps(session))
+    copy.sync()
+    assert len(copy.ledger) == 1
+    assert copy.start(MIXED).number == 1
+
+
+def test_leases_are_renewed_until_the_trial_ends() -> None:
+    class Counting(InMemoryStorage):
+        def __init__(self) -> None:
+            super().__init__()
+            self.beaten = threading.Semaphore(0)
+
+        def beat(self, study_id: int, numbers: Any) -> list[int]:
+            self.beaten.release()
+            return super().beat(study_id, numbers)
+
+    storage = Counting()
+    study = storage.create_or_open_study("s", [StudyDirection.MINIMIZE], exist_ok=False)
+    session = Session(storage, study, RandomSampler(seed=1))
+    lease = Lease("host", "boot", 1, "now", interval=0.001, grace=60.0)
+    started = session.start(MIXED, lease=lease)
+    assert started is not None
+    assert storage.beaten.acquire(timeout=30)
+    assert storage.beaten.acquire(timeout=30)
+    session.finish(started.number, TrialState.COMPLETE, [1.0])
+    for thread in threading.enumerate():
+        if thread.name == "hpo-beats":
+            thread.join(timeout=30)
+            assert not thread.is_alive()
+
+
+def test_threads_share_a_session_without_losing_a_trial() -> None:
+    session = session_of()
+
+    def work(_: int) -> int:
+        started = session.start(MIXED)
+        assert started is not None
+        assert session.finish(started.number, TrialState.COMPLETE, [started.params["x"]])
+        return started.number
+
+    with ThreadPoolExecutor(4) as pool:
+        numbers = list(pool.map(work, range(60)))
+    assert sorted(numbers) == list(range(60))
+    session.sync()
+    assert session.digest.completed == 60
+
+
+def test_generators_of_trials_differ_and_repeat() -> None:
+    first, again, other = (generator(7, number).random() for number in (0, 0, 1))
+    assert first == again != other

@@ -275,8 +275,8 @@ def values_of(distribution: BaseDistribution) -> Iterator[Any]:
     return iter([distribution.low]) if count == 1 else (distribution.grid(index) for index in range(count))
 
 
-def _edges(distribution: BaseDistribution) -> tuple[float, float]:
-    """Ends of the (possibly logarithmic) scale, half a step beyond the bounds for numbers on a grid."""
+def edges(distribution: BaseDistribution) -> tuple[float, float]:
+    """Return the ends of the (possibly logarithmic) scale, half a step beyond the bounds for numbers on a grid."""
     import math
 
     if isinstance(distribution, CategoricalDistribution):
@@ -291,7 +291,7 @@ def unit_of(distribution: BaseDistribution, raw: Array) -> Array:
     """Return the unit coordinates ``(n,)`` of internal values ``(n,)`` of one distribution."""
     import numpy as np
 
-    low, high = _edges(distribution)
+    low, high = edges(distribution)
     if high == low:
         return np.where(np.isnan(raw), np.nan, 0.5)
     scaled = np.log(raw) if getattr(distribution, "log", False) else raw
@@ -302,7 +302,7 @@ def raw_of(distribution: BaseDistribution, unit: Array) -> Array:
     """Return the internal values ``(n,)`` of one distribution nearest to unit coordinates ``(n,)``."""
     import numpy as np
 
-    low, high = _edges(distribution)
+    low, high = edges(distribution)
     scaled = low + np.clip(unit, 0.0, 1.0) * (high - low)
     if isinstance(distribution, CategoricalDistribution):
         return np.asarray(np.clip(np.round(scaled), 0, len(distribution.choices) - 1))

@@ -15,6 +15,7 @@ once, and nowhere else.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,6 +70,7 @@ class History:
         columns: parameters by name, in the order of first appearance.
         layouts: the layout of each trial's parameters, ``n`` entries that share few objects.
         sources: histories of earlier studies that may serve as evidence.
+        version: which account this is a snapshot of (unique everywhere), and how many changes it had seen.
     """
 
     states: npt.NDArray[np.int8]
@@ -248,6 +250,8 @@ class Ledger:
         self.sources = sources
         self.records: list[TrialRecord | None] = []
         self.changes = 0
+        self.serial = secrets.randbits(62)
+        """Tells this account from every other one, in other processes too: what memos may be keyed by."""
         self.finished = 0
         """How many finished trials have been folded."""
         self._signs = np.array([direction.sign for direction in self.directions])
@@ -358,7 +362,7 @@ class Ledger:
             layouts=self._layouts[:n],
             directions=self.directions,
             sources=self.sources,
-            version=(id(self), self.changes),
+            version=(self.serial, self.changes),
         )
 
     def _column(self, growing: _GrowingColumn, rows: int) -> Column:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
+from sweeper_core.pruners.user import BasePruner
 from sweeper_core.trial.curves import Curve, Peers
+from sweeper_core.trial.frozen import FrozenTrial
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Verdict:
 GO_ON = Verdict(False)
 
 
-class Pruner(ABC):
+class Pruner(BasePruner):
     """Base of all pruners. A pruner is a pure function; every value is signed so that smaller is better."""
 
     @abstractmethod
@@ -28,3 +31,8 @@ class Pruner(ABC):
 
         It never waits for other trials: ``peers`` are all other trials as they are known at this moment.
         """
+
+    def prune(self, study: Any, trial: FrozenTrial) -> bool:
+        """Judge the trial as it is stored: for pruners that users write and that hand over to this one."""
+        peers = study.known_to(trial.number).peers
+        return self.judge(trial.number, peers.curve(trial.number), peers).stop

@@ -6,15 +6,20 @@ suggestion; whatever it remembers between calls is a memo that may be thrown awa
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+import secrets
+import zlib
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from sweeper_core.distributions import BaseDistribution
 from sweeper_core.samplers._lattice import exhausted
+from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.search_space import SearchSpace
+from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
 from sweeper_core.trial.record import NOTHING
 
@@ -56,12 +61,19 @@ class Suggestion:
     generation: int = 0
 
 
-class Sampler(ABC):
+class Sampler(BaseSampler):
     """Base of all samplers.
 
     Args:
         seed: The generator of trial ``k`` derives from ``(seed, k)``; None draws a seed at random.
     """
+
+    ends = False
+    """Whether ``optimize`` stops by itself once the sampler is exhausted."""
+
+    constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None
+    """The user's function from a trial that has just been evaluated to its constraint values (satisfied where
+    <= 0); ``Study`` calls it and stores what it returns with the trial's end."""
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
@@ -76,3 +88,36 @@ class Sampler(ABC):
     def exhausted(self, space: SearchSpace, history: History) -> bool:
         """Return whether every point that this sampler could suggest from a finite space is in the history."""
         return exhausted(space, history)
+
+    def needs_history(self, space: SearchSpace) -> bool:
+        """Return whether suggestions for this space depend on the history at all."""
+        return True
+
+    # What follows serves samplers that users write: they may hand over to this one, or be derived from it.
+
+    def infer_relative_search_space(self, study: Any, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return the parameters that all finished trials share."""
+        return dict(study.known_to(trial.number).joint)
+
+    def sample_relative(
+        self, study: Any, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return values for the parameters of ``search_space``."""
+        if not search_space:
+            return {}
+        return self._sample(study, trial, SearchSpace.of(search_space), {}, "").params
+
+    def sample_independent(
+        self, study: Any, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Return a value for one parameter, beside those that the trial has."""
+        space = SearchSpace.of({**trial.distributions, param_name: param_distribution})
+        given = {name: value for name, value in trial.params.items() if name != param_name}
+        return self._sample(study, trial, space, given, param_name).params[param_name]
+
+    def _sample(
+        self, study: Any, trial: FrozenTrial, space: SearchSpace, given: Mapping[str, Any], salt: str
+    ) -> Suggestion:
+        seed = secrets.randbits(63) if self.seed is None else self.seed
+        rng = np.random.default_rng([seed, trial.number, zlib.crc32(salt.encode())])
+        return self.suggest(Request(space, trial.number, given), study.known_to(trial.number).history, rng)

@@ -39,6 +39,8 @@ class GridSampler(Sampler):
             that ``search_space`` does not.
     """
 
+    ends = True
+
     def __init__(
         self, search_space: Mapping[str, Sequence[GridValueType]] | None = None, seed: int | None = None
     ) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sweeper_core.samplers._distinct import make_distinct
-from sweeper_core.samplers._lattice import complete
+from sweeper_core.samplers._lattice import complete, is_finite
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.search_space import SearchSpace
 from sweeper_core.trial.history import History
 
 
@@ -22,3 +23,6 @@ class RandomSampler(Sampler):
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
         params = complete(request.space, request.given, rng)
         return Suggestion(make_distinct(request, history, rng, params, near=False), "random")
+
+    def needs_history(self, space: SearchSpace) -> bool:
+        return is_finite(space)

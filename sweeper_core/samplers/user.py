@@ -1,0 +1,57 @@
+"""The base class for samplers that users write: it is handed the study and the trial.
+
+Such samplers run beside the built-in ones, which in turn offer the same methods, so that a user's class
+can hand over to them, or be derived from one and replace a method.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from sweeper_core.distributions import BaseDistribution
+from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.state import TrialState
+
+
+class BaseSampler(ABC):
+    """Base class of samplers.
+
+    For each trial, :meth:`before_trial` is called when it starts. When it asks for its first parameter,
+    :meth:`infer_relative_search_space` says which parameters are to be suggested together and
+    :meth:`sample_relative` suggests them; every parameter that these do not cover is suggested by
+    :meth:`sample_independent` when it is asked for. :meth:`after_trial` is called before the end is stored.
+
+    In all methods ``study`` is the :class:`Study` and ``trial`` a :class:`FrozenTrial` of the running trial.
+    """
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+    @abstractmethod
+    def infer_relative_search_space(self, study: Any, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return the parameters to be suggested together; ``{}`` for none."""
+
+    @abstractmethod
+    def sample_relative(
+        self, study: Any, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return values for parameters of ``search_space``, which :meth:`infer_relative_search_space` returned."""
+
+    @abstractmethod
+    def sample_independent(
+        self, study: Any, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Return a value for one parameter."""
+
+    def before_trial(self, study: Any, trial: FrozenTrial) -> None:  # noqa: B027 (optional)
+        """Prepare for a trial that has just started."""
+
+    def after_trial(  # noqa: B027 (optional)
+        self, study: Any, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Learn from a trial that ends; its state is not stored yet."""
+
+    def reseed_rng(self) -> None:  # noqa: B027 (optional)
+        """Start a random generator of its own in each of several threads."""

@@ -1,0 +1,198 @@
+"""The functions of the sweep grammar: the table used for search spaces, and what Hydra's own parser must let pass.
+
+Hydra parses the command line before any sweeper sees it, so that ``interval(a, b, log=true)`` has to mean something to
+Hydra too: :func:`extend_hydra` widens two of its functions, which then do for every other input what they did.
+
+Functions have no annotations here: Hydra's parser checks arguments against them, and knows only plain types.
+"""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from hydra._internal.grammar import grammar_functions
+from hydra._internal.grammar.functions import Functions
+from hydra.core.override_parser.overrides_parser import create_functions
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, QuotedString, RangeSweep, Sweep
+
+TAGS = ("log", "ordered")
+LARGEST_LISTED_RANGE = 100_000
+"""A cast that changes the values of a range one by one has to list them."""
+
+
+@dataclass(eq=False)
+class Interval(IntervalSweep):
+    """An interval that may be stepped."""
+
+    step: Any = None
+
+
+@dataclass(eq=False)
+class Range(RangeSweep):
+    """A range whose numbers are exact: ints, or the decimals that were written."""
+
+    def exact(self) -> tuple[Decimal, Decimal, int]:
+        """Return the first value, the distance of neighbours, and how many values there are."""
+        start, stop, step = (Decimal(repr(number)) for number in (self.start, self.stop, self.step))
+        return start, step, max(0, math.ceil((stop - start) / step))
+
+    def is_integral(self) -> bool:
+        """Return whether all values are ints."""
+        return all(type(number) is int for number in (self.start, self.stop, self.step))
+
+    def values(self) -> Iterator[Any]:
+        """Yield every value."""
+        first, step, count = self.exact()
+        if count > LARGEST_LISTED_RANGE:
+            raise ValueError(f"a range of {count} values is too long to be listed; use interval()")
+        kind: Callable[[Any], Any] = int if self.is_integral() else float
+        return (kind(first + index * step) for index in builtins.range(count))
+
+
+def _number(function: str, name: str, value: Any) -> Any:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError(f"{name} of {function}() must be a finite number, not {value!r}")
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if type(value) is not bool:
+        raise ValueError(f"{name} must be true or false, not {value!r}")
+    return value
+
+
+def interval(start, end, log=False, step=None):  # type: ignore[no-untyped-def]
+    """Every number between two bounds, both included; ``log``: on a logarithmic scale; ``step``: on a grid."""
+    low, high = (float(_number("interval", name, value)) for name, value in (("start", start), ("end", end)))
+    stepped = None if step is None else _number("interval", "step", step)
+    return Interval(start=low, end=high, tags={"log"} if _flag("log", log) else set(), step=stepped)
+
+
+def range(start, stop=None, step=1):  # type: ignore[no-untyped-def]
+    """The numbers from ``start`` on in steps of ``step``, ``stop`` excluded; ``range(n)`` starts at 0."""
+    if stop is None:
+        start, stop = 0, start
+    if _number("range", "step", step) == 0:
+        raise ValueError("step of range() must not be 0")
+    return Range(start=_number("range", "start", start), stop=_number("range", "stop", stop), step=step)
+
+
+def tag(*args, sweep=None):  # type: ignore[no-untyped-def]
+    """The sweep given last with tags: ``log`` for intervals and ranges, ``ordered`` for choices."""
+    *names, last = [*args, sweep] if sweep is not None else args
+    if not isinstance(last, Sweep):
+        raise ValueError(f"the last argument of tag() must be choice(), range() or interval(), not {last!r}")
+    for name in names:
+        if name not in TAGS:
+            raise ValueError(f"unknown tag {name!r}; the tags are {' and '.join(TAGS)}")
+    last.tags = {*last.tags, *names}
+    return last
+
+
+def choice(*args):  # type: ignore[no-untyped-def]
+    """One of the values given."""
+    if not args:
+        raise ValueError("choice() needs at least one value")
+    if len(args) == 1 and isinstance(args[0], ChoiceSweep) and args[0].simple_form:
+        return ChoiceSweep(list=args[0].list, tags=args[0].tags)
+    if any(isinstance(argument, Sweep) for argument in args):
+        raise ValueError("a sweep cannot be a choice of another sweep")
+    return ChoiceSweep(list=list(args))
+
+
+def shuffle(*args, sweep=None, list=None):  # type: ignore[no-untyped-def]
+    """The same values: the sampler decides on their order."""
+    value = _only("shuffle", args, sweep, list)
+    if isinstance(value, IntervalSweep):
+        raise ValueError("an interval cannot be shuffled")
+    return value
+
+
+def sort(*args, sweep=None, list=None, reverse=False):  # type: ignore[no-untyped-def]
+    """Choices or a list in order; the values of a range are the same in any order."""
+    value = _only("sort", args, sweep, list)
+    if isinstance(value, IntervalSweep):
+        raise ValueError("an interval cannot be sorted")
+    if isinstance(value, ChoiceSweep):
+        ordered = sorted(value.list, key=_plain, reverse=_flag("reverse", reverse))
+        return ChoiceSweep(list=ordered, simple_form=value.simple_form, tags=value.tags)
+    return sorted(value, key=_plain, reverse=reverse) if isinstance(value, builtins.list) else value
+
+
+def _plain(value: Any) -> Any:
+    return value.text if isinstance(value, QuotedString) else value
+
+
+def _only(function: str, args: tuple[Any, ...], *named: Any) -> Any:
+    """Return the one thing that a function is about; several arguments are the choices of a simple sweep."""
+    given = [*args, *(value for value in named if value is not None)]
+    if not given:
+        raise ValueError(f"{function}() needs an argument")
+    return given[0] if len(given) == 1 else ChoiceSweep(list=given, simple_form=True)
+
+
+def _cast(name: str, convert: Callable[[Any], Any], keeps_numbers: bool) -> Callable[..., Any]:
+    def cast(*args, value=None):  # type: ignore[no-untyped-def]
+        subject = _only(name, args, value)
+        if isinstance(subject, ChoiceSweep):
+            listed = [convert(item) for item in subject.list]
+            return ChoiceSweep(list=listed, simple_form=subject.simple_form, tags=subject.tags)
+        if isinstance(subject, RangeSweep):
+            return _cast_range(subject, convert, keeps_numbers)
+        if isinstance(subject, IntervalSweep):
+            return _cast_interval(name, subject, convert, keeps_numbers)
+        return convert(subject)
+
+    cast.__doc__ = f"The value, or each value of a sweep, as {name}."
+    return cast
+
+
+def _cast_range(sweep: RangeSweep, convert: Callable[[Any], Any], keeps_numbers: bool) -> Sweep:
+    assert isinstance(sweep, Range)
+    numbers = [sweep.start, sweep.stop, sweep.step]
+    if keeps_numbers and all(convert(number) == number for number in numbers):
+        start, stop, step = (convert(number) for number in numbers)
+        return Range(start=start, stop=stop, step=step, tags=sweep.tags)
+    listed = dict.fromkeys(convert(value) for value in sweep.values())
+    return ChoiceSweep(list=list(listed), tags={*sweep.tags, "ordered"} if keeps_numbers else sweep.tags)
+
+
+def _cast_interval(name: str, sweep: IntervalSweep, convert: Callable[[Any], Any], keeps_numbers: bool) -> Sweep:
+    if not keeps_numbers:
+        raise ValueError(f"an interval cannot be cast to {name}")
+    step = getattr(sweep, "step", None)
+    return Interval(
+        start=convert(sweep.start),
+        end=convert(sweep.end),
+        tags=sweep.tags,
+        step=None if step is None else convert(step),
+    )
+
+
+OURS: dict[str, Callable[..., Any]] = {
+    "interval": interval,
+    "range": range,
+    "tag": tag,
+    "choice": choice,
+    "shuffle": shuffle,
+    "sort": sort,
+    "int": _cast("int", grammar_functions.cast_int, keeps_numbers=True),
+    "float": _cast("float", grammar_functions.cast_float, keeps_numbers=True),
+    "str": _cast("str", grammar_functions.cast_str, keeps_numbers=False),
+    "bool": _cast("bool", grammar_functions.cast_bool, keeps_numbers=False),
+}
+
+
+def function_table() -> Functions:
+    """Return the functions of the installed Hydra with those of this file in the place of theirs."""
+    table = create_functions()
+    for name, function in OURS.items():
+        table.definitions[name] = inspect.signature(function)
+        table.functions[name] = function
+    return table

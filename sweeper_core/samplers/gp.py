@@ -1,0 +1,394 @@
+"""The Gaussian-process sampler: the most that can be had from each of a few hundred trials.
+
+Notation
+
+======  =======================================================================================
+n       number of points with evidence
+m, c    number of objectives, of constraints
+p       number of embedded columns
+======  =======================================================================================
+
+A space-filling start, then at each trial: a process for every objective (and constraint, and for failures), the
+logarithm of an expected improvement, and its maximum over the space. Running trials count as if they had returned
+what the process expects of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.maths.acquisition import (
+    log_ehvi,
+    log_ehvi_with_gradient,
+    log_ei,
+    log_ei_with_gradient,
+    log_feasibility,
+    log_feasibility_with_gradient,
+    undominated_boxes,
+)
+from sweeper_core.maths.gp import Posterior
+from sweeper_core.maths.hypervolume import greedy_subset
+from sweeper_core.maths.pareto import pareto_front
+from sweeper_core.samplers._lattice import LARGEST_LISTED_SPACE
+from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.gp_evidence import Evidence, Points, gather, points_of
+from sweeper_core.samplers.gp_models import KNOWN_NOISE, Memo, Model, Target, model_of
+from sweeper_core.samplers.gp_search import Acquisition, Search
+from sweeper_core.samplers.gp_space import Encoding, balanced, farthest, fix
+from sweeper_core.trial.history import History
+from sweeper_core.trial.state import TrialState
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+ELITE = 64
+"""Among so many best points the incumbent is looked for: the smallest posterior mean, which noise does not fool."""
+PARENTS = 10
+DRAWS = 48
+"""Draws of the space-filling start, of which the one farthest from all points is taken. More would drive every
+point into a corner of a space of many dimensions."""
+EXPLORATION = 0.04
+"""Share of the suggestions that look into the choice of a categorical that was tried least: a process can be sure,
+wrongly, that a choice is bad after one unlucky point."""
+LARGEST_FRONT = 32
+"""A three-dimensional front is thinned to this many points before it is cut into boxes."""
+
+
+class GPSampler(Sampler):
+    """Suggests where a Gaussian process expects the largest improvement.
+
+    For numbers, logarithmic, integer and stepped ones, categoricals, ordered choices and conditional parameters;
+    with noise, repeats, constraints, failures, running and pruned trials; for one objective or several (expected
+    hypervolume improvement for two and three, random Chebyshev scalarisations beyond).
+
+    Args:
+        seed: Seed of the generators.
+        independent_sampler: Makes the first ``n_startup_trials`` suggestions instead of the space-filling design.
+        n_startup_trials: So many points come before the first model.
+        deterministic_objective: The objective has no noise; else noise is inferred.
+        constraints_func: Takes a finished trial and returns its constraint values, satisfied where <= 0.
+        warn_independent_sampling: Accepted for compatibility; every parameter is part of the model here, so there
+            is nothing to warn of.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int | None = None,
+        independent_sampler: Sampler | None = None,
+        n_startup_trials: int = 10,
+        deterministic_objective: bool = False,
+        constraints_func: Callable[[Any], Sequence[float]] | None = None,
+        warn_independent_sampling: bool = True,
+    ) -> None:
+        super().__init__(seed)
+        if n_startup_trials < 0:
+            raise ValueError(f"`n_startup_trials` must not be negative, but got {n_startup_trials}.")
+        self.independent_sampler = independent_sampler
+        self.n_startup_trials = n_startup_trials
+        self.deterministic_objective = deterministic_objective
+        self.constraints_func = constraints_func
+        self.warn_independent_sampling = warn_independent_sampling
+        self._memo = Memo()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_memo": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _memo=Memo())
+
+    def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
+        """Return the point of the largest expected improvement, or one of the space-filling start."""
+        encoding = self._memo.get(("space", request.space), lambda: Encoding(request.space))
+        task = _Task(encoding, request, history, rng)
+        if len(task.evidence) < self._start_length(task):
+            if self.independent_sampler is not None:
+                return self.independent_sampler.suggest(request, history, rng)
+            return task.suggestion(_spread_out(task, self.n_startup_trials), "space-filling start")
+        if task.free == 0:
+            return task.suggestion(task.fixed_point(), "nothing left to choose")
+        return task.suggestion(*self._improve(task))
+
+    def _start_length(self, task: _Task) -> int:
+        return max(self.n_startup_trials, 2)
+
+    def _improve(self, task: _Task) -> tuple[Floats, str]:
+        acquisition, parents = self._acquisition(task)
+        fixed = task.fixed + self._explored(task)
+        found = Search(task.encoding, acquisition, fixed, task.known, task.rng).best(parents)
+        why = "exploring a choice rarely tried" if len(fixed) > len(task.fixed) else ""
+        return (found, why) if found is not None else (_spread_out(task, self.n_startup_trials), "all candidates known")
+
+    def _explored(self, task: _Task) -> list[tuple[int, float]]:
+        """Return, now and then, the least tried choice of one of the categoricals, to be held fixed."""
+        held = {position for position, _ in task.fixed}
+        axes = [axis for axis in task.encoding.categorical if axis.position not in held and not axis.conditional]
+        if not axes or task.rng.random() >= EXPLORATION:
+            return []
+        axis = axes[int(task.rng.integers(len(axes)))]
+        values = axis.values()
+        tried = np.concatenate([task.evidence.unit[:, axis.position], task.pending.unit[:, axis.position]])
+        visits = np.sum(np.abs(tried[:, None] - values) < 1e-9, axis=0)
+        return [(axis.position, float(values[int(np.argmin(visits))]))]
+
+    def _acquisition(self, task: _Task) -> tuple[Acquisition, Floats]:
+        """Return what is to be maximised, and the best points so far ``(k, d)``."""
+        m = task.evidence.values.shape[1]
+        limits = self._limits(task)
+        if m == 1 or m > 3:
+            y = task.evidence.values[:, 0] if m == 1 else _scalarised(task.evidence.values, task.rng)
+            return self._single(task, y, limits)
+        return self._several(task, limits)
+
+    def _single(self, task: _Task, y: Floats, limits: list[Term]) -> tuple[Acquisition, Floats]:
+        model = self._model(task, y, warped=True)
+        elite = _elite(task.evidence, y)
+        if len(elite) == 0:
+            return Sum(limits), task.evidence.unit[np.argsort(y)[:PARENTS]]
+        means = model.posterior.mean(task.Z[elite])
+        parents = task.evidence.unit[elite[np.argsort(means, kind="stable")[:PARENTS]]]
+        posterior = model.posterior.believing(task.pending_Z)
+        return Sum([Improvement(posterior, float(means.min())), *limits]), parents
+
+    def _several(self, task: _Task, limits: list[Term]) -> tuple[Acquisition, Floats]:
+        evidence = task.evidence
+        models = [self._model(task, evidence.values[:, k], warped=False) for k in range(evidence.values.shape[1])]
+        rows = np.flatnonzero(evidence.feasible)
+        if len(rows) == 0:
+            return Sum(limits), evidence.unit[:PARENTS]
+        means = np.column_stack([model.posterior.mean(task.Z[rows]) for model in models])
+        on_front = np.flatnonzero(pareto_front(means))
+        front, reference = means[on_front], _reference(means, means[on_front])
+        if len(front) > LARGEST_FRONT:
+            kept = greedy_subset(front, reference, LARGEST_FRONT)
+            front, on_front = front[kept], on_front[kept]
+        boxes = undominated_boxes(front[np.all(front < reference, axis=1)], reference)
+        posteriors = [model.posterior.believing(task.pending_Z) for model in models]
+        return Sum([Dominance(posteriors, boxes), *limits]), evidence.unit[rows[on_front]]
+
+    def _model(self, task: _Task, y: Floats, warped: bool) -> Model:
+        evidence = task.evidence
+        target = Target(
+            task.Z,
+            task.encoding.group,
+            task.encoding.groups,
+            y,
+            evidence.noise_factor,
+            evidence.doubt,
+            evidence.run_variance if warped else float("nan"),
+            warped,
+            KNOWN_NOISE if self.deterministic_objective else None,
+        )
+        return model_of(target, self._memo)
+
+    def _limits(self, task: _Task) -> list[Term]:
+        """Return the log probabilities that constraints hold and that the run does not fail."""
+        terms = [self._constraint(task, column) for column in task.evidence.constraints.T]
+        failures = self._failures(task)
+        return [term for term in (*terms, failures) if term is not None]
+
+    def _constraint(self, task: _Task, values: Floats) -> Term | None:
+        rows = np.flatnonzero(np.isfinite(values))
+        if len(rows) < 2:
+            return None
+        scale = float(np.median(np.abs(values[rows]))) or float(np.max(np.abs(values[rows]))) or 1.0
+        # arcsinh keeps the sign and tames violations by orders of magnitude.
+        return self._limit(task, task.Z[rows], np.arcsinh(values[rows] / scale), np.arcsinh(0.0), None)
+
+    def _failures(self, task: _Task) -> Term | None:
+        failed = task.failed_Z
+        if len(failed) == 0:
+            return None
+        Z = np.concatenate([task.Z, failed])
+        label = np.concatenate([np.zeros(len(task.Z)), np.ones(len(failed))])
+        order = np.argsort(np.concatenate([task.numbers, task.failed_numbers]), kind="stable")
+        return self._limit(task, Z[order], label[order], 0.5, None)
+
+    def _limit(self, task: _Task, Z: Floats, y: Floats, threshold: float, noise: float | None) -> Term:
+        target = Target(
+            Z, task.encoding.group, task.encoding.groups, y, np.ones(len(y)), np.zeros(len(y)), warped=False, noise=noise
+        )
+        model = model_of(target, self._memo)
+        return Limit(model.posterior, float(model.warp(np.array([threshold]))[0]))
+
+
+class _Task:
+    """All that one suggestion is about."""
+
+    def __init__(self, encoding: Encoding, request: Request, history: History, rng: np.random.Generator) -> None:
+        self.encoding = encoding
+        self.request = request
+        self.rng = rng
+        self.evidence, self.numbers = gather(history, encoding)
+        self.pending, _ = points_of(history, encoding, history.having(TrialState.RUNNING, TrialState.WAITING))
+        self.failed, self.failed_numbers = points_of(history, encoding, history.having(TrialState.FAIL))
+        self.fixed = self._fixed(request)
+        self.Z = encoding.embed(self.evidence.unit, self.evidence.active)
+        self.pending_Z = encoding.embed(self.pending.unit, self.pending.active)
+        self.failed_Z = encoding.embed(self.failed.unit, self.failed.active)
+        self._everything: tuple[Points, ...] = (
+            Points(self.evidence.unit, self.evidence.active),
+            self.pending,
+            self.failed,
+        )
+
+    def _fixed(self, request: Request) -> list[tuple[int, float]]:
+        if not request.given:
+            return []
+        unit = self.encoding.space.to_unit(self.encoding.space.encode(request.given)[None])[0]
+        names = self.encoding.space.names
+        return [(column, float(unit[column])) for column, name in enumerate(names) if unit[column] == unit[column]]
+
+    @property
+    def free(self) -> int:
+        """How many parameters are to be chosen."""
+        held = {position for position, _ in self.fixed}
+        return sum(axis.position not in held for axis in self.encoding.axes)
+
+    @property
+    def known(self) -> set[bytes]:
+        """Keys of all points in the history."""
+        return {key for points in self._everything for key in self.encoding.keys(points.unit, points.active)}
+
+    @property
+    def seen(self) -> Points:
+        """All points in the history."""
+        return Points(
+            np.concatenate([points.unit for points in self._everything]),
+            np.concatenate([points.active for points in self._everything]),
+        )
+
+    def fixed_point(self) -> Floats:
+        """Return a point ``(d,)`` with the given coordinates, in the middle elsewhere."""
+        return self.encoding.snap(fix(np.full((1, len(self.encoding.space)), 0.5), self.fixed))[0]
+
+    def suggestion(self, unit: Floats, why: str = "") -> Suggestion:
+        """Return the suggestion of a point ``(d,)``, with the given values as they were given."""
+        params = self.encoding.params(unit)
+        if self.request.given:
+            params = self.encoding.space.active_only({**params, **self.request.given})
+        return Suggestion(params, "gp", why)
+
+
+def _spread_out(task: _Task, length: int) -> Floats:
+    """Return a point ``(d,)`` of the space-filling design: balanced in each parameter, and far from all others."""
+    encoding, seen = task.encoding, task.seen
+    total = max(length, len(seen.unit) + 1)
+    draws = fix(balanced(encoding, seen.unit, total, DRAWS, task.rng), task.fixed)
+    known = task.known
+    fresh = [row for row, key in enumerate(encoding.keys(draws)) if key not in known]
+    if not fresh:
+        left = _any_left(task, known)
+        return draws[0] if left is None else left
+    draws = draws[fresh]
+    return np.asarray(draws[farthest(encoding.embed(draws), encoding.embed(seen.unit, seen.active))])
+
+
+def _any_left(task: _Task, known: set[bytes]) -> Floats | None:
+    """Return some point ``(d,)`` of a finite space that is not known; None when there is none (or no end)."""
+    everything = task.encoding.all_points(LARGEST_LISTED_SPACE)
+    if everything is None:
+        return None
+    everything = fix(everything, task.fixed)
+    fresh = [row for row, key in enumerate(task.encoding.keys(everything)) if key not in known]
+    return everything[fresh[int(task.rng.integers(len(fresh)))]] if fresh else None
+
+
+def _elite(evidence: Evidence, y: Floats) -> Integers:
+    """Return the best feasible points that ran to their end (pruned ones when there is nothing else)."""
+    rows = np.flatnonzero(evidence.feasible)
+    finished = rows[evidence.doubt[rows] == 0.0]
+    rows = finished if len(finished) else rows
+    return rows[np.argsort(y[rows], kind="stable")[:ELITE]]
+
+
+def _scalarised(values: Floats, rng: np.random.Generator) -> Floats:
+    """Return the augmented Chebyshev value ``(n,)`` of objectives ``(n, m)`` for random weights (Knowles 2006, ParEGO)."""
+    low, high = values.min(axis=0), values.max(axis=0)
+    scaled = (values - low) / np.where(high > low, high - low, 1.0)
+    weighted = rng.dirichlet(np.ones(values.shape[1])) * scaled
+    return np.asarray(weighted.max(axis=1) + 0.05 * weighted.sum(axis=1))
+
+
+def _reference(means: Floats, front: Floats) -> Floats:
+    """Return the reference point: a tenth of the front's extent beyond its worst values, or of all points' where
+    the front is a single point."""
+    extent = np.ptp(front, axis=0)
+    extent = np.where(extent > 1e-9, extent, np.ptp(means, axis=0))
+    return np.asarray(front.max(axis=0) + 0.1 * extent + 1e-6)
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """The log expected improvement on ``best``."""
+
+    posterior: Posterior
+    best: float
+
+    def score(self, Z: Floats) -> Floats:
+        return log_ei(*self.posterior.predict(Z), self.best)
+
+    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
+        mean, variance, d_mean, d_variance = self.posterior.predict_with_gradient(Z)
+        score, by_mean, by_variance = log_ei_with_gradient(mean, variance, self.best)
+        return score, by_mean[:, None] * d_mean + by_variance[:, None] * d_variance
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The log probability of staying below a threshold."""
+
+    posterior: Posterior
+    threshold: float
+
+    def score(self, Z: Floats) -> Floats:
+        return log_feasibility(*self.posterior.predict(Z), self.threshold)
+
+    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
+        mean, variance, d_mean, d_variance = self.posterior.predict_with_gradient(Z)
+        score, by_mean, by_variance = log_feasibility_with_gradient(mean, variance, self.threshold)
+        return score, by_mean[:, None] * d_mean + by_variance[:, None] * d_variance
+
+
+@dataclass(frozen=True)
+class Dominance:
+    """The log expected hypervolume improvement over undominated boxes."""
+
+    posteriors: Sequence[Posterior]
+    boxes: tuple[Floats, Floats]
+
+    def score(self, Z: Floats) -> Floats:
+        mean, variance = (np.column_stack(part) for part in zip(*(p.predict(Z) for p in self.posteriors), strict=True))
+        return log_ehvi(mean, variance, self.boxes)
+
+    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
+        mean, variance, d_mean, d_variance = (
+            np.stack(part, axis=1)
+            for part in zip(*(p.predict_with_gradient(Z) for p in self.posteriors), strict=True)
+        )
+        score, by_mean, by_variance = log_ehvi_with_gradient(mean, variance, self.boxes)
+        return score, np.einsum("qm,qmp->qp", by_mean, d_mean) + np.einsum("qm,qmp->qp", by_variance, d_variance)
+
+
+Term = Improvement | Limit | Dominance
+
+
+class Sum(Acquisition):
+    """A sum of logarithms."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self.terms = terms
+
+    def score(self, Z: Floats) -> Floats:
+        return np.asarray(sum((term.score(Z) for term in self.terms), np.zeros(len(Z))))
+
+    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
+        parts = [term.score_with_gradient(Z) for term in self.terms]
+        return np.sum([score for score, _ in parts], axis=0), np.sum([gradient for _, gradient in parts], axis=0)
+

@@ -1,0 +1,222 @@
+"""The Gaussian processes of one suggestion: one for each objective, constraint, and for failures.
+
+Hyperparameters are fitted at certain numbers of points only, and in between the Cholesky factor is extended.
+Which fit serves is a function of the number of points alone, so that a study that is resumed suggests
+what the uninterrupted one would have:
+
+* with n points, the fit is that of the first ``c = checkpoint(n)`` of them (every count up to 31, every second
+  up to 63, every fourth up to 127, and so on);
+* it starts from the prior's median and from the fit of ``anchor(c)``, the next smaller of 4, 6, 8, 12, 16, 24, …,
+  which starts from its own anchor in turn. A resumed study repeats this short chain once.
+
+All fits are memoised by their data; forgetting them costs time and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.maths.gp import Data, Fit, Hyper, Posterior, Prior, default_prior, fit
+from sweeper_core.maths.transforms import Warp, warps
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+T = TypeVar("T")
+
+FIRST_STEP = 32
+"""Up to this many points every new one brings a new fit; then the steps between fits double with the points."""
+LARGEST_FIT = 256
+"""Hyperparameters are fitted to at most so many points: the cost is cubic, and the gain beyond is small."""
+LARGEST_MODEL = 500
+"""With more points, a local model of ``BEST + NEAREST`` of them is used."""
+BEST = NEAREST = 200
+KNOWN_NOISE = 1e-6
+"""Noise variance of deterministic objectives, in units of the variance of the targets."""
+STEEP = 0.3
+"""Standard deviation of the logarithm of a noise variance that was measured on repeated runs."""
+
+
+class Memo:
+    """The most recently used results of pure functions, by their arguments."""
+
+    def __init__(self, size: int = 64) -> None:
+        self._size = size
+        self._known: OrderedDict[Any, Any] = OrderedDict()
+
+    def get(self, key: Any, make: Callable[[], T]) -> T:
+        """Return what is known for ``key``, or what ``make`` returns."""
+        if key in self._known:
+            self._known.move_to_end(key)
+            found: T = self._known[key]
+            return found
+        made = make()
+        self._known[key] = made
+        while len(self._known) > self._size:
+            self._known.popitem(last=False)
+        return made
+
+
+def checkpoint(n: int) -> int:
+    """Return the number of points whose fit serves n points."""
+    step = 1
+    while n >= FIRST_STEP * step:
+        step *= 2
+    return n - n % step
+
+
+def anchor(c: int) -> int:
+    """Return the largest of 4, 6, 8, 12, 16, 24, … below c; 0 when there is none."""
+    best, power = 0, 4
+    while power < c:
+        best = power + power // 2 if power + power // 2 < c else power
+        power *= 2
+    return best
+
+
+@dataclass(frozen=True)
+class Target:
+    """One quantity to be modelled, as measured.
+
+    Attributes:
+        Z: ``(n, p)`` embedded points, ``group`` ``(p,)``.
+        y: ``(n,)`` finite.
+        noise_factor: ``(n,)`` 1/k for a mean of k runs.
+        doubt: ``(n,)`` standard deviation of each value's own error, in units of the targets' spread.
+        run_variance: Variance between runs of one point, NaN where not known.
+        warped: Whether an output transformation may be chosen; else targets are only scaled.
+        noise: Noise variance of the scaled targets when it is known.
+    """
+
+    Z: Floats
+    group: Integers
+    groups: int
+    y: Floats
+    noise_factor: Floats
+    doubt: Floats
+    run_variance: float = float("nan")
+    warped: bool = True
+    noise: float | None = None
+
+    def head(self, count: int) -> Target:
+        """Return the first points."""
+        return replace(
+            self,
+            Z=self.Z[:count],
+            y=self.y[:count],
+            noise_factor=self.noise_factor[:count],
+            doubt=self.doubt[:count],
+        )
+
+    def data(self, warp: Warp) -> Data:
+        """Return what the process sees."""
+        return Data(self.Z, self.group, warp(self.y), self.noise_factor, self.doubt**2)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells targets apart."""
+        arrays = (self.Z, self.y, self.noise_factor, self.doubt)
+        return (*(array.tobytes() for array in arrays), self.groups, self.warped, self.noise, str(self.run_variance))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A fit: the transformation of the outputs, and the hyperparameters for the transformed ones."""
+
+    warp: Warp
+    hyper: Hyper
+
+
+@dataclass(frozen=True)
+class Model:
+    """A posterior and the transformation that its outputs have gone through."""
+
+    warp: Warp
+    posterior: Posterior
+
+
+def learn(target: Target, memo: Memo) -> Learned:
+    """Return the fit that serves a target, by the schedule at the top."""
+    return _fit_at(target, max(checkpoint(len(target.y)), 1), memo)
+
+
+def _fit_at(target: Target, count: int, memo: Memo) -> Learned:
+    head = target.head(count)
+
+    def make() -> Learned:
+        earlier = anchor(count)
+        warm = [_fit_at(target, earlier, memo).hyper] if earlier else []
+        return _best_fit(_thinned(head), warm)
+
+    return memo.get(("fit", head.key), make)
+
+
+def _best_fit(target: Target, warm: list[Hyper]) -> Learned:
+    """Return the most probable transformation and hyperparameters, judged on the values as they were measured."""
+    best: tuple[float, Learned] | None = None
+    for warp in warps(target.y) if target.warped else warps(target.y)[:1]:
+        found = _fit_warped(target, warp, warm)
+        cost = found.cost - float(np.sum(warp.log_slope(target.y)))
+        if best is None or cost < best[0]:
+            best = cost, Learned(warp, found.hyper)
+    assert best is not None
+    return best[1]
+
+
+def _fit_warped(target: Target, warp: Warp, warm: list[Hyper]) -> Fit:
+    return fit(target.data(warp), _prior(target, warp), warm)
+
+
+def _prior(target: Target, warp: Warp) -> Prior:
+    prior = default_prior(target.groups, noise=target.noise)
+    if target.noise is None and np.isfinite(target.run_variance):
+        slope = float(np.exp(np.median(warp.log_slope(target.y))))
+        measured = np.clip(target.run_variance * slope**2, 1e-6, 1.0)
+        prior.mean[-1], prior.deviation[-1] = np.log(measured), STEEP
+    return prior
+
+
+def _thinned(target: Target) -> Target:
+    """Return at most ``LARGEST_FIT`` points: the better half of them the best ones, the rest evenly over all."""
+    n = len(target.y)
+    if n <= LARGEST_FIT:
+        return target
+    order = np.argsort(target.y, kind="stable")
+    best, rest = order[: LARGEST_FIT // 2], order[LARGEST_FIT // 2 :]
+    kept = np.sort(np.concatenate([best, rest[np.linspace(0, len(rest) - 1, LARGEST_FIT // 2).astype(np.int64)]]))
+    return replace(
+        target, Z=target.Z[kept], y=target.y[kept], noise_factor=target.noise_factor[kept], doubt=target.doubt[kept]
+    )
+
+
+def model_of(target: Target, memo: Memo, focus: Floats | None = None) -> Model:
+    """Return the posterior of a target given all its points, or the local ones when there are too many.
+
+    Args:
+        focus: ``(p,)`` embedded point around which a local model looks; None for the best one.
+    """
+    learned = learn(target, memo)
+    n = len(target.y)
+    data = target.data(learned.warp)
+    if n > LARGEST_MODEL:
+        centre = target.Z[int(np.argmin(target.y))] if focus is None else focus
+        return Model(learned.warp, Posterior(data.rows(local(data, learned.hyper, centre)), learned.hyper))
+    base = max(checkpoint(n), 1)
+    head = data.rows(slice(0, base))
+    key = ("posterior", head.Z.tobytes(), head.y.tobytes(), head.extra_noise.tobytes(), learned.hyper.theta.tobytes())
+    posterior = memo.get(key, lambda: Posterior(head, learned.hyper))
+    return Model(learned.warp, posterior.extended(data.rows(slice(base, n))) if n > base else posterior)
+
+
+def local(data: Data, hyper: Hyper, centre: Floats) -> Integers:
+    """Return the indices, ascending, of the best points and of those nearest to ``centre`` among the others."""
+    scale = 1.0 / hyper.lengthscales[data.group]
+    order = np.argsort(data.y, kind="stable")
+    best, rest = order[:BEST], order[BEST:]
+    gap = np.sum(((data.Z[rest] - centre) * scale) ** 2, axis=1)
+    return np.sort(np.concatenate([best, rest[np.argsort(gap, kind="stable")[:NEAREST]]])).astype(np.int64)

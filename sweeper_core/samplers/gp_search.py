@@ -1,0 +1,204 @@
+"""Maximising an acquisition function over a mixed space.
+
+Notation
+
+======  =======================================================================================
+q, d    number of candidates, of parameters
+p       number of embedded columns
+k       number of starting points
+score   what is maximised, ``(q,)``
+======  =======================================================================================
+
+A wide sample finds the good regions; from the best few, gradient steps in the continuous coordinates (all starts in one
+L-BFGS-B run, whose objective is the sum of the scores) alternate with sweeps over the discrete ones.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import fmin_l_bfgs_b
+
+from sweeper_core.samplers.gp_space import Axis, Encoding, fix
+
+Floats = npt.NDArray[np.float64]
+
+WIDE = 1000
+MUTANTS = 400
+STARTS = 4
+STEPS = 25
+ROUNDS = 2
+SWEEPS = 4
+LARGEST_LIST = 2000
+"""Finite spaces up to this size are searched point by point."""
+
+
+class Acquisition(ABC):
+    """A function of embedded points, to be maximised."""
+
+    @abstractmethod
+    def score(self, Z: Floats) -> Floats:
+        """Return the score ``(q,)`` at ``Z`` ``(q, p)``."""
+
+    @abstractmethod
+    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
+        """Return the score ``(q,)`` and its derivatives ``(q, p)``."""
+
+
+class Search:
+    """One maximisation.
+
+    Args:
+        encoding: Of the space.
+        acquisition: To be maximised.
+        fixed: Position and unit coordinate of the parameters that must not change.
+        known: Keys (see :meth:`Encoding.keys`) of points that must not come out, if others are left.
+        rng: Decides the candidates.
+    """
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        acquisition: Acquisition,
+        fixed: Sequence[tuple[int, float]],
+        known: set[bytes],
+        rng: np.random.Generator,
+    ) -> None:
+        self.encoding = encoding
+        self.acquisition = acquisition
+        self.fixed = tuple(fixed)
+        self.known = known
+        self.rng = rng
+        held = {position for position, _ in fixed}
+        self._continuous = [axis for axis in encoding.continuous if axis.position not in held]
+        self._discrete = [axis for axis in encoding.discrete if axis.position not in held]
+
+    def best(self, parents: Floats) -> Floats | None:
+        """Return the best point found ``(d,)``; None when every candidate is known already.
+
+        Args:
+            parents: ``(k, d)`` the best points so far, whose neighbourhood is sampled more densely.
+        """
+        listed = self.encoding.all_points(LARGEST_LIST)
+        if listed is not None:
+            return self._best_new(fix(listed, self.fixed))
+        pool = fix(self._sample(parents), self.fixed)
+        score = self.score(pool)
+        order = np.argsort(-score, kind="stable")
+        starts = pool[self._diverse(pool, order)]
+        for _ in range(ROUNDS if self._discrete and self._continuous else 1):
+            starts = self._sweep(self._climb(starts))
+        return self._best_new(np.concatenate([starts, pool[order[:64]]])) if len(pool) else None
+
+    def score(self, unit: Floats) -> Floats:
+        """Return the score ``(q,)`` of points ``(q, d)``."""
+        return self.acquisition.score(self.encoding.embed(unit))
+
+    def _sample(self, parents: Floats) -> Floats:
+        wide = self.encoding.spread(WIDE, self.rng)
+        if len(parents) == 0:
+            return wide
+        return np.concatenate([wide, self.encoding.mutants(parents, MUTANTS, self.rng)])
+
+    def _diverse(self, pool: Floats, order: npt.NDArray[np.int64]) -> list[int]:
+        """Return up to ``STARTS`` of the best candidates, no two of them close neighbours."""
+        chosen: list[int] = []
+        for index in order[:200].tolist():
+            if all(np.max(np.abs(pool[index] - pool[other])) > 0.05 for other in chosen):
+                chosen.append(index)
+            if len(chosen) == STARTS:
+                break
+        return chosen
+
+    def _climb(self, starts: Floats) -> Floats:
+        """Return the starts moved uphill in their continuous coordinates."""
+        axes = self._continuous
+        if not axes:
+            return starts
+        positions = [axis.position for axis in axes]
+        columns = [axis.first for axis in axes]
+        stretch = np.array([1.0 / (axis.high - axis.low) for axis in axes])
+        active = self.encoding.active(starts)
+        frozen = self.encoding.embed(starts, active)
+        moving = active[:, positions]
+        low = np.array([axis.low for axis in axes])
+
+        def cost(flat: Floats) -> tuple[float, Floats]:
+            unit = flat.reshape(len(starts), len(axes))
+            Z = frozen.copy()
+            Z[:, columns] = np.where(moving, (unit - low) * stretch, frozen[:, columns])
+            score, gradient = self.acquisition.score_with_gradient(Z)
+            return -float(score.sum()), -(np.where(moving, gradient[:, columns], 0.0) * stretch).ravel()
+
+        bounds = [(axis.low, axis.high) for axis in axes] * len(starts)
+        search: Callable[..., Any] = fmin_l_bfgs_b
+        found, _, _ = search(cost, starts[:, positions].ravel(), bounds=bounds, maxiter=STEPS, maxfun=2 * STEPS)
+        moved = starts.copy()
+        moved[:, positions] = np.where(moving, found.reshape(len(starts), len(axes)), starts[:, positions])
+        # A parameter that others depend on may have moved over an edge: scores are taken anew, starts kept.
+        both = np.concatenate([self.encoding.snap(moved), starts])
+        score = self.score(both)
+        better = score[: len(starts)] >= score[len(starts) :]
+        return np.where(better[:, None], both[: len(starts)], starts)
+
+    def _sweep(self, starts: Floats) -> Floats:
+        """Return the starts after changing one discrete coordinate at a time, each time the one that gains most."""
+        rounded = [axis for axis in self._continuous if axis.count is not None]
+        if not self._discrete and not rounded:
+            return starts
+        starts = starts.copy()
+        score = self.score(starts)
+        for _ in range(SWEEPS):
+            neighbours, owner = self._neighbours(starts, rounded)
+            if len(neighbours) == 0:
+                break
+            gain = self.score(neighbours) - score[owner]
+            improved = False
+            for row in range(len(starts)):
+                own = np.flatnonzero(owner == row)
+                if len(own) and gain[top := own[int(np.argmax(gain[own]))]] > 1e-12:
+                    starts[row] = neighbours[top]
+                    score[row] += gain[top]
+                    improved = True
+            if not improved:
+                break
+        return starts
+
+    def _neighbours(self, starts: Floats, rounded: list[Axis]) -> tuple[Floats, npt.NDArray[np.int64]]:
+        rows: list[Floats] = []
+        owner: list[int] = []
+        active = self.encoding.active(starts)
+        for row, start in enumerate(starts):
+            for axis in self._discrete + rounded:
+                if not active[row, axis.position]:
+                    continue
+                current = float(start[axis.position])
+                for value in _beside(axis, current) if axis.continuous else self._others(axis, current):
+                    changed = start.copy()
+                    changed[axis.position] = value
+                    rows.append(changed)
+                    owner.append(row)
+        unit = np.array(rows).reshape(len(rows), starts.shape[1])
+        return self.encoding.snap(unit), np.array(owner, dtype=np.int64)
+
+    def _others(self, axis: Axis, current: float) -> list[float]:
+        return self.encoding.alternatives(axis, current, self.rng).tolist()
+
+    def _best_new(self, candidates: Floats) -> Floats | None:
+        """Return the best candidate that is not known yet."""
+        fresh = [row for row, key in enumerate(self.encoding.keys(candidates)) if key not in self.known]
+        if not fresh:
+            return None
+        candidates = candidates[fresh]
+        return np.asarray(candidates[int(np.argmax(self.score(candidates)))])
+
+
+def _beside(axis: Axis, current: float) -> list[float]:
+    """Return the two neighbouring values of a number on a grid."""
+    values = axis.values()
+    index = int(np.argmin(np.abs(values - current)))
+    return values[[i for i in (index - 1, index + 1) if 0 <= i < len(values)]].tolist()

@@ -1,0 +1,270 @@
+"""How points of a search space become rows of a Gaussian process, and how candidates are drawn.
+
+Notation
+
+======  =======================================================================================
+d       number of parameters of the space
+q       number of points
+p       number of embedded columns (see :mod:`sweeper_core.maths.gp`)
+unit    ``(q, d)`` unit-cube coordinates as in :mod:`sweeper_core.search_space`, but never NaN: inactive
+        parameters keep a dormant coordinate, which comes to life when a parent changes
+active  ``(q, d)`` which parameters exist at each point
+Z       ``(q, p)`` embedded points
+======  =======================================================================================
+
+Numbers and ordered choices have one column, stretched so that the extreme values are 0 and 1. Categoricals have one
+column for each choice. A conditional number has a second column, its height above the line: an inactive one sits
+above the middle, so it is about equally far from all active values and at distance zero from other inactive ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.distributions import CategoricalDistribution, IntDistribution
+from sweeper_core.search_space import Parameter, SearchSpace, raw_of, unit_of
+from sweeper_core.trial.history import active_mask
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+FEW = 16
+"""Numbers with at most so many values are searched value by value; with more, as if continuous, then rounded."""
+MANY_CHOICES = 32
+"""At most so many choices are looked at in one sweep over a categorical."""
+LONGEST_TABLE = 4096
+ONE_HOT = np.sqrt(0.5)
+HEIGHT = 0.5
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One parameter's place in the embedding.
+
+    Attributes:
+        position: Column of the parameter in the space.
+        count: Number of values; None for (practically) continuous ones.
+        table: ``(count,)`` unit coordinates of the values of log integers; None where they are evenly spaced.
+        low, high: Unit coordinates of the extreme values.
+        first, width: Columns of the embedding.
+        numeric, conditional: As the parameter is.
+    """
+
+    position: int
+    count: int | None
+    table: Floats | None
+    low: float
+    high: float
+    first: int
+    width: int
+    numeric: bool
+    conditional: bool
+
+    @property
+    def continuous(self) -> bool:
+        """Whether gradients lead to better values."""
+        return self.numeric and (self.count is None or self.count > FEW)
+
+    def snap(self, unit: Floats) -> Floats:
+        """Return the nearest coordinates ``(q,)`` that a value has."""
+        if self.count is None:
+            return unit
+        if self.table is None:
+            return np.asarray((np.clip(np.floor(unit * self.count), 0, self.count - 1) + 0.5) / self.count)
+        edges = 0.5 * (self.table[1:] + self.table[:-1])
+        return np.asarray(self.table[np.searchsorted(edges, unit)])
+
+    def values(self) -> Floats:
+        """Return the coordinates of all values."""
+        assert self.count is not None
+        return (np.arange(self.count) + 0.5) / self.count if self.table is None else self.table
+
+
+class Encoding:
+    """The embedding of one search space. Immutable."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self.axes: list[Axis] = []
+        columns = 0
+        for position, parameter in enumerate(space):
+            if not parameter.distribution.single():
+                axis = _axis(position, parameter, columns)
+                self.axes.append(axis)
+                columns += axis.width
+        self.columns = columns
+        self.group: Integers = np.repeat(np.arange(len(self.axes)), [axis.width for axis in self.axes]).astype(np.int64)
+        self.continuous = [axis for axis in self.axes if axis.continuous]
+        self.discrete = [axis for axis in self.axes if not axis.continuous]
+        self.categorical = [axis for axis in self.axes if not axis.numeric]
+        self._parents = sorted({space.position(clause.parent) for parameter in space for clause in parameter.when})
+
+    @property
+    def groups(self) -> int:
+        """Number of lengthscales."""
+        return len(self.axes)
+
+    def snap(self, unit: Floats) -> Floats:
+        """Return the nearest points that the space has."""
+        unit = np.clip(unit, 0.0, 1.0)
+        for axis in self.axes:
+            if axis.count is not None:
+                unit[:, axis.position] = axis.snap(unit[:, axis.position])
+        return unit
+
+    def active(self, unit: Floats) -> Flags:
+        """Return ``(q, d)``."""
+        if not self._parents:
+            return np.ones(unit.shape, dtype=bool)
+        raw = np.zeros_like(unit)
+        for position in self._parents:
+            raw[:, position] = raw_of(self.space.parameters[position].distribution, unit[:, position])
+        return active_mask(self.space, raw)
+
+    def embed(self, unit: Floats, active: Flags | None = None) -> Floats:
+        """Return ``Z`` ``(q, p)``."""
+        active = self.active(unit) if active is None else active
+        Z = np.zeros((len(unit), self.columns))
+        for axis in self.axes:
+            _fill(Z, axis, unit[:, axis.position], active[:, axis.position])
+        return Z
+
+    def dormant(self, unit: Floats) -> Floats:
+        """Return coordinates whose NaN (inactive, or unknown to the space) are replaced by the middle."""
+        return np.where(np.isnan(unit), 0.5, unit)
+
+    def spread(self, count: int, rng: np.random.Generator) -> Floats:
+        """Return ``(count, d)`` points of a Latin hypercube: every value of every parameter gets its share."""
+        strata = np.broadcast_to(np.arange(count, dtype=float)[:, None], (count, len(self.space)))
+        return self.snap((rng.permuted(strata, axis=0) + rng.random((count, len(self.space)))) / max(count, 1))
+
+    def mutants(self, parents: Floats, count: int, rng: np.random.Generator) -> Floats:
+        """Return ``(count, d)`` perturbed copies of ``parents`` ``(k, d)``: few coordinates each, steps of all sizes."""
+        children = parents[rng.integers(len(parents), size=count)].copy()
+        d = children.shape[1]
+        share = rng.choice([1.0 / d, min(1.0, 3.0 / d), 1.0], size=(count, 1))
+        hit = rng.random(children.shape) < share
+        hit[np.arange(count), rng.integers(d, size=count)] = True
+        scale = 10.0 ** rng.uniform(-2.5, -0.5, size=(count, 1))
+        moved = children + scale * rng.normal(size=children.shape)
+        moved = np.abs(moved) % 2.0  # reflected at 0 and 1
+        moved = np.where(moved > 1.0, 2.0 - moved, moved)
+        for axis in self.discrete:
+            jump = rng.random(count) < (1.0 if not axis.numeric else 0.5)
+            moved[jump, axis.position] = rng.random(int(jump.sum()))
+        return self.snap(np.where(hit, moved, children))
+
+    def alternatives(self, axis: Axis, current: float, rng: np.random.Generator) -> Floats:
+        """Return the other coordinates of a discrete parameter worth trying from ``current``."""
+        values = axis.values()
+        values = values[np.abs(values - current) > 1e-12]
+        return values if len(values) <= MANY_CHOICES else rng.choice(values, MANY_CHOICES, replace=False)
+
+    def params(self, unit: Floats) -> dict[str, Any]:
+        """Return the (external) values of one point ``(d,)``."""
+        raw = self.space.from_unit(unit[None])
+        raw[~active_mask(self.space, raw)] = np.nan
+        return self.space.decode(raw[0])
+
+    def keys(self, unit: Floats, active: Flags | None = None) -> list[bytes]:
+        """Return what tells points apart: their coordinates (rounded to 1e-9) where active."""
+        active = self.active(unit) if active is None else active
+        marked = np.where(active, np.round(unit * 1e9), -1.0).astype(np.int64)
+        return [row.tobytes() for row in marked]
+
+    def all_points(self, most: int) -> Floats | None:
+        """Return every point ``(q, d)`` of a finite space of at most ``most``; None for others."""
+        counts = [axis.count for axis in self.axes]
+        if any(count is None for count in counts) or (self.space.cardinality or 1) > most:
+            return None
+        grids = np.meshgrid(*(axis.values() for axis in self.axes), indexing="ij")
+        unit = np.full((grids[0].size if grids else 1, len(self.space)), 0.5)
+        for axis, grid in zip(self.axes, grids, strict=True):
+            unit[:, axis.position] = grid.ravel()
+        if self._parents:
+            keys = self.keys(unit)
+            unit = unit[sorted({key: row for row, key in enumerate(keys)}.values())]
+        return unit
+
+
+def _axis(position: int, parameter: Parameter, first: int) -> Axis:
+    distribution = parameter.distribution
+    count = distribution.cardinality
+    conditional = bool(parameter.when)
+    numeric = parameter.is_numeric
+    table = None
+    if isinstance(distribution, IntDistribution) and distribution.log and count is not None:
+        if count <= LONGEST_TABLE:
+            table = unit_of(distribution, np.arange(distribution.low, distribution.high + 1, dtype=float))
+        else:
+            count = None
+    elif count is not None and numeric and count > LONGEST_TABLE:
+        count = None
+    low, high = 0.0, 1.0
+    if count is not None:
+        low, high = (0.5 / count, 1.0 - 0.5 / count) if table is None else (float(table[0]), float(table[-1]))
+    choices = len(distribution.choices) if isinstance(distribution, CategoricalDistribution) else 0
+    width = 1 if numeric or choices == 2 else choices
+    return Axis(position, count, table, low, high, first, width + conditional, numeric, conditional)
+
+
+def _fill(Z: Floats, axis: Axis, unit: Floats, active: Flags) -> None:
+    """Write one parameter's columns."""
+    own = axis.width - axis.conditional
+    column = axis.first
+    if axis.numeric:
+        Z[:, column] = np.where(active, (unit - axis.low) / (axis.high - axis.low), 0.5)
+    elif own == 1:
+        Z[:, column] = np.where(active, np.floor(np.minimum(unit * 2.0, 1.5)), 0.5)
+    else:
+        assert axis.count is not None
+        choice = np.clip(np.floor(unit * axis.count), 0, axis.count - 1).astype(np.int64)
+        rows = np.flatnonzero(active)
+        Z[rows, column + choice[rows]] = ONE_HOT
+    if axis.conditional:
+        height = HEIGHT if axis.numeric else (np.sqrt(0.75) if own == 1 else ONE_HOT)
+        Z[:, column + own] = np.where(active, 0.0, height)
+
+
+def farthest(candidates: Floats, others: Floats) -> int:
+    """Return the index of the candidate ``(q, p)`` whose nearest neighbour among ``others`` ``(n, p)`` is farthest."""
+    if len(others) == 0:
+        return 0
+    best, index = -1.0, 0
+    for row, candidate in enumerate(candidates):
+        gap = float(np.min(np.sum((others - candidate) ** 2, axis=1)))
+        if gap > best:
+            best, index = gap, row
+    return index
+
+
+def balanced(encoding: Encoding, seen: Floats, total: int, count: int, rng: np.random.Generator) -> Floats:
+    """Return ``(count, d)`` draws that go on a Latin hypercube of ``total`` points of which ``seen`` ``(k, d)`` exist.
+
+    Each parameter's coordinate is drawn from the strata that have fewest points; so every choice of a categorical
+    comes up before one comes up twice too often.
+    """
+    draws = rng.random((count, len(encoding.space)))
+    for axis in encoding.axes:
+        strata = total if axis.count is None or axis.count > total else axis.count
+        visits = np.bincount(_stratum(seen[:, axis.position], strata), minlength=strata)
+        free = np.flatnonzero(visits == visits.min())
+        draws[:, axis.position] = (rng.choice(free, count) + draws[:, axis.position]) / strata
+    return encoding.snap(draws)
+
+
+def _stratum(unit: Floats, strata: int) -> Integers:
+    return np.clip(np.floor(unit * strata), 0, strata - 1).astype(np.int64)
+
+
+def fix(unit: Floats, fixed: Sequence[tuple[int, float]]) -> Floats:
+    """Return the points with some coordinates set."""
+    for position, value in fixed:
+        unit[:, position] = value
+    return unit

@@ -1,0 +1,191 @@
+"""Rows of Optuna's relational schema, read into trial records."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sweeper_core.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from sweeper_core.storages._database import Link
+from sweeper_core.trial.record import NO_PARAMETERS, NOTHING, Layout, TrialRecord
+from sweeper_core.trial.state import TrialState
+
+_CHUNK = 1000
+"""Trials whose details are read by one query."""
+
+_KINDS = ("FINITE", "INF_POS", "INF_NEG", "NAN")
+_SPECIAL = (None, math.inf, -math.inf, math.nan)
+
+
+def stored(value: float) -> tuple[float | None, str]:
+    """Return the two columns that say a number: itself if finite, and its kind."""
+    if math.isfinite(value):
+        return value, "FINITE"
+    return None, "NAN" if math.isnan(value) else "INF_POS" if value > 0 else "INF_NEG"
+
+
+def as_json(value: Any) -> str:
+    """Return the text of an attribute.
+
+    Raises:
+        TypeError: JSON cannot say it.
+    """
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"An attribute must be something that JSON can say, but {value!r} is not: {error}") from error
+
+
+@functools.lru_cache(maxsize=4096)
+def distribution_text(distribution: BaseDistribution) -> str:
+    """Return the JSON of a distribution."""
+    return distribution_to_json(distribution)
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A row of the table of trials."""
+
+    trial_id: int
+    number: int
+    state: TrialState
+    started: datetime | None
+    completed: datetime | None
+
+
+HEADING = "trial_id, number, state, datetime_start, datetime_complete"
+
+
+def heading(row: Sequence[Any]) -> Heading:
+    """Return a row with the columns ``HEADING``."""
+    return Heading(row[0], row[1], TrialState[row[2]], _moment(row[3]), _moment(row[4]))
+
+
+def _moment(value: Any) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+class Reader:
+    """Reads details of trials; equal layouts become one object."""
+
+    def __init__(self) -> None:
+        self._layouts: dict[tuple[tuple[str, ...], tuple[str, ...]], Layout] = {}
+
+    def records(self, link: Link, headings: Sequence[Heading]) -> list[TrialRecord]:
+        """Return whole records, in the order of the headings."""
+        found: list[TrialRecord] = []
+        for start in range(0, len(headings), _CHUNK):
+            chunk = headings[start : start + _CHUNK]
+            details = _Details(item.trial_id for item in chunk)
+            details.read(link)
+            found.extend(self._record(item, details) for item in chunk)
+        return found
+
+    def _record(self, item: Heading, details: _Details) -> TrialRecord:
+        trial_id = item.trial_id
+        layout, internals = self._described(details.params.get(trial_id))
+        values = details.values.get(trial_id)
+        reports = details.reports.get(trial_id)
+        return TrialRecord(
+            item.number,
+            trial_id,
+            item.state,
+            layout,
+            internals,
+            tuple(value for _, value in sorted(values)) if values else None,
+            tuple(sorted(reports, key=lambda report: report[0])) if reports else (),
+            details.user_attrs.get(trial_id, NOTHING),
+            details.system_attrs.get(trial_id, NOTHING),
+            item.started,
+            item.completed,
+        )
+
+    def _described(self, rows: list[tuple[int, str, float, str]] | None) -> tuple[Layout, tuple[float, ...]]:
+        if not rows:
+            return NO_PARAMETERS, ()
+        rows.sort()  # in the order in which they were described
+        _, names, internals, texts = zip(*rows, strict=True)
+        key = (names, texts)
+        layout = self._layouts.get(key)
+        if layout is None:
+            layout = Layout(names, tuple(map(_distribution, texts)))
+            if len(self._layouts) > 10_000:  # spaces that change with every trial
+                self._layouts.clear()
+            self._layouts[key] = layout
+        return layout, internals
+
+
+@functools.lru_cache(maxsize=4096)
+def _distribution(text: str) -> BaseDistribution:
+    return json_to_distribution(text)
+
+
+class _Details:
+    """What other tables say of some trials, by their key."""
+
+    def __init__(self, trial_ids: Iterable[int]) -> None:
+        self._ids = sorted(trial_ids)
+        self.params: defaultdict[int, list[tuple[int, str, float, str]]] = defaultdict(list)
+        self.values: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
+        self.reports: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
+        self.user_attrs: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+        self.system_attrs: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+
+    def read(self, link: Link) -> None:
+        """Read everything in one query."""
+        params = self.params
+        for what, trial_id, order, name, number, text in link.stream(_DETAILS[link.dialect].format(ids=self._where())):
+            if what == 0:
+                params[trial_id].append((order, name, number, text))
+            elif what < 20:
+                self.values[trial_id].append((order, _number(what - 10, number)))
+            elif what < 30:
+                self.reports[trial_id].append((order, _number(what - 20, number)))
+            else:
+                attrs = self.user_attrs if what == 30 else self.system_attrs
+                attrs[trial_id][name] = json.loads(text)
+
+    def _where(self) -> str:
+        if self._ids[-1] - self._ids[0] + 1 == len(self._ids):
+            return f"BETWEEN {self._ids[0]} AND {self._ids[-1]}"
+        return f"IN ({','.join(map(str, self._ids))})"
+
+
+def _number(kind: int, value: float | None) -> float:
+    special = _SPECIAL[kind]
+    if special is not None:
+        return special
+    return math.nan if value is None else float(value)
+
+
+def _details_query(quote: str) -> str:
+    def kind(base: int, column: str) -> str:
+        cases = " ".join(f"WHEN '{name}' THEN {base + code}" for code, name in enumerate(_KINDS) if code)
+        return f"CASE {column} {cases} ELSE {base} END"
+
+    name = f"{quote}key{quote}"
+    value_kind = kind(10, "value_type").replace("WHEN 'NAN' THEN 13 ", "")  # not a label of this enumeration
+    return " UNION ALL ".join(
+        f"SELECT {columns} FROM {table} WHERE trial_id {{ids}}"
+        for table, columns in (
+            ("trial_params", "0, trial_id, param_id, param_name, param_value, distribution_json"),
+            ("trial_values", f"{value_kind}, trial_id, objective, NULL, value, NULL"),
+            (
+                "trial_intermediate_values",
+                f"{kind(20, 'intermediate_value_type')}, trial_id, step, NULL, intermediate_value, NULL",
+            ),
+            ("trial_user_attributes", f"30, trial_id, 0, {name}, NULL, value_json"),
+            ("trial_system_attributes", f"31, trial_id, 0, {name}, NULL, value_json"),
+        )
+    )
+
+
+_DETAILS = {
+    dialect: _details_query("`" if dialect == "mysql" else '"') for dialect in ("sqlite", "postgresql", "mysql")
+}

@@ -1,0 +1,709 @@
+"""Studies in a relational database, in Optuna's schema: SQLite, PostgreSQL, MySQL and MariaDB."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy.exc
+
+from sweeper_core.directions import StudyDirection
+from sweeper_core.distributions import BaseDistribution
+from sweeper_core.exceptions import StorageInternalError
+from sweeper_core.storages._database import Database, Link
+from sweeper_core.storages._rows import HEADING, Heading, Reader, as_json, distribution_text, heading, stored
+from sweeper_core.storages._rules import (
+    LEASE,
+    attr_of_lease,
+    attrs_of_loss,
+    attrs_of_point,
+    check_directions,
+    check_end,
+    check_name,
+    duplicate,
+    fixed_of,
+    has_ended,
+    internals,
+    lease_of_attr,
+    new_study_name,
+    no_study,
+    no_trial,
+    now,
+    once_attr,
+    reason_to_give_up,
+    retry_of,
+)
+from sweeper_core.storages._schema import CHILDREN_OF_STUDIES, CHILDREN_OF_TRIALS, SCHEMA_VERSION, open_schema
+from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
+from sweeper_core.trial.record import LOST, NOTHING, TrialRecord
+from sweeper_core.trial.state import TrialState
+
+_UNFINISHED = "('RUNNING', 'WAITING')"
+
+
+@dataclass(frozen=True)
+class _Cursor:
+    """How far a reader has come.
+
+    Attributes:
+        top: Largest key of a trial that was read; the keys of a study's trials grow with their numbers.
+        open: What was read of the trials that had not ended.
+    """
+
+    top: int = -1
+    open: Mapping[int, TrialRecord] = field(default_factory=dict)
+
+
+class RDBStorage(Storage):
+    """Keeps studies in a database, where Optuna's own tools can open them too.
+
+    Args:
+        url: URL of the database, as SQLAlchemy writes it: ``sqlite:///study.db`` (relative) or
+            ``sqlite:////data/study.db``, ``postgresql://user:password@host/name``, ``mysql://…``. Without a
+            driver (``postgresql+psycopg``) an installed one is taken. ``{SCHEMA_VERSION}`` is filled in.
+        engine_kwargs: Further arguments of ``sqlalchemy.create_engine``.
+        skip_compatibility_check: Do not look at the version of the schema.
+        heartbeat_interval: Seconds between signs of life of trials of a bare ``ask``; None: these have no lease.
+        grace_period: Seconds without a sign of life after which such a trial is given up; None: twice the interval.
+        heartbeat_stale_trial_callback: Called with the study and the trial for every trial that was given up.
+        failed_trial_callback: The same under its older name.
+        skip_table_creation: Expect all tables to be there.
+
+    Raises:
+        ValueError: The URL or a number makes no sense.
+        ImportError: The driver is not installed.
+        StorageFormatError: The database is of another program or version.
+        StorageUnavailableError: It cannot be reached.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        engine_kwargs: dict[str, Any] | None = None,
+        skip_compatibility_check: bool = False,
+        *,
+        heartbeat_interval: float | None = None,
+        grace_period: float | None = None,
+        heartbeat_stale_trial_callback: Callable[[Any, Any], None] | None = None,
+        failed_trial_callback: Callable[[Any, Any], None] | None = None,
+        skip_table_creation: bool = False,
+    ) -> None:
+        for name, seconds in (("heartbeat_interval", heartbeat_interval), ("grace_period", grace_period)):
+            if seconds is not None and not seconds > 0:
+                raise ValueError(f"`{name}` must be a positive number of seconds or None, not {seconds!r}.")
+        if heartbeat_stale_trial_callback is not None and failed_trial_callback is not None:
+            raise ValueError("Specify only one of `heartbeat_stale_trial_callback` and `failed_trial_callback`.")
+        self.url = url.replace("{SCHEMA_VERSION}", str(SCHEMA_VERSION))
+        self.engine_kwargs = dict(engine_kwargs or {})
+        self.heartbeat_interval = heartbeat_interval
+        self.grace_period = grace_period
+        self.heartbeat_stale_trial_callback = heartbeat_stale_trial_callback or failed_trial_callback
+        self.failed_trial_callback = self.heartbeat_stale_trial_callback
+        self._skip = (skip_table_creation, skip_compatibility_check)
+        self._open()
+
+    def _open(self) -> None:
+        skip_creation, skip_check = self._skip
+        self._database = Database(self.url, self.engine_kwargs)
+        self._sql = _Statements(self._database.dialect)
+        self._reader = Reader()
+        open_schema(self._database, create=not skip_creation, check=not skip_check)
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._database.in_memory:
+            raise StorageInternalError(
+                "An SQLite database in memory cannot be pickled. Use a file, or InMemoryStorage, which can."
+            )
+        return {key: value for key, value in self.__dict__.items() if key not in ("_database", "_sql", "_reader")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open()
+
+    def __repr__(self) -> str:
+        return f"RDBStorage({self._database.shown!r})"
+
+    @property
+    def engine(self) -> Any:
+        """SQLAlchemy's engine."""
+        return self._database.engine
+
+    def close(self) -> None:
+        self._database.close()
+
+    # Studies
+
+    def create_or_open_study(
+        self, name: str | None, directions: Sequence[StudyDirection] | None, *, exist_ok: bool
+    ) -> StudyRecord:
+        if name is not None:
+            check_name("study", name)
+            found = self._database.read(lambda link: self._studies(link, "study_name = :name", name=name))
+            if found:
+                if not exist_ok:
+                    raise duplicate(name)
+                return found[0]
+        if directions is None:
+            raise no_study("" if name is None else name)
+        return self._create(new_study_name() if name is None else name, check_directions(directions), exist_ok)
+
+    def _create(self, name: str, directions: tuple[StudyDirection, ...], exist_ok: bool) -> StudyRecord:
+        def create(link: Link) -> int:
+            study_id = link.insert("INSERT INTO studies (study_name) VALUES (:name)", "study_id", name=name)
+            link.many(
+                "INSERT INTO study_directions (direction, study_id, objective) VALUES (:direction, :study, :objective)",
+                [
+                    {"direction": direction.name, "study": study_id, "objective": objective}
+                    for objective, direction in enumerate(directions)
+                ],
+            )
+            return study_id
+
+        try:
+            return StudyRecord(self._database.write(create), name, directions)
+        except StorageInternalError as error:
+            if not isinstance(error.__cause__, sqlalchemy.exc.IntegrityError):
+                raise
+        # Somebody else made it in the meantime.
+        return self.create_or_open_study(name, None, exist_ok=exist_ok)
+
+    def list_studies(self) -> list[StudyRecord]:
+        return self._database.read(lambda link: self._studies(link, "1 = 1"))
+
+    def get_study(self, study_id: int) -> StudyRecord:
+        found = self._database.read(lambda link: self._studies(link, "study_id = :study", study=study_id))
+        if not found:
+            raise no_study(study_id)
+        return found[0]
+
+    def _studies(self, link: Link, condition: str, **values: Any) -> list[StudyRecord]:
+        chosen = f"SELECT study_id FROM studies WHERE {condition}"
+        names = link.rows(f"SELECT study_id, study_name FROM studies WHERE {condition} ORDER BY study_id", **values)
+        if not names:
+            return []
+        directions: defaultdict[int, list[StudyDirection]] = defaultdict(list)
+        for study_id, direction in link.rows(
+            f"SELECT study_id, direction FROM study_directions WHERE study_id IN ({chosen}) ORDER BY objective",
+            **values,
+        ):
+            directions[study_id].append(StudyDirection[direction])
+        user, system = (
+            _by_owner(
+                link.rows(
+                    f"SELECT study_id, {self._sql.key}, value_json FROM {table} WHERE study_id IN ({chosen})", **values
+                )
+            )
+            for table in ("study_user_attributes", "study_system_attributes")
+        )
+        return [
+            StudyRecord(
+                study_id, name, tuple(directions[study_id]), user.get(study_id, NOTHING), system.get(study_id, NOTHING)
+            )
+            for study_id, name in names
+        ]
+
+    def delete_study(self, study_id: int) -> None:
+        def delete(link: Link) -> None:
+            self._lock_study(link, study_id)
+            for table in CHILDREN_OF_TRIALS:
+                link.change(
+                    f"DELETE FROM {table} WHERE trial_id IN (SELECT trial_id FROM trials WHERE study_id = :study)",
+                    study=study_id,
+                )
+            for table in ("trials", *CHILDREN_OF_STUDIES, "studies"):
+                link.change(f"DELETE FROM {table} WHERE study_id = :study", study=study_id)
+
+        self._database.write(delete)
+
+    def set_study_attrs(
+        self, study_id: int, *, user: Mapping[str, Any] = NOTHING, system: Mapping[str, Any] = NOTHING
+    ) -> None:
+        texts = [("study_user_attributes", _texts(user)), ("study_system_attributes", _texts(system))]
+
+        def change(link: Link) -> None:
+            self._lock_study(link, study_id)
+            for table, attrs in texts:
+                link.many(self._sql.upsert_attr(table), [{"owner": study_id, **attr} for attr in attrs])
+
+        self._database.write(change)
+
+    def _lock_study(self, link: Link, study_id: int) -> None:
+        """Keep others from adding trials to the study, by the lock that Optuna takes too."""
+        if not link.rows(f"SELECT study_id FROM studies WHERE study_id = :study{self._sql.for_update}", study=study_id):
+            raise no_study(study_id)
+
+    # A trial's life
+
+    def reserve(self, study_id: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
+        started = now()
+
+        def take(link: Link) -> Claim | None:
+            self._lock_study(link, study_id)
+            if limit is not None and self._counted(link, study_id, limit) >= limit:
+                return None
+            claim = self._take_waiting(link, study_id, started) or self._take_new(link, study_id, started)
+            if lease is not None:
+                self._put_lease(link, claim.trial_id, lease)
+            return claim
+
+        return self._database.write(take)
+
+    def _counted(self, link: Link, study_id: int, limit: int) -> int:
+        """Return how many trials count against the limit; lost ones are only looked for where it matters."""
+        ((taken,),) = link.rows(
+            "SELECT (SELECT COALESCE(MAX(number) + 1, 0) FROM trials WHERE study_id = :study) "
+            "- (SELECT COUNT(*) FROM trials WHERE study_id = :study AND state = 'WAITING')",
+            study=study_id,
+        )
+        if taken < limit:
+            return int(taken)
+        ((lost,),) = link.rows(
+            "SELECT COUNT(*) FROM trials t JOIN trial_system_attributes a ON a.trial_id = t.trial_id "
+            f"WHERE t.study_id = :study AND t.state = 'FAIL' AND a.{self._sql.key} = :lost",
+            study=study_id,
+            lost=LOST,
+        )
+        return int(taken - lost)
+
+    def _take_waiting(self, link: Link, study_id: int, started: datetime) -> Claim | None:
+        """Take the oldest trial from the queue; Optuna may take one at the same moment, so look again."""
+        while waiting := link.rows(
+            "SELECT trial_id, number FROM trials WHERE study_id = :study AND state = 'WAITING' ORDER BY number LIMIT 1",
+            study=study_id,
+        ):
+            trial_id, number = waiting[0]
+            if link.change(
+                "UPDATE trials SET state = 'RUNNING', datetime_start = :started "
+                "WHERE trial_id = :trial AND state = 'WAITING'",
+                trial=trial_id,
+                started=link.moment(started),
+            ):
+                (record,) = self._reader.records(link, [Heading(trial_id, number, TrialState.RUNNING, started, None)])
+                fixed = fixed_of(record.params, record.system_attrs)
+                return Claim(number, trial_id, fixed, record.user_attrs, record.system_attrs, started)
+        return None
+
+    def _take_new(self, link: Link, study_id: int, started: datetime) -> Claim:
+        number = self._next_number(link, study_id)
+        trial_id = link.insert(
+            "INSERT INTO trials (number, study_id, state, datetime_start) "
+            "VALUES (:number, :study, 'RUNNING', :started)",
+            "trial_id",
+            number=number,
+            study=study_id,
+            started=link.moment(started),
+        )
+        return Claim(number, trial_id, started=started)
+
+    def _next_number(self, link: Link, study_id: int) -> int:
+        ((number,),) = link.rows("SELECT COALESCE(MAX(number) + 1, 0) FROM trials WHERE study_id = :s", s=study_id)
+        return int(number)
+
+    def _put_lease(self, link: Link, trial_id: int, lease: Lease) -> None:
+        link.change(self._sql.beat, trial=trial_id)
+        link.many(
+            self._sql.upsert_attr("trial_system_attributes"),
+            [{"owner": trial_id, "key": LEASE, "text": as_json(attr_of_lease(lease))}],
+        )
+
+    def describe(
+        self,
+        study_id: int,
+        number: int,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+        *,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        described = internals(params, distributions)
+        user, system = _texts(user_attrs), _texts(system_attrs)
+
+        def merge(link: Link) -> None:
+            trial_id, state = self._find(link, study_id, number)
+            if state.is_finished():
+                raise has_ended(number, state)
+            self._put_params(link, [(trial_id, described)])
+            self._put_attrs(link, trial_id, user, system)
+
+        self._database.write(merge)
+
+    def _find(self, link: Link, study_id: int, number: int) -> tuple[int, TrialState]:
+        """Return a trial's key and state, and keep others from changing it."""
+        found = link.rows(
+            f"SELECT trial_id, state FROM trials WHERE study_id = :study AND number = :number{self._sql.for_update}",
+            study=study_id,
+            number=number,
+        )
+        if not found:
+            raise no_trial(study_id, number)
+        return found[0][0], TrialState[found[0][1]]
+
+    def _put_params(
+        self, link: Link, trials: Iterable[tuple[int, Mapping[str, tuple[BaseDistribution, float]]]]
+    ) -> None:
+        link.many(
+            self._sql.upsert_param,
+            [
+                {"trial": trial_id, "name": name, "value": value, "text": distribution_text(distribution)}
+                for trial_id, described in trials
+                for name, (distribution, value) in described.items()
+            ],
+        )
+
+    def _put_attrs(self, link: Link, trial_id: int, user: list[dict[str, str]], system: list[dict[str, str]]) -> None:
+        for table, attrs in (("trial_user_attributes", user), ("trial_system_attributes", system)):
+            link.many(self._sql.upsert_attr(table), [{"owner": trial_id, **attr} for attr in attrs])
+
+    def report(self, study_id: int, number: int, step: int, value: float) -> None:
+        finite, kind = stored(float(value))
+
+        def add(link: Link) -> None:
+            added = link.change(
+                self._sql.report, study=study_id, number=number, step=int(step), value=finite, kind=kind
+            )
+            if not added:  # the step has a report already, or the trial has ended
+                _, state = self._find(link, study_id, number)
+                if state.is_finished():
+                    raise has_ended(number, state)
+
+        self._database.read(add)
+
+    def finish(
+        self,
+        study_id: int,
+        number: int,
+        state: TrialState,
+        values: Sequence[float] | None = None,
+        *,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+    ) -> bool:
+        checked = check_end(state, values)
+        user, system = _texts(user_attrs), _texts(system_attrs)
+        completed = now()
+
+        def end(link: Link) -> bool:
+            trial_id, before = self._find(link, study_id, number)
+            if before is not TrialState.RUNNING:
+                # The first attempt may have succeeded although its answer was lost with the connection.
+                return link.attempt > 0 and before is state and self._ended_at(link, trial_id, completed)
+            link.change(
+                "UPDATE trials SET state = :state, datetime_complete = :completed WHERE trial_id = :trial",
+                state=state.name,
+                completed=link.moment(completed),
+                trial=trial_id,
+            )
+            self._put_values(link, [(trial_id, checked or ())])
+            self._put_attrs(link, trial_id, user, system)
+            return True
+
+        return self._database.write(end)
+
+    def _ended_at(self, link: Link, trial_id: int, completed: datetime) -> bool:
+        row = link.rows(f"SELECT {HEADING} FROM trials WHERE trial_id = :trial", trial=trial_id)[0]
+        found = heading(row).completed
+        # Optuna's tables on MySQL keep whole seconds.
+        return found is not None and abs(found - completed) <= timedelta(seconds=1)
+
+    def _put_values(self, link: Link, trials: Iterable[tuple[int, Sequence[float]]]) -> None:
+        rows = []
+        for trial_id, values in trials:
+            for objective, value in enumerate(values):
+                finite, kind = stored(value)
+                rows.append({"trial": trial_id, "objective": objective, "value": finite, "kind": kind})
+        link.many(self._sql.upsert_value, rows)
+
+    # Many trials at once
+
+    def enqueue(self, study_id: int, points: Sequence[Point], *, once_key: str | None = None) -> list[int]:
+        attrs = [(_texts(point.user_attrs), _texts(attrs_of_point(point))) for point in points]
+
+        def add(link: Link) -> list[int]:
+            self._lock_study(link, study_id)
+            if once_key is not None and not self._first_time(link, study_id, once_attr(once_key)):
+                return []
+            return self._add_waiting(link, study_id, attrs)
+
+        return self._database.write(add)
+
+    def _first_time(self, link: Link, study_id: int, name: str) -> bool:
+        table = "study_system_attributes"
+        if link.rows(
+            f"SELECT 1 FROM {table} WHERE study_id = :study AND {self._sql.key} = :name", study=study_id, name=name
+        ):
+            return False
+        link.many(self._sql.upsert_attr(table), [{"owner": study_id, "key": name, "text": "true"}])
+        return True
+
+    def _add_waiting(
+        self, link: Link, study_id: int, attrs: Sequence[tuple[list[dict[str, str]], list[dict[str, str]]]]
+    ) -> list[int]:
+        added = self._add_trials(link, study_id, [(TrialState.WAITING, None, None)] * len(attrs))
+        for table, position in (("trial_user_attributes", 0), ("trial_system_attributes", 1)):
+            link.many(
+                self._sql.upsert_attr(table),
+                [
+                    {"owner": trial_id, **attr}
+                    for (_, trial_id), pair in zip(added, attrs, strict=True)
+                    for attr in pair[position]
+                ],
+            )
+        return [number for number, _ in added]
+
+    def _add_trials(
+        self, link: Link, study_id: int, headings: Sequence[tuple[TrialState, datetime | None, datetime | None]]
+    ) -> list[tuple[int, int]]:
+        """Add rows to the table of trials, whose study is locked; return their numbers and keys."""
+        first = self._next_number(link, study_id)
+        link.many(
+            "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) "
+            "VALUES (:number, :study, :state, :started, :completed)",
+            [
+                {
+                    "number": number,
+                    "study": study_id,
+                    "state": state.name,
+                    "started": None if started is None else link.moment(started),
+                    "completed": None if completed is None else link.moment(completed),
+                }
+                for number, (state, started, completed) in enumerate(headings, first)
+            ],
+        )
+        rows = link.rows(
+            "SELECT number, trial_id FROM trials WHERE study_id = :study AND number >= :first ORDER BY number",
+            study=study_id,
+            first=first,
+        )
+        return [(number, trial_id) for number, trial_id in rows]
+
+    def add_finished(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
+        prepared = [(_texts(trial.user_attrs), _texts(trial.system_attrs)) for trial in trials]
+
+        def add(link: Link) -> list[int]:
+            self._lock_study(link, study_id)
+            added = self._add_trials(link, study_id, [(t.state, t.started, t.completed) for t in trials])
+            keys = [trial_id for _, trial_id in added]
+            self._put_params(link, zip(keys, map(_described, trials), strict=True))
+            self._put_values(link, ((key, t.values or ()) for key, t in zip(keys, trials, strict=True)))
+            self._put_reports(link, zip(keys, trials, strict=True))
+            for position, table in enumerate(("trial_user_attributes", "trial_system_attributes")):
+                link.many(
+                    self._sql.upsert_attr(table),
+                    [
+                        {"owner": key, **attr}
+                        for key, pair in zip(keys, prepared, strict=True)
+                        for attr in pair[position]
+                    ],
+                )
+            return [number for number, _ in added]
+
+        return self._database.write(add)
+
+    def _put_reports(self, link: Link, trials: Iterable[tuple[int, TrialRecord]]) -> None:
+        rows = []
+        for trial_id, trial in trials:
+            for step, value in trial.reports:
+                finite, kind = stored(value)
+                rows.append({"trial": trial_id, "step": step, "value": finite, "kind": kind})
+        link.many(
+            "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) "
+            "VALUES (:trial, :step, :value, :kind)",
+            rows,
+        )
+
+    # Reading
+
+    def changes(self, study_id: int, cursor: Any = None) -> tuple[list[TrialRecord], Any]:
+        since = _Cursor() if cursor is None else cursor
+
+        def read(link: Link) -> tuple[list[TrialRecord], _Cursor]:
+            headings = self._headings(link, study_id, since)
+            if not headings and not link.rows("SELECT 1 FROM studies WHERE study_id = :study", study=study_id):
+                raise no_study(study_id)
+            # The details are read after the state, so those of a trial that has ended are complete.
+            records = self._reader.records(link, [item for item in headings if not _still_waiting(item, since)])
+            changed = [record for record in records if since.open.get(record.trial_id) != record]
+            still_open = {item.trial_id: since.open[item.trial_id] for item in headings if _still_waiting(item, since)}
+            still_open.update((record.trial_id, record) for record in records if not record.state.is_finished())
+            top = max((item.trial_id for item in headings), default=since.top)
+            return changed, _Cursor(max(top, since.top), still_open)
+
+        return self._database.read(read)
+
+    def _headings(self, link: Link, study_id: int, since: _Cursor) -> list[Heading]:
+        """Return the trials that are new or had not ended, by number."""
+        rows = list(
+            link.rows(
+                f"SELECT {HEADING} FROM trials WHERE study_id = :study AND trial_id > :top AND number IS NOT NULL",
+                study=study_id,
+                top=since.top,
+            )
+        )
+        if since.open:
+            keys = ",".join(map(str, since.open))
+            rows.extend(link.stream(f"SELECT {HEADING} FROM trials WHERE trial_id IN ({keys})"))
+        return sorted(map(heading, rows), key=lambda item: item.number)
+
+    # Leases
+
+    def beat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
+        if not numbers:
+            return []
+        chosen = f"study_id = :study AND number IN ({','.join(str(int(number)) for number in numbers)})"
+
+        def renew(link: Link) -> list[int]:
+            link.change(
+                "UPDATE trial_heartbeats SET heartbeat = CURRENT_TIMESTAMP WHERE trial_id IN "
+                f"(SELECT trial_id FROM trials WHERE {chosen} AND state = 'RUNNING')",
+                study=study_id,
+            )
+            states = dict(map(tuple, link.rows(f"SELECT number, state FROM trials WHERE {chosen}", study=study_id)))
+            for number in numbers:
+                if number not in states:
+                    raise no_trial(study_id, number)
+            return [number for number in numbers if states[number] != "RUNNING"]
+
+        return self._database.read(renew)
+
+    def reap(self, study_id: int, *, max_retries: int = 0) -> list[int]:
+        if not self._database.read(lambda link: self._overdue(link, study_id)):
+            return []
+
+        def give_up(link: Link) -> list[int]:
+            self._lock_study(link, study_id)
+            lost = self._overdue(link, study_id)
+            return [item.number for item, reason in lost if self._give_up(link, study_id, item, reason, max_retries)]
+
+        return self._database.write(give_up)
+
+    def _overdue(self, link: Link, study_id: int) -> list[tuple[Heading, str]]:
+        """Return the running trials that may be given up, and why."""
+        columns = ", ".join(f"t.{column}" for column in HEADING.split(", "))
+        rows = link.rows(
+            f"SELECT {columns}, h.heartbeat, {self._sql.clock}, a.value_json FROM trials t "
+            "JOIN trial_heartbeats h ON h.trial_id = t.trial_id LEFT JOIN trial_system_attributes a "
+            f"ON a.trial_id = t.trial_id AND a.{self._sql.key} = :lease "
+            "WHERE t.study_id = :study AND t.state = 'RUNNING' ORDER BY t.number",
+            study=study_id,
+            lease=LEASE,
+        )
+        overdue = []
+        for *row, beaten, clock, text in rows:
+            silent = (_naive(clock) - _naive(beaten)).total_seconds()
+            reason = self._reason(None if text is None else lease_of_attr(json.loads(text)), silent)
+            if reason is not None:
+                overdue.append((heading(row), reason))
+        return overdue
+
+    def _reason(self, lease: Lease | None, silent: float) -> str | None:
+        if lease is not None:
+            return reason_to_give_up(lease, silent)
+        # A trial of Optuna's, which leaves the judgement to whoever was given an interval.
+        if self.heartbeat_interval is None:
+            return None
+        grace = self.grace_period or 2 * self.heartbeat_interval
+        return f"its process has given no sign of life for {silent:.0f} s" if silent >= grace else None
+
+    def _give_up(self, link: Link, study_id: int, item: Heading, reason: str, max_retries: int) -> bool:
+        changed = link.change(
+            "UPDATE trials SET state = 'FAIL', datetime_complete = :completed "
+            "WHERE trial_id = :trial AND state = 'RUNNING'",
+            trial=item.trial_id,
+            completed=link.moment(now()),
+        )
+        if not changed:
+            return False
+        self._put_attrs(link, item.trial_id, [], _texts(attrs_of_loss(reason)))
+        (lost,) = self._reader.records(link, [item])
+        point = retry_of(lost, max_retries)
+        if point is not None:
+            self._add_waiting(link, study_id, [(_texts(point.user_attrs), _texts(attrs_of_point(point)))])
+        return True
+
+
+class _Statements:
+    """Statements that databases write differently."""
+
+    def __init__(self, dialect: str) -> None:
+        mysql, postgresql = dialect == "mysql", dialect == "postgresql"
+        self._mysql = mysql
+        self.key = "`key`" if mysql else '"key"'
+        self.for_update = "" if dialect == "sqlite" else " FOR UPDATE"
+        self.clock = "LOCALTIMESTAMP" if postgresql else "CURRENT_TIMESTAMP"
+        self.upsert_param = (
+            "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) "
+            "VALUES (:trial, :name, :value, :text) "
+            + self._replacing("trial_id, param_name", "param_value", "distribution_json")
+        )
+        self.upsert_value = (
+            "INSERT INTO trial_values (trial_id, objective, value, value_type) "
+            "VALUES (:trial, :objective, :value, :kind) "
+            + self._replacing("trial_id, objective", "value", "value_type")
+        )
+        self.beat = (
+            "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (:trial, CURRENT_TIMESTAMP) "
+            + self._replacing("trial_id", "heartbeat")
+        )
+        value = "CAST(:value AS DOUBLE PRECISION)" if postgresql else ":value"
+        step = "CAST(:step AS INTEGER)" if postgresql else ":step"
+        kind = "CAST(:kind AS trialintermediatevaluetype)" if postgresql else ":kind"
+        self.report = (
+            "INSERT INTO trial_intermediate_values "
+            "(trial_id, step, intermediate_value, intermediate_value_type) "
+            f"SELECT trial_id, {step}, {value}, {kind} FROM trials "
+            f"WHERE study_id = :study AND number = :number AND state IN {_UNFINISHED}{self.for_update} "
+            + (
+                "ON DUPLICATE KEY UPDATE intermediate_value = trial_intermediate_values.intermediate_value"
+                if mysql
+                else "ON CONFLICT DO NOTHING"
+            )
+        )
+
+    def upsert_attr(self, table: str) -> str:
+        """Return the statement that sets an attribute of a study or a trial."""
+        owner = "study_id" if table.startswith("study_") else "trial_id"
+        return f"INSERT INTO {table} ({owner}, {self.key}, value_json) VALUES (:owner, :key, :text) " + self._replacing(
+            f"{owner}, {self.key}", "value_json"
+        )
+
+    def _replacing(self, unique: str, *columns: str) -> str:
+        if self._mysql:
+            return "ON DUPLICATE KEY UPDATE " + ", ".join(f"{column} = VALUES({column})" for column in columns)
+        changed = ", ".join(f"{column} = excluded.{column}" for column in columns)
+        return f"ON CONFLICT ({unique}) DO UPDATE SET {changed}"
+
+
+def _still_waiting(item: Heading, since: _Cursor) -> bool:
+    """Return whether a trial still waits as it did; nothing describes it before it is taken."""
+    known = since.open.get(item.trial_id)
+    return known is not None and known.state is item.state is TrialState.WAITING
+
+
+def _described(trial: TrialRecord) -> dict[str, tuple[BaseDistribution, float]]:
+    layout = trial.layout
+    return {
+        name: (distribution, value)
+        for name, distribution, value in zip(layout.names, layout.distributions, trial.internals, strict=True)
+    }
+
+
+def _texts(attrs: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [{"key": check_name("attribute", key), "text": as_json(value)} for key, value in attrs.items()]
+
+
+def _by_owner(rows: Iterable[Sequence[Any]]) -> dict[int, dict[str, Any]]:
+    found: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+    for owner, key, text in rows:
+        found[owner][key] = json.loads(text)
+    return dict(found)
+
+
+def _naive(moment: Any) -> datetime:
+    parsed = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    assert isinstance(parsed, datetime)
+    return parsed.replace(tzinfo=None)

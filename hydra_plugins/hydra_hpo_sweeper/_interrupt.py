@@ -1,0 +1,52 @@
+"""Ctrl-C: once to start no more trials, twice to stop the running ones."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+
+class Interrupt:
+    """Counts interrupts while it is entered (in the main thread; elsewhere nothing is changed).
+
+    Attributes:
+        inline: Jobs run in this very thread: the second interrupt is raised inside the job.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.inline = True
+        self._before: Any = None
+        self._installed = False
+
+    @property
+    def requested(self) -> bool:
+        """Whether no more trials are to be started."""
+        return self.count > 0
+
+    @property
+    def stop_now(self) -> bool:
+        """Whether running jobs are to be ended."""
+        return self.count > 1
+
+    def __enter__(self) -> Interrupt:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._handle)
+            self._installed = True
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count == 1:
+            log.warning("Interrupted: no new trials; running ones finish. Press Ctrl-C again to stop them.")
+        elif self.inline:
+            raise KeyboardInterrupt

@@ -1,0 +1,230 @@
+"""Lanes: each is busy with one job, or free. The only file that calls ``Launcher.launch``.
+
+A launcher takes a batch and returns when the slowest job of it is done. Lanes give it one job at a time, so
+that a free lane never waits for a busy one.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+
+from hydra_plugins.hydra_hpo_sweeper._outcome import plain
+
+End = Literal["returned", "raised", "pruned", "lost", "timeout", "stopped"]
+"""How a job ended: ``lost`` when its process died without a word, ``stopped`` when the user asked for it."""
+
+WORKER_DIED = {"UncompletedJobError", "TerminatedWorkerError", "BrokenProcessPool", "WorkerCrashedError", "WorkerLost"}
+"""Exceptions of launchers that tell of a dead worker and not of the job (submitit, joblib, Ray, our own)."""
+
+PRUNED = {"TrialPruned"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the application.
+
+    Attributes:
+        number: The trial's number, which becomes the job's.
+        overrides: Its complete override list.
+        part: Which repeat of the trial, counted from 0.
+        environment: Variables that are set while it runs, and before its process imports anything.
+    """
+
+    number: int
+    overrides: tuple[str, ...]
+    part: int = 0
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells this job from all others."""
+        return self.number, self.part
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job has no value.
+
+    Attributes:
+        kind: The exception's class, or a word of our own.
+        message: What it says.
+        trace: The traceback, as text; empty when there is none.
+    """
+
+    kind: str
+    message: str
+    trace: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}" if self.message else self.kind
+
+
+@dataclass(frozen=True)
+class Done:
+    """A job that has ended.
+
+    Attributes:
+        returned: What it returned, made of plain numbers, strings, lists and dicts.
+        failure: Present unless it returned or was pruned.
+        directory: Its output directory, where that is known.
+    """
+
+    job: Job
+    end: End
+    returned: Any = None
+    failure: Failure | None = None
+    directory: str | None = None
+
+
+class Lanes(ABC):
+    """A fixed number of places for running jobs."""
+
+    @property
+    @abstractmethod
+    def free(self) -> int:
+        """How many jobs could be started now."""
+
+    @property
+    @abstractmethod
+    def busy(self) -> tuple[Job, ...]:
+        """The jobs that have been started and not yet handed back."""
+
+    @abstractmethod
+    def start(self, job: Job) -> None:
+        """Start a job on a free lane. Does not wait."""
+
+    @abstractmethod
+    def wait(self, timeout: float | None = None) -> list[Done]:
+        """Return the jobs that have ended, at least one unless the seconds of ``timeout`` pass before."""
+
+    @abstractmethod
+    def stop(self, key: tuple[int, int]) -> None:
+        """End a running job; it is handed back as ``stopped``. Jobs that cannot be ended run on."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End everything that still runs, with the processes behind it."""
+
+    def __enter__(self) -> Lanes:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class InlineLane(Lanes):
+    """One lane in this process: the job runs while :meth:`wait` is called."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
+        self._job: Job | None = None
+
+    @property
+    def free(self) -> int:
+        return 0 if self._job else 1
+
+    @property
+    def busy(self) -> tuple[Job, ...]:
+        return (self._job,) if self._job else ()
+
+    def start(self, job: Job) -> None:
+        assert self._job is None
+        self._job = job
+
+    def wait(self, timeout: float | None = None) -> list[Done]:
+        if self._job is None:
+            return []
+        job = self._job
+        with environment(job.environment):
+            done = run_job(self._launcher, job)
+        self._job = None
+        return [done]
+
+    def stop(self, key: tuple[int, int]) -> None:
+        """Nothing: while a job runs here, nobody can call this."""
+
+    def close(self) -> None:
+        self._job = None
+
+
+def run_job(launcher: Launcher, job: Job) -> Done:
+    """Run one job on a launcher and say how it ended. Raises nothing but what is no ``Exception``."""
+    try:
+        returns = launcher.launch([list(job.overrides)], initial_job_idx=job.number)
+    except KeyboardInterrupt:
+        return Done(job, "stopped", failure=Failure("Interrupted", "the run was stopped by the user"))
+    except SystemExit as error:
+        return Done(job, "raised", failure=failure_of(error))
+    except Exception as error:
+        lost = WORKER_DIED & {kind.__name__ for kind in type(error).__mro__}
+        return Done(job, "lost" if lost else "raised", failure=failure_of(error))
+    return done_of(job, returns[0])
+
+
+def done_of(job: Job, job_return: JobReturn) -> Done:
+    """Return how a job ended from what Hydra says of it."""
+    directory = _directory(job_return)
+    # The attribute without an underscore raises the job's own exception.
+    returned = job_return._return_value
+    if job_return.status is JobStatus.COMPLETED:
+        return Done(job, "returned", plain(returned), directory=directory)
+    if PRUNED & {kind.__name__ for kind in type(returned).__mro__}:
+        return Done(job, "pruned", directory=directory)
+    return Done(job, "raised", failure=failure_of(returned), directory=directory)
+
+
+def _directory(job_return: JobReturn) -> str | None:
+    try:
+        assert job_return.hydra_cfg is not None
+        return str(job_return.hydra_cfg.hydra.runtime.output_dir)
+    except Exception:
+        return None
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return what is worth keeping of an exception."""
+    try:
+        message = str(error)
+    except Exception:
+        message = "(the exception has no text)"
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return Failure(type(error).__name__, message, trace)
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def write_trace(done: Done) -> None:
+    """Leave a failed job's traceback in its directory."""
+    if done.failure is None or not done.failure.trace or done.directory is None:
+        return
+    folder = Path(done.directory)
+    if folder.is_dir():
+        (folder / "error.txt").write_text(done.failure.trace, encoding="utf-8")
+
+
+def in_parts(jobs: Sequence[Job], subdirectory: str) -> list[Job]:
+    """Return the repeats of one trial with a directory for each below the trial's own."""
+    return [replace(job, overrides=(*job.overrides, f"hydra.sweep.subdir='{subdirectory}/{job.part}'")) for job in jobs]

@@ -1,0 +1,126 @@
+"""From the settings to an open study, and from there to the command that goes on with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra_plugins.hydra_hpo_sweeper._secrets import masked
+from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, Settings
+from sweeper_core.pruners import NopPruner
+from sweeper_core.storages import get_storage, this_process
+from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
+from sweeper_core.study.session import Session
+from sweeper_core.trial.state import TrialState
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+DEFAULT_STUDY = "hpo"
+DEFAULT_FILE = "study.db"
+METRIC_NAMES = "study:metric_names"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A study that is open for this run.
+
+    Attributes:
+        lease: In whose name trials are run; None when the storage dies with this process anyway.
+    """
+
+    session: Session
+    lease: Lease | None
+
+
+def open_study(settings: Settings, directory: Path) -> Opened:
+    """Open or create the study, take up what a dead run left, and enqueue the user's points."""
+    storage = get_storage(storage_url(settings, directory))
+    study = _create_or_open(storage, settings)
+    _check_directions(study, settings)
+    if settings.metric is not None and METRIC_NAMES not in study.system_attrs:
+        storage.set_study_attrs(study.study_id, system={METRIC_NAMES: list(settings.metric)})
+    _reclaim(storage, study, settings.max_retries)
+    _enqueue(storage, study, settings)
+    session = Session(storage, study, settings.sampler, settings.pruner or NopPruner())
+    session.sync()
+    _greet(session)
+    return Opened(session, this_process() if storage.outlives_process else None)
+
+
+def storage_url(settings: Settings, directory: Path) -> str:
+    """Return where the study lives: in the sweep directory unless the user says otherwise."""
+    return settings.storage or f"sqlite:///{directory.absolute() / DEFAULT_FILE}"
+
+
+def _create_or_open(storage: Storage, settings: Settings) -> StudyRecord:
+    # In a storage of the user's own, a study without a name is a new one.
+    name = settings.study_name or (None if settings.storage else DEFAULT_STUDY)
+    return storage.create_or_open_study(name, settings.directions, exist_ok=True)
+
+
+def _check_directions(study: StudyRecord, settings: Settings) -> None:
+    if tuple(study.directions) != tuple(settings.directions):
+        stored, wanted = (_names(directions) for directions in (study.directions, settings.directions))
+        raise ConfigError(
+            f"hydra.sweeper.direction: study {study.name!r} exists with {stored}, but the configuration says {wanted}. "
+            "Give another study_name (or sweep directory), or the direction of the study."
+        )
+
+
+def _names(directions: Sequence[object]) -> str:
+    return ", ".join(str(getattr(direction, "name", direction)).lower() for direction in directions)
+
+
+def _reclaim(storage: Storage, study: StudyRecord, max_retries: int) -> None:
+    lost = storage.reap(study.study_id, max_retries=max_retries)
+    if lost:
+        numbers = ", ".join(map(str, lost))
+        log.info("Trials %s were left by a run that died; their parameters will be tried again.", numbers)
+
+
+def _enqueue(storage: Storage, study: StudyRecord, settings: Settings) -> None:
+    """Enqueue the user's points once, however many processes share the study."""
+    if settings.enqueue:
+        points = [Point(dict(params)) for params in settings.enqueue]
+        text = json.dumps([dict(params) for params in settings.enqueue], sort_keys=True, default=repr)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        storage.enqueue(study.study_id, points, once_key=f"enqueue:{digest}")
+
+
+def _greet(session: Session) -> None:
+    states = [record.state for record in session.ledger.records if record is not None]
+    finished = sum(state.is_finished() for state in states)
+    waiting = states.count(TrialState.WAITING)
+    log.info("Study %r, sampler %s", session.study.name, type(session.sampler).__name__)
+    if finished:
+        log.info("Continuing: %d trials are finished, %d wait.", finished, waiting)
+
+
+def command_to_continue(settings: Settings, opened: Opened, directory: Path) -> str:
+    """Return the command line that goes on with this study, ready for a shell."""
+    words = [masked(word) for word in sys.orig_argv]
+    words[0] = sys.executable if os.path.isabs(words[0]) else words[0]
+    if settings.storage is None:
+        _add(words, "hydra.sweep.dir", _shorter(directory))
+    else:
+        _add(words, "hydra.sweeper.study_name", opened.session.study.name)
+    return shlex.join(words)
+
+
+def _add(words: list[str], key: str, value: str) -> None:
+    if not any(word.lstrip("+").startswith(f"{key}=") for word in words):
+        plain = re.fullmatch(r"[\w./-]+", value)
+        words.append(f"{key}={value}" if plain else f"{key}='{value}'")
+
+
+def _shorter(directory: Path) -> str:
+    absolute = directory.absolute()
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)

@@ -1,0 +1,91 @@
+"""From what a job returned to the values of its trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """Stands for a returned object that is not made of numbers, and need not travel between processes."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def plain(returned: Any) -> Any:
+    """Return the same in numbers, strings, lists and dicts, which any process can read."""
+    if returned is None or isinstance(returned, (bool, int, float, str, Opaque)):
+        return returned
+    if isinstance(returned, Mapping):
+        return {str(key): plain(value) for key, value in returned.items()}
+    if isinstance(returned, (list, tuple)):
+        return [plain(value) for value in returned]
+    try:
+        return float(returned)  # NumPy scalars, tensors of one element, decimals, fractions
+    except Exception:
+        pass
+    try:
+        return [plain(value) for value in returned.tolist()]
+    except Exception:
+        return _sequence_or_opaque(returned)
+
+
+def _sequence_or_opaque(returned: Any) -> Any:
+    if isinstance(returned, Sequence):
+        return [plain(value) for value in returned]
+    return Opaque(f"{type(returned).__name__}: {repr(returned)[:200]}")
+
+
+def values_of(returned: Any, count: int, metric: Sequence[str] | None) -> tuple[float, ...]:
+    """Return the objective values in what :func:`plain` made of a job's return value.
+
+    Args:
+        count: Number of objectives.
+        metric: Entries of a returned mapping, one for each objective; None when none were named.
+
+    Raises:
+        ValueError: It is something else; the text says what was expected and what came.
+    """
+    if isinstance(returned, Mapping):
+        items = _entries(returned, count, metric)
+    elif isinstance(returned, list):
+        items = returned
+    else:
+        items = [returned]
+    if len(items) != count:
+        raise ValueError(f"expected {_expected(count)}, but the job returned {returned!r}")
+    return tuple(_number(item, count, returned) for item in items)
+
+
+def _entries(returned: Mapping[str, Any], count: int, metric: Sequence[str] | None) -> list[Any]:
+    known = ", ".join(returned) or "nothing"
+    if metric is None:
+        if len(returned) == count == 1:
+            return list(returned.values())
+        raise ValueError(
+            f"the job returned a mapping ({known}); name the entry that is the objective: hydra.sweeper.metric=…"
+        )
+    missing = [name for name in metric if name not in returned]
+    if missing:
+        raise ValueError(f"hydra.sweeper.metric names {missing[0]!r}, but the job returned {known}")
+    return [returned[name] for name in metric]
+
+
+def _expected(count: int) -> str:
+    return "a number" if count == 1 else f"a sequence of {count} numbers"
+
+
+def _number(item: Any, count: int, returned: Any) -> float:
+    try:
+        value = float(item)
+    except (TypeError, ValueError):
+        raise ValueError(f"expected {_expected(count)}, but the job returned {returned!r}") from None
+    if math.isnan(value):
+        raise ValueError(f"expected {_expected(count)}, but the job returned NaN")
+    return value

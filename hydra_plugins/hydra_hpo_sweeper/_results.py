@@ -1,0 +1,279 @@
+"""What a sweep leaves on disk, and what it returns: snapshots of the storage, each file replaced whole.
+
+==========================  ==================================================================================
+optimization_results.yaml   name, best_params, best_value, best_trial, job_dir; with several objectives ``solutions``,
+                            each with params, values, trial and job_dir
+trials.csv                  one row a trial: number, state, values, parameters, duration, job directory
+best_overrides.txt          the best trial's overrides, one a line, quoted for a shell:
+                            ``xargs python train.py < best_overrides.txt`` runs it again
+best_overrides.yaml         the same as a list of strings; with several objectives a list for each best trial
+==========================  ==================================================================================
+
+A value is written with its exact type and text: the string ``10`` is quoted, the number is not.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from hydra_plugins.hydra_hpo_sweeper._grammar import Plan
+from sweeper_core.maths.pareto import pareto_front
+from sweeper_core.study.session import Session
+from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.state import TrialState
+
+NAME = "hpo"
+JOB_DIRECTORY = "hpo:job_dir"
+"""Trial attribute: where its job ran."""
+
+SECONDS_BETWEEN = 1.0
+SHARE_OF_TIME = 0.02
+"""Of a run's time that snapshots may take: large studies are written less often than once a second."""
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep returns.
+
+    Attributes:
+        study_name: Name of the study in its storage.
+        directory: The sweep directory.
+        best: The best trial; the trials of the first Pareto front with several objectives; empty when no trial
+            is complete and feasible.
+        finished: How many trials of the study have ended, by state.
+    """
+
+    study_name: str
+    directory: Path
+    best: tuple[TrialRecord, ...]
+    n_objectives: int
+    finished: dict[str, int]
+
+    @property
+    def best_trial(self) -> int | None:
+        """Number of the best trial (one objective)."""
+        return self.best[0].number if self.best and self.n_objectives == 1 else None
+
+    @property
+    def best_params(self) -> dict[str, Any] | None:
+        """Parameters of the best trial (one objective)."""
+        return self.best[0].params if self.best and self.n_objectives == 1 else None
+
+    @property
+    def best_value(self) -> float | None:
+        """Value of the best trial (one objective)."""
+        return self.best[0].values[0] if self.best and self.n_objectives == 1 and self.best[0].values else None
+
+    @property
+    def best_values(self) -> list[tuple[float, ...]]:
+        """Values of the best trials."""
+        return [record.values or () for record in self.best]
+
+    def lines(self) -> list[str]:
+        """Return a summary for the log."""
+        counts = ", ".join(f"{count} {state}" for state, count in self.finished.items()) or "none"
+        lines = [f"Trials: {counts}. Results: {self.directory}"]
+        if not self.best:
+            return [*lines, "No trial is complete and within its constraints."]
+        if self.n_objectives > 1:
+            lines.append(f"Number of Pareto solutions: {len(self.best)}")
+            lines += [f"    Values: {_short(record.values)}, Params: {record.params}" for record in self.best]
+            return lines
+        record = self.best[0]
+        return [*lines, f"Best parameters: {record.params}", f"Best value: {self.best_value} (trial {record.number})"]
+
+
+def _short(values: Sequence[float] | None) -> list[float]:
+    return list(values or ())
+
+
+class Results:
+    """Writes the snapshots of one study into one directory."""
+
+    def __init__(self, session: Session, plan: Plan, directory: Path) -> None:
+        self._session = session
+        self._plan = plan
+        self._directory = directory
+        self._next = 0.0
+        self._written_at = -1
+
+    def refresh(self) -> None:
+        """Write if the last time was long enough ago."""
+        if time.monotonic() >= self._next:
+            begun = time.monotonic()
+            self.write()
+            took = time.monotonic() - begun
+            self._next = begun + max(SECONDS_BETWEEN, took / SHARE_OF_TIME)
+
+    def write(self) -> None:
+        """Write all files as of now."""
+        with _locked(self._directory / ".results.lock"):
+            self._session.sync()
+            records = [record for record in self._session.ledger.records if record is not None]
+            best = self._best()
+            self._replace("trials.csv", trials_csv(records, self._session.n_objectives))
+            if best:
+                self._replace("optimization_results.yaml", dump(self._summary(best)))
+                self._write_overrides(best)
+
+    def result(self) -> SweepResult:
+        """Return what is known now."""
+        self._session.sync()
+        states = [record.state for record in self._session.ledger.records if record is not None]
+        counts = {state.name.lower(): states.count(state) for state in TrialState if states.count(state)}
+        study = self._session.study
+        return SweepResult(study.name, self._directory, tuple(self._best()), len(study.directions), counts)
+
+    def _best(self) -> list[TrialRecord]:
+        ledger = self._session.ledger
+        if self._session.n_objectives == 1:
+            number = self._session.digest.best
+            return [] if number is None else [_known(ledger.records[number])]
+        history = ledger.history()
+        rows = np.flatnonzero((history.states == TrialState.COMPLETE) & history.feasible)
+        front = rows[pareto_front(history.values[rows])] if len(rows) else rows
+        return [_known(ledger.records[int(row)]) for row in front]
+
+    def _summary(self, best: Sequence[TrialRecord]) -> dict[str, Any]:
+        if self._session.n_objectives == 1:
+            record = best[0]
+            return {
+                "name": NAME,
+                "best_params": record.params,
+                "best_value": _short(record.values)[0],
+                "best_trial": record.number,
+                "job_dir": record.system_attrs.get(JOB_DIRECTORY),
+            }
+        return {"name": NAME, "solutions": [_solution(record) for record in best]}
+
+    def _write_overrides(self, best: Sequence[TrialRecord]) -> None:
+        lists = {record.number: list(self._plan.overrides(record.params)) for record in best}
+        if self._session.n_objectives > 1:
+            self._replace("best_overrides.yaml", dump(lists))
+            return
+        (overrides,) = lists.values()
+        self._replace("best_overrides.yaml", dump(overrides))
+        self._replace("best_overrides.txt", "".join(shlex.quote(line) + "\n" for line in overrides))
+
+    def _replace(self, name: str, text: str) -> None:
+        path = self._directory / name
+        temporary = path.with_name(f".{name}.{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+
+
+def _known(record: TrialRecord | None) -> TrialRecord:
+    assert record is not None
+    return record
+
+
+def _solution(record: TrialRecord) -> dict[str, Any]:
+    return {
+        "params": record.params,
+        "values": _short(record.values),
+        "trial": record.number,
+        "job_dir": record.system_attrs.get(JOB_DIRECTORY),
+    }
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock file: sweepers that share a directory write one after the other, each the newest state."""
+    with open(path, "a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+# --- text -----------------------------------------------------------------------------------------------------------
+
+
+def trials_csv(records: Sequence[TrialRecord], n_objectives: int) -> str:
+    """Return the table of trials."""
+    names = list(dict.fromkeys(name for record in records for name in record.layout.names))
+    values = ["value"] if n_objectives == 1 else [f"value_{index}" for index in range(n_objectives)]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["number", "state", *values, *[f"params.{name}" for name in names], "duration", "job_dir"])
+    for record in records:
+        params = record.params
+        writer.writerow(
+            [
+                record.number,
+                record.state.name,
+                *_cells(record.values, n_objectives),
+                *[cell(params[name]) if name in params else "" for name in names],
+                _duration(record),
+                record.system_attrs.get(JOB_DIRECTORY, ""),
+            ]
+        )
+    return buffer.getvalue()
+
+
+def _cells(values: Sequence[float] | None, count: int) -> list[str]:
+    known = [repr(float(value)) for value in values or ()]
+    return (known + [""] * count)[:count]
+
+
+def cell(value: Any) -> str:
+    """Return a value as text: a string as it is, unless it could be taken for something else; the rest as JSON."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False) if _is_json(value) or value == "" else value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _duration(record: TrialRecord) -> str:
+    if record.started is None or record.completed is None:
+        return ""
+    return f"{(record.completed - record.started).total_seconds():.3f}"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes strings such that every YAML reader takes them for strings."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # "1e-5" is a string to YAML 1.1 and a number to OmegaConf and to YAML 1.2.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if _is_number(text) else None)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace("_", ""))
+    except ValueError:
+        return False
+    return True
+
+
+_Dumper.add_representer(str, _string)
+
+
+def dump(content: Any) -> str:
+    """Return YAML."""
+    return yaml.dump(
+        content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10**6
+    )

@@ -47,6 +47,9 @@ class Recorder(RandomSampler):
         self.histories.append(history)
         return super().suggest(request, history, rng)
 
+    def needs_history(self, space: SearchSpace) -> bool:
+        return True
+
 
 def test_a_started_trial_is_stored_with_its_parameters() -> None:
     session = session_of()
@@ -175,9 +178,9 @@ def test_a_live_trial_on_top_suggests_more_parameters() -> None:
 def test_the_pruner_sees_every_curve() -> None:
     class WorstOfTwo(Pruner):
         def judge(self, number: int, curve: Any, peers: Any) -> Verdict:
-            step = int(curve.steps[-1])
-            others = [value for row, value in peers.at(step).items() if row != number]
-            return Verdict(bool(others) and curve.values[-1] > max(others), f"worst at step {step}")
+            other = peers.curve(1 - number)
+            worse = len(other) > 0 and curve.values[-1] > other.values[-1]
+            return Verdict(bool(worse), f"worst at step {curve.steps[-1]}")
 
     session = session_of(pruner=WorstOfTwo())
     for value in (1.0, 2.0):

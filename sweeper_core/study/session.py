@@ -14,16 +14,20 @@ import numpy as np
 from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
 from sweeper_core.exceptions import SearchSpaceExhausted
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
+from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.search_space import SearchSpace
 from sweeper_core.storages.base import Claim, Lease, Storage, StudyRecord
+from sweeper_core.study.adapters import UserPruner, UserSampler, native_pruner, native_sampler
 from sweeper_core.study.beats import Beats
 from sweeper_core.study.digest import Digest
+from sweeper_core.study.view import StudyView
 from sweeper_core.trial.curves import Peers
-from sweeper_core.trial.frozen import to_local
+from sweeper_core.trial.frozen import FrozenTrial, to_local
 from sweeper_core.trial.history import History, Ledger
 from sweeper_core.trial.live import Trial
-from sweeper_core.trial.record import FAILURE, NOTHING, SUGGESTION, TrialRecord
+from sweeper_core.trial.record import FAILURE, LIST_OF_CONSTRAINTS, NOTHING, SUGGESTION, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 
@@ -57,8 +61,9 @@ class Session:
     Args:
         storage: Where the study lives.
         study: The study as stored.
-        sampler: Suggests; its ``seed`` decides the generators, None draws one for this session.
-        pruner: Judges; None never stops a trial.
+        sampler: Suggests; its ``seed`` decides the generators, None draws one for this session. A user's own
+            subclass of :class:`BaseSampler` runs behind an adapter.
+        pruner: Judges; None never stops a trial. Users' own as above.
         sources: Histories of earlier studies, as evidence for the sampler.
     """
 
@@ -66,19 +71,22 @@ class Session:
         self,
         storage: Storage,
         study: StudyRecord,
-        sampler: Sampler,
-        pruner: Pruner | None = None,
+        sampler: BaseSampler,
+        pruner: BasePruner | None = None,
         *,
         sources: Sequence[History] = (),
     ) -> None:
         self.storage = storage
         self.study = study
+        self.view = StudyView(self)
+        """The study as users' samplers and pruners see it."""
         self.sampler = sampler
         self.pruner = pruner
         self.beats = Beats(storage, study.study_id)
         self._drawn_seed = secrets.randbits(63)
         self._lock = threading.RLock()
         self._ledger = Ledger(study.directions, tuple(sources))
+        self._no_history = self._ledger.history()
         self._peers = Peers(study.directions[0].sign)
         self._digest = Digest(study.directions)
         self._cursor: Any = None
@@ -89,13 +97,31 @@ class Session:
             return {
                 "storage": self.storage,
                 "study": self.study,
-                "sampler": self.sampler,
-                "pruner": self.pruner,
+                "sampler": self.sampler.inner if isinstance(self.sampler, UserSampler) else self.sampler,
+                "pruner": self.pruner.inner if isinstance(self.pruner, UserPruner) else self.pruner,
                 "sources": self._ledger.sources,
             }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
+
+    @property
+    def sampler(self) -> Sampler:
+        """What suggests; a user's own sampler is shown behind its adapter."""
+        return self._sampler
+
+    @sampler.setter
+    def sampler(self, sampler: BaseSampler) -> None:
+        self._sampler = native_sampler(sampler, self)
+
+    @property
+    def pruner(self) -> Pruner | None:
+        """What judges; a user's own pruner is shown behind its adapter."""
+        return self._pruner
+
+    @pruner.setter
+    def pruner(self, pruner: BasePruner | None) -> None:
+        self._pruner = native_pruner(pruner, self)
 
     @property
     def seed(self) -> int:
@@ -210,9 +236,13 @@ class Session:
         if _is_complete(request.space, params):
             return Suggestion(params, "enqueued" if claim.fixed else "")
         self.sync()
-        rng = generator(self.seed, claim.number)
+        return self._ask_sampler(request, generator(self.seed, claim.number))
+
+    def _ask_sampler(self, request: Request, rng: np.random.Generator) -> Suggestion:
         with self._lock:
-            return self.sampler.suggest(request, self.history(claim.number), rng)
+            sampler = self.sampler
+            known = self.history(request.number) if sampler.needs_history(request.space) else self._no_history
+            return sampler.suggest(request, known, rng)
 
     def _describe(self, number: int, space: SearchSpace, suggestion: Suggestion) -> None:
         distributions = {name: space[name].distribution for name in suggestion.params}
@@ -227,7 +257,7 @@ class Session:
     def trial(self, started: Started) -> Trial:
         """Return a live trial that has the started one's parameters and may suggest more."""
         return Trial(
-            DefineByRun(self),
+            host_of(self),
             started.number,
             started.trial_id,
             user_attrs=started.user_attrs,
@@ -246,8 +276,7 @@ class Session:
             given: Values (external) that are fixed already.
             rng: The trial's own generator.
         """
-        with self._lock:
-            return self.sampler.suggest(Request(space, number, given), self.history(number), rng)
+        return self._ask_sampler(Request(space, number, given), rng)
 
     def report(self, number: int, step: int, value: float) -> None:
         """Store one report of a running trial; it is stored when this returns."""
@@ -271,11 +300,30 @@ class Session:
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> bool:
-        """End a running trial; return False (and change nothing) when it is not RUNNING any more."""
-        self.beats.discard(number)
-        return self.storage.finish(
-            self.study.study_id, number, state, values, user_attrs=user_attrs, system_attrs=system_attrs
-        )
+        """End a running trial; return False (and change nothing) when it is not RUNNING any more.
+
+        The sampler's ``constraints_func`` and a user's sampler's ``after_trial`` are called before; the trial
+        ends also when they raise.
+        """
+        sampler = self.sampler
+        try:
+            if sampler.constraints_func is not None and state in (TrialState.COMPLETE, TrialState.PRUNED):
+                system_attrs = {**system_attrs, LIST_OF_CONSTRAINTS: self._constraints(number)}
+            if isinstance(sampler, UserSampler):
+                sampler.end(number, state, values)
+        finally:
+            self.beats.discard(number)
+            ended = self.storage.finish(
+                self.study.study_id, number, state, values, user_attrs=user_attrs, system_attrs=system_attrs
+            )
+        return ended
+
+    def _constraints(self, number: int) -> list[float]:
+        assert self.sampler.constraints_func is not None
+        values = [float(value) for value in self.sampler.constraints_func(FrozenTrial.of(self.record(number)))]
+        if any(value != value for value in values):
+            raise ValueError(f"`constraints_func` returned {values} for trial {number}; constraints cannot be NaN.")
+        return values
 
     def describe(
         self,
@@ -326,13 +374,19 @@ class DefineByRun:
 
     Args:
         session: Where suggestions come from and everything is stored.
-        study: What ``trial.study`` shall be.
     """
 
-    def __init__(self, session: Session, study: Any = None) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self.study = study
         self.n_objectives = session.n_objectives
+
+    @property
+    def study(self) -> Any:
+        """The study, as the user knows it."""
+        return self.session.view
+
+    def begin(self, trial: Trial) -> None:
+        """Prepare for a trial that has just started."""
 
     def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
         """Return a value for a parameter that the trial does not have yet."""
@@ -395,6 +449,30 @@ class DefineByRun:
     def started_at(self, trial: Trial) -> datetime | None:
         """Return the start, as naive local time."""
         return to_local(self.session.record(trial.number).started)
+
+
+class StepByStep(DefineByRun):
+    """The host of live trials whose sampler is the user's own."""
+
+    def begin(self, trial: Trial) -> None:
+        self._sampler.begin(trial.number)
+
+    def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+        if trial.plan is None:
+            space, params = self._sampler.together(trial.number)
+            trial.plan = Plan(space, params, generator(self.session.seed, trial.number))
+        frozen = self._sampler.frozen(trial.number)
+        return self._sampler.value(frozen, name, distribution, (trial.plan.space, trial.plan.params))
+
+    @property
+    def _sampler(self) -> UserSampler:
+        assert isinstance(self.session.sampler, UserSampler)
+        return self.session.sampler
+
+
+def host_of(session: Session) -> DefineByRun:
+    """Return the host of live trials that fits the session's sampler."""
+    return StepByStep(session) if isinstance(session.sampler, UserSampler) else DefineByRun(session)
 
 
 def told(suggestion: Suggestion) -> dict[str, Any]:

@@ -1,0 +1,154 @@
+"""Samplers and pruners that users write, made to fit the contracts of the built-in ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
+from sweeper_core.pruners.base import Pruner, Verdict
+from sweeper_core.pruners.user import BasePruner
+from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.user import BaseSampler
+from sweeper_core.study.view import StudyView
+from sweeper_core.trial.curves import Curve, Peers
+from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.history import History
+from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.state import TrialState
+
+REPLACEABLE = ("infer_relative_search_space", "sample_relative", "sample_independent", "before_trial", "after_trial")
+"""Methods of built-in samplers which a class derived from one may replace."""
+
+
+class Owner(Protocol):
+    """Who runs the user's object."""
+
+    view: StudyView
+
+    def record(self, number: int) -> TrialRecord: ...
+
+
+def native_sampler(sampler: BaseSampler, owner: Owner) -> Sampler:
+    """Return a sampler as the session needs it: built-in ones as they are, users' behind an adapter.
+
+    Raises:
+        TypeError: It is no sampler.
+    """
+    if isinstance(sampler, Sampler) and all(
+        getattr(type(sampler), name) is getattr(Sampler, name) for name in REPLACEABLE
+    ):
+        return sampler
+    if isinstance(sampler, BaseSampler):
+        return UserSampler(sampler, owner)
+    raise TypeError(
+        f"A sampler is an instance of a class in sweeper_core.samplers or of your own subclass of BaseSampler, not "
+        f"{sampler!r}."
+    )
+
+
+def native_pruner(pruner: BasePruner | None, owner: Owner) -> Pruner | None:
+    """Return a pruner as the session needs it.
+
+    Raises:
+        TypeError: It is no pruner.
+    """
+    if pruner is None or (isinstance(pruner, Pruner) and type(pruner).prune is Pruner.prune):
+        return pruner
+    if isinstance(pruner, BasePruner):
+        return UserPruner(pruner, owner)
+    raise TypeError(
+        f"A pruner is an instance of a class in sweeper_core.pruners or of your own subclass of BasePruner, not "
+        f"{pruner!r}."
+    )
+
+
+class UserSampler(Sampler):
+    """Asks a user's sampler, which is handed the study and the trial.
+
+    Args:
+        inner: The user's sampler.
+        owner: Whose study and trials it is handed.
+    """
+
+    def __init__(self, inner: BaseSampler, owner: Owner) -> None:
+        super().__init__(getattr(inner, "seed", None))
+        self.inner = inner
+        self.ends = bool(getattr(inner, "ends", False))
+        self.constraints_func = getattr(inner, "constraints_func", None)
+        self._owner = owner
+
+    def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
+        """Return a whole point, by the steps that a define-by-run trial goes through."""
+        trial = self.begin(request.number)
+        together = self.together(request.number)
+        for parameter in request.space.parents_first:
+            name, distribution = parameter.name, parameter.distribution
+            if name in request.given:
+                value = request.given[name]
+            elif request.space.is_active(name, trial.params):
+                value = self.value(trial, name, distribution, together)
+            else:
+                continue
+            trial.params[name] = value
+            trial.distributions[name] = distribution
+        return Suggestion(request.space.active_only(trial.params), str(self.inner))
+
+    def exhausted(self, space: Any, history: History) -> bool:
+        return self.inner.exhausted(space, history) if isinstance(self.inner, Sampler) else False
+
+    def begin(self, number: int) -> FrozenTrial:
+        """Tell the user's sampler that a trial has started; return the trial."""
+        trial = self.frozen(number)
+        self.inner.before_trial(self._owner.view, trial)
+        return trial
+
+    def together(self, number: int) -> tuple[Mapping[str, BaseDistribution], Mapping[str, Any]]:
+        """Return the parameters that are suggested together: their distributions and values."""
+        trial = self.frozen(number)
+        space = self.inner.infer_relative_search_space(self._owner.view, trial)
+        values = self.inner.sample_relative(self._owner.view, trial, space)
+        for name in values:
+            if name not in space:
+                raise ValueError(
+                    f"The parameter {name} was sampled by `sample_relative` method but it is not contained in the "
+                    "relative search space."
+                )
+        return space, values
+
+    def value(
+        self,
+        trial: FrozenTrial,
+        name: str,
+        distribution: BaseDistribution,
+        together: tuple[Mapping[str, BaseDistribution], Mapping[str, Any]],
+    ) -> Any:
+        """Return the value of one parameter: the one suggested together with others if it fits, else its own."""
+        space, values = together
+        if name in values:
+            check_distribution_compatibility(space[name], distribution)
+            if distribution._contains(distribution.to_internal_repr(values[name])):
+                return values[name]
+        return self.inner.sample_independent(self._owner.view, trial, name, distribution)
+
+    def end(self, number: int, state: TrialState, values: Sequence[float] | None) -> None:
+        """Tell the user's sampler that a trial is about to end."""
+        self.inner.after_trial(self._owner.view, self.frozen(number), state, None if values is None else list(values))
+
+    def frozen(self, number: int) -> FrozenTrial:
+        """Return the trial as it is stored now."""
+        return FrozenTrial.of(self._owner.record(number))
+
+
+class UserPruner(Pruner):
+    """Asks a user's pruner, which is handed the study and the trial."""
+
+    def __init__(self, inner: BasePruner, owner: Owner) -> None:
+        self.inner = inner
+        self._owner = owner
+
+    def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
+        trial = FrozenTrial.of(self._owner.record(number))
+        return Verdict(bool(self.inner.prune(self._owner.view, trial)), f"{type(self.inner).__name__} says so")

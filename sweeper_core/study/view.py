@@ -1,0 +1,198 @@
+"""The readable side of a study: its trials, the best of them, its directions and attributes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from sweeper_core.directions import StudyDirection
+from sweeper_core.distributions import BaseDistribution
+from sweeper_core.maths.pareto import pareto_front
+from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.study.dataframe import DEFAULT_COLUMNS, trials_dataframe
+from sweeper_core.study.digest import Digest
+from sweeper_core.trial.curves import Peers
+from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.history import History, Ledger
+from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.state import TrialState
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRIC_NAMES = "study:metric_names"
+"""Study attribute: names of the objectives."""
+
+
+class Source(Protocol):
+    """What the view reads from."""
+
+    storage: Storage
+    study: StudyRecord
+
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def peers(self) -> Peers: ...
+    @property
+    def digest(self) -> Digest: ...
+    def sync(self) -> None: ...
+    def refresh(self) -> StudyRecord: ...
+    def history(self, rows: int | None = None) -> History: ...
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a built-in sampler or pruner, called by a user's class, knows when it decides for a trial.
+
+    Attributes:
+        history: The trials before it.
+        joint: The parameters that all finished trials share.
+        peers: All learning curves.
+    """
+
+    history: History
+    joint: Mapping[str, BaseDistribution]
+    peers: Peers
+
+
+class StudyView:
+    """What can be read of a study. Everything is as of the moment of the call."""
+
+    def __init__(self, session: Source) -> None:
+        self._session = session
+
+    @property
+    def study_name(self) -> str:
+        """The name, unique in its storage."""
+        return self._session.study.name
+
+    @property
+    def _study_id(self) -> int:
+        return self._session.study.study_id
+
+    @property
+    def _storage(self) -> Storage:
+        return self._session.storage
+
+    @property
+    def directions(self) -> list[StudyDirection]:
+        """One direction for each objective."""
+        return list(self._session.study.directions)
+
+    @property
+    def direction(self) -> StudyDirection:
+        """The direction of a study with one objective.
+
+        Raises:
+            RuntimeError: There are several objectives.
+        """
+        if self._is_multi_objective():
+            raise RuntimeError("A study with several objectives has no single direction; use `directions`.")
+        return self._session.study.directions[0]
+
+    def _is_multi_objective(self) -> bool:
+        return len(self._session.study.directions) > 1
+
+    @property
+    def user_attrs(self) -> dict[str, Any]:
+        """A copy of what :meth:`Study.set_user_attr` has stored."""
+        return copy.deepcopy(dict(self._session.refresh().user_attrs))
+
+    @property
+    def system_attrs(self) -> dict[str, Any]:
+        """A copy of the attributes that the library keeps for itself."""
+        return copy.deepcopy(dict(self._session.refresh().system_attrs))
+
+    @property
+    def metric_names(self) -> list[str] | None:
+        """The names of the objectives, when they were given any."""
+        names = self._session.refresh().system_attrs.get(METRIC_NAMES)
+        return None if names is None else list(names)
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """Copies of all trials, by number."""
+        return self.get_trials()
+
+    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
+        """Return copies of the trials, by number.
+
+        Args:
+            deepcopy: Accepted for compatibility; the trials returned are always the caller's own.
+            states: Only those in one of these states; None for all.
+        """
+        return [FrozenTrial.of(record) for record in self._records() if states is None or record.state in states]
+
+    def _records(self) -> list[TrialRecord]:
+        self._session.sync()
+        return [record for record in self._session.ledger.records if record is not None]
+
+    @property
+    def best_trial(self) -> FrozenTrial:
+        """The best feasible trial of a study with one objective; the earliest of equals.
+
+        Raises:
+            RuntimeError: There are several objectives.
+            ValueError: No trial is COMPLETE, or none of them is feasible.
+        """
+        if self._is_multi_objective():
+            raise RuntimeError(
+                "A single best trial cannot be retrieved from a multi-objective study. Consider using "
+                "Study.best_trials to retrieve a list containing the best trials."
+            )
+        self._session.sync()
+        digest = self._session.digest
+        best = None if digest.best is None else self._session.ledger.records[digest.best]
+        if best is None:
+            raise ValueError(f"No {'feasible ' if digest.completed else ''}trials are completed yet.")
+        return FrozenTrial.of(best)
+
+    @property
+    def best_trials(self) -> list[FrozenTrial]:
+        """The COMPLETE and feasible trials that no other dominates, by number."""
+        records = [record for record in self._records() if record.state is TrialState.COMPLETE and record.values]
+        feasible = [record for record in records if not any(value > 0 for value in record.constraints.values())]
+        if not feasible:
+            return []
+        signs = [direction.sign for direction in self._session.study.directions]
+        front = pareto_front(np.array([record.values for record in feasible], float) * signs)
+        return [FrozenTrial.of(record) for record, best in zip(feasible, front, strict=True) if best]
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """Parameters of :attr:`best_trial`."""
+        return self.best_trial.params
+
+    @property
+    def best_value(self) -> float:
+        """Value of :attr:`best_trial`."""
+        value = self.best_trial.value
+        assert value is not None
+        return value
+
+    @property
+    def best_values(self) -> list[float]:
+        """Value of :attr:`best_trial`, in a list."""
+        return [self.best_value]
+
+    def trials_dataframe(self, attrs: tuple[str, ...] = DEFAULT_COLUMNS, multi_index: bool = False) -> pd.DataFrame:
+        """Return the trials as a pandas ``DataFrame``, one row a trial.
+
+        Args:
+            attrs: Attributes of :class:`FrozenTrial`; those that are mappings become a column for each key.
+            multi_index: Columns in two levels (``("params", "x")``) instead of joined names (``"params_x"``).
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return trials_dataframe(self.get_trials(), attrs, multi_index, len(self.directions), self.metric_names)
+
+    def known_to(self, number: int) -> Known:
+        """Return what is known when something is decided for trial ``number``."""
+        self._session.sync()
+        return Known(self._session.history(number), self._session.digest.joint.distributions, self._session.peers)

@@ -20,7 +20,7 @@ from hydra.core.override_parser.types import (
     RangeSweep,
 )
 from hydra.errors import HydraException
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, Node, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._conditions import parse_block, parse_when, resolve
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
@@ -277,7 +277,7 @@ class _Reader:
 
     def _sweep(self, item: Item, override: Override) -> Item:
         sweep = override._value
-        tags = getattr(sweep, "tags", set())
+        tags: set[str] = getattr(sweep, "tags", set())
         try:
             if isinstance(sweep, Glob):
                 return _choices(item, self._matching(override, sweep))
@@ -360,7 +360,7 @@ def _resolved(container: DictConfig | ListConfig, key: Any) -> Any:
     if OmegaConf.is_missing(container, key):
         raise ValueError("the value is missing ('???')")
     node = container._get_node(key)
-    raw = node._value() if hasattr(node, "_value") else None
+    raw = node._value() if isinstance(node, Node) else None
     if isinstance(raw, str) and not has_interpolation(raw):
         return raw
     value = container[key]

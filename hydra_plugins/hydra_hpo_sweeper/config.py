@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
+
+from hydra_plugins.hydra_hpo_sweeper._extension import extend_hydra
 
 PROVIDER = "hydra_hpo_sweeper"
 
@@ -178,30 +180,27 @@ PRUNERS: dict[str, dict[str, Any]] = {
     "patient": {**_pruner("PatientPruner", "wrapped_pruner", "patience", "min_delta"), "patience": 5},
     "threshold": _pruner("ThresholdPruner", "lower", "upper", "n_warmup_steps", "interval_steps"),
     "wilcoxon": _pruner("WilcoxonPruner", "p_threshold", "n_startup_steps"),
-    "extrapolate": _pruner("ExtrapolatingPruner"),
+    "extrapolate": _pruner("ExtrapolationPruner"),
 }
 """``hydra/sweeper/pruner=<name>``, with the arguments that Optuna documents."""
 
 
-def open_node(content: Any) -> DictConfig:
-    """Return a config node that takes keys it does not know, so that their refusal can be worded by the sweeper."""
-    node = OmegaConf.structured(content) if isinstance(content, type) else OmegaConf.create(content)
-    assert isinstance(node, DictConfig)
-    OmegaConf.set_struct(node, False)
-    return node
-
-
 def store_if_absent(group: str, name: str, content: Any) -> None:
-    """Put a node into the config store unless another plugin has one of that name there."""
+    """Put a node into the config store unless another plugin has one of that name there.
+
+    The node takes keys it does not know, so that their refusal can be worded by the sweeper.
+    """
     store = ConfigStore.instance()
     there: Any = store.repo
     for part in group.split("/"):
-        there = there.get(part, {})
+        there = there.setdefault(part, {})
     present = there.get(f"{name}.yaml")
     if present is None or present.provider == PROVIDER:
-        store.store(group=group, name=name, node=open_node(content), provider=PROVIDER)
+        store.store(group=group, name=name, node=content, provider=PROVIDER)
+        OmegaConf.set_struct(there[f"{name}.yaml"].node, False)
 
 
+extend_hydra()
 store_if_absent("hydra/sweeper", "hpo", HPOSweeperConf)
 for _name, _content in SAMPLERS.items():
     store_if_absent("hydra/sweeper/sampler", _name, _content)

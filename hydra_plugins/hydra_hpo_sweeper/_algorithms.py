@@ -1,0 +1,245 @@
+"""Samplers and pruners from their configurations, which are data until the sweep runs.
+
+A ``_target_`` of Optuna's, of hydra-optuna-sweeper's or of ours names one of our classes by its last word; any other is
+a class of the user's own. None as an argument means the class's own default.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from hydra_plugins.hydra_hpo_sweeper.config import PRUNERS, SAMPLERS
+from sweeper_core import pruners, samplers
+from sweeper_core.pruners import NopPruner, Pruner
+from sweeper_core.samplers import Sampler
+
+log = logging.getLogger(__name__)
+
+OURS = ("optuna.", "sweeper_core.", "hydra_plugins.hydra_optuna_sweeper.")
+RENAMED = {
+    "create_nsgaii_sampler": "NSGAIISampler",
+    "create_nsgaiii_sampler": "NSGAIIISampler",
+    "raise_motpe_removed": "TPESampler",
+    "MOTPESampler": "TPESampler",
+    "ExtrapolatingPruner": "ExtrapolationPruner",
+}
+RETIRED = {
+    # hydra-optuna-sweeper names these, and neither changes what is suggested here.
+    "warn_independent_sampling",
+    "warn_asynchronous_seeding",
+    "consider_prior",
+}
+LEFTOVERS: dict[str, tuple[Any, ...]] = {
+    # What hydra-optuna-sweeper's sampler configurations fill in by themselves.
+    "n_startup_trials": (1, 10),
+    "n_ei_candidates": (24,),
+    "multivariate": (False,),
+    "group": (False,),
+    "constant_liar": (False,),
+    "prior_weight": (1.0,),
+    "consider_magic_clip": (True,),
+    "consider_endpoints": (False,),
+    "consider_pruned_trials": (False,),
+    "inc_popsize": (-1, 2),
+    "use_separable_cma": (False,),
+    "with_margin": (False,),
+    "lr_adapt": (False,),
+    "population_size": (50,),
+    "crossover_prob": (0.9,),
+    "swapping_prob": (0.5,),
+    "dividing_parameter": (3,),
+    "deterministic_objective": (False,),
+    "qmc_type": ("sobol",),
+    "scramble": (False,),
+}
+_HYDRA_KEYS = ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")
+_LOCATORS = (
+    "hydra.utils.get_method",
+    "hydra.utils.get_object",
+    "hydra.utils.get_class",
+    "hydra.utils.get_static_method",
+)
+_NAMES = {
+    "sampler": {name: str(node["_target_"]).rpartition(".")[2] for name, node in SAMPLERS.items()}
+    | {"motpe": "TPESampler"},
+    "pruner": {name: str(node["_target_"]).rpartition(".")[2] for name, node in PRUNERS.items()},
+}
+_MODULES = {"sampler": samplers, "pruner": pruners}
+
+
+def build_sampler(config: Any) -> Sampler:
+    """Return the sampler that a configuration describes: a mapping with ``_target_``, a short name, or None (auto).
+
+    Raises:
+        ConfigError: It is unknown, or an argument is unknown or wrong.
+    """
+    sampler = _build("sampler", "auto" if config is None else config)
+    if not isinstance(sampler, Sampler):
+        raise ConfigError(
+            f"hydra.sweeper.sampler: {type(sampler).__name__} is no sampler; derive it from "
+            "sweeper_core.samplers.Sampler or BaseSampler."
+        )
+    return sampler
+
+
+def build_pruner(config: Any) -> Pruner | None:
+    """Return the pruner that a configuration describes; None for no pruning.
+
+    Raises:
+        ConfigError: It is unknown, or an argument is unknown or wrong.
+    """
+    if config is None:
+        return None
+    pruner = _build("pruner", config)
+    if not isinstance(pruner, Pruner):
+        raise ConfigError(
+            f"hydra.sweeper.pruner: {type(pruner).__name__} is no pruner; derive it from "
+            "sweeper_core.pruners.Pruner or BasePruner."
+        )
+    return None if isinstance(pruner, NopPruner) else pruner
+
+
+def _build(kind: str, config: Any, place: str = "") -> Any:
+    place = place or f"hydra.sweeper.{kind}"
+    if isinstance(config, str):
+        config = {"_target_": config}
+    if not isinstance(config, Mapping) or not isinstance(config.get("_target_"), str):
+        raise ConfigError(
+            f"{place} must be a mapping with _target_, or one of {_known(kind)}, not {config!r}; "
+            f"on the command line choose one with hydra/sweeper/{kind}=<name>."
+        )
+    target = config["_target_"]
+    build = _class_of(kind, target, place)
+    arguments = _arguments(kind, build, config, place)
+    try:
+        return build(**arguments)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{place}: {target.rpartition('.')[2]} refuses its arguments: {error}") from error
+
+
+def _known(kind: str) -> str:
+    return ", ".join(sorted(_NAMES[kind]))
+
+
+def _class_of(kind: str, target: str, place: str) -> Callable[..., Any]:
+    word = target.rpartition(".")[2]
+    if "." in target and not target.startswith(OURS):
+        own: Callable[..., Any] = imported(target, f"{place}._target_")
+        return own
+    name = _NAMES[kind].get(word) or RENAMED.get(word) or word
+    module = _MODULES[kind]
+    if name not in module.__all__ or not name.endswith(kind.capitalize()):
+        known = [*_NAMES[kind], *(entry for entry in module.__all__ if entry.endswith(kind.capitalize()))]
+        raise ConfigError(f"{place}: unknown {kind} {target!r}; there are {_known(kind)}.{closest(word, known)}")
+    found: Callable[..., Any] = getattr(module, name)
+    return found
+
+
+def imported(path: str, place: str) -> Any:
+    """Return the object with a dotted path.
+
+    Raises:
+        ConfigError: There is no such module, or no such name in it.
+    """
+    parts = path.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        name = ".".join(parts[:cut])
+        try:
+            found = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise ConfigError(f"{place}: importing {name!r} fails: {error}") from error
+            continue
+        try:
+            for part in parts[cut:]:
+                found = getattr(found, part)
+        except AttributeError as error:
+            raise ConfigError(f"{place}: module {name!r} has no {'.'.join(parts[cut:])!r}; check {path!r}.") from error
+        return found
+    raise ConfigError(
+        f"{place}: {path!r} cannot be imported; give the dotted path of something in an importable module."
+    )
+
+
+def _arguments(kind: str, build: Callable[..., Any], config: Mapping[str, Any], place: str) -> dict[str, Any]:
+    accepted = _accepted(build)
+    arguments, dropped = {}, []
+    for name, value in config.items():
+        if name in _HYDRA_KEYS:
+            continue
+        if accepted is not None and name not in accepted:
+            _refuse_unless_left_over(kind, build, name, value, place, accepted)
+            if value is not None:
+                dropped.append(name)
+        elif value is not None:
+            arguments[name] = _argument(name, value, f"{place}.{name}")
+    if dropped:
+        log.warning(
+            "%s: %s has no %s: left over from another sampler's defaults, and dropped.",
+            place,
+            build.__name__,
+            ", ".join(dropped),
+        )
+    return arguments
+
+
+def _accepted(build: Callable[..., Any]) -> list[str] | None:
+    """Return the names of a class's arguments; None when it takes any."""
+    parameters = inspect.signature(build).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return [parameter.name for parameter in parameters]
+
+
+def _refuse_unless_left_over(
+    kind: str, build: Callable[..., Any], name: str, value: Any, place: str, accepted: list[str]
+) -> None:
+    others = {argument for node in (*SAMPLERS.values(), *PRUNERS.values()) for argument in node}
+    known = name in others or name in LEFTOVERS or name in RETIRED
+    if known and (value is None or name in RETIRED or value in LEFTOVERS.get(name, ())):
+        return
+    allowed = ", ".join(accepted) or "none"
+    raise ConfigError(
+        f"{place}.{name}: {build.__name__} has no argument {name!r}; its arguments: {allowed}.{closest(name, accepted)}"
+    )
+
+
+def _argument(name: str, value: Any, place: str) -> Any:
+    """Return an argument as Python sees it: objects built, functions imported."""
+    if isinstance(value, Mapping) and "_target_" in value:
+        return _object(name, value, place)
+    if isinstance(value, Mapping):
+        return {key: _argument(str(key), item, f"{place}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [_argument(name, item, f"{place}[{index}]") for index, item in enumerate(value)]
+    if name == "seed" and (type(value) is not int or value < 0):
+        raise ConfigError(f"{place} must be a whole number from 0 on, or null, not {value!r}.")
+    if name in ("independent_sampler", "wrapped_pruner") and isinstance(value, str):
+        return _build(name.rpartition("_")[2], value, place)
+    if name in ("constraints_func", "gamma", "weights") and isinstance(value, str):
+        return imported(value, place)
+    return value
+
+
+def _object(name: str, config: Mapping[str, Any], place: str) -> Any:
+    target = config["_target_"]
+    for kind in ("sampler", "pruner"):
+        if name.endswith(kind):
+            return _build(kind, config, place)
+    if target in _LOCATORS:
+        return imported(str(config.get("path")), f"{place}.path")
+    found = imported(f"sweeper_core.{target[7:]}" if target.startswith("optuna.") else target, f"{place}._target_")
+    arguments = {
+        key: _argument(str(key), item, f"{place}.{key}") for key, item in config.items() if key not in _HYDRA_KEYS
+    }
+    try:
+        return found(*config.get("_args_", ()), **arguments)
+    except Exception as error:
+        raise ConfigError(f"{place}: {target} refuses its arguments: {error}") from error

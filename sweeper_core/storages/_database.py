@@ -29,8 +29,10 @@ T = TypeVar("T")
 PATIENCE = 60.0
 """Seconds for which an operation tries to reach a server that has been reached before."""
 
-_BUSY_MS = 60_000
-"""Milliseconds that SQLite waits for another writer; a transaction of ours takes well under one."""
+_BUSY = 60.0
+"""Seconds that SQLite waits for other writers; a transaction of ours takes well under a millisecond."""
+
+_OF_OTHER_POOLS = frozenset({"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"})
 
 _SECRET = re.compile("pass|pwd|secret|token", re.IGNORECASE)
 
@@ -115,13 +117,18 @@ class Database:
         _databases.add(self)
 
     def _engine(self, url: sa.URL, engine_kwargs: Mapping[str, Any]) -> sa.Engine:
-        options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+        options = {"pool_reset_on_return": None, **engine_kwargs, "isolation_level": "AUTOCOMMIT"}
+        if self.dialect == "sqlite":
+            # A connection is used by one thread at a time, though not always by the one that made it.
+            given = engine_kwargs.get("connect_args", {})
+            options["connect_args"] = {"check_same_thread": False, "timeout": _BUSY, **given}
         if self.in_memory:
+            options = {key: value for key, value in options.items() if key not in _OF_OTHER_POOLS}
             options["poolclass"] = sa.pool.StaticPool
         elif "poolclass" not in engine_kwargs:
-            options["max_overflow"] = -1
+            options.setdefault("max_overflow", -1)
         try:
-            engine = sa.create_engine(url, **{**options, **engine_kwargs, "isolation_level": "AUTOCOMMIT"})
+            engine = sa.create_engine(url, **options)
         except ImportError as error:
             raise ImportError(f"The driver for {self.shown} is not installed: {error}. {_advice(url)}") from error
         except sa.exc.ArgumentError as error:
@@ -134,10 +141,8 @@ class Database:
         cursor = connection.cursor()
         if self.dialect == "mysql":
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        elif self.dialect == "sqlite":
-            cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-            if not self.in_memory:
-                self._choose_journal(cursor)
+        elif self.dialect == "sqlite" and not self.in_memory:
+            self._choose_journal(cursor)
         cursor.close()
 
     def _choose_journal(self, cursor: Any) -> None:
@@ -335,6 +340,8 @@ def _parse(url: str) -> sa.URL:
 def shown(url: sa.URL | str) -> str:
     """Return a URL without its secrets, fit for messages."""
     parsed = _parse(url) if isinstance(url, str) else url
+    if parsed.get_backend_name() == "sqlite":
+        return f"sqlite:///{parsed.database or ''}"
     hidden = {key: "***" for key in parsed.query if _SECRET.search(key)}
     return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
 

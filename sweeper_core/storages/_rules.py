@@ -12,7 +12,7 @@ from typing import Any
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.storages._process import owner_is_dead
 from sweeper_core.storages.base import Lease, Point
 from sweeper_core.trial.record import (
@@ -68,9 +68,12 @@ def duplicate(name: str) -> DuplicatedStudyError:
     )
 
 
-def has_ended(number: int, state: TrialState) -> UpdateFinishedTrialError:
-    """Return the error for a change to a finished trial."""
-    return UpdateFinishedTrialError(f"Trial {number} has already ended as {state.name} and cannot be changed.")
+def check_runs(number: int, state: TrialState) -> None:
+    """Raise unless the trial is RUNNING: nothing else may be changed."""
+    if state.is_finished():
+        raise UpdateFinishedTrialError(f"Trial {number} has already ended as {state.name} and cannot be changed.")
+    if state is not TrialState.RUNNING:
+        raise StorageInternalError(f"Trial {number} still waits in the queue and cannot be changed before it runs.")
 
 
 def check_directions(directions: Sequence[StudyDirection]) -> tuple[StudyDirection, ...]:

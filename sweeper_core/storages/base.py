@@ -148,10 +148,12 @@ class Storage(ABC):
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> None:
-        """Merge (external) parameters and attributes into an unfinished trial; may be called again.
+        """Merge (external) parameters and attributes into a RUNNING trial; may be called again.
 
         Raises:
             UpdateFinishedTrialError: The trial has ended.
+            StorageInternalError: The trial still waits.
+            ValueError: A parameter has no distribution, or not a value of its kind.
         """
 
     @abstractmethod
@@ -160,6 +162,7 @@ class Storage(ABC):
 
         Raises:
             UpdateFinishedTrialError: The trial has ended.
+            StorageInternalError: The trial still waits.
         """
 
     @abstractmethod

@@ -20,9 +20,9 @@ from sweeper_core.storages._rules import (
     check_directions,
     check_end,
     check_name,
+    check_runs,
     duplicate,
     fixed_of,
-    has_ended,
     internals,
     lease_of_attr,
     new_study_name,
@@ -169,7 +169,7 @@ class InMemoryStorage(Storage):
     ) -> None:
         described = internals(params, distributions)
         with self._lock:
-            study, record = self._unfinished(study_id, number)
+            study, record = self._running(study_id, number)
             layout, values = self._described(record, described)
             study.put(
                 replace(
@@ -195,7 +195,7 @@ class InMemoryStorage(Storage):
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
         step, value = int(step), float(value)
         with self._lock:
-            study, record = self._unfinished(study_id, number)
+            study, record = self._running(study_id, number)
             reports = record.reports
             if not reports or reports[-1][0] < step:
                 study.put(replace(record, reports=(*reports, (step, value))))
@@ -312,11 +312,10 @@ class InMemoryStorage(Storage):
             raise no_trial(study.record.study_id, number)
         return study.trials[number]
 
-    def _unfinished(self, study_id: int, number: int) -> tuple[_Study, TrialRecord]:
+    def _running(self, study_id: int, number: int) -> tuple[_Study, TrialRecord]:
         study = self._study(study_id)
         record = self._trial(study, number)
-        if record.state.is_finished():
-            raise has_ended(number, record.state)
+        check_runs(number, record.state)
         return study, record
 
     def _new_trial_id(self) -> int:

@@ -24,9 +24,9 @@ from sweeper_core.storages._rules import (
     check_directions,
     check_end,
     check_name,
+    check_runs,
     duplicate,
     fixed_of,
-    has_ended,
     internals,
     lease_of_attr,
     new_study_name,
@@ -41,8 +41,6 @@ from sweeper_core.storages._schema import CHILDREN_OF_STUDIES, CHILDREN_OF_TRIAL
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.trial.record import LOST, NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
-
-_UNFINISHED = "('RUNNING', 'WAITING')"
 
 
 @dataclass(frozen=True)
@@ -325,8 +323,7 @@ class RDBStorage(Storage):
 
         def merge(link: Link) -> None:
             trial_id, state = self._find(link, study_id, number)
-            if state.is_finished():
-                raise has_ended(number, state)
+            check_runs(number, state)
             self._put_params(link, [(trial_id, described)])
             self._put_attrs(link, trial_id, user, system)
 
@@ -366,10 +363,9 @@ class RDBStorage(Storage):
             added = link.change(
                 self._sql.report, study=study_id, number=number, step=int(step), value=finite, kind=kind
             )
-            if not added:  # the step has a report already, or the trial has ended
+            if not added:  # the step has a report already, or the trial does not run
                 _, state = self._find(link, study_id, number)
-                if state.is_finished():
-                    raise has_ended(number, state)
+                check_runs(number, state)
 
         self._database.read(add)
 
@@ -656,7 +652,7 @@ class _Statements:
             "INSERT INTO trial_intermediate_values "
             "(trial_id, step, intermediate_value, intermediate_value_type) "
             f"SELECT trial_id, {step}, {value}, {kind} FROM trials "
-            f"WHERE study_id = :study AND number = :number AND state IN {_UNFINISHED}{self.for_update} "
+            f"WHERE study_id = :study AND number = :number AND state = 'RUNNING'{self.for_update} "
             + (
                 "ON DUPLICATE KEY UPDATE intermediate_value = trial_intermediate_values.intermediate_value"
                 if mysql

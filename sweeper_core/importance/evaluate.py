@@ -1,0 +1,42 @@
+"""The one question that users ask: which parameters mattered?"""
+
+from __future__ import annotations
+
+from sweeper_core.importance.base import BaseImportanceEvaluator, Target
+from sweeper_core.importance.ped_anova import PedAnovaImportanceEvaluator
+from sweeper_core.study import Study
+
+
+def get_param_importances(
+    study: Study,
+    *,
+    evaluator: BaseImportanceEvaluator | None = None,
+    params: list[str] | None = None,
+    target: Target | None = None,
+    normalize: bool = True,
+) -> dict[str, float]:
+    """Return how much each parameter mattered, the most important first.
+
+    Args:
+        study: The study to look at; its completed trials with finite values count.
+        evaluator: How to judge; :class:`PedAnovaImportanceEvaluator` by default.
+        params: Names to assess. By default PED-ANOVA takes every parameter, the other evaluators
+            those that all completed trials have.
+        target: What to explain instead of the objective value, such as ``lambda t: t.values[0]``. The forests need
+            it with several objectives; PED-ANOVA asks what leads to small values of it.
+        normalize: Whether the importances sum to 1.
+
+    Raises:
+        TypeError: ``evaluator`` is none, or ``params`` is not a list of names.
+        ValueError: A name is unknown, or a target is needed.
+    """
+    evaluator = evaluator if evaluator is not None else PedAnovaImportanceEvaluator()
+    if not isinstance(evaluator, BaseImportanceEvaluator):
+        raise TypeError(f"`evaluator` must be an importance evaluator, but got {evaluator!r}.")
+    importances = evaluator.evaluate(study, params, target=target)
+    if not normalize or not importances:
+        return importances
+    total = sum(importances.values())
+    if total == 0.0:
+        return dict.fromkeys(importances, 1.0 / len(importances))
+    return {name: value / total for name, value in importances.items()}

@@ -1,6 +1,6 @@
 """The sweeper's configuration, as it stands in Hydra's config store.
 
-Every Hydra application imports this file when it starts, so it needs Hydra and OmegaConf only.
+Every Hydra application imports this file when it starts, so it costs next to nothing.
 
 Fields are of type ``Any`` and the stored nodes are open: what is wrong with a value, or with a key
 that does not exist, is said by ``_settings.py``, in one line that names what is allowed.
@@ -14,12 +14,8 @@ where ``dataclass`` would look for it.
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import OmegaConf
-
 from hydra_plugins.hydra_hpo_sweeper._extension import extend_hydra
-
-PROVIDER = "hydra_hpo_sweeper"
+from hydra_plugins.hydra_hpo_sweeper._store import store_if_absent
 
 
 @dataclass
@@ -183,21 +179,6 @@ PRUNERS: dict[str, dict[str, Any]] = {
     "extrapolate": _pruner("ExtrapolationPruner"),
 }
 """``hydra/sweeper/pruner=<name>``, with the arguments that Optuna documents."""
-
-
-def store_if_absent(group: str, name: str, content: Any) -> None:
-    """Put a node into the config store unless another plugin has one of that name there.
-
-    The node takes keys it does not know, so that their refusal can be worded by the sweeper.
-    """
-    store = ConfigStore.instance()
-    there: Any = store.repo
-    for part in group.split("/"):
-        there = there.setdefault(part, {})
-    present = there.get(f"{name}.yaml")
-    if present is None or present.provider == PROVIDER:
-        store.store(group=group, name=name, node=content, provider=PROVIDER)
-        OmegaConf.set_struct(there[f"{name}.yaml"].node, False)
 
 
 extend_hydra()

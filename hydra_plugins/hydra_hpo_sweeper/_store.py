@@ -1,0 +1,42 @@
+"""Entries of Hydra's config store that are made when somebody asks for them: most applications never do."""
+
+from typing import Any
+
+from hydra.core.config_store import ConfigNode, ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+PROVIDER = "hydra_hpo_sweeper"
+
+
+class LazyNode(ConfigNode):
+    """A config node with its content still as it was written: a dataclass or a dictionary."""
+
+    def __init__(self, name: str, group: str, content: Any) -> None:
+        self._content = content
+        self.name = name
+        self.group = group
+        self.package = None
+        self.provider = PROVIDER
+
+    # The base class, a dataclass, has a plain attribute here.
+    @property
+    def node(self) -> DictConfig:
+        """The config, open: it takes keys it does not know, so that their refusal can be worded by the sweeper."""
+        if not isinstance(self._content, DictConfig):
+            self._content = OmegaConf.structured(self._content)
+            OmegaConf.set_struct(self._content, False)
+        return self._content
+
+    @node.setter
+    def node(self, content: DictConfig) -> None:
+        self._content = content
+
+
+def store_if_absent(group: str, name: str, content: Any) -> None:
+    """Put a dataclass or a dictionary into the config store, unless another plugin has an entry of that name."""
+    place: Any = ConfigStore.instance().repo
+    for part in group.split("/"):
+        place = place.setdefault(part, {})
+    present = place.get(f"{name}.yaml")
+    if present is None or present.provider == PROVIDER:
+        place[f"{name}.yaml"] = LazyNode(f"{name}.yaml", group, content)

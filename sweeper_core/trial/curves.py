@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Reports = tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,12 @@ class Curve:
     Attributes:
         steps: ``(k,)`` ascending.
         values: ``(k,)`` signed so that smaller is better; NaN where NaN was reported.
+        judged: The last step at which the trial was judged already; -1 when it has not been.
     """
 
-    steps: npt.NDArray[np.int64]
+    steps: Integers
     values: Floats
+    judged: int = -1
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -33,46 +38,99 @@ class Curve:
 EMPTY_CURVE = Curve(np.empty(0, np.int64), np.empty(0))
 
 
+@dataclass(frozen=True)
+class Slice:
+    """One value from each of several trials.
+
+    Attributes:
+        rows: ``(k,)`` trial numbers, in no particular order, none twice.
+        values: ``(k,)`` signed so that smaller is better.
+    """
+
+    rows: Integers
+    values: Floats
+
+
+class _Column:
+    """A growing :class:`Slice`; a row that is put again keeps its place."""
+
+    __slots__ = ("_place", "_rows", "_values")
+
+    def __init__(self) -> None:
+        self._rows = np.empty(16, np.int64)
+        self._values = np.empty(16)
+        self._place: dict[int, int] = {}
+
+    def put(self, row: int, value: float) -> None:
+        place = self._place.setdefault(row, len(self._place))
+        if place == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+            self._values = np.concatenate([self._values, np.empty_like(self._values)])
+        self._rows[place] = row
+        self._values[place] = value
+
+    def view(self) -> Slice:
+        count = len(self._place)
+        return Slice(self._rows[:count], self._values[:count])
+
+
+_NOBODY = Slice(np.empty(0, np.int64), np.empty(0))
+
+
 class Peers:
     """All trials' curves of one study, grown by folding records; columnar, indexed by step.
 
-    Row ``i`` belongs to trial ``i``.
+    Row ``i`` belongs to trial ``i``. Folding is cheap; the index is brought up to date when somebody looks, at a
+    cost bounded by the new reports. Not thread-safe: its owner holds a lock.
+
+    Args:
+        sign: Factor that turns raw values into ones to be minimised.
+        objective: Which of the study's objectives the reports belong to.
     """
 
-    def __init__(self, sign: float) -> None:
+    def __init__(self, sign: float, objective: int = 0) -> None:
         self.sign = sign
+        self.objective = objective
         self._records: list[TrialRecord | None] = []
-        self._at: dict[int, dict[int, float]] = {}
+        self._states = np.full(16, -1, np.int8)
+        self._indexed: list[Reports] = []
+        self._stale: dict[int, None] = {}
+        self._at: dict[int, _Column] = {}
+        self._reached: dict[tuple[int, int], _Column] = {}
+        self._finals = _Column()
+        self._judged: dict[int, int] = {}
+        self._completed = 0
+        self._longest: int | None = None
+        self._best: tuple[float, int] | None = None
 
     def __len__(self) -> int:
         return len(self._records)
 
     def fold(self, records: Iterable[TrialRecord]) -> None:
-        """Take in new and changed trials."""
+        """Take in new and changed trials; an older view of a trial that has ended is ignored."""
         for record in records:
             row = record.number
-            self._records.extend([None] * (row + 1 - len(self._records)))
+            missing = row + 1 - len(self._records)
+            if missing > 0:
+                self._records.extend([None] * missing)
+                self._indexed.extend([()] * missing)
             known = self._records[row]
-            seen = len(known.reports) if known is not None else 0
-            if known is not None and record.reports[:seen] != known.reports:
-                seen = 0  # a report was filed before the last one
-            for step, value in record.reports[seen:]:
-                self._at.setdefault(step, {})[row] = value * self.sign
-            self._records[row] = record
+            if known is None or not known.state.is_finished() or record.state.is_finished():
+                self._records[row] = record
+                self._stale[row] = None
 
     def state(self, number: int) -> TrialState | None:
         """Return the state of a trial; None when it has not been read."""
-        record = self._records[number]
+        record = self._records[number] if number < len(self._records) else None
         return None if record is None else record.state
 
     def value(self, number: int) -> float:
-        """Return the final value of the first objective, signed; NaN without one."""
-        record = self._records[number]
-        return float("nan") if record is None or not record.values else record.values[0] * self.sign
-
-    def at(self, step: int) -> dict[int, float]:
-        """Return the values reported at exactly this step, by trial number. Do not change it."""
-        return self._at.get(step, {})
+        """Return the final value of the objective, signed; NaN without one."""
+        record = self._records[number] if number < len(self._records) else None
+        if record is None or not record.values:
+            return float("nan")
+        position = self.objective if len(record.values) > self.objective else 0  # a pruned trial has one value
+        return record.values[position] * self.sign
 
     def curve(self, number: int) -> Curve:
         """Return the whole curve of a trial."""
@@ -80,4 +138,123 @@ class Peers:
         if record is None or not record.reports:
             return EMPTY_CURVE
         steps, values = zip(*record.reports, strict=True)
-        return Curve(np.array(steps, np.int64), np.array(values, float) * self.sign)
+        return Curve(np.array(steps, np.int64), np.array(values, float) * self.sign, self._judged.get(number, -1))
+
+    def mark_judged(self, number: int) -> None:
+        """Remember that the trial has been judged with the reports that it has now."""
+        record = self._records[number] if number < len(self._records) else None
+        if record is not None and record.reports:
+            self._judged[number] = record.reports[-1][0]
+
+    def at(self, step: int) -> Slice:
+        """Return the values reported at exactly this step. Not to be changed."""
+        self._refresh()
+        column = self._at.get(step)
+        return _NOBODY if column is None else column.view()
+
+    def reached(self, step: int, window: int = 1) -> Slice:
+        """Return, for each trial that has come as far as ``step``, its first report there or later.
+
+        Args:
+            window: The mean of that report and the ``window - 1`` before it instead (NaN reports left out).
+        """
+        self._refresh()
+        column = self._reached.get((step, window))
+        if column is None:
+            column = self._reached[step, window] = _Column()
+            for row, reports in enumerate(self._indexed):
+                _put_reached(column, row, reports, step, window, self.sign)
+        return column.view()
+
+    def completed(self, slice_: Slice) -> Slice:
+        """Return the part of a slice whose trials are COMPLETE."""
+        chosen = self._states[slice_.rows] == TrialState.COMPLETE
+        return Slice(slice_.rows[chosen], slice_.values[chosen])
+
+    @property
+    def n_completed(self) -> int:
+        """Number of COMPLETE trials."""
+        self._refresh()
+        return self._completed
+
+    @property
+    def finals(self) -> Slice:
+        """The last report of each COMPLETE trial that has one. Not to be changed."""
+        self._refresh()
+        return self._finals.view()
+
+    @property
+    def longest(self) -> int | None:
+        """Largest last step of the COMPLETE trials; None when none of them has reported."""
+        self._refresh()
+        return self._longest
+
+    @property
+    def best(self) -> int | None:
+        """Number of the COMPLETE trial with the smallest signed value that satisfies its constraints."""
+        self._refresh()
+        return None if self._best is None else self._best[1]
+
+    def _refresh(self) -> None:
+        if not self._stale:
+            return
+        if len(self._records) > len(self._states):
+            more = max(len(self._records), 2 * len(self._states)) - len(self._states)
+            self._states = np.concatenate([self._states, np.full(more, -1, np.int8)])
+        for row in self._stale:
+            record = self._records[row]
+            assert record is not None
+            self._file(row, record.reports)
+            if record.state != self._states[row]:
+                self._enter(row, record)
+        self._stale.clear()
+
+    def _file(self, row: int, reports: Reports) -> None:
+        """Bring the columns up to date with the reports of one trial."""
+        known = self._indexed[row]
+        seen = len(known)
+        if reports[:seen] != known:
+            seen = 0  # a report was filed before the last one, or there is a NaN
+        for step, value in reports[seen:]:
+            self._at.setdefault(step, _Column()).put(row, value * self.sign)
+        if len(reports) > seen:
+            before = reports[seen - 1][0] if seen else -1
+            for (step, window), column in self._reached.items():
+                if before < step or not seen:
+                    _put_reached(column, row, reports, step, window, self.sign)
+        self._indexed[row] = reports
+
+    def _enter(self, row: int, record: TrialRecord) -> None:
+        """Count a trial under its new state."""
+        complete = record.state is TrialState.COMPLETE
+        self._completed += complete  # a trial that has ended does not change any more
+        self._states[row] = record.state
+        if not complete:
+            return
+        if record.reports:
+            step, value = record.reports[-1]
+            self._longest = max(self._longest or 0, step)
+            self._finals.put(row, value * self.sign)
+        if all(value <= 0.0 for value in record.constraints.values()):
+            candidate = (self.value(row), row)
+            if candidate[0] == candidate[0] and (self._best is None or candidate < self._best):
+                self._best = candidate
+
+
+def _put_reached(column: _Column, row: int, reports: Reports, step: int, window: int, sign: float) -> None:
+    if not reports or reports[-1][0] < step:
+        return
+    place = bisect_left(reports, step, key=_step_of)
+    column.put(row, smoothed([value for _, value in reports[max(place + 1 - window, 0) : place + 1]]) * sign)
+
+
+def _step_of(report: tuple[int, float]) -> int:
+    return report[0]
+
+
+def smoothed(values: list[float]) -> float:
+    """Return the last value when it is NaN (or the only one), else the mean of those that are not NaN."""
+    if len(values) == 1 or values[-1] != values[-1]:
+        return values[-1]
+    known = [value for value in values if value == value]
+    return sum(known) / len(known)

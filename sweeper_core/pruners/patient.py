@@ -1,0 +1,45 @@
+"""Give a trial some steps without improvement before another rule may stop it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
+from sweeper_core.trial.curves import Curve, Peers
+
+
+class PatientPruner(Pruner):
+    """Ask ``wrapped_pruner`` only about trials that have not improved for more than ``patience`` reports.
+
+    Args:
+        wrapped_pruner: The rule that decides then; None stops such a trial at once.
+        patience: How many reports without improvement are forgiven.
+        min_delta: The trial has stopped improving when the best of its last ``patience + 1`` reports is worse
+            than the best before them by more than this.
+
+    Raises:
+        ValueError: A negative number.
+    """
+
+    def __init__(self, wrapped_pruner: Pruner | None, patience: int, min_delta: float = 0.0) -> None:
+        if patience < 0:
+            raise ValueError(f"`patience` must be 0 or more, but got {patience}.")
+        if min_delta < 0:
+            raise ValueError(f"`min_delta` must be 0 or more, but got {min_delta}.")
+        self.wrapped_pruner = wrapped_pruner
+        self._patience = patience
+        self._min_delta = min_delta
+
+    def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
+        recent = self._patience + 1
+        if len(curve) <= recent:
+            return GO_ON
+        # fmin ignores NaN; where there is nothing but NaN the comparison is false and the trial goes on.
+        before = float(np.fmin.reduce(curve.values[:-recent]))
+        lately = float(np.fmin.reduce(curve.values[-recent:]))
+        if not before + self._min_delta < lately:
+            return GO_ON
+        if self.wrapped_pruner is not None:
+            return self.wrapped_pruner.judge(number, curve, peers)
+        before, lately = before * peers.sign, lately * peers.sign
+        return Verdict(True, f"the best of its last {recent} reports, {lately:.6g}, is worse than {before:.6g} before")

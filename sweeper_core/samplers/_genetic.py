@@ -1,0 +1,257 @@
+"""What genetic samplers share: the population replayed from the history, and the making of children.
+
+The population is elitist and steady-state: every completed trial, whoever suggested it, competes for a place
+as soon as it ends, so that parallel lanes never wait for a generation. It is a function of the history alone:
+trials are folded in by blocks of ``population_size`` numbers, the survivors of one block meeting the trials of the
+next. The fold over blocks whose trials have all ended is memoised.
+
+Children are made in unit coordinates. A parameter that a parent does not have (a condition, a changed range) comes
+from another parent, or is drawn uniformly.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.directions import StudyDirection
+from sweeper_core.maths.pareto import violation
+from sweeper_core.samplers._crossovers import BaseCrossover, BaseMutation, OwnMutation, own_crossover
+from sweeper_core.samplers._distinct import make_distinct
+from sweeper_core.samplers._lattice import complete
+from sweeper_core.samplers._scale import scales_of
+from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.search_space import Parameter, SearchSpace
+from sweeper_core.trial.history import History
+from sweeper_core.trial.state import TrialState
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+MAX_DRAWS = 8
+"""How often a child outside the bounds is made anew before it is put on the boundary."""
+
+
+@dataclass(frozen=True)
+class Survivors:
+    """The individuals that may have children.
+
+    Attributes:
+        rows: ``(k,)`` numbers of their trials.
+        rank: ``(k,)`` of their fronts, 0 the best.
+        room: ``(k,)`` how lonely they are within their front; the larger the better.
+    """
+
+    rows: Integers
+    rank: Integers
+    room: Floats
+
+    def take(self, places: npt.NDArray[Any]) -> Survivors:
+        """Return some of them."""
+        return Survivors(self.rows[places], self.rank[places], self.room[places])
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """What crossovers and mutations may know of the study."""
+
+    directions: tuple[StudyDirection, ...]
+
+
+class GeneticSampler(Sampler):
+    """Base of the genetic samplers; see :class:`sweeper_core.samplers.NSGAIISampler` for the arguments."""
+
+    origin: str
+
+    def __init__(
+        self,
+        *,
+        population_size: int,
+        mutation: BaseMutation | None,
+        mutation_prob: float | None,
+        crossover: BaseCrossover | None,
+        crossover_prob: float,
+        swapping_prob: float,
+        seed: int | None,
+        constraints_func: Callable[[Any], Sequence[float]] | None,
+    ) -> None:
+        super().__init__(seed)
+        _check_probability("mutation_prob", mutation_prob)
+        _check_probability("crossover_prob", crossover_prob)
+        _check_probability("swapping_prob", swapping_prob)
+        if mutation is not None and not isinstance(mutation, BaseMutation):
+            raise ValueError(f"`mutation` must be a BaseMutation or None, but it is {mutation!r}.")
+        if crossover is not None and not isinstance(crossover, BaseCrossover):
+            raise ValueError(f"`crossover` must be a BaseCrossover or None, but it is {crossover!r}.")
+        self.crossover = crossover if crossover is not None else own_crossover()
+        if population_size < max(2, self.crossover.n_parents):
+            raise ValueError(
+                f"`population_size` must be at least {max(2, self.crossover.n_parents)}, the number of parents that "
+                f"{self.crossover} needs, but it is {population_size}."
+            )
+        self.population_size = population_size
+        self.mutation = mutation if mutation is not None else OwnMutation()
+        self.mutation_prob = mutation_prob
+        self.crossover_prob = crossover_prob
+        self.swapping_prob = swapping_prob
+        self.constraints_func = constraints_func
+        """Called by the study when a trial has ended; what it returns is in the history's constraints."""
+        self._memo: tuple[int, int, Integers] = (0, 0, np.zeros(0, np.int64))
+
+    @abstractmethod
+    def select(self, values: Floats, penalty: Floats, size: int) -> tuple[Integers, Integers, Floats]:
+        """Return the places, ranks and room of the at most ``size`` survivors among individuals.
+
+        Args:
+            values: ``(n, m)`` to be minimised.
+            penalty: ``(n,)`` total constraint violation.
+        """
+
+    def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
+        generation = len(history.completed) // self.population_size
+        if len(history.having(TrialState.COMPLETE, TrialState.RUNNING)) >= self.population_size:
+            survivors = self._survivors(history)
+            params = self._child(request, history, survivors, rng)
+            if params is not None:
+                return Suggestion(make_distinct(request, history, rng, params), self.origin, generation=generation)
+        params = make_distinct(request, history, rng, complete(request.space, request.given, rng), near=False)
+        return Suggestion(params, self.origin, "random: the population is not full yet", generation)
+
+    # --------------------------------------------------------------------------------------- population
+
+    def _survivors(self, history: History) -> Survivors:
+        size, individuals = self.population_size, history.completed
+        # The last closed block is not memoised: constraints may be filed after a trial's end.
+        lasting = max(_closed(history) // size - 1, 0)
+        serial, done, rows = self._memo
+        if serial != history.version[0] or done > lasting:
+            done, rows = 0, np.zeros(0, np.int64)
+        for block in range(done, lasting):
+            rows = self._fold(history, rows, individuals, block * size, size).rows
+        self._memo = (history.version[0], lasting, rows)
+        last = len(history) // size
+        for block in range(lasting, last):
+            rows = self._fold(history, rows, individuals, block * size, size).rows
+        return self._fold(history, rows, individuals, last * size, size)
+
+    def _fold(self, history: History, rows: Integers, individuals: Integers, start: int, count: int) -> Survivors:
+        first, last = np.searchsorted(individuals, (start, start + count))
+        rows = np.concatenate([rows, individuals[first:last]])
+        places, rank, room = self.select(
+            history.values[rows], violation(history.constraints[rows]), self.population_size
+        )
+        return Survivors(rows[places], rank, room)
+
+    # ------------------------------------------------------------------------------------------ children
+
+    def _child(
+        self, request: Request, history: History, survivors: Survivors, rng: np.random.Generator
+    ) -> dict[str, Any] | None:
+        """Return a point bred from the survivors that have any of the parameters asked for; None if too few do."""
+        space = request.space
+        raw = history.raw(space, survivors.rows)
+        wanted = [column for column, name in enumerate(space.names) if name not in request.given]
+        useful = np.flatnonzero(np.any(~np.isnan(raw[:, wanted]), axis=1))
+        if len(useful) < self.crossover.n_parents:
+            return None
+        survivors, raw = survivors.take(useful), raw[useful]
+        random = np.random.RandomState(rng.bit_generator)
+        parents = _units(space, raw[self._parents(survivors, random)])
+        child = self._cross(space, parents, history, random)
+        child = self._mutate(space, child, parents[0], np.array(wanted), history, random)
+        scales = scales_of(space)
+        params: dict[str, Any] = {}
+        for parameter in space.parents_first:
+            if not parameter.when or space.is_active(parameter.name, params):
+                column = space.position(parameter.name)
+                given = request.given.get(parameter.name)
+                known = parameter.name in request.given
+                params[parameter.name] = given if known else scales[column].value(float(child[column]))
+        return {name: params[name] for name in space.names if name in params}
+
+    def _parents(self, survivors: Survivors, random: np.random.RandomState) -> list[int]:
+        """Binary tournaments by rank, then room; no individual twice."""
+        chosen: list[int] = []
+        left = list(range(len(survivors.rows)))
+        for _ in range(self.crossover.n_parents):
+            one, two = (left[int(random.randint(len(left)))] for _ in range(2))
+            best = one if _better(survivors, one, two) else two
+            chosen.append(best)
+            left.remove(best)
+        return chosen
+
+    def _cross(self, space: SearchSpace, parents: Floats, history: History, random: np.random.RandomState) -> Floats:
+        child = parents[0].copy()
+        if random.rand() < self.crossover_prob:
+            swap = random.rand(len(child)) < self.swapping_prob
+            child = np.where(swap & ~np.isnan(parents[-1]), parents[-1], child)
+            numeric = np.array([parameter.is_numeric for parameter in space]) & ~np.any(np.isnan(parents), axis=0)
+            if numeric.any():
+                child[numeric] = self._cross_numbers(parents[:, numeric], history, random)
+        for other in parents[1:]:
+            child = np.where(np.isnan(child), other, child)
+        return np.where(np.isnan(child), random.rand(len(child)), child)
+
+    def _cross_numbers(self, parents: Floats, history: History, random: np.random.RandomState) -> Floats:
+        cube = np.tile([0.0, 1.0], (parents.shape[1], 1))
+        for _ in range(MAX_DRAWS):
+            child = self.crossover.crossover(parents, random, StudyView(history.directions), cube)
+            if np.all((child >= 0.0) & (child <= 1.0)):
+                break
+        return np.clip(child, 0.0, 1.0)
+
+    def _mutate(
+        self,
+        space: SearchSpace,
+        child: Floats,
+        parent: Floats,
+        free: Integers,
+        history: History,
+        random: np.random.RandomState,
+    ) -> Floats:
+        """Change each free column with some probability, and one for certain when the child is its parent's copy."""
+        prob = self.mutation_prob if self.mutation_prob is not None else 1.0 / max(1, len(free))
+        chosen = free[random.rand(len(free)) < prob]
+        if len(chosen) == 0 and len(free) and np.array_equal(child[free], parent[free]):
+            chosen = free[random.randint(len(free), size=1)]
+        child = child.copy()
+        for column in chosen.tolist():
+            child[column] = self._mutated(space.parameters[column], float(child[column]), history, random)
+        return np.clip(child, 0.0, 1.0)
+
+    def _mutated(self, parameter: Parameter, unit: float, history: History, random: np.random.RandomState) -> float:
+        if not parameter.is_numeric:
+            return float(random.rand())
+        moved = float(self.mutation.mutation(unit, random, StudyView(history.directions), np.array([0.0, 1.0])))
+        cells = parameter.distribution.cardinality
+        if cells is None or getattr(parameter.distribution, "log", False) or int(moved * cells) != int(unit * cells):
+            return moved
+        # The step was too small to reach another value: take the neighbour on that side.
+        return unit + (1.0 if moved > unit else -1.0) / cells
+
+
+def _units(space: SearchSpace, raw: Floats) -> Floats:
+    scales = scales_of(space)
+    return np.array([[scale.unit(x) for scale, x in zip(scales, row, strict=True)] for row in raw.tolist()])
+
+
+def _closed(history: History) -> int:
+    """Return how many trials from the first on have ended."""
+    open_ones = np.flatnonzero(~np.isin(history.states, (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)))
+    return int(open_ones[0]) if len(open_ones) else len(history)
+
+
+def _better(survivors: Survivors, one: int, two: int) -> bool:
+    if survivors.rank[one] != survivors.rank[two]:
+        return bool(survivors.rank[one] < survivors.rank[two])
+    return bool(survivors.room[one] >= survivors.room[two])
+
+
+def _check_probability(name: str, value: float | None) -> None:
+    if value is not None and not 0.0 <= value <= 1.0:
+        raise ValueError(f"`{name}` must be within the range [0.0, 1.0], but it is {value}.")

@@ -1,0 +1,103 @@
+"""NSGA-II, with the crossovers and mutations that it may use.
+
+Source: K. Deb, A. Pratap, S. Agarwal, T. Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II",
+IEEE Transactions on Evolutionary Computation 6(2), 2002.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from sweeper_core.maths.pareto import crowding_distance, non_domination_ranks
+from sweeper_core.samplers._crossovers import (
+    BaseCrossover,
+    BaseMutation,
+    BLXAlphaCrossover,
+    PolynomialMutation,
+    SBXCrossover,
+    SPXCrossover,
+    UNDXCrossover,
+    UniformCrossover,
+    UniformMutation,
+    VSBXCrossover,
+)
+from sweeper_core.samplers._genetic import Floats, GeneticSampler, Integers
+
+__all__ = [
+    "BLXAlphaCrossover",
+    "BaseCrossover",
+    "BaseMutation",
+    "NSGAIISampler",
+    "PolynomialMutation",
+    "SBXCrossover",
+    "SPXCrossover",
+    "UNDXCrossover",
+    "UniformCrossover",
+    "UniformMutation",
+    "VSBXCrossover",
+]
+
+
+class NSGAIISampler(GeneticSampler):
+    """Non-dominated sorting genetic algorithm, for one objective or several, with constraints, on any space.
+
+    Args:
+        population_size: Number of individuals that survive, and of random trials in the beginning.
+        mutation: How a numerical parameter is mutated (choices are drawn anew). None for polynomial steps of which
+            every tenth is a uniform draw; :class:`UniformMutation` draws always.
+        mutation_prob: Probability of mutating each parameter; None for one over the number of parameters.
+        crossover: How numerical parameters of parents are combined, in unit coordinates. None for simulated binary
+            crossover with index 15. Choices are exchanged uniformly in any case.
+        crossover_prob: Probability that a child has several parents; otherwise it is a mutated copy of one.
+        swapping_prob: Probability of taking a choice from the other parent.
+        seed: The generator of trial ``k`` derives from ``(seed, k)``; None draws a seed at random.
+        constraints_func: Takes a finished :class:`FrozenTrial`, returns constraint values that are satisfied
+            where <= 0. Called by the study. ``trial.set_constraint`` says the same within the objective.
+
+    Raises:
+        ValueError: A probability outside [0, 1], a population smaller than a child's number of parents, or
+            an operator of the wrong kind.
+    """
+
+    origin = "nsgaii"
+
+    def __init__(
+        self,
+        *,
+        population_size: int = 50,
+        mutation: BaseMutation | None = None,
+        mutation_prob: float | None = None,
+        crossover: BaseCrossover | None = None,
+        crossover_prob: float = 0.9,
+        swapping_prob: float = 0.5,
+        seed: int | None = None,
+        constraints_func: Callable[[Any], Sequence[float]] | None = None,
+    ) -> None:
+        super().__init__(
+            population_size=population_size,
+            mutation=mutation,
+            mutation_prob=mutation_prob,
+            crossover=crossover,
+            crossover_prob=crossover_prob,
+            swapping_prob=swapping_prob,
+            seed=seed,
+            constraints_func=constraints_func,
+        )
+
+    def select(self, values: Floats, penalty: Floats, size: int) -> tuple[Integers, Integers, Floats]:
+        ranks = non_domination_ranks(values, penalty, enough=size)
+        room = np.zeros(len(values))
+        order: list[Integers] = []
+        kept = 0
+        for rank in range(int(ranks.max(initial=-1)) + 1):
+            front = np.flatnonzero(ranks == rank)
+            room[front] = crowding_distance(values[front])
+            order.append(front[np.argsort(-room[front], kind="stable")])
+            kept += len(front)
+            if kept >= size:
+                break
+        places = np.concatenate(order)[:size] if order else np.zeros(0, np.int64)
+        return places, ranks[places], room[places]

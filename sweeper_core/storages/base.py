@@ -8,13 +8,14 @@ decided inside the storage. Trials are named by the study's key and their number
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
+from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -90,6 +91,9 @@ class Storage(ABC):
 
     grace_period: float | None = None
     """Seconds after which such a trial is given up; None: twice the interval."""
+
+    heartbeat_stale_trial_callback: Callable[[Any, FrozenTrial], None] | None = None
+    """Called with the study and each trial that was given up because its process is gone; None: nothing."""
 
     @abstractmethod
     def create_or_open_study(

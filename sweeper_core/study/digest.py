@@ -30,7 +30,9 @@ class Digest:
         """How many trials are COMPLETE."""
         self.best: int | None = None
         """Number of the best feasible trial of a study with one objective; the earliest of equals."""
-        self._best_value = 0.0
+        self.best_value = 0.0
+        """Its value, as the user gave it."""
+        self._best_signed = 0.0
 
     def fold(self, records: Iterable[TrialRecord]) -> None:
         """Take in new and changed trials."""
@@ -61,8 +63,8 @@ class Digest:
         if record.system_attrs and any(value > 0.0 for value in record.constraints.values()):
             return
         value = record.values[0] * self._sign
-        if self.best is None or (value, record.number) < (self._best_value, self.best):
-            self.best, self._best_value = record.number, value
+        if self.best is None or (value, record.number) < (self._best_signed, self.best):
+            self.best, self.best_value, self._best_signed = record.number, record.values[0], value
 
     @property
     def joint(self) -> SearchSpace:

@@ -23,12 +23,16 @@ from sweeper_core.study.adapters import UserPruner, UserSampler, native_pruner, 
 from sweeper_core.study.beats import Beats
 from sweeper_core.study.digest import Digest
 from sweeper_core.study.view import StudyView
+from sweeper_core.trial.base import warn_if_outside
 from sweeper_core.trial.curves import Peers
 from sweeper_core.trial.frozen import FrozenTrial, to_local
 from sweeper_core.trial.history import History, Ledger
 from sweeper_core.trial.live import Trial
 from sweeper_core.trial.record import FAILURE, LIST_OF_CONSTRAINTS, NOTHING, SUGGESTION, TrialRecord
 from sweeper_core.trial.state import TrialState
+
+MOST_SPACES = 1024
+"""How many search spaces are kept for reuse; an objective whose ranges change all the time makes many."""
 
 
 def generator(seed: int, number: int) -> np.random.Generator:
@@ -89,6 +93,7 @@ class Session:
         self._no_history = self._ledger.history()
         self._peers = Peers(study.directions[0].sign)
         self._digest = Digest(study.directions)
+        self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
         self._cursor: Any = None
         self._unread: list[TrialRecord] = []
 
@@ -166,6 +171,17 @@ class Session:
             records, self._unread = self._unread, []
             self._ledger.fold(records)
             self._peers.fold(records)
+
+    def space_of(self, distributions: Mapping[str, BaseDistribution]) -> SearchSpace:
+        """Return the space of named distributions; the same object when the very same are asked for again."""
+        key = (*distributions, *map(id, distributions.values()))
+        space = self._spaces.get(key)
+        if space is None:
+            if len(self._spaces) >= MOST_SPACES:
+                self._spaces.clear()
+            # The space keeps the distributions alive, so that their ids stay theirs.
+            space = self._spaces[key] = SearchSpace.of(distributions)
+        return space
 
     def record(self, number: int) -> TrialRecord:
         """Return a trial as it is stored now.
@@ -388,6 +404,23 @@ class DefineByRun:
     def begin(self, trial: Trial) -> None:
         """Prepare for a trial that has just started."""
 
+    def suggest_together(self, trial: Trial, distributions: Mapping[str, BaseDistribution]) -> None:
+        """Suggest several parameters at once, and store them in one go."""
+        wanted = {name: it for name, it in distributions.items() if name not in trial.known}
+        space = self.session.space_of({**trial.known_distributions, **wanted})
+        for name in wanted.keys() & trial.fixed.keys():
+            warn_if_outside(name, trial.fixed[name], wanted[name], "Fixed parameter")
+        given = {name: value for name, value in {**trial.fixed, **trial.known}.items() if name in space}
+        if len(given) < len(space):
+            self.session.sync()
+            trial.plan = Plan(NOTHING, NOTHING, generator(self.session.seed, trial.number))
+            suggestion = self.session.suggest(trial.number, space, given, trial.plan.rng)
+            trial.plan.untold = {SUGGESTION: told(suggestion)}
+            given = suggestion.params
+        params = {name: given[name] for name in wanted}
+        self.describe(trial, params, wanted)
+        trial.take(params, wanted)
+
     def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
         """Return a value for a parameter that the trial does not have yet."""
         plan: Plan = trial.plan
@@ -420,7 +453,7 @@ class DefineByRun:
 
     def alone(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
         """Return a value for one parameter beside those that the trial has."""
-        space = SearchSpace.of({**trial.known_distributions, name: distribution})
+        space = self.session.space_of({**trial.known_distributions, name: distribution})
         return self.session.suggest(trial.number, space, trial.known, trial.plan.rng).params[name]
 
     def describe(
@@ -456,6 +489,10 @@ class StepByStep(DefineByRun):
 
     def begin(self, trial: Trial) -> None:
         self._sampler.begin(trial.number)
+
+    def suggest_together(self, trial: Trial, distributions: Mapping[str, BaseDistribution]) -> None:
+        for name, distribution in distributions.items():
+            trial._suggest(name, distribution)
 
     def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
         if trial.plan is None:

@@ -105,6 +105,11 @@ class Trial(BaseTrial):
         self.known_distributions[name] = distribution
         return value
 
+    def take(self, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> None:
+        """Note parameters that the host has decided on and stored already."""
+        self.known.update(params)
+        self.known_distributions.update(distributions)
+
     def _check_same(self, name: str, known: BaseDistribution, distribution: BaseDistribution) -> None:
         if known is distribution or known == distribution:
             return
@@ -159,6 +164,11 @@ class Trial(BaseTrial):
     def _set_system_attr(self, key: str, value: Any) -> None:
         self._host.describe(self, system_attrs={key: value})
         self._system_attrs[key] = value
+
+    @property
+    def last_report(self) -> float | None:
+        """The value of the largest step reported; None without reports."""
+        return self._reports[max(self._reports)] if self._reports else None
 
     @property
     def study(self) -> Any:

@@ -1,0 +1,251 @@
+"""The loop behind ``Study.optimize``: one trial after the other, in one thread or several."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Union
+
+from sweeper_core.exceptions import TrialPruned
+from sweeper_core.logging import INFO, get_logger
+from sweeper_core.storages.base import Lease
+from sweeper_core.study.outcome import Outcome, outcome_of
+from sweeper_core.study.progress import Progress
+from sweeper_core.study.session import Session
+from sweeper_core.study.view import METRIC_NAMES
+from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.live import Trial
+from sweeper_core.trial.record import LOST
+from sweeper_core.trial.state import TrialState
+
+Objective = Callable[[Trial], Union[float, Sequence[float]]]
+Callback = Callable[[Any, FrozenTrial], None]
+
+_logger = get_logger(__name__)
+
+
+class Optimized(Protocol):
+    """The study, as far as the loop is concerned."""
+
+    @property
+    def session(self) -> Session: ...
+    def begin_trial(self, lease: Lease | None = None) -> Trial: ...
+    def reap(self) -> None: ...
+
+
+@dataclass(eq=False)
+class Limits:
+    """When to start no more trials.
+
+    Attributes:
+        n_trials: After this many; None for no limit.
+        deadline: At this moment of the monotonic clock; None for none.
+    """
+
+    n_trials: int | None
+    deadline: float | None
+    started: int = 0
+    stopped: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def of(cls, n_trials: int | None, timeout: float | None) -> Limits:
+        """Return the limits of an optimisation that begins now; ``timeout`` in seconds."""
+        return cls(n_trials, None if timeout is None else time.monotonic() + timeout)
+
+    def take(self) -> bool:
+        """Return whether one more trial may start, and count it."""
+        with self._lock:
+            if self.stopped or (self.n_trials is not None and self.started >= self.n_trials):
+                return False
+            if self.deadline is not None and time.monotonic() >= self.deadline:
+                return False
+            self.started += 1
+            return True
+
+    def stop(self) -> None:
+        """Start no more trials."""
+        self.stopped = True
+
+
+class Loop:
+    """One call of ``Study.optimize``.
+
+    Args:
+        study: What is optimised.
+        objective: Maps a trial to its value(s).
+        limits: When to end.
+        catch: Exceptions of the objective after which the study goes on.
+        callbacks: Called with the study and a copy of each finished trial.
+        collect: Collect garbage after each trial.
+        progress: The bar; None for none.
+        lease: Under which the trials run; None where the storage does not outlive the process.
+    """
+
+    def __init__(
+        self,
+        study: Optimized,
+        objective: Objective,
+        limits: Limits,
+        *,
+        catch: tuple[type[BaseException], ...] = (),
+        callbacks: Sequence[Callback] = (),
+        collect: bool = False,
+        progress: Progress | None = None,
+        lease: Lease | None = None,
+    ) -> None:
+        self._study = study
+        self._session = study.session
+        self._objective = objective
+        self._limits = limits
+        self._catch = catch
+        self._callbacks = callbacks
+        self._collect = collect
+        self._progress = progress
+        self._lease = lease
+        self._begun = self._reaped = time.monotonic()
+        self._log = Reporter(self._session)
+
+    def run(self, n_jobs: int, around: Callable[[Callable[[], None]], None]) -> None:
+        """Run trials until a limit is reached.
+
+        Args:
+            n_jobs: Number of threads; -1 for one a processor.
+            around: Calls the function that it is given, in the thread that will run trials.
+
+        Raises:
+            Exception: The first that an objective (unless caught) or a callback raised; other threads finish their
+                trial first.
+        """
+        if self._lease is not None:
+            self._study.reap()
+        workers = n_jobs if n_jobs != -1 else os.cpu_count() or 1
+        if workers == 1:
+            around(self._work)
+        else:
+            self._run_threads(workers, around)
+
+    def _run_threads(self, workers: int, around: Callable[[Callable[[], None]], None]) -> None:
+        errors: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                around(self._work)
+            except BaseException as error:
+                errors.append(error)
+                self._limits.stop()
+
+        threads = [threading.Thread(target=work, name=f"hpo-trials-{index}") for index in range(workers)]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            self._limits.stop()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+        if errors:
+            raise errors[0]
+
+    def _work(self) -> None:
+        while self._limits.take():
+            try:
+                trial = self._run_one()
+            finally:
+                if self._collect:
+                    gc.collect()
+            for callback in self._callbacks:
+                callback(self._session.view, FrozenTrial.of(self._session.record(trial.number)))
+            if self._progress is not None:
+                self._progress.update(time.monotonic() - self._begun, self._log.best())
+            self._end_if_exhausted()
+
+    def _end_if_exhausted(self) -> None:
+        session = self._session
+        if session.sampler.ends:
+            session.sync()
+            if session.sampler.exhausted(session.digest.joint, session.history()):
+                self._limits.stop()
+
+    def _run_one(self) -> Trial:
+        lease = self._lease
+        if lease is not None and time.monotonic() - self._reaped >= lease.interval:
+            self._reaped = time.monotonic()
+            self._study.reap()
+        trial = self._study.begin_trial(lease)
+        told: Any = None
+        raised: BaseException | None = None
+        try:
+            told = self._objective(trial)
+            outcome = outcome_of(told, None, self._session.n_objectives, None)
+        except TrialPruned as error:
+            raised = error
+            outcome = outcome_of(None, TrialState.PRUNED, self._session.n_objectives, trial.last_report)
+        except BaseException as error:
+            raised = error
+            outcome = Outcome(TrialState.FAIL, None, repr(error))
+        self._end(trial, outcome, told, raised)
+        if outcome.state is TrialState.FAIL and raised is not None and not self._is_caught(raised):
+            raise raised
+        return trial
+
+    def _is_caught(self, error: BaseException) -> bool:
+        return isinstance(error, self._catch)
+
+    def _end(self, trial: Trial, outcome: Outcome, told: Any, raised: BaseException | None) -> None:
+        if self._session.finish(trial.number, outcome.state, outcome.values):
+            self._log.ended(trial, outcome, told, raised)
+            return
+        stored = self._session.record(trial.number)
+        if LOST not in stored.system_attrs:
+            raise ValueError(f"Cannot tell a {stored.state.name} trial.")
+        _logger.warning(
+            f"Trial {trial.number} was given up while it ran; its result {outcome.values} is not stored. It had given "
+            "no sign of life for too long."
+        )
+
+
+class Reporter:
+    """Writes the log line of each finished trial."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def ended(self, trial: Trial, outcome: Outcome, told: Any, raised: BaseException | None) -> None:
+        """Log the end of a trial."""
+        if outcome.state is TrialState.FAIL:
+            exc_info = raised if raised is not None and raised.__traceback__ is not None else None
+            _logger.warning(
+                f"Trial {trial.number} failed with parameters: {trial.known} because of the following error: "
+                f"{outcome.problem}.",
+                exc_info=exc_info,
+            )
+            _logger.warning(f"Trial {trial.number} failed with value {told!r}.")
+        elif not _logger.isEnabledFor(INFO):
+            return
+        elif outcome.state is TrialState.PRUNED:
+            _logger.info(f"Trial {trial.number} pruned. {raised or ''}")
+        else:
+            _logger.info(self._line(trial, outcome.values or []))
+
+    def _line(self, trial: Trial, values: list[float]) -> str:
+        names = self._session.study.system_attrs.get(METRIC_NAMES)
+        if len(values) > 1:
+            shown: Any = values if names is None else dict(zip(names, values, strict=True))
+            return f"Trial {trial.number} finished with values: {shown} and parameters: {trial.known}."
+        shown = values[0] if names is None else {names[0]: values[0]}
+        best = self.best()
+        line = f"Trial {trial.number} finished with value: {shown} and parameters: {trial.known}."
+        return f"{line} Best is {best}." if best else line
+
+    def best(self) -> str:
+        """Return which trial is the best and its value; "" where there is none."""
+        self._session.sync()
+        digest = self._session.digest
+        return "" if digest.best is None else f"trial {digest.best} with value: {digest.best_value}"

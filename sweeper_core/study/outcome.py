@@ -1,0 +1,80 @@
+"""What an objective's result means: the state and the values with which its trial ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sweeper_core.trial.state import TrialState
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ends.
+
+    Attributes:
+        problem: Why a result was not acceptable; the trial is FAIL then.
+    """
+
+    state: TrialState
+    values: list[float] | None
+    problem: str | None = None
+
+
+def outcome_of(told: Any, state: TrialState | None, n_objectives: int, last_report: float | None) -> Outcome:
+    """Return the end of a trial from what was told.
+
+    Args:
+        told: A number, a sequence of numbers (one for each objective), or None.
+        state: None decides by the values: COMPLETE when they are acceptable, else FAIL.
+        n_objectives: How many values there have to be.
+        last_report: Becomes the value of a pruned trial.
+
+    Raises:
+        ValueError: State and values contradict each other, or the values of a COMPLETE trial are not acceptable.
+    """
+    values = None if told is None else list(told) if isinstance(told, Sequence) else [told]
+    _check_agreement(state, values)
+    if state is TrialState.FAIL:
+        return Outcome(state, None)
+    if state is TrialState.PRUNED:
+        kept = last_report is not None and problem_with([last_report], n_objectives) is None
+        return Outcome(state, [last_report] if kept and last_report is not None else None)
+    problem = problem_with(values, n_objectives)
+    if problem is None:
+        assert values is not None
+        return Outcome(TrialState.COMPLETE, [float(value) for value in values])
+    if state is TrialState.COMPLETE:
+        raise ValueError(problem)
+    return Outcome(TrialState.FAIL, None, problem)
+
+
+def _check_agreement(state: TrialState | None, values: list[Any] | None) -> None:
+    if state is TrialState.COMPLETE and values is None:
+        raise ValueError("No values were told. Values are required when state is TrialState.COMPLETE.")
+    if state in (TrialState.PRUNED, TrialState.FAIL) and values is not None:
+        raise ValueError(
+            "Values were told. Values cannot be specified when state is TrialState.PRUNED or TrialState.FAIL."
+        )
+    if state in (TrialState.RUNNING, TrialState.WAITING):
+        raise ValueError(f"Cannot tell with state {state!s}. Use COMPLETE, PRUNED, FAIL or none.")
+
+
+def problem_with(values: Sequence[Any] | None, n_objectives: int) -> str | None:
+    """Return why values are not acceptable as the result of a trial; None when they are."""
+    if values is None:
+        return "The value None could not be cast to float."
+    problems = []
+    for value in values:
+        try:
+            if math.isnan(float(value)):
+                problems.append(f"The value {value} is not acceptable")
+        except (TypeError, ValueError):
+            problems.append(f"The value {value!r} could not be cast to float")
+    if problems:
+        return "; ".join(problems)
+    if len(values) != n_objectives:
+        return f"The number of the values {len(values)} did not match the number of the objectives {n_objectives}"
+    return None

@@ -1,0 +1,382 @@
+"""The study: an optimisation as users know it."""
+
+from __future__ import annotations
+
+import math
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Real
+from typing import Any
+
+from sweeper_core import pruners, samplers
+from sweeper_core.distributions import BaseDistribution, choice_key
+from sweeper_core.logging import get_logger
+from sweeper_core.pruners.user import BasePruner
+from sweeper_core.samplers.user import BaseSampler
+from sweeper_core.storages import get_storage, this_process
+from sweeper_core.storages.base import Lease, Point, Storage
+from sweeper_core.study.adapters import UserPruner, UserSampler
+from sweeper_core.study.optimize import Callback, Limits, Loop, Objective
+from sweeper_core.study.outcome import Outcome, outcome_of
+from sweeper_core.study.progress import Progress
+from sweeper_core.study.session import Session, host_of
+from sweeper_core.study.view import METRIC_NAMES, StudyView
+from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.live import Trial
+from sweeper_core.trial.record import FIXED_PARAMS, LOST, TrialRecord
+from sweeper_core.trial.state import TrialState
+
+_logger = get_logger(__name__)
+
+
+class Study(StudyView):
+    """An optimisation: trials, and what suggests their parameters.
+
+    Made by :func:`create_study` and :func:`load_study`.
+
+    Args:
+        study_name: A study that exists.
+        storage: Where: a URL, a path or a storage.
+        sampler: None chooses by the problem (see :class:`AutoSampler`).
+        pruner: None is :class:`MedianPruner`.
+
+    Raises:
+        KeyError: There is no study of that name.
+    """
+
+    def __init__(
+        self,
+        study_name: str,
+        storage: str | Storage,
+        sampler: BaseSampler | None = None,
+        pruner: BasePruner | None = None,
+    ) -> None:
+        opened = get_storage(storage)
+        record = opened.create_or_open_study(study_name, None, exist_ok=True)
+        session = Session(
+            opened,
+            record,
+            _default_sampler() if sampler is None else sampler,
+            pruners.MedianPruner() if pruner is None else pruner,
+        )
+        super().__init__(session)
+        self._bind(session)
+
+    def _bind(self, session: Session) -> None:
+        self.session = session
+        session.view = self
+        self._loops: set[Limits] = set()
+        self._local = threading.local()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"session": self.session}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__init__(state["session"])
+        self._bind(state["session"])
+
+    @property
+    def sampler(self) -> BaseSampler:
+        """What suggests; it may be replaced between trials."""
+        sampler = self.session.sampler
+        return sampler.inner if isinstance(sampler, UserSampler) else sampler
+
+    @sampler.setter
+    def sampler(self, sampler: BaseSampler) -> None:
+        self.session.sampler = sampler
+
+    @property
+    def pruner(self) -> BasePruner:
+        """What judges reports; it may be replaced between trials."""
+        pruner = self.session.pruner
+        assert pruner is not None
+        return pruner.inner if isinstance(pruner, UserPruner) else pruner
+
+    @pruner.setter
+    def pruner(self, pruner: BasePruner) -> None:
+        self.session.pruner = pruner
+
+    def optimize(
+        self,
+        func: Objective,
+        n_trials: int | None = None,
+        timeout: float | None = None,
+        n_jobs: int = 1,
+        catch: Iterable[type[Exception]] | type[Exception] = (),
+        callbacks: Iterable[Callback] | None = None,
+        gc_after_trial: bool = False,
+        show_progress_bar: bool = False,
+    ) -> None:
+        """Run the objective again and again.
+
+        Args:
+            func: Maps a :class:`Trial` to a number, or to a sequence with one number for each objective. It may
+                raise :class:`TrialPruned`.
+            n_trials: Start so many trials; None for no limit.
+            timeout: Start none after so many seconds; trials that run then are finished.
+            n_jobs: Number of threads; -1 for one a processor.
+            catch: Exceptions of ``func`` after which the study goes on; the trial is FAIL in any case.
+            callbacks: Each called with the study and a copy of the trial after every trial.
+            gc_after_trial: Collect garbage after each trial.
+            show_progress_bar: Show a bar (with tqdm, if installed).
+
+        Raises:
+            RuntimeError: It was called from within an objective or a callback of this study.
+        """
+        if self._optimizes:
+            raise RuntimeError("Nested invocation of `Study.optimize` method isn't allowed.")
+        caught = tuple(catch) if isinstance(catch, Iterable) else (catch,)
+        if show_progress_bar and n_trials is None and timeout is not None and n_jobs != 1:
+            warnings.warn("The timeout-based progress bar is not supported with n_jobs != 1.", stacklevel=2)
+            show_progress_bar = False
+        limits = Limits.of(n_trials, timeout)
+        progress = Progress(n_trials, timeout) if show_progress_bar else None
+        loop = Loop(
+            self,
+            func,
+            limits,
+            catch=caught,
+            callbacks=() if callbacks is None else tuple(callbacks),
+            collect=gc_after_trial,
+            progress=progress,
+            lease=self._lease_of_optimize(),
+        )
+        self._loops.add(limits)
+        try:
+            loop.run(n_jobs, self._inside)
+        finally:
+            self._loops.discard(limits)
+            if progress is not None:
+                progress.close()
+
+    @property
+    def _optimizes(self) -> bool:
+        """Whether this thread runs trials of this study."""
+        return getattr(self._local, "optimizes", False)
+
+    def _inside(self, work: Callable[[], None]) -> None:
+        self._local.optimizes = True
+        try:
+            if isinstance(self.session.sampler, UserSampler) and threading.current_thread() is not _MAIN:
+                self.sampler.reseed_rng()
+            work()
+        finally:
+            self._local.optimizes = False
+
+    def stop(self) -> None:
+        """Let running trials finish and start no more; to be called by an objective or a callback.
+
+        Raises:
+            RuntimeError: The study is not being optimised by this thread.
+        """
+        if not self._optimizes:
+            raise RuntimeError("`Study.stop` is supposed to be invoked inside an objective function or a callback.")
+        for limits in self._loops:
+            limits.stop()
+
+    def ask(self, fixed_distributions: dict[str, BaseDistribution] | None = None) -> Trial:
+        """Return a new trial (or the first that waits in the queue), to be told the result of later.
+
+        Args:
+            fixed_distributions: Parameters to suggest right away, together.
+        """
+        trial = self.begin_trial(None if self._optimizes else self._lease_of_ask())
+        if fixed_distributions:
+            host_of(self.session).suggest_together(trial, fixed_distributions)
+        return trial
+
+    def begin_trial(self, lease: Lease | None = None) -> Trial:
+        """Return a trial that this process runs, under a lease or without; nothing is suggested yet."""
+        session = self.session
+        claim = session.storage.reserve(session.study.study_id, lease=lease)
+        assert claim is not None, "There is no limit to reach."
+        host = host_of(session)
+        trial = Trial(
+            host,
+            claim.number,
+            claim.trial_id,
+            fixed=claim.fixed,
+            user_attrs=claim.user_attrs,
+            system_attrs=claim.system_attrs,
+        )
+        if lease is not None:
+            session.beats.add(claim.number, lease)
+        host.begin(trial)
+        return trial
+
+    def _lease_of_ask(self) -> Lease | None:
+        interval = self._storage.heartbeat_interval
+        if interval is None:
+            return None
+        grace = self._storage.grace_period
+        lease: Lease = this_process(interval, 2 * interval if grace is None else grace)
+        return lease
+
+    def _lease_of_optimize(self) -> Lease | None:
+        if self._storage.heartbeat_interval is not None:
+            return self._lease_of_ask()
+        return this_process() if self._storage.outlives_process else None
+
+    def reap(self) -> None:
+        """Give up running trials whose process is dead, and let the storage's callback retry them."""
+        session = self.session
+        callback = session.storage.heartbeat_stale_trial_callback
+        retries = getattr(callback, "retries_in_storage", None)
+        lost = session.storage.reap(session.study.study_id, max_retries=retries or 0)
+        for number in lost:
+            trial = FrozenTrial.of(session.record(number))
+            _logger.warning(f"Trial {number} is given up: {trial.system_attrs.get('hpo:failure', 'its process died')}")
+            if callback is not None and retries is None:
+                callback(self, trial)
+
+    def tell(
+        self,
+        trial: Trial | int,
+        values: Any = None,
+        state: TrialState | None = None,
+        skip_if_finished: bool = False,
+    ) -> FrozenTrial:
+        """Finish a trial that :meth:`ask` returned.
+
+        Args:
+            trial: The trial, or its number.
+            values: A number, or a sequence with one for each objective. Values that are not acceptable (NaN, wrong
+                count) make the trial FAIL, with a warning, when ``state`` is None.
+            state: COMPLETE, PRUNED (the last report becomes the value) or FAIL; None decides by the values.
+            skip_if_finished: Do nothing for a finished trial instead of raising.
+
+        Returns:
+            A copy of the finished trial.
+
+        Raises:
+            TypeError: ``trial`` is neither.
+            ValueError: There is no such trial, it is not running, or state and values contradict each other.
+        """
+        number = self._number_of(trial)
+        outcome = self._outcome_told(trial, number, values, state, skip_if_finished)
+        if outcome is not None:
+            if outcome.problem is not None:
+                warnings.warn(outcome.problem, stacklevel=2)
+            if not self.session.finish(number, outcome.state, outcome.values):
+                self._refuse_finished(self.session.record(number), values, state, skip_if_finished)
+        return FrozenTrial.of(self.session.record(number))
+
+    def _number_of(self, trial: Trial | int) -> int:
+        if isinstance(trial, Trial):
+            return trial.number
+        if not isinstance(trial, int):
+            raise TypeError("Trial must be a trial object or trial number.")
+        try:
+            self.session.record(trial)
+        except KeyError as error:
+            raise ValueError(f"Cannot tell for trial with number {trial} since it has not been created.") from error
+        return trial
+
+    def _outcome_told(
+        self, trial: Trial | int, number: int, values: Any, state: TrialState | None, skip_if_finished: bool
+    ) -> Outcome | None:
+        if isinstance(trial, Trial) and not skip_if_finished:
+            return outcome_of(values, state, self.session.n_objectives, trial.last_report)
+        stored = self.session.record(number)
+        if stored.state is not TrialState.RUNNING:
+            self._refuse_finished(stored, values, state, skip_if_finished)
+            return None
+        return outcome_of(values, state, self.session.n_objectives, stored.reports[-1][1] if stored.reports else None)
+
+    def _refuse_finished(self, stored: TrialRecord, values: Any, state: TrialState | None, skip: bool) -> None:
+        if not (skip and stored.state.is_finished()):
+            lost = " It was given up because its process gave no sign of life." if LOST in stored.system_attrs else ""
+            raise ValueError(f"Cannot tell a {stored.state.name} trial.{lost}")
+        _logger.info(
+            f"Skipped telling trial {stored.number} with values {values} and state {state} since trial was already "
+            f"finished. Finished trial has values {stored.values} and state {stored.state}."
+        )
+
+    def enqueue_trial(
+        self, params: dict[str, Any], user_attrs: dict[str, Any] | None = None, skip_if_exists: bool = False
+    ) -> None:
+        """Add a trial to the queue, with parameters that its suggestions will return.
+
+        Args:
+            params: Values by name; parameters that are left out are suggested.
+            user_attrs: The trial's attributes.
+            skip_if_exists: Do nothing when some trial has, or waits with, equal parameters.
+
+        Raises:
+            TypeError: ``params`` is not a dictionary.
+        """
+        if not isinstance(params, dict):
+            raise TypeError("params must be a dictionary.")
+        if skip_if_exists and any(_same_params(_wanted(record), params) for record in self._records()):
+            _logger.info(f"Trial with params {params} already exists. Skipping enqueue.")
+            return
+        self._storage.enqueue(self._study_id, [Point(dict(params), dict(user_attrs or {}))])
+
+    def add_trial(self, trial: FrozenTrial) -> None:
+        """Add a trial as it is; it is given the next number. See :func:`create_trial`.
+
+        Raises:
+            ValueError: Its parts contradict each other, or it has a wrong number of values.
+        """
+        self.add_trials([trial])
+
+    def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
+        """Add trials as they are, all or none; they are given the next numbers."""
+        checked = list(trials)
+        for trial in checked:
+            trial._validate()
+            if trial.values is not None and len(trial.values) != len(self.directions):
+                raise ValueError(
+                    f"The added trial has {len(trial.values)} values, which is different from the number of "
+                    f"objectives {len(self.directions)} in the study (determined by Study.directions)."
+                )
+        self._storage.add_finished(self._study_id, [trial.to_record() for trial in checked])
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Store something about the study under ``key``; JSON must be able to say it."""
+        self._storage.set_study_attrs(self._study_id, user={key: value})
+
+    def set_metric_names(self, metric_names: list[str]) -> None:
+        """Name the objectives, for logs, data frames and plots.
+
+        Raises:
+            ValueError: There are not as many names as objectives.
+        """
+        if len(metric_names) != len(self.directions):
+            raise ValueError("The number of objectives must match the length of the metric names.")
+        self._storage.set_study_attrs(self._study_id, system={METRIC_NAMES: list(metric_names)})
+        self.session.refresh()
+
+
+_MAIN = threading.main_thread()
+
+
+def _default_sampler() -> BaseSampler:
+    for name in ("AutoSampler", "TPESampler", "RandomSampler"):
+        try:
+            sampler: BaseSampler = getattr(samplers, name)()
+            return sampler
+        except ImportError:
+            continue
+    raise AssertionError
+
+
+def _wanted(record: TrialRecord) -> Mapping[str, Any]:
+    """Return the parameters that a trial was enqueued with, or else has."""
+    fixed = record.system_attrs.get(FIXED_PARAMS)
+    return record.params if fixed is None else fixed
+
+
+def _same_params(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, Real) and isinstance(other, Real) and not isinstance(one, bool) and not isinstance(other, bool):
+        both_nan = one != one and other != other
+        return both_nan or math.isclose(float(one), float(other), rel_tol=1e-9, abs_tol=0.0)
+    try:
+        return bool(choice_key(one) == choice_key(other))
+    except TypeError:
+        return bool(one == other)

@@ -352,6 +352,41 @@ def intersection(layouts: Sequence[Mapping[str, BaseDistribution]]) -> dict[str,
     return dict(sorted(common.items()))
 
 
+def intersection_search_space(trials: Sequence[Any], include_pruned: bool = False) -> dict[str, BaseDistribution]:
+    """Return the parameters that all COMPLETE trials have with the same distribution, sorted by name.
+
+    Args:
+        trials: As :meth:`Study.get_trials` returns them.
+        include_pruned: Whether PRUNED trials count too.
+    """
+    counted = {"COMPLETE", "PRUNED"} if include_pruned else {"COMPLETE"}
+    return intersection([trial.distributions for trial in trials if trial.state.name in counted])
+
+
+class IntersectionSearchSpace:
+    """The intersection of one study's search spaces, brought up to date by each call.
+
+    Args:
+        include_pruned: Whether PRUNED trials count too.
+    """
+
+    def __init__(self, include_pruned: bool = False) -> None:
+        self._include_pruned = include_pruned
+        self._study: tuple[Any, str] | None = None
+
+    def calculate(self, study: Any) -> dict[str, BaseDistribution]:
+        """Return the parameters that all finished trials of ``study`` share, sorted by name.
+
+        Raises:
+            ValueError: Another study was given before.
+        """
+        key = (study._study_id, study.study_name)
+        if self._study not in (None, key):
+            raise ValueError("`IntersectionSearchSpace` cannot handle multiple studies.")
+        self._study = key
+        return intersection_search_space(study.get_trials(deepcopy=False), self._include_pruned)
+
+
 def cartesian(values: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
     """Yield every combination of named value lists, the last name fastest."""
     for combination in itertools.product(*values.values()):

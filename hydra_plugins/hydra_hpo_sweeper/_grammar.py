@@ -91,15 +91,61 @@ class Plan:
     def _blame(self, params: Mapping[str, Any], error: Exception) -> str:
         text = " ".join(str(error).split()) or type(error).__name__
         guilty = next((item for item in self.items if _mentions(text, item.bare)), None)
-        subject = f"{guilty.where}" if guilty else f"The configuration with {', '.join(self.overrides(params))}"
-        remedy = ""
-        if guilty and "+" not in guilty.key and ("not in" in text or "Could not override" in text):
-            remedy = f" It does not exist in the configuration; write +{guilty.bare} to add it."
-        return f"{subject} cannot be composed: {text}{remedy}"
+        if guilty is None:
+            return (
+                f"The configuration with {' '.join(self.overrides(params)) or 'no override'} cannot be composed: {text}"
+            )
+        if guilty.key == guilty.bare and "Could not override" in text:
+            return f"{guilty.where} is not in the configuration; correct the name, or write +{guilty.bare} to add it."
+        return f"{guilty.where} cannot be composed: {text}"
+
+    def points(self, enqueued: Sequence[Mapping[str, Any]], open_ended: bool = False) -> tuple[dict[str, Any], ...]:
+        """Return enqueued points with the names and types of the space; what is fixed anyway is left out.
+
+        Args:
+            enqueued: Values by key, with or without prefix.
+            open_ended: Unknown names are kept: a custom search space may suggest them.
+
+        Raises:
+            ConfigError: A name is unknown, or a value is not in the space.
+        """
+        return tuple(
+            self._point(point, f"hydra.sweeper.enqueue[{index}]", open_ended) for index, point in enumerate(enqueued)
+        )
+
+    def _point(self, point: Mapping[str, Any], place: str, open_ended: bool) -> dict[str, Any]:
+        params: dict[str, Any] = {}
+        for key, value in point.items():
+            found = [item for item in self.items if key in (item.name, item.key) or key.lstrip("+") == item.bare]
+            if not found and not open_ended:
+                names = self.space.names
+                raise ConfigError(
+                    f"{place}: {key!r} is no parameter of this sweep; there are {', '.join(names)}.{closest(key, names)}"
+                )
+            params.update(_given(found, key, value, f"{place}.{key}"))
+        return {**self.space.active_only(params), **{k: v for k, v in params.items() if k not in self.space}}
 
 
 def _mentions(text: str, bare: str) -> bool:
     return f"'{bare}'" in text or f"'{bare}." in text or f"full_key: {bare}" in text or f"'+{bare}" in text
+
+
+def _given(found: Sequence[Item], key: str, value: Any, place: str) -> dict[str, Any]:
+    """Return an enqueued value under the names of the parameters that can have it."""
+    if not found:
+        return {key: value}
+    swept = [(item.name, item.distribution) for item in found if item.distribution is not None]
+    fitting = {name: _external(kind, value) for name, kind in swept if kind.contains(value)}
+    if not fitting and any(item.line is not None and item.value == value for item in found):
+        return {}
+    if not fitting:
+        allowed = " or ".join(str(kind) for _, kind in swept) or f"fixed to {found[-1].value!r}"
+        raise ConfigError(f"{place}: {value!r} is not possible; {key!r} is {allowed}.")
+    return fitting
+
+
+def _external(distribution: BaseDistribution, value: Any) -> Any:
+    return distribution.to_external_repr(distribution.to_internal_repr(value))
 
 
 def _line(item: Item, value: Any) -> str:

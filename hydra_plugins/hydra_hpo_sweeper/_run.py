@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,10 @@ class App:
 def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     """Run a sweep from its settings to its results."""
     settings = read_settings(app.config)
-    plan = read_plan(arguments, app.config.hydra.sweeper.params, app.context.config_loader)
+    loader = app.context.config_loader
+    plan = read_plan(arguments, settings.params, loader, app.config)
+    plan.check(lambda overrides: loader.load_sweep_config(app.config, overrides))
+    settings = replace(settings, enqueue=plan.points(settings.enqueue, settings.custom_search_space is not None))
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
     directory = Path(str(app.config.hydra.sweep.dir))
     directory.mkdir(parents=True, exist_ok=True)

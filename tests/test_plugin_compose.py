@@ -19,9 +19,10 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from hydra.utils import get_original_cwd  # noqa: F401  (imported by applications; must not disturb)
-from hydra_plugins.hydra_hpo_sweeper._compose import ComposedOnce
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
+
+from hydra_plugins.hydra_hpo_sweeper._compose import ComposedOnce
 
 
 class Kind(Enum):
@@ -49,7 +50,10 @@ class App:
 
 FILES = {
     "plain.yaml": "x: 1.0\ny: 2\ntext: a\nnested: {lr: 0.1, list: [1, 2, {deep: 3}], none: null}\n",
-    "groups.yaml": "defaults:\n  - _self_\n  - db: mysql\n  - opt@trainer.opt: sgd\n  - optional extra: null\nx: 1\nurl: ${db.driver}://${db.host}\n",
+    "groups.yaml": (
+        "defaults:\n  - _self_\n  - db: mysql\n  - opt@trainer.opt: sgd\n  - optional extra: null\n"
+        "x: 1\nurl: ${db.driver}://${db.host}\n"
+    ),
     "db/mysql.yaml": "driver: mysql\nhost: localhost\nport: 3306\n",
     "db/postgresql.yaml": "driver: postgresql\nhost: remote\nuser: me\n",
     "opt/sgd.yaml": "name: sgd\nlr: 0.1\nmomentum: 0.9\n",
@@ -61,7 +65,9 @@ FILES = {
     "pair/postgresql_sgd.yaml": "which: third\n",
     "pair/postgresql_adam.yaml": "which: fourth\n",
     "headers.yaml": "defaults:\n  - exp: one\n  - _self_\nmodel: {width: 1}\nx: 1\n",
-    "exp/one.yaml": "# @package _global_\ndefaults:\n  - override /hydra/job_logging: disabled\nmodel: {width: 3, depth: 2}\n",
+    "exp/one.yaml": (
+        "# @package _global_\ndefaults:\n  - override /hydra/job_logging: disabled\nmodel: {width: 3, depth: 2}\n"
+    ),
     "exp/two.yaml": "# @package foo.bar\nwidth: 7\n",
     "resolvers.yaml": (
         "x: 1\ny: ${twice:${x}}\nwhen: ${now:%H}\ncounted: ${count:}\ncached: ${count_once:}\nenv: ${oc.env:HOME}\n"

@@ -14,13 +14,13 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 class Interrupt:
     """Counts interrupts while it is entered (in the main thread; elsewhere nothing is changed).
 
-    Attributes:
+    Args:
         inline: Jobs run in this very thread: the second interrupt is raised inside the job.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inline: bool) -> None:
         self.count = 0
-        self.inline = True
+        self.inline = inline
         self._before: Any = None
         self._installed = False
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -223,8 +223,3 @@ def write_trace(done: Done) -> None:
     folder = Path(done.directory)
     if folder.is_dir():
         (folder / "error.txt").write_text(done.failure.trace, encoding="utf-8")
-
-
-def in_parts(jobs: Sequence[Job], subdirectory: str) -> list[Job]:
-    """Return the repeats of one trial with a directory for each below the trial's own."""
-    return [replace(job, overrides=(*job.overrides, f"hydra.sweep.subdir='{subdirectory}/{job.part}'")) for job in jobs]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra_plugins.hydra_hpo_sweeper._secrets import masked
+from hydra_plugins.hydra_hpo_sweeper._public import masked
 from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, Settings
 from sweeper_core.pruners import NopPruner
 from sweeper_core.storages import get_storage, this_process
@@ -37,12 +37,14 @@ class Opened:
     """
 
     session: Session
+    url: str
     lease: Lease | None
 
 
 def open_study(settings: Settings, directory: Path) -> Opened:
     """Open or create the study, take up what a dead run left, and enqueue the user's points."""
-    storage = get_storage(storage_url(settings, directory))
+    url = storage_url(settings, directory)
+    storage = get_storage(url)
     study = _create_or_open(storage, settings)
     _check_directions(study, settings)
     if settings.metric is not None and METRIC_NAMES not in study.system_attrs:
@@ -52,7 +54,7 @@ def open_study(settings: Settings, directory: Path) -> Opened:
     session = Session(storage, study, settings.sampler, settings.pruner or NopPruner())
     session.sync()
     _greet(session)
-    return Opened(session, this_process() if storage.outlives_process else None)
+    return Opened(session, url, this_process() if storage.outlives_process else None)
 
 
 def storage_url(settings: Settings, directory: Path) -> str:

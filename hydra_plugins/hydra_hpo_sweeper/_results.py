@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from hydra_plugins.hydra_hpo_sweeper._ending import JOB_DIRECTORY
 from hydra_plugins.hydra_hpo_sweeper._grammar import Plan
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.study.session import Session
@@ -37,8 +38,6 @@ from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 NAME = "hpo"
-JOB_DIRECTORY = "hpo:job_dir"
-"""Trial attribute: where its job ran."""
 
 SECONDS_BETWEEN = 1.0
 SHARE_OF_TIME = 0.02

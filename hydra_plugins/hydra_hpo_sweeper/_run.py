@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +14,33 @@ from hydra.core.utils import configure_log
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.hydra_hpo_sweeper._ending import Ending, Judge, Recorder, given_up
 from hydra_plugins.hydra_hpo_sweeper._grammar import Plan, read_plan
 from hydra_plugins.hydra_hpo_sweeper._interrupt import Interrupt
-from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Failure, InlineLane, Job, Lanes, write_trace
+from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, Lanes, write_trace
+from hydra_plugins.hydra_hpo_sweeper._open_lanes import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._opening import Opened, command_to_continue, open_study
-from hydra_plugins.hydra_hpo_sweeper._outcome import values_of
-from hydra_plugins.hydra_hpo_sweeper._results import JOB_DIRECTORY, Results, SweepResult
-from hydra_plugins.hydra_hpo_sweeper._secrets import without_secrets
+from hydra_plugins.hydra_hpo_sweeper._repeats import clearly_bad, jobs_of
+from hydra_plugins.hydra_hpo_sweeper._results import Results, SweepResult
 from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, Settings, read_settings
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
 from sweeper_core.samplers import GridSampler
-from sweeper_core.storages._rules import attrs_of_loss, retry_of
+from sweeper_core.storages._rules import retry_of
+from sweeper_core.storages.base import Point
 from sweeper_core.study.session import Started
-from sweeper_core.trial.record import FAILURE, TrialRecord
+from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
-TRACEBACK = "hpo:traceback"
-
 TRIALS_BEFORE_JUDGEMENT = 5
 """The share of failures means little before so many trials have ended."""
 
-PATIENCE = 1.0
-"""Seconds between two looks at the clock and at interrupts while jobs run."""
+ALWAYS = 2**31
+"""Retries of what the user stopped: as many as it takes."""
 
-LONGEST_TRACE = 20_000
-"""Characters of a traceback that are kept in the study (its end); the job's directory has all of it."""
+PATIENCE = 0.5
+"""Seconds between two looks at the clock and at interrupts while jobs run."""
 
 
 class SweepFailed(Exception):
@@ -63,19 +63,18 @@ class App:
 def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     """Run a sweep from its settings to its results."""
     settings = read_settings(app.config)
-    loader = app.context.config_loader
-    plan = read_plan(arguments, settings.params, loader, app.config)
-    plan.check(lambda overrides: loader.load_sweep_config(app.config, overrides))
-    settings = replace(settings, enqueue=plan.points(settings.enqueue, settings.custom_search_space is not None))
-    configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
+    plan = read_plan(arguments, settings.params, app.context.config_loader)
     directory = Path(str(app.config.hydra.sweep.dir))
+    factory = LaneFactory(settings, app.context, app.task, app.config, directory)
+    plan.check(factory.compose)
+    configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
     directory.mkdir(parents=True, exist_ok=True)
-    public = without_secrets(app.config)
-    OmegaConf.save(public, directory / "multirun.yaml")
+    OmegaConf.save(factory.config, directory / "multirun.yaml")
     opened = open_study(settings, directory)
     results = Results(opened.session, plan, directory)
+    recorder = Recorder(opened.url, opened.session.study.study_id, Judge.of(settings))
     try:
-        with Interrupt() as interrupt, open_lanes(settings, app, public) as lanes:
+        with Interrupt(factory.kind == "inline") as interrupt, factory.open(recorder) as lanes:
             run = Run(settings, plan, opened, lanes, results, interrupt, app.config)
             run.loop()
     finally:
@@ -84,22 +83,18 @@ def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     return run.conclude(command_to_continue(settings, opened, directory))
 
 
-def open_lanes(settings: Settings, app: App, public: DictConfig) -> Lanes:
-    """Return the lanes that the settings and the launcher ask for."""
-    from hydra.core.plugins import Plugins
-
-    launcher = Plugins.instance().instantiate_launcher(hydra_context=app.context, task_function=app.task, config=public)
-    return InlineLane(launcher)
-
-
 @dataclass
 class Running:
-    """A trial of which jobs run or wait."""
+    """A trial of which jobs run or wait.
+
+    Attributes:
+        waiting: Jobs that have not been started.
+        busy: How many run.
+    """
 
     started: Started
-    params: dict[str, Any]
-    jobs: int
-    begun: float = field(default_factory=time.monotonic)
+    waiting: deque[Job]
+    busy: int = 0
     done: list[Done] = field(default_factory=list)
 
 
@@ -124,13 +119,15 @@ class Run:
         self.results = results
         self.interrupt = interrupt
         self.config = config
+        self.judge = Judge.of(settings)
         self.running: dict[int, Running] = {}
-        self.waiting: deque[Job] = deque()
         self.counted = 0
         self.states: Counter[TrialState] = Counter()
         self.failures: Counter[str] = Counter()
         self.nothing_left = False
+        self._subdirectory = OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"]  # type: ignore[index, call-overload]
         self._deadline = None if settings.timeout is None else time.monotonic() + settings.timeout
+        self._reaped = time.monotonic()
         self._stopped = False
 
     # --- the loop -------------------------------------------------------------------------------------------------
@@ -138,6 +135,7 @@ class Run:
     def loop(self) -> None:
         """Start and finish trials until there is no more to do."""
         while True:
+            self._reap()
             self._fill()
             if not self.lanes.busy:
                 return
@@ -147,11 +145,22 @@ class Run:
                 self._stop_running()
             self.results.refresh()
 
+    def _reap(self) -> None:
+        """Look from time to time for trials that other processes have left."""
+        if self.lease is not None and time.monotonic() - self._reaped >= self.lease.interval:
+            self._reaped = time.monotonic()
+            if self.session.storage.reap(self.session.study.study_id, max_retries=self.settings.max_retries):
+                self.nothing_left = False
+
     def _fill(self) -> None:
         while self.lanes.free:
-            if not self.waiting and not (self._may_start() and self._start_trial()):
+            trial = next((trial for trial in self.running.values() if trial.waiting), None)
+            if trial is None:
+                trial = self._start_trial() if self._may_start() else None
+            if trial is None:
                 return
-            self.lanes.start(self.waiting.popleft())
+            trial.busy += 1
+            self.lanes.start(trial.waiting.popleft())
 
     def _may_start(self) -> bool:
         if self.interrupt.requested or self.nothing_left or self._too_many_failures():
@@ -160,8 +169,8 @@ class Run:
             return False
         return self.settings.n_trials is None or self.counted < self.settings.n_trials
 
-    def _start_trial(self) -> bool:
-        """Ask the study for the next trial and queue its jobs; return whether there was one."""
+    def _start_trial(self) -> Running | None:
+        """Ask the study for the next trial."""
         try:
             started = self.session.start(
                 self.plan.space,
@@ -176,12 +185,12 @@ class Run:
             started = None
         if started is None:
             self.nothing_left = True
-            return False
+            return None
         self.counted += 1
-        params = self._extended(started)
-        self.running[started.number] = Running(started, params, jobs=1)
-        self.waiting.append(Job(started.number, tuple(self.plan.overrides(params))))
-        return True
+        overrides = self.plan.overrides(self._extended(started))
+        jobs = jobs_of(started.number, overrides, self.settings.repeat, self._subdirectory)
+        self.running[started.number] = trial = Running(started, deque(jobs))
+        return trial
 
     def _extended(self, started: Started) -> dict[str, Any]:
         """Return the trial's parameters with those that the user's own function suggests."""
@@ -192,6 +201,7 @@ class Run:
         return dict(trial.params)
 
     def _budget(self) -> int | None:
+        """Return how many trials the study is going to have."""
         known = len(self.session.ledger)
         left = None if self.settings.n_trials is None else known + self.settings.n_trials - self.counted
         limits = [limit for limit in (left, self.settings.max_trials) if limit is not None]
@@ -200,7 +210,8 @@ class Run:
     def _stop_running(self) -> None:
         if not self._stopped:
             self._stopped = True
-            self.waiting.clear()
+            for trial in self.running.values():
+                trial.waiting.clear()
             for job in self.lanes.busy:
                 self.lanes.stop(job.key)
 
@@ -208,75 +219,60 @@ class Run:
 
     def _take(self, done: Done) -> None:
         trial = self.running[done.job.number]
+        trial.busy -= 1
         trial.done.append(done)
         write_trace(done)
-        if len(trial.done) == trial.jobs:
+        ending = self.judge.ending(trial.done)
+        if ending.state is not TrialState.COMPLETE or (trial.waiting and self._is_bad(trial)):
+            trial.waiting.clear()
+        if not trial.waiting and not trial.busy:
             del self.running[done.job.number]
-            self._finish(trial, done)
+            self._finish(trial, ending)
 
-    def _finish(self, trial: Running, done: Done) -> None:
+    def _is_bad(self, trial: Running) -> bool:
+        """Return whether the repeats that are left can be spared."""
+        repeat = self.settings.repeat
+        if repeat is None or not repeat.early_stop or len(self.settings.directions) > 1:
+            return False
+        sign = self.settings.directions[0].sign
+        values = [self.judge.ending([done]).values for done in trial.done]
+        self.session.sync()
+        return clearly_bad([value[0] * sign for value in values if value], self.session.history())
+
+    def _finish(self, trial: Running, ending: Ending) -> None:
         number = trial.started.number
-        if done.end in ("lost", "stopped"):
-            self._lose(trial, done)
-        elif done.end == "pruned":
-            self._tell(number, TrialState.PRUNED, None, _about(done))
-        elif done.end == "returned":
-            self._returned(trial, done)
-        else:
-            self._fail(trial, done, done.failure or Failure("Failed", ""))
-
-    def _returned(self, trial: Running, done: Done) -> None:
-        try:
-            values = values_of(done.returned, len(self.settings.directions), self.settings.metric)
-        except ValueError as error:
-            overrides = " ".join(done.job.overrides)
-            self._fail(trial, done, Failure("BadResult", f"trial {done.job.number} ({overrides}): {error}"))
+        stopped = any(done.end == "stopped" for done in trial.done)
+        retries = self.settings.max_retries if ending.lost else self.settings.max_retries_failed
+        retry = None
+        if ending.failure is not None:
+            retry = retry_of(self._record(number), ALWAYS if stopped else retries)
+            if ending.lost and retry is None:
+                ending = given_up(ending)
+        if not self._tell(number, ending):
+            log.warning("Trial %d had been given up before its job ended; what it returned is left out.", number)
             return
-        self._tell(done.job.number, TrialState.COMPLETE, values, _about(done))
+        if ending.failure is not None:
+            self._failed(number, ending, retry)
 
-    def _fail(self, trial: Running, done: Done, failure: Failure) -> None:
-        number = trial.started.number
-        retry = retry_of(self._record(number), self.settings.max_retries_failed)
-        attrs = {FAILURE: str(failure), TRACEBACK: failure.trace[-LONGEST_TRACE:], **_about(done)}
-        told = self._tell(number, TrialState.FAIL, None, {name: text for name, text in attrs.items() if text})
-        if told:
-            self.failures[str(failure)] += 1
-            log.warning("Trial %d failed: %s", number, failure)
-            if retry is not None:
-                self._again(number, retry)
-
-    def _lose(self, trial: Running, done: Done) -> None:
-        """The job died without a word, or was stopped: its parameters are tried again, unless that was done before."""
-        number = trial.started.number
-        stopped = done.end == "stopped"
-        retry = retry_of(self._record(number), 2**31 if stopped else self.settings.max_retries)
-        failure = done.failure or Failure("WorkerLost", "its process died")
-        if retry is None:
-            self._fail(trial, done, failure)
-            return
-        loss = {**attrs_of_loss(str(failure)), **_about(done)}
-        if self.session.finish(number, TrialState.FAIL, system_attrs=loss):
+    def _tell(self, number: int, ending: Ending) -> bool:
+        told = self.session.finish(number, ending.state, ending.values, system_attrs=ending.attrs)
+        if told and ending.lost:
             self.counted -= 1
-            self._again(number, retry)
-            log.warning("Trial %d was %s (%s); its parameters will be tried again.", number, done.end, failure)
+        elif told:
+            self.states[ending.state] += 1
+        return told
 
-    def _again(self, number: int, retry: Any) -> None:
-        self.session.storage.enqueue(self.session.study.study_id, [retry], once_key=f"retry:{number}")
-        self.nothing_left = False
+    def _failed(self, number: int, ending: Ending, retry: Point | None) -> None:
+        again = "" if retry is None else " Its parameters will be tried again."
+        log.warning("Trial %d %s: %s%s", number, "was lost" if ending.lost else "failed", ending.failure, again)
+        if not ending.lost:
+            self.failures[str(ending.failure)] += 1
+        if retry is not None:
+            self.session.storage.enqueue(self.session.study.study_id, [retry], once_key=f"retry:{number}")
+            self.nothing_left = False
 
     def _record(self, number: int) -> TrialRecord:
-        self.session.sync()
-        record = self.session.ledger.records[number]
-        assert record is not None
-        return record
-
-    def _tell(self, number: int, state: TrialState, values: Sequence[float] | None, attrs: Mapping[str, Any]) -> bool:
-        told = self.session.finish(number, state, values, system_attrs=attrs)
-        if not told:
-            log.warning("Trial %d had been given up before its job ended; what it returned is left out.", number)
-            return False
-        self.states[state] += 1
-        return True
+        return self.session.record(number)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
@@ -310,7 +306,3 @@ class Run:
             f"{failed} of {finished} trials failed, more than hydra.sweeper.max_failure_rate="
             f"{self.settings.max_failure_rate} allows. Most frequent failure ({count} of {failed}): {text}"
         )
-
-
-def _about(done: Done) -> dict[str, Any]:
-    return {} if done.directory is None else {JOB_DIRECTORY: done.directory}

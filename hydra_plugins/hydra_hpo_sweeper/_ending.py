@@ -1,0 +1,149 @@
+"""How a trial ends, from how its jobs ended."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Failure
+from hydra_plugins.hydra_hpo_sweeper._outcome import values_of
+from hydra_plugins.hydra_hpo_sweeper._settings import Constraint, Settings
+from sweeper_core.storages import get_storage
+from sweeper_core.storages._rules import attrs_of_loss
+from sweeper_core.trial.record import CONSTRAINT_PREFIX, FAILURE, REPEATS
+from sweeper_core.trial.state import TrialState
+
+JOB_DIRECTORY = "hpo:job_dir"
+"""Trial attribute: where its job ran."""
+
+TRACEBACK = "hpo:traceback"
+"""Trial attribute: the traceback of the exception that ended it."""
+
+LONGEST_TRACE = 20_000
+"""Characters of a traceback that are kept in the study (its end); the job's directory has all of it."""
+
+AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "mean": statistics.fmean,
+    "median": statistics.median,
+    "max": max,
+    "min": min,
+}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What the study is told of a trial.
+
+    Attributes:
+        failure: Present when the trial failed.
+        lost: The job gave no answer; the same parameters may be tried again.
+    """
+
+    state: TrialState
+    values: tuple[float, ...] | None = None
+    attrs: dict[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
+    lost: bool = False
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Decides what a trial's jobs amount to.
+
+    Attributes:
+        aggregate: How repeats are put together.
+    """
+
+    n_objectives: int
+    metric: tuple[str, ...] | None = None
+    constraints: tuple[Constraint, ...] = ()
+    aggregate: str = "mean"
+
+    @classmethod
+    def of(cls, settings: Settings) -> Judge:
+        """Return the judge that the settings describe."""
+        aggregate = settings.repeat.aggregate if settings.repeat else "mean"
+        return cls(len(settings.directions), settings.metric, settings.constraints, aggregate)
+
+    def ending(self, done: Sequence[Done]) -> Ending:
+        """Return what to tell the study of a trial whose jobs have ended so."""
+        endings = [self._one(job) for job in done]
+        worst = next((ending for ending in endings if ending.state is not TrialState.COMPLETE), None)
+        if worst is not None or len(endings) == 1:
+            return worst or endings[0]
+        return self._together(endings)
+
+    def _one(self, done: Done) -> Ending:
+        about = {} if done.directory is None else {JOB_DIRECTORY: done.directory}
+        if done.end == "pruned":
+            return Ending(TrialState.PRUNED, attrs=about)
+        if done.end == "returned":
+            try:
+                values = values_of(done.returned, self.n_objectives, self.metric)
+                return Ending(TrialState.COMPLETE, values, {**about, **self._violations(done.returned)})
+            except ValueError as error:
+                text = f"trial {done.job.number} ({' '.join(done.job.overrides)}): {error}"
+                return _failed(Failure("BadResult", text), about)
+        failure = done.failure or Failure("Failed", "nothing is known of the reason")
+        if done.end in ("lost", "stopped"):
+            attrs = {**attrs_of_loss(str(failure)), **about}
+            return Ending(TrialState.FAIL, attrs=attrs, failure=failure, lost=True)
+        return _failed(failure, about)
+
+    def _violations(self, returned: Any) -> dict[str, float]:
+        found = {}
+        for constraint in self.constraints:
+            try:
+                value = float(returned[constraint.entry])
+            except (TypeError, KeyError, ValueError, IndexError):
+                raise ValueError(
+                    f"hydra.sweeper.constraints limits {constraint.entry!r}, but the job returned {returned!r}"
+                ) from None
+            found[CONSTRAINT_PREFIX + constraint.entry] = constraint.violation(value)
+        return found
+
+    def _together(self, endings: Sequence[Ending]) -> Ending:
+        rows = [ending.values or () for ending in endings]
+        values = tuple(AGGREGATES[self.aggregate](column) for column in zip(*rows, strict=True))
+        attrs = dict(endings[0].attrs)
+        for name in attrs:
+            if name.startswith(CONSTRAINT_PREFIX):
+                attrs[name] = statistics.fmean(ending.attrs[name] for ending in endings)
+        attrs[REPEATS] = {"count": len(rows), "spread": statistics.stdev(row[0] for row in rows)}
+        return replace(endings[0], values=values, attrs=attrs)
+
+
+def _failed(failure: Failure, about: Mapping[str, Any]) -> Ending:
+    attrs = {FAILURE: str(failure), TRACEBACK: failure.trace[-LONGEST_TRACE:], **about}
+    return Ending(TrialState.FAIL, attrs={name: text for name, text in attrs.items() if text}, failure=failure)
+
+
+def given_up(ending: Ending) -> Ending:
+    """Return the ending of a trial that was lost once too often: a failure like others."""
+    assert ending.failure is not None
+    about = {name: value for name, value in ending.attrs.items() if name == JOB_DIRECTORY}
+    return _failed(ending.failure, about)
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Tells a study of a trial in place of a sweeper that has died."""
+
+    storage: str
+    study_id: int
+    judge: Judge
+
+    def __call__(self, done: Done) -> bool:
+        """Write the ending; return whether the trial was still open."""
+        ending = self.judge.ending([done])
+        if ending.lost:
+            return False  # the next run finds it, and tries its parameters again
+        storage = get_storage(self.storage)
+        try:
+            return storage.finish(
+                self.study_id, done.job.number, ending.state, ending.values, system_attrs=ending.attrs
+            )
+        finally:
+            storage.close()

@@ -1,0 +1,251 @@
+"""Lanes that are worker processes of their own: started once, replaced when they die, never outliving the sweep."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Literal
+
+from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Failure, Job, Lanes
+from hydra_plugins.hydra_hpo_sweeper._lanes_worker import Start
+
+SECONDS_TO_LEAVE = 5.0
+"""How long an idle worker may take to end itself (exit handlers of the libraries it has loaded)."""
+
+_CODE = """import sys
+sys.path[:] = {path!r}
+from hydra_plugins.hydra_hpo_sweeper._lanes_worker import main
+main({pipe}, {application})
+"""
+
+
+class ProcessLanes(Lanes):
+    """``len(environments)`` worker processes, each with one job at a time.
+
+    Args:
+        start: What a worker is told first; its ``log`` is a directory here, in which each lane has a file.
+        application: The packed application.
+        environments: For each lane, the variables its process begins with.
+        limit: Seconds after which a job is ended, with its children; None for no limit.
+    """
+
+    def __init__(
+        self, start: Start, application: bytes, environments: Sequence[Mapping[str, str]], *, limit: float | None = None
+    ) -> None:
+        # Too long for a pipe that nobody reads yet; a file without a name is seen by nobody else.
+        self._application = tempfile.TemporaryFile()
+        self._application.write(application)
+        self._application.flush()
+        Path(start.log).mkdir(parents=True, exist_ok=True)
+        self._lanes = [
+            _Lane(partial(_spawn, _with_log(start, index), dict(variables), self._application.fileno()), limit)
+            for index, variables in enumerate(environments)
+        ]
+
+    @property
+    def free(self) -> int:
+        return sum(lane.job is None for lane in self._lanes)
+
+    @property
+    def busy(self) -> tuple[Job, ...]:
+        return tuple(lane.job for lane in self._lanes if lane.job is not None)
+
+    def start(self, job: Job) -> None:
+        # A lane with a living worker is ready sooner than one whose process is still to be started.
+        lane = max((lane for lane in self._lanes if lane.job is None), key=lambda lane: lane.worker is not None)
+        lane.start(job)
+
+    def wait(self, timeout: float | None = None) -> list[Done]:
+        busy = [lane for lane in self._lanes if lane.job is not None]
+        if not busy:
+            return []
+        done: list[Done] = []
+        end = None if timeout is None else time.monotonic() + timeout
+        while not done:
+            deadlines = [moment for moment in (end, *(lane.deadline for lane in busy)) if moment is not None]
+            left = None if not deadlines else max(0.0, min(deadlines) - time.monotonic())
+            ready = set(wait([lane.connection for lane in busy], left))
+            done = [ended for lane in busy if (ended := lane.look(lane.connection in ready)) is not None]
+            if end is not None and time.monotonic() >= end:
+                break
+        return done
+
+    def stop(self, key: tuple[int, int]) -> None:
+        for lane in self._lanes:
+            if lane.job is not None and lane.job.key == key:
+                lane.cut_short("stopped")
+
+    def close(self) -> None:
+        for lane in self._lanes:
+            lane.say_goodbye()
+        for lane in self._lanes:
+            lane.end_worker(patience=0.0 if lane.job else SECONDS_TO_LEAVE)
+        self._application.close()
+
+    @property
+    def processes(self) -> list[int]:
+        """Process identifiers of the living workers."""
+        return [lane.worker.process.pid for lane in self._lanes if lane.worker is not None]
+
+
+@dataclass(frozen=True)
+class _Worker:
+    process: subprocess.Popen[bytes]
+    connection: Connection
+
+
+class _Lane:
+    """One place: its worker, if it lives, and its job, if it has one."""
+
+    def __init__(self, spawn: Callable[[], _Worker], limit: float | None) -> None:
+        self._spawn = spawn
+        self._limit = limit
+        self.worker: _Worker | None = None
+        self.job: Job | None = None
+        self.deadline: float | None = None
+        self._cut_short: Literal["timeout", "stopped"] | None = None
+
+    @property
+    def connection(self) -> Connection:
+        assert self.worker is not None
+        return self.worker.connection
+
+    def start(self, job: Job) -> None:
+        """Give the job to the worker, which is started when there is none."""
+        self.job, self.deadline, self._cut_short = job, None, None
+        if self.worker is not None:
+            try:
+                self.worker.connection.send(job)
+                return
+            except OSError:
+                # It died while it was idle: that costs the job nothing.
+                self.end_worker()
+        self.worker = self._spawn()
+        self.worker.connection.send(job)
+
+    def look(self, ready: bool) -> Done | None:
+        """Return how the job ended, if it has."""
+        if ready:
+            try:
+                kind, content = self.connection.recv()
+            except (EOFError, OSError):
+                return self._died()
+            if kind == "begun":
+                self.deadline = None if self._limit is None else time.monotonic() + self._limit
+                return None
+            return self._free(content)
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            self.cut_short("timeout")
+        return None
+
+    def cut_short(self, reason: Literal["timeout", "stopped"]) -> None:
+        """Kill the worker and all that it started; :meth:`look` will find it dead."""
+        assert self.worker is not None
+        self._cut_short, self.deadline = reason, None
+        kill_tree(self.worker.process.pid)
+
+    def _died(self) -> Done:
+        assert self.job is not None
+        status = self.end_worker()
+        if self._cut_short == "timeout":
+            text = f"the job ran longer than hydra.sweeper.trial_timeout={self._limit:g} seconds"
+            return self._free(Done(self.job, "timeout", failure=Failure("Timeout", text)))
+        if self._cut_short == "stopped":
+            return self._free(Done(self.job, "stopped", failure=Failure("Stopped", "stopped by the user")))
+        return self._free(Done(self.job, "lost", failure=Failure("WorkerLost", _words(status))))
+
+    def _free(self, done: Done) -> Done:
+        self.job, self.deadline = None, None
+        return done
+
+    def say_goodbye(self) -> None:
+        """Tell an idle worker that there is no more work."""
+        if self.worker is not None and self.job is None:
+            with suppress(OSError):
+                self.worker.connection.send(None)
+
+    def end_worker(self, patience: float = 0.0) -> int | None:
+        """End the worker and all its children, after some seconds to leave by itself; return its exit status."""
+        if self.worker is None:
+            return None
+        process, connection = self.worker.process, self.worker.connection
+        self.worker = None
+        # It is not reaped before the kill: until then its identifier cannot belong to anybody else.
+        _wait_unreaped(process.pid, patience)
+        kill_tree(process.pid)
+        connection.close()
+        return process.wait()
+
+
+def _with_log(start: Start, index: int) -> Start:
+    return replace(start, log=str(Path(start.log) / f"lane-{index}.log"))
+
+
+def _wait_unreaped(pid: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        time.sleep(0.01)
+
+
+def _spawn(start: Start, variables: Mapping[str, str], application: int) -> _Worker:
+    """Start a worker: a fresh interpreter in a session of its own, which no Ctrl-C of the terminal reaches."""
+    ours, theirs = socket.socketpair()
+    code = _CODE.format(path=sys.path, pipe=theirs.fileno(), application=application)
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    process = subprocess.Popen(
+        [sys.executable, *flags, "-c", code],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **variables},
+        pass_fds=[theirs.fileno(), application],
+        start_new_session=True,
+    )
+    theirs.close()
+    connection = Connection(ours.detach())
+    connection.send(start)
+    return _Worker(process, connection)
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process, its group, and its descendants that have left the group (as far as the system tells)."""
+    others = _descendants(pid)
+    for kill, target in [(os.killpg, pid), *((os.kill, other) for other in others)]:
+        try:
+            kill(target, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def _descendants(pid: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        children.setdefault(parent, []).append(int(stat.parent.name))
+    found: list[int] = []
+    level = [pid]
+    while level:
+        level = [child for one in level for child in children.get(one, [])]
+        found += level
+    return found
+
+
+def _words(status: int | None) -> str:
+    if status is not None and status < 0:
+        try:
+            return f"its process was ended by {signal.Signals(-status).name}"
+        except ValueError:
+            return f"its process was ended by signal {-status}"
+    return f"its process ended with exit status {status} and without a result"

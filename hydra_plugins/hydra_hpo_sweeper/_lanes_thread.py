@@ -1,0 +1,88 @@
+"""Lanes that are threads: for launchers whose jobs run elsewhere (a cluster, Ray, other processes)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+from hydra.plugins.launcher import Launcher
+
+from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Failure, Job, Lanes, run_job
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+
+class ThreadLanes(Lanes):
+    """As many single-job launches at once as there are lanes; each lane has a launcher of its own.
+
+    Args:
+        make: Returns a launcher, ready to launch.
+        count: Number of lanes.
+        cancel: Ends the job that a thread waits for, where the launcher's library can do that.
+    """
+
+    def __init__(
+        self, make: Callable[[], Launcher], count: int, cancel: Callable[[threading.Thread], bool] | None = None
+    ) -> None:
+        self._idle = [make() for _ in range(count)]
+        self._busy: dict[tuple[int, int], tuple[Job, Launcher, threading.Thread]] = {}
+        self._done: SimpleQueue[Done] = SimpleQueue()
+        self._stopped: set[tuple[int, int]] = set()
+        self._cancel = cancel
+
+    @property
+    def free(self) -> int:
+        return len(self._idle)
+
+    @property
+    def busy(self) -> tuple[Job, ...]:
+        return tuple(job for job, _, _ in self._busy.values())
+
+    def start(self, job: Job) -> None:
+        launcher = self._idle.pop()
+        thread = threading.Thread(target=self._run, args=(launcher, job), name=f"hpo-lane-{job.number}", daemon=True)
+        self._busy[job.key] = job, launcher, thread
+        thread.start()
+
+    def _run(self, launcher: Launcher, job: Job) -> None:
+        self._done.put(run_job(launcher, job))
+
+    def wait(self, timeout: float | None = None) -> list[Done]:
+        if not self._busy:
+            return []
+        try:
+            done = [self._done.get(timeout=timeout)]
+        except Empty:
+            return []
+        while True:
+            try:
+                done.append(self._done.get_nowait())
+            except Empty:
+                break
+        return [self._free(ended) for ended in done]
+
+    def _free(self, done: Done) -> Done:
+        _, launcher, _ = self._busy.pop(done.job.key)
+        self._idle.append(launcher)
+        if done.job.key in self._stopped and done.end != "returned":
+            return Done(done.job, "stopped", failure=Failure("Stopped", "stopped by the user"))
+        return done
+
+    def stop(self, key: tuple[int, int]) -> None:
+        if key not in self._busy or key in self._stopped:
+            return
+        self._stopped.add(key)
+        job, _, thread = self._busy[key]
+        if self._cancel is None or not self._cancel(thread):
+            log.warning("Trial %d runs where it cannot be stopped from here; it is given up.", job.number)
+            self._done.put(Done(job, "stopped", failure=Failure("Stopped", "given up by the user")))
+
+    def close(self) -> None:
+        for key in list(self._busy):
+            self.stop(key)
+        end = time.monotonic() + 10.0
+        while self._busy and time.monotonic() < end:
+            self.wait(0.1)

@@ -1,0 +1,163 @@
+"""A lane's worker process: runs one job after the other, and does not outlive the sweeper.
+
+Messages, all pickled. To the worker: a :class:`Start`, then jobs, then ``None``. From it: ``("begun", key)`` when a job
+starts, ``("done", Done)`` when it has ended. A further message from the sweeper means that it has told the study
+of all earlier results. When the pipe breaks the sweeper is dead: a result that it may not have told is written by
+the worker itself, and a job that runs is ended with its children.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import setup_globals
+from hydra.experimental.callback import Callback
+
+from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, environment, run_job
+from hydra_plugins.hydra_hpo_sweeper._task import Application, MainModule, unpack
+
+OUTPUT = "output.log"
+"""File in a job's directory: what the job printed."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a worker needs before its first job.
+
+    Attributes:
+        record: Writes a result to the study when the sweeper cannot any more; pickled.
+    """
+
+    main: MainModule
+    log: str
+    record: bytes | None = None
+
+
+class Printed(Callback):
+    """Sends what a job prints to a file in its directory; the console belongs to the sweep."""
+
+    def __init__(self, elsewhere: int) -> None:
+        self._elsewhere = elsewhere
+
+    def on_job_start(self, config: Any, **kwargs: Any) -> None:
+        """Redirect output."""
+        path = Path(config.hydra.runtime.output_dir) / OUTPUT
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        redirect(descriptor)
+        os.close(descriptor)
+
+    def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
+        """Put output back."""
+        redirect(self._elsewhere)
+
+
+def redirect(descriptor: int) -> None:
+    """Let the process and its children print to an open file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+
+
+class Worker:
+    """Runs jobs in the main thread and listens to the sweeper in another."""
+
+    def __init__(
+        self, connection: Connection, run: Callable[[Job], Done], record: Callable[[Done], Any] | None
+    ) -> None:
+        self._connection = connection
+        self._run = run
+        self._record = record
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._running = False
+        self._untold: Done | None = None
+
+    def serve(self) -> None:
+        """Run jobs until the sweeper says that there are no more."""
+        threading.Thread(target=self._listen, daemon=True, name="hpo-sweeper-pipe").start()
+        while (job := self._jobs.get()) is not None:
+            self._send(("begun", job.key))
+            done = self._run(job)
+            with self._lock:
+                self._running, self._untold = False, done
+            self._send(("done", done))
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                job = self._connection.recv()
+            except (EOFError, OSError):
+                self._orphaned()
+            with self._lock:
+                self._running, self._untold = job is not None, None
+            self._jobs.put(job)
+            if job is None:
+                return
+
+    def _send(self, message: Any) -> None:
+        try:
+            self._connection.send(message)
+        except OSError:
+            # The listener notices the same, and ends the process.
+            threading.Event().wait()
+
+    def _orphaned(self) -> None:
+        with self._lock:
+            untold = None if self._running else self._untold
+        if untold is not None and self._record is not None:
+            try:
+                self._record(untold)
+            except Exception as error:
+                print(f"The result of trial {untold.job.number} could not be stored: {error}", file=sys.stderr)
+        end_everything()
+
+
+def end_everything() -> None:
+    """End this process and all that it started."""
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def prepare(start: Start, packed: bytes, descriptor: int) -> Callable[[Job], Done]:
+    """Return the function that runs a job."""
+    application: Application = unpack(packed, start.main)
+    setup_globals()
+    context = application.context
+    context.callbacks.callbacks.append(Printed(descriptor))
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=context, task_function=application.task, config=application.config
+    )
+
+    def run(job: Job) -> Done:
+        with environment(job.environment):
+            return run_job(launcher, job)
+
+    return run
+
+
+def main(pipe: int, application: int) -> None:
+    """Serve the sweeper at the other end of an inherited socket."""
+    connection = Connection(pipe)
+    start: Start = connection.recv()
+    log = os.open(start.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    redirect(log)
+    faulthandler.enable()
+    # Several workers share the file's position.
+    packed = os.pread(application, os.fstat(application).st_size, 0)
+    os.close(application)
+    run = prepare(start, packed, log)
+    record = None if start.record is None else pickle.loads(start.record)
+    Worker(connection, run, record).serve()
+    sys.stdout.flush()

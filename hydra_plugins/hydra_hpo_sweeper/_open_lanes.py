@@ -1,0 +1,128 @@
+"""Which kind of lane a launcher needs.
+
+=============================  ==========================================================================================
+basic, one job at a time       in this process
+basic, several                 worker processes: what BasicLauncher changes globally is theirs alone
+joblib                         worker processes that run its jobs themselves: its threads would share one pool, where
+                               a crash cannot be told from its neighbours
+all others (submitit, Ray, …)  threads, each waiting for its job, which runs elsewhere
+=============================  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.hydra_hpo_sweeper._compose import ComposedOnce
+from hydra_plugins.hydra_hpo_sweeper._devices import environments
+from hydra_plugins.hydra_hpo_sweeper._ending import Recorder
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from hydra_plugins.hydra_hpo_sweeper._lanes import InlineLane, Lanes
+from hydra_plugins.hydra_hpo_sweeper._public import for_launchers
+from hydra_plugins.hydra_hpo_sweeper._settings import Settings
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+JOBLIB = "hydra_joblib_launcher"
+LANE_LOGS = ".lanes"
+
+
+class LaneFactory:
+    """Opens the lanes of one sweep."""
+
+    def __init__(
+        self, settings: Settings, context: HydraContext, task: TaskFunction, config: DictConfig, directory: Path
+    ) -> None:
+        self.settings = settings
+        self.task = task
+        self.directory = directory
+        self._target = str(config.hydra.launcher.get("_target_"))
+        changes: dict[str, Any] = {}
+        self.kind = self._kind()
+        if self.kind == "process" and JOBLIB in self._target:
+            changes["hydra.launcher.n_jobs"] = 1
+        self.config = for_launchers(config, changes)
+        self.context = replace(context, config_loader=ComposedOnce(context.config_loader))
+
+    def _kind(self) -> str:
+        settings = self.settings
+        kind = settings.lanes
+        if kind == "auto":
+            kind = self._fitting()
+        if kind == "inline" and settings.n_jobs > 1:
+            raise ConfigError(
+                f"hydra.sweeper.lanes=inline runs one job at a time, but hydra.sweeper.n_jobs={settings.n_jobs}; "
+                "use lanes=process or n_jobs=1."
+            )
+        if kind != "process" and settings.devices is not None:
+            raise ConfigError(f"hydra.sweeper.devices needs lanes=process; with {self._target} the lanes are {kind}s.")
+        if kind != "process" and settings.trial_timeout is not None:
+            raise ConfigError(
+                f"hydra.sweeper.trial_timeout needs lanes=process; with {self._target} set the launcher's own limit."
+            )
+        return kind
+
+    def _fitting(self) -> str:
+        settings = self.settings
+        if JOBLIB in self._target:
+            return "process"
+        if not self._is_basic():
+            return "thread"
+        alone = settings.n_jobs == 1 and settings.devices is None and settings.trial_timeout is None
+        return "inline" if alone else "process"
+
+    def _is_basic(self) -> bool:
+        known: Any = Plugins.instance().class_name_to_class.get(self._target)
+        return known is not None and issubclass(known, BasicLauncher)
+
+    def compose(self, overrides: list[str]) -> DictConfig:
+        """Return a job's configuration."""
+        return self.context.config_loader.load_sweep_config(self.config, overrides)
+
+    def open(self, recorder: Recorder | None) -> Lanes:
+        """Return the lanes.
+
+        Args:
+            recorder: Tells the study of results that the sweeper could not tell any more.
+        """
+        if self.kind == "inline":
+            return InlineLane(self._launcher())
+        if self.kind == "thread":
+            return self._threads()
+        return self._processes(recorder)
+
+    def _launcher(self) -> Launcher:
+        return Plugins.instance().instantiate_launcher(
+            hydra_context=self.context, task_function=self.task, config=self.config
+        )
+
+    def _threads(self) -> Lanes:
+        from hydra_plugins.hydra_hpo_sweeper._lanes_thread import ThreadLanes
+
+        return ThreadLanes(self._launcher, self.settings.n_jobs)
+
+    def _processes(self, recorder: Recorder | None) -> Lanes:
+        from hydra_plugins.hydra_hpo_sweeper._lanes_process import ProcessLanes
+        from hydra_plugins.hydra_hpo_sweeper._lanes_worker import Start
+        from hydra_plugins.hydra_hpo_sweeper._task import MainModule, pack
+
+        settings = self.settings
+        start = Start(
+            MainModule.of_this_process(),
+            str(self.directory / LANE_LOGS),
+            None if recorder is None else pickle.dumps(recorder),
+        )
+        shares = environments(settings.devices, settings.devices_per_job, settings.n_jobs)
+        sys.stdout.flush()
+        return ProcessLanes(start, pack(self.context, self.task, self.config), shares, limit=settings.trial_timeout)

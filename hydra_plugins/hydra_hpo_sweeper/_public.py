@@ -1,0 +1,60 @@
+"""The configuration that launchers get.
+
+Hydra saves it beside every job, and composes each job's configuration from the overrides listed in it. So where a value
+must differ from the user's (a password is masked, a launcher runs one job at a time) both are changed: the
+value, and the list of overrides, such that composing gives the changed value again.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, flag_override
+
+_PASSWORD = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^/@:\s]*:)(?P<password>[^/\s'\"]+)(?=@)")
+
+
+def masked(text: str) -> str:
+    """Return the text with ``***`` in place of every password in a URL."""
+    return _PASSWORD.sub(r"\g<before>***", text)
+
+
+def for_launchers(config: DictConfig, changes: Mapping[str, Any] | None = None) -> DictConfig:
+    """Return the configuration with secrets masked and values changed: itself when there is nothing to do.
+
+    Args:
+        changes: New values by key (``hydra.launcher.n_jobs``).
+    """
+    values = dict(changes or {})
+    for key, text in _strings("hydra.sweeper", OmegaConf.to_container(config.hydra.sweeper, resolve=False)):
+        if masked(text) != text:
+            values[key] = masked(text)
+    before = [str(line) for line in config.hydra.overrides.hydra]
+    lines = [masked(line) for line in before if line.split("=")[0].lstrip("+") not in values]
+    lines += [f"++{key}={_text(value)}" for key, value in values.items()]
+    if lines == before:
+        return config
+    changed = copy.deepcopy(config)
+    with flag_override(changed, ["readonly", "struct"], False), flag_override(changed.hydra, "readonly", False):
+        changed.hydra.overrides.hydra = lines
+        for key, value in values.items():
+            OmegaConf.update(changed, key, value, force_add=True)
+    return changed
+
+
+def _strings(key: str, content: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(content, str):
+        yield key, content
+    elif isinstance(content, (dict, list)):
+        for name, item in content.items() if isinstance(content, dict) else enumerate(content):
+            yield from _strings(f"{key}.{name}", item)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        return str(value)
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

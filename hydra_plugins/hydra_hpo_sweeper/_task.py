@@ -1,0 +1,158 @@
+"""Taking an application to another process: its task function, its configuration, and what Hydra keeps globally.
+
+A task function of an importable module travels by name: the module is imported there, and the function found below
+the decorators (``functools.wraps`` leaves it in ``__wrapped__``). One that is defined in ``__main__`` travels by value,
+as Hydra's own launchers send it, so that the script is not run a second time; only when that is impossible (it uses
+an object that cannot be pickled) the script is imported in the way of ``multiprocessing``'s *spawn*.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from typing import Any
+
+import cloudpickle
+from hydra.core.singleton import Singleton
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+MOST_DECORATORS = 20
+
+
+@dataclass(frozen=True)
+class Named:
+    """A function by the name under which another process finds it.
+
+    Attributes:
+        depth: How many decorators lie around it.
+    """
+
+    module: str
+    qualname: str
+    depth: int
+
+    def load(self) -> Any:
+        """Import the module and return the function."""
+        found: Any = importlib.import_module(self.module)
+        for name in self.qualname.split("."):
+            found = getattr(found, name)
+        for _ in range(self.depth):
+            found = found.__wrapped__
+        return found
+
+
+@dataclass(frozen=True)
+class MainModule:
+    """What the program's ``__main__`` is: a script by its path, or a module by its name."""
+
+    file: str | None
+    name: str | None
+    arguments: tuple[str, ...]
+
+    @classmethod
+    def of_this_process(cls) -> MainModule:
+        """Return the description of this program."""
+        main = sys.modules["__main__"]
+        spec = getattr(main, "__spec__", None)
+        return cls(getattr(main, "__file__", None), None if spec is None else spec.name, tuple(sys.argv))
+
+    def put_in_place(self) -> None:
+        """Make this process look like the program to libraries that start further processes of it."""
+        sys.argv[:] = self.arguments
+        main = sys.modules["__main__"]
+        if self.file is not None:
+            main.__file__ = self.file
+        if self.name is not None:
+            main.__spec__ = ModuleSpec(self.name, None, origin=self.file)
+
+    def run(self) -> None:
+        """Import the program as *spawn* does: under another name than ``__main__``, then also known as that."""
+        from multiprocessing import spawn
+
+        if self.name is not None:
+            spawn.prepare({"init_main_from_name": self.name})
+        elif self.file is not None:
+            spawn.prepare({"init_main_from_path": self.file})
+
+
+@dataclass(frozen=True)
+class Application:
+    """An application as it arrives in a worker process."""
+
+    context: HydraContext
+    task: TaskFunction
+    config: DictConfig
+
+
+def pack(context: HydraContext, task: TaskFunction, config: DictConfig) -> bytes:
+    """Return the application and Hydra's global state as bytes."""
+    content = {"context": context, "config": config, "state": _portable_state(), "task": _named(task)}
+    if content["task"] is not None:
+        return bytes(cloudpickle.dumps(content))
+    try:
+        return bytes(cloudpickle.dumps({**content, "task": task}))
+    except Exception as error:
+        by_name = _named(task, main_too=True)
+        if by_name is None:
+            raise
+        log.debug("The task function cannot be sent by value (%s); workers import the script.", error)
+        return bytes(cloudpickle.dumps({**content, "task": by_name}))
+
+
+def unpack(data: bytes, main: MainModule) -> Application:
+    """Return the application, with Hydra's global state set in this process."""
+    main.put_in_place()
+    content: Mapping[str, Any] = cloudpickle.loads(data)
+    task = content["task"]
+    if isinstance(task, Named):
+        if task.module == "__main__":
+            main.run()
+        task = task.load()
+    elif task.__module__ == "__main__":
+        _show_globals(task)
+    Singleton.set_state(content["state"])
+    return Application(content["context"], task, content["config"])
+
+
+def _named(task: TaskFunction, main_too: bool = False) -> Named | None:
+    """Return the name of a function, if it can be found again under it."""
+    module, qualname = getattr(task, "__module__", None), getattr(task, "__qualname__", "")
+    if module is None or "<" in qualname or (module == "__main__" and not main_too):
+        return None
+    for depth in range(MOST_DECORATORS):
+        name = Named(module, qualname, depth)
+        try:
+            if name.load() is task:
+                return name
+        except (AttributeError, ImportError):
+            return None
+    return None
+
+
+def _portable_state() -> Any:
+    """Return Hydra's singletons and resolvers, without the resolvers that cannot be pickled."""
+    state = Singleton.get_state()
+    kept = {}
+    for name, resolver in state["omegaconf_resolvers"].items():
+        try:
+            cloudpickle.dumps(resolver)
+        except Exception as error:
+            log.warning("The resolver %r cannot be sent to worker processes: %s", name, error)
+        else:
+            kept[name] = resolver
+    return {**state, "omegaconf_resolvers": kept}
+
+
+def _show_globals(task: Any) -> None:
+    """Let what came with the function be found in ``__main__``, where pickling by name looks for it."""
+    main = vars(sys.modules["__main__"])
+    for name, value in getattr(task, "__globals__", {}).items():
+        if not name.startswith("__"):
+            main[name] = value

@@ -1,0 +1,182 @@
+"""The storage on PostgreSQL and MariaDB, with servers of our own."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from sweeper_core.directions import StudyDirection
+from sweeper_core.exceptions import StorageFormatError, StorageInternalError, StorageUnavailableError
+from sweeper_core.storages import RDBStorage, this_process
+from sweeper_core.storages._database import Database
+from sweeper_core.testing.servers import PASSWORD, MariaDB, PostgreSQL, Server, ServerMissing
+from sweeper_core.testing.storages import (
+    Opener,
+    StorageConformance,
+    in_processes,
+    new_study,
+    run_one,
+    trials_of,
+)
+from sweeper_core.trial.state import TrialState
+
+pytestmark = pytest.mark.server
+
+
+def started(kind: type[Server]) -> Server:
+    try:
+        return kind()
+    except ServerMissing as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[Server]:
+    with started(PostgreSQL) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[Server]:
+    with started(MariaDB) as server:
+        yield server
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server(request: pytest.FixtureRequest) -> Server:
+    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
+
+
+class TestPostgreSQL(StorageConformance):
+    @pytest.fixture
+    def opener(self, postgresql: Server) -> Opener:
+        return functools.partial(RDBStorage, postgresql.new_database())
+
+
+class TestMariaDB(StorageConformance):
+    @pytest.fixture
+    def opener(self, mariadb: Server) -> Opener:
+        return functools.partial(RDBStorage, mariadb.new_database())
+
+
+def test_a_study_created_once_is_joined_from_several_machines_by_name(server: Server) -> None:
+    url = server.new_database()
+    program = """
+import sys
+from sweeper_core.directions import StudyDirection
+from sweeper_core.storages import get_storage
+from sweeper_core.testing.storages import run_one
+storage = get_storage(sys.argv[1])
+study = storage.create_or_open_study("distributed", None, exist_ok=True)
+for _ in range(5):
+    run_one(storage, study.study_id)
+"""
+    storage = RDBStorage(url)
+    study = storage.create_or_open_study("distributed", [StudyDirection.MINIMIZE], exist_ok=False)
+    workers = [subprocess.Popen([sys.executable, "-c", program, url]) for _ in range(3)]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
+    assert [trial.number for trial in trials_of(storage, study.study_id)] == list(range(15))
+
+
+def test_the_lease_is_judged_by_the_servers_clock(server: Server) -> None:
+    url = server.new_database()
+    storage = RDBStorage(url)
+    study = new_study(storage).study_id
+    lease = replace(this_process(grace=100.0), host="elsewhere")
+    for _ in range(2):
+        storage.reserve(study, lease=lease)
+    ago = "INTERVAL '101 seconds'" if server.scheme == "postgresql" else "INTERVAL 101 SECOND"
+    Database(url, {}).read(
+        lambda link: link.change(
+            f"UPDATE trial_heartbeats SET heartbeat = CURRENT_TIMESTAMP - {ago} "
+            "WHERE trial_id IN (SELECT trial_id FROM trials WHERE number = 1)"
+        )
+    )
+    assert storage.reap(study) == [1]
+
+
+def test_a_wrong_password_is_told_at_once_and_not_shown(server: Server) -> None:
+    server.new_database()
+    url = server.url("studies_1", password="wr0ng-secret")
+    with pytest.raises(StorageInternalError, match="refused the user or the password") as caught:
+        RDBStorage(url)
+    texts = [str(caught.value), repr(caught.value.__cause__), str(caught.value.__cause__)]
+    assert not any("wr0ng-secret" in text for text in texts)
+
+
+def test_the_password_is_not_shown(server: Server) -> None:
+    storage = RDBStorage(server.new_database())
+    assert PASSWORD not in repr(storage)
+    assert "p%40ss" not in repr(storage)
+    assert "***" in repr(storage)
+
+
+def test_a_database_that_does_not_exist(server: Server) -> None:
+    with pytest.raises(StorageInternalError, match="Create that database first"):
+        RDBStorage(server.url("nowhere"))
+
+
+def test_no_server_there(server: Server) -> None:
+    url = server.url("studies_1").replace(f":{server.port}/", ":1/")
+    with pytest.raises(StorageUnavailableError, match="cannot be reached"):
+        RDBStorage(url)
+
+
+def test_tables_of_another_program_may_lie_beside_ours(server: Server) -> None:
+    url = server.new_database()
+    Database(url, {}).read(lambda link: link.change("CREATE TABLE elsewhere (a INTEGER)"))
+    storage = RDBStorage(url)
+    assert run_one(storage, new_study(storage).study_id) == 0
+
+
+def test_tables_of_another_program_with_our_names_are_not_touched(server: Server) -> None:
+    url = server.new_database()
+    database = Database(url, {})
+    database.read(lambda link: link.change("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
+    database.read(lambda link: link.change("INSERT INTO alembic_version VALUES ('f00ba4')"))
+    with pytest.raises(StorageFormatError, match="another program"):
+        RDBStorage(url)
+
+
+def test_an_operation_waits_for_a_server_that_is_away(server: Server) -> None:
+    url = server.new_database()
+    storage = RDBStorage(url)
+    study = new_study(storage).study_id
+    run_one(storage, study)
+    server.kill()
+    restart = threading.Timer(1.0, server.start)
+    restart.start()
+    assert run_one(storage, study) == 1
+    restart.join()
+    assert [trial.state for trial in trials_of(storage, study)] == [TrialState.COMPLETE] * 2
+
+
+def test_a_killed_writer_leaves_nothing_half_done(server: Server) -> None:
+    url = server.new_database()
+    storage = RDBStorage(url)
+    study = new_study(storage).study_id
+    database = Database(url, {})
+
+    def half(_storage: object, _index: int) -> None:
+        def write(link: object) -> None:
+            link.change("UPDATE studies SET study_name = 'half'")  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            database.write(write)
+
+    in_processes(1, half, lambda: storage)
+    assert storage.get_study(study).name != "half"
+    begun = time.monotonic()
+    assert run_one(storage, study) == 0
+    assert time.monotonic() - begun < 30.0, "a lock of the dead writer was waited for"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
+from sweeper_core.pruners.user import BasePruner
 from sweeper_core.trial.curves import Curve, Peers
 
 
@@ -12,7 +13,7 @@ class PatientPruner(Pruner):
     """Ask ``wrapped_pruner`` only about trials that have not improved for more than ``patience`` reports.
 
     Args:
-        wrapped_pruner: The rule that decides then; None stops such a trial at once.
+        wrapped_pruner: The rule that decides then, a user's own too; None stops such a trial at once.
         patience: How many reports without improvement are forgiven.
         min_delta: The trial has stopped improving when the best of its last ``patience + 1`` reports is worse
             than the best before them by more than this.
@@ -21,7 +22,7 @@ class PatientPruner(Pruner):
         ValueError: A negative number.
     """
 
-    def __init__(self, wrapped_pruner: Pruner | None, patience: int, min_delta: float = 0.0) -> None:
+    def __init__(self, wrapped_pruner: BasePruner | None, patience: int, min_delta: float = 0.0) -> None:
         if patience < 0:
             raise ValueError(f"`patience` must be 0 or more, but got {patience}.")
         if min_delta < 0:
@@ -29,6 +30,10 @@ class PatientPruner(Pruner):
         self.wrapped_pruner = wrapped_pruner
         self._patience = patience
         self._min_delta = min_delta
+
+    def around(self, wrapped_pruner: Pruner) -> PatientPruner:
+        """Return the same rule around another pruner."""
+        return PatientPruner(wrapped_pruner, self._patience, self._min_delta)
 
     def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
         recent = self._patience + 1
@@ -40,6 +45,7 @@ class PatientPruner(Pruner):
         if not before + self._min_delta < lately:
             return GO_ON
         if self.wrapped_pruner is not None:
+            assert isinstance(self.wrapped_pruner, Pruner), "a study puts its adapter around a user's own pruner"
             return self.wrapped_pruner.judge(number, curve, peers)
         before, lately = before * peers.sign, lately * peers.sign
         return Verdict(True, f"the best of its last {recent} reports, {lately:.6g}, is worse than {before:.6g} before")

@@ -9,6 +9,7 @@ import numpy as np
 
 from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
 from sweeper_core.pruners.base import Pruner, Verdict
+from sweeper_core.pruners.patient import PatientPruner
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.user import BaseSampler
@@ -55,6 +56,9 @@ def native_pruner(pruner: BasePruner | None, owner: Owner) -> Pruner | None:
     Raises:
         TypeError: It is no pruner.
     """
+    if isinstance(pruner, PatientPruner):
+        wrapped = native_pruner(pruner.wrapped_pruner, owner)
+        return pruner if wrapped is None or wrapped is pruner.wrapped_pruner else pruner.around(wrapped)
     if pruner is None or (isinstance(pruner, Pruner) and type(pruner).prune is Pruner.prune):
         return pruner
     if isinstance(pruner, BasePruner):

@@ -305,7 +305,9 @@ class Session:
         self.sync()
         with self._lock:
             peers = self.peers
-            return self.pruner.judge(number, peers.curve(number), peers)
+            verdict = self.pruner.judge(number, peers.curve(number), peers)
+            peers.mark_judged(number)
+            return verdict
 
     def finish(
         self,

@@ -1,0 +1,143 @@
+"""Curves followed to their end: the arithmetic beside a plain one, and what the rule makes of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sweeper_core import pruners
+from sweeper_core.maths import extrapolation
+from sweeper_core.trial.curves import Peers
+from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.state import TrialState
+
+TIMES = np.arange(1, 51) / 50.0
+
+
+def power_laws(rng: np.random.Generator, count: int, noise: float = 0.01) -> np.ndarray:
+    """Return ``(count, 50)`` curves that fall to ends around 0.3."""
+    ends, drops, rates = rng.normal(0.3, 0.05, count), rng.uniform(0.3, 1.0, count), rng.uniform(0.4, 1.2, count)
+    curves = ends[:, None] + drops[:, None] * ((50 * TIMES) ** -rates[:, None] - 50 ** -rates[:, None])
+    return curves + rng.normal(0, noise, curves.shape)
+
+
+def cut(curves: np.ndarray, until: int = 50) -> np.ndarray:
+    return np.array([extrapolation.cells(TIMES[:until], curve[:until]) for curve in curves])
+
+
+def test_evidence_and_posterior_agree_with_the_joint_normal_distribution() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(3, extrapolation.CELLS))
+    y[0, 5:] = np.nan
+    y[2, 1] = np.nan
+    count = len(extrapolation.EXPONENTS)
+    mean = rng.normal(size=(count, 2))
+    roots = rng.normal(size=(count, 2, 2))
+    cov = roots @ roots.transpose(0, 2, 1) + 0.1 * np.eye(2)
+    evidence, means, covs = extrapolation._posterior(y, mean, cov)
+    for n in range(3):
+        known = ~np.isnan(y[n])
+        for c in range(count):
+            basis = np.stack([np.ones(known.sum()), extrapolation.SHAPES[c, known]], axis=1)
+            for s, noise in enumerate(extrapolation.NOISES):
+                marginal = basis @ cov[c] @ basis.T + noise**2 * np.eye(known.sum())
+                gain = cov[c] @ basis.T @ np.linalg.inv(marginal)
+                off = y[n, known] - basis @ mean[c]
+                expected = stats.multivariate_normal(basis @ mean[c], marginal).logpdf(y[n, known])
+                assert evidence[n, c, s] == pytest.approx(expected, rel=1e-6, abs=1e-6)
+                assert means[n, c, s] == pytest.approx(mean[c] + gain @ off, rel=1e-6, abs=1e-6)
+                assert covs[n, c, s] == pytest.approx(cov[c] - gain @ basis @ cov[c], rel=1e-5, abs=1e-6)
+
+
+def test_chances_are_those_of_the_mixture() -> None:
+    mixture = extrapolation.Forecast(np.array([0.25, 0.75]), np.array([0.0, 4.0]), np.array([1.0, 2.0]))
+    rng = np.random.default_rng(0)
+    second = rng.random(200_000) < 0.75
+    drawn = np.where(second, rng.normal(4.0, 2.0, 200_000), rng.normal(0.0, 1.0, 200_000))
+    assert mixture.mean == pytest.approx(drawn.mean(), abs=0.02)
+    assert mixture.deviation == pytest.approx(drawn.std(), rel=0.01)
+    assert mixture.chance_below(1.5) == pytest.approx((drawn < 1.5).mean(), abs=0.005)
+
+
+def test_forecasts_are_close_and_honest() -> None:
+    rng = np.random.default_rng(1)
+    prior = extrapolation.learn(cut(power_laws(rng, 30)))
+    fresh = power_laws(rng, 200)
+    ranks = []
+    errors: dict[int, list[float]] = {5: [], 25: []}
+    for until in errors:
+        for curve, known in zip(fresh, cut(fresh, until), strict=True):
+            forecast = extrapolation.forecast(prior, known)
+            errors[until].append(forecast.mean - curve[-1])
+            ranks.append(forecast.chance_below(float(curve[-1])))
+    assert np.std(errors[25]) < 0.02 < np.std(fresh[:, -1])
+    assert np.std(errors[25]) < np.std(errors[5]) < np.std(fresh[:, -1])
+    covered = np.mean((np.array(ranks) > 0.05) & (np.array(ranks) < 0.95))
+    assert 0.8 <= covered <= 0.99
+
+
+def test_a_curve_without_reports_is_forecast_by_the_others() -> None:
+    finished = power_laws(np.random.default_rng(2), 40)
+    forecast = extrapolation.forecast(extrapolation.learn(cut(finished)), np.full(extrapolation.CELLS, np.nan))
+    assert forecast.mean == pytest.approx(finished[:, -1].mean(), abs=0.03)
+    assert 0.02 < forecast.deviation < 0.2
+
+
+def test_scale_and_shift_of_the_values_do_not_matter() -> None:
+    curves = power_laws(np.random.default_rng(3), 12)
+    plain = extrapolation.forecast(extrapolation.learn(cut(curves[:-1])), cut(curves[-1:], 10)[0])
+    moved = extrapolation.forecast(
+        extrapolation.learn(cut(1e4 * curves[:-1] - 7e3)), cut(1e4 * curves[-1:] - 7e3, 10)[0]
+    )
+    assert moved.mean == pytest.approx(1e4 * plain.mean - 7e3, rel=1e-6)
+    assert moved.deviation == pytest.approx(1e4 * plain.deviation, rel=1e-6)
+
+
+def study(curves: np.ndarray, sign: float = 1.0) -> Peers:
+    peers = Peers(sign)
+    peers.fold([_record(number, sign * curve, TrialState.COMPLETE) for number, curve in enumerate(curves)])
+    return peers
+
+
+def _record(number: int, values: np.ndarray, state: TrialState) -> TrialRecord:
+    final = (float(values[-1]),) if state is TrialState.COMPLETE else None
+    return TrialRecord(number, number, state, values=final, reports=tuple(enumerate(values.tolist())))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_hopeless_trials_are_stopped_early_and_the_best_never(sign: float) -> None:
+    rng = np.random.default_rng(4)
+    finished = power_laws(rng, 20)
+    rule = pruners.ExtrapolationPruner()
+    stopped_at = {}
+    for name, shift in (("hopeless", 0.4), ("best", -0.2)):
+        peers = study(finished, sign)
+        curve = sign * (power_laws(rng, 1)[0] + shift)
+        stopped_at[name] = None
+        for until in range(1, 51):
+            peers.fold([_record(20, curve[:until], TrialState.RUNNING)])
+            verdict = rule.judge(20, peers.curve(20), peers)
+            if verdict.stop:
+                assert "chance" in verdict.reason
+                stopped_at[name] = until
+                break
+    assert stopped_at["best"] is None
+    assert stopped_at["hopeless"] is not None
+    assert stopped_at["hopeless"] <= 25
+
+
+def test_nobody_is_stopped_before_enough_trials_are_complete() -> None:
+    peers = study(power_laws(np.random.default_rng(5), 4))
+    peers.fold([_record(4, np.full(40, 1e6), TrialState.RUNNING)])
+    assert not pruners.ExtrapolationPruner().judge(4, peers.curve(4), peers).stop
+    assert pruners.ExtrapolationPruner(n_startup_trials=4).judge(4, peers.curve(4), peers).stop
+
+
+def test_trials_without_curves_teach_nothing_and_stop_nobody() -> None:
+    peers = Peers(1.0)
+    peers.fold([TrialRecord(number, number, TrialState.COMPLETE, values=(0.0,)) for number in range(9)])
+    peers.fold([_record(9, np.ones(30), TrialState.RUNNING)])
+    rule = pruners.ExtrapolationPruner()
+    assert not rule.judge(9, peers.curve(9), peers).stop
+    assert rule.forecast(peers.curve(9), peers) is None

@@ -36,8 +36,8 @@ def _interval_of(original: Any) -> Any:
 
 
 def _choice_of(original: Any) -> Any:
-    # Hydra checks arguments against the annotation, which is where None is let in.
-    def choice(*args: str | int | float | bool | dict[Any, Any] | list[Any] | ChoiceSweep | None) -> Any:
+    # Hydra checks arguments against the annotation (plain types only), which is where None is let in.
+    def choice(*args: str | int | float | bool | dict | list | ChoiceSweep | None) -> Any:  # type: ignore[type-arg]
         return original(*args)
 
     return choice

@@ -90,7 +90,8 @@ class Plan:
 
     def _blame(self, params: Mapping[str, Any], error: Exception) -> str:
         text = " ".join(str(error).split()) or type(error).__name__
-        guilty = next((item for item in self.items if _mentions(text, item.bare)), None)
+        mentioned = [item for item in self.items if _mentions(text, item.bare)]
+        guilty = max(mentioned, key=lambda item: len(item.bare), default=None)
         if guilty is None:
             return (
                 f"The configuration with {' '.join(self.overrides(params)) or 'no override'} cannot be composed: {text}"
@@ -118,10 +119,8 @@ class Plan:
         for key, value in point.items():
             found = [item for item in self.items if key in (item.name, item.key) or key.lstrip("+") == item.bare]
             if not found and not open_ended:
-                names = self.space.names
-                raise ConfigError(
-                    f"{place}: {key!r} is no parameter of this sweep; there are {', '.join(names)}.{closest(key, names)}"
-                )
+                known = ", ".join(self.space.names) + "." + closest(key, self.space.names)
+                raise ConfigError(f"{place}: {key!r} is no parameter of this sweep; there are {known}")
             params.update(_given(found, key, value, f"{place}.{key}"))
         return {**self.space.active_only(params), **{k: v for k, v in params.items() if k not in self.space}}
 

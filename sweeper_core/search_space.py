@@ -364,7 +364,7 @@ def intersection_search_space(trials: Sequence[Any], include_pruned: bool = Fals
 
 
 class IntersectionSearchSpace:
-    """The intersection of one study's search spaces, brought up to date by each call.
+    """The intersection of the search spaces of one study's trials.
 
     Args:
         include_pruned: Whether PRUNED trials count too.

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
@@ -51,12 +51,12 @@ class Lease:
     grace: float = 60.0
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A trial that the caller now runs, and nobody else.
 
     Attributes:
         fixed: Parameters (external values) that were enqueued with it.
+        started: Where the storage knows it at once; the trial's record has it anyway.
     """
 
     number: int

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import Any
 
 from sweeper_core.directions import StudyDirection
@@ -28,46 +29,139 @@ from sweeper_core.storages._rules import (
     new_study_name,
     no_study,
     no_trial,
-    now,
     once_attr,
     reason_to_give_up,
     retry_of,
 )
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
-from sweeper_core.trial.record import LOST, NOTHING, Layout, TrialRecord
+from sweeper_core.trial.record import LOST, NO_PARAMETERS, NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
+
+
+class _Row:
+    """A trial, changed in place; the record that others see is made when somebody reads it."""
+
+    __slots__ = (
+        "_record",
+        "completed",
+        "internals",
+        "layout",
+        "number",
+        "reports",
+        "started",
+        "state",
+        "system_attrs",
+        "trial_id",
+        "user_attrs",
+        "values",
+    )
+
+    def __init__(self, number: int, trial_id: int, state: TrialState) -> None:
+        self.number = number
+        self.trial_id = trial_id
+        self.state = state
+        self.layout = NO_PARAMETERS
+        self.internals: tuple[float, ...] = ()
+        self.values: tuple[float, ...] | None = None
+        self.reports: tuple[tuple[int, float], ...] = ()
+        self.user_attrs = NOTHING
+        self.system_attrs = NOTHING
+        # Seconds since the epoch while nobody has looked: a datetime costs many times as much.
+        self.started: datetime | float | None = None
+        self.completed: datetime | float | None = None
+        self._record: TrialRecord | None = None
+
+    @classmethod
+    def of(cls, record: TrialRecord, number: int, trial_id: int, layout: Layout) -> _Row:
+        """Return the row of a trial that comes from elsewhere."""
+        row = cls(number, trial_id, record.state)
+        row.layout, row.internals, row.values, row.reports = layout, record.internals, record.values, record.reports
+        row.user_attrs, row.system_attrs = record.user_attrs, record.system_attrs
+        row.started, row.completed = record.started, record.completed
+        return row
+
+    def copy(self) -> _Row:
+        """Return a row of its own with the same content."""
+        return _Row.of(self.record, self.number, self.trial_id, self.layout)
+
+    def touch(self) -> None:
+        """Note that the row has changed."""
+        self._record = None
+
+    @property
+    def record(self) -> TrialRecord:
+        """The trial as others see it."""
+        record = self._record
+        if record is None:
+            self.started, self.completed = _as_utc(self.started), _as_utc(self.completed)
+            record = self._record = TrialRecord(
+                self.number,
+                self.trial_id,
+                self.state,
+                self.layout,
+                self.internals,
+                self.values,
+                self.reports,
+                self.user_attrs,
+                self.system_attrs,
+                self.started,
+                self.completed,
+            )
+        return record
+
+    def __getstate__(self) -> TrialRecord:
+        return self.record
+
+    def __setstate__(self, record: TrialRecord) -> None:
+        for name in TrialRecord.__slots__:
+            setattr(self, name, getattr(record, name))
+        self._record = record
+
+
+def _as_utc(time: datetime | float | None) -> datetime | None:
+    if isinstance(time, float):
+        return datetime.fromtimestamp(time, timezone.utc).replace(tzinfo=None)
+    return time
 
 
 @dataclass
 class _Study:
     record: StudyRecord
-    trials: list[TrialRecord] = field(default_factory=list)
+    rows: list[_Row] = field(default_factory=list)
     waiting: deque[int] = field(default_factory=deque)
     lost: int = 0
     beats: dict[int, float] = field(default_factory=dict)
     """Last sign of life of leased running trials."""
-    version: int = 0
-    changed: dict[int, int] = field(default_factory=dict)
-    """Version of each trial, the latest change last."""
+    log: list[int] = field(default_factory=list)
+    """The trial of every change; its length is the study's version."""
 
-    def put(self, record: TrialRecord) -> None:
-        """Store a trial's new state of affairs."""
-        if record.number == len(self.trials):
-            self.trials.append(record)
-        else:
-            self.trials[record.number] = record
-            del self.changed[record.number]
-        self.version += 1
-        self.changed[record.number] = self.version
+    def changed(self, row: _Row) -> None:
+        """Note that a trial is new or different."""
+        row.touch()
+        self.log.append(row.number)
+
+    def add(self, row: _Row) -> None:
+        """Take in a new trial."""
+        self.rows.append(row)
+        self.log.append(row.number)
 
     def since(self, version: int) -> list[TrialRecord]:
         """Return the trials that changed after a version, by number."""
-        numbers = []
-        for number in reversed(self.changed):
-            if self.changed[number] <= version:
-                break
-            numbers.append(number)
-        return [self.trials[number] for number in sorted(numbers)]
+        return [self.rows[number].record for number in sorted(set(self.log[version:]))]
+
+    def copy(self) -> _Study:
+        """Return a study of its own with the same content."""
+        return replace(
+            self,
+            rows=[row.copy() for row in self.rows],
+            waiting=deque(self.waiting),
+            beats=dict(self.beats),
+            log=list(self.log),
+        )
+
+
+MOST_EXTENSIONS = 4096
+"""How many steps from one layout to the next are remembered."""
 
 
 class InMemoryStorage(Storage):
@@ -85,11 +179,13 @@ class InMemoryStorage(Storage):
         self._next_study = 0
         self._next_trial = 0
         self._layouts: dict[Layout, Layout] = {}
+        self._extensions: dict[tuple[Any, ...], tuple[Layout, Mapping[str, BaseDistribution]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
-            state = {**self.__dict__, "_studies": {key: _copy_of(study) for key, study in self._studies.items()}}
+            state = {**self.__dict__, "_studies": {key: study.copy() for key, study in self._studies.items()}}
         del state["_lock"]
+        state["_extensions"] = {}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -142,20 +238,23 @@ class InMemoryStorage(Storage):
     def reserve(self, study_id: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
         with self._lock:
             study = self._study(study_id)
-            if limit is not None and len(study.trials) - len(study.waiting) - study.lost >= limit:
+            if limit is not None and len(study.rows) - len(study.waiting) - study.lost >= limit:
                 return None
             if study.waiting:
-                record = study.trials[study.waiting.popleft()]
+                row = study.rows[study.waiting.popleft()]
+                row.state = TrialState.RUNNING
+                study.changed(row)
+                fixed: Mapping[str, Any] = fixed_of(row.record.params, row.system_attrs)
             else:
-                record = TrialRecord(len(study.trials), self._new_trial_id(), TrialState.RUNNING)
-            attrs = record.system_attrs
+                row = _Row(len(study.rows), self._new_trial_id(), TrialState.RUNNING)
+                study.add(row)
+                fixed = NOTHING
+            row.started = time.time()
             if lease is not None:
-                attrs = _merged(attrs, {LEASE: attr_of_lease(lease)})
-                study.beats[record.number] = self._clock()
-            record = replace(record, state=TrialState.RUNNING, started=now(), system_attrs=attrs)
-            study.put(record)
-            fixed = fixed_of(record.params, attrs)
-            return Claim(record.number, record.trial_id, fixed, record.user_attrs, attrs, record.started)
+                row.system_attrs = {**row.system_attrs, LEASE: attr_of_lease(lease)}
+                study.beats[row.number] = self._clock()
+            row.touch()
+            return Claim(row.number, row.trial_id, fixed, row.user_attrs, row.system_attrs)
 
     def describe(
         self,
@@ -167,42 +266,50 @@ class InMemoryStorage(Storage):
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> None:
-        described = internals(params, distributions)
+        described = internals(params, distributions) if params else None
         with self._lock:
-            study, record = self._running(study_id, number)
-            layout, values = self._described(record, described)
-            study.put(
-                replace(
-                    record,
-                    layout=layout,
-                    internals=values,
-                    user_attrs=_merged(record.user_attrs, user_attrs),
-                    system_attrs=_merged(record.system_attrs, system_attrs),
-                )
-            )
+            study, row = self._running(study_id, number)
+            if described:
+                self._extend(row, described)
+            if user_attrs:
+                row.user_attrs = {**row.user_attrs, **user_attrs}
+            if system_attrs:
+                row.system_attrs = {**row.system_attrs, **system_attrs}
+            study.changed(row)
 
-    def _described(
-        self, record: TrialRecord, described: Mapping[str, tuple[BaseDistribution, float]]
-    ) -> tuple[Layout, tuple[float, ...]]:
-        if not described:
-            return record.layout, record.internals
-        known = zip(record.layout.names, record.layout.distributions, record.internals, strict=True)
-        merged = {name: (distribution, value) for name, distribution, value in known}
-        merged.update(described)
-        layout = Layout(tuple(merged), tuple(distribution for distribution, _ in merged.values()))
-        return self._layouts.setdefault(layout, layout), tuple(value for _, value in merged.values())
+    def _extend(self, row: _Row, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
+        distributions = {name: distribution for name, (distribution, _) in described.items()}
+        new = self._extended(row.layout, distributions)
+        values = dict(zip(row.layout.names, row.internals, strict=True))
+        values.update({name: value for name, (_, value) in described.items()})
+        row.layout, row.internals = new, tuple(values.values())
+
+    def _extended(self, layout: Layout, distributions: Mapping[str, BaseDistribution]) -> Layout:
+        """Return the layout with further parameters; the same object for the same step."""
+        key = (id(layout), *distributions, *map(id, distributions.values()))
+        known = self._extensions.get(key)
+        if known is None:
+            merged = Layout.of({**layout.as_dict(), **distributions})
+            # The distributions are kept with the result, so that their ids stay theirs; layouts are kept anyway.
+            known = self._layouts.setdefault(merged, merged), dict(distributions)
+            if len(self._extensions) >= MOST_EXTENSIONS:
+                self._extensions.clear()
+            self._extensions[key] = known
+        return known[0]
 
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
         step, value = int(step), float(value)
         with self._lock:
-            study, record = self._running(study_id, number)
-            reports = record.reports
+            study, row = self._running(study_id, number)
+            reports = row.reports
             if not reports or reports[-1][0] < step:
-                study.put(replace(record, reports=(*reports, (step, value))))
-                return
-            place = bisect_left(reports, step, key=lambda report: report[0])
-            if reports[place][0] != step:
-                study.put(replace(record, reports=(*reports[:place], (step, value), *reports[place:])))
+                row.reports = (*reports, (step, value))
+            else:
+                place = bisect_left(reports, step, key=lambda report: report[0])
+                if reports[place][0] == step:
+                    return
+                row.reports = (*reports[:place], (step, value), *reports[place:])
+            study.changed(row)
 
     def finish(
         self,
@@ -217,21 +324,20 @@ class InMemoryStorage(Storage):
         checked = check_end(state, values)
         with self._lock:
             study = self._study(study_id)
-            record = self._trial(study, number)
-            if record.state is not TrialState.RUNNING:
+            row = self._trial(study, number)
+            if row.state is not TrialState.RUNNING:
                 return False
-            study.beats.pop(number, None)
-            study.lost += LOST in system_attrs and LOST not in record.system_attrs
-            study.put(
-                replace(
-                    record,
-                    state=state,
-                    values=checked,
-                    completed=now(),
-                    user_attrs=_merged(record.user_attrs, user_attrs),
-                    system_attrs=_merged(record.system_attrs, system_attrs),
-                )
-            )
+            if study.beats:
+                study.beats.pop(number, None)
+            if system_attrs:
+                study.lost += LOST in system_attrs and LOST not in row.system_attrs
+                row.system_attrs = {**row.system_attrs, **system_attrs}
+            if user_attrs:
+                row.user_attrs = {**row.user_attrs, **user_attrs}
+            row.state = state
+            row.values = checked
+            row.completed = time.time()
+            study.changed(row)
             return True
 
     def enqueue(self, study_id: int, points: Sequence[Point], *, once_key: str | None = None) -> list[int]:
@@ -244,35 +350,30 @@ class InMemoryStorage(Storage):
             return [self._enqueue(study, point) for point in points]
 
     def _enqueue(self, study: _Study, point: Point) -> int:
-        number = len(study.trials)
-        record = TrialRecord(
-            number,
-            self._new_trial_id(),
-            TrialState.WAITING,
-            user_attrs=_merged(NOTHING, point.user_attrs),
-            system_attrs=attrs_of_point(point),
-        )
-        study.put(record)
-        study.waiting.append(number)
-        return number
+        row = _Row(len(study.rows), self._new_trial_id(), TrialState.WAITING)
+        row.user_attrs = _merged(NOTHING, point.user_attrs)
+        row.system_attrs = attrs_of_point(point)
+        study.add(row)
+        study.waiting.append(row.number)
+        return row.number
 
     def add_finished(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
         with self._lock:
             study = self._study(study_id)
-            first = len(study.trials)
+            first = len(study.rows)
             for trial in trials:
                 layout = self._layouts.setdefault(trial.layout, trial.layout)
-                record = replace(trial, number=len(study.trials), trial_id=self._new_trial_id(), layout=layout)
-                study.put(record)
-                study.lost += LOST in record.system_attrs
-                if record.state is TrialState.WAITING:
-                    study.waiting.append(record.number)
-            return list(range(first, len(study.trials)))
+                row = _Row.of(trial, len(study.rows), self._new_trial_id(), layout)
+                study.add(row)
+                study.lost += LOST in row.system_attrs
+                if row.state is TrialState.WAITING:
+                    study.waiting.append(row.number)
+            return list(range(first, len(study.rows)))
 
     def changes(self, study_id: int, cursor: Any = None) -> tuple[list[TrialRecord], Any]:
         with self._lock:
             study = self._study(study_id)
-            return study.since(cursor or 0), study.version
+            return study.since(cursor or 0), len(study.log)
 
     def beat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
         with self._lock:
@@ -290,7 +391,7 @@ class InMemoryStorage(Storage):
             study = self._study(study_id)
             lost = {number: reason for number in sorted(study.beats) if (reason := self._reason(study, number))}
             for number, reason in lost.items():
-                record = study.trials[number]
+                record = study.rows[number].record
                 self.finish(study_id, number, TrialState.FAIL, system_attrs=attrs_of_loss(reason))
                 point = retry_of(record, max_retries)
                 if point is not None:
@@ -298,7 +399,7 @@ class InMemoryStorage(Storage):
             return list(lost)
 
     def _reason(self, study: _Study, number: int) -> str | None:
-        lease = lease_of_attr(study.trials[number].system_attrs.get(LEASE))
+        lease = lease_of_attr(study.rows[number].system_attrs.get(LEASE))
         return None if lease is None else reason_to_give_up(lease, self._clock() - study.beats[number])
 
     def _study(self, study_id: int) -> _Study:
@@ -307,16 +408,17 @@ class InMemoryStorage(Storage):
             raise no_study(study_id)
         return study
 
-    def _trial(self, study: _Study, number: int) -> TrialRecord:
-        if not 0 <= number < len(study.trials):
+    def _trial(self, study: _Study, number: int) -> _Row:
+        if not 0 <= number < len(study.rows):
             raise no_trial(study.record.study_id, number)
-        return study.trials[number]
+        return study.rows[number]
 
-    def _running(self, study_id: int, number: int) -> tuple[_Study, TrialRecord]:
+    def _running(self, study_id: int, number: int) -> tuple[_Study, _Row]:
         study = self._study(study_id)
-        record = self._trial(study, number)
-        check_runs(number, record.state)
-        return study, record
+        row = self._trial(study, number)
+        if row.state is not TrialState.RUNNING:
+            check_runs(number, row.state)
+        return study, row
 
     def _new_trial_id(self) -> int:
         self._next_trial += 1
@@ -329,13 +431,3 @@ class InMemoryStorage(Storage):
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**old, **new} if new else old
-
-
-def _copy_of(study: _Study) -> _Study:
-    return replace(
-        study,
-        trials=list(study.trials),
-        waiting=deque(study.waiting),
-        beats=dict(study.beats),
-        changed=dict(study.changed),
-    )

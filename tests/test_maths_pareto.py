@@ -102,3 +102,13 @@ def test_an_objective_without_differences_adds_nothing_to_crowding() -> None:
 def test_crowding_takes_infinite_values_without_becoming_nan() -> None:
     values = np.array([[-np.inf, 1.0], [0.0, 0.5], [np.inf, 0.0], [np.inf, -1.0]])
     assert not np.any(np.isnan(crowding_distance(values)))
+
+
+@settings(deadline=None, max_examples=100)
+@given(point_sets(st.integers(1, 3)))
+def test_crowding_of_several_fronts_is_that_of_each_alone(values: np.ndarray) -> None:
+    values = np.nan_to_num(values, nan=np.inf, posinf=np.inf, neginf=-np.inf)
+    ranks = non_domination_ranks(values)
+    together = crowding_distance(values, ranks)
+    for rank in set(ranks.tolist()):
+        assert together[ranks == rank] == pytest.approx(crowding_distance(values[ranks == rank]))

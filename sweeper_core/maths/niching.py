@@ -14,7 +14,9 @@ r           number of reference points, each a direction from the ideal point
 
 from __future__ import annotations
 
+import heapq
 import itertools
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +31,7 @@ INFINITE_RANGES = 3.0
 """Infinite values are moved to so many ranges of the finite ones beyond these."""
 
 
+@lru_cache(maxsize=8)
 def simplex_lattice(n_objectives: int, divisions: int) -> Floats:
     """Return the ``(r, m)`` points of the unit simplex whose coordinates are multiples of ``1 / divisions``.
 
@@ -36,7 +39,9 @@ def simplex_lattice(n_objectives: int, divisions: int) -> Floats:
     """
     corners = itertools.combinations_with_replacement(range(n_objectives), divisions)
     counts = [np.bincount(corner, minlength=n_objectives) for corner in corners]
-    return np.array(counts, dtype=float) / divisions
+    lattice = np.array(counts, dtype=float) / divisions
+    lattice.flags.writeable = False
+    return lattice
 
 
 def normalise(values: Floats) -> Floats:
@@ -90,15 +95,13 @@ def fill_niches(niche: Integers, distance: Floats, chosen: Integers, candidates:
     queues: dict[int, list[int]] = {}
     for place in candidates[np.argsort(distance[candidates], kind="stable")].tolist():
         queues.setdefault(int(niche[place]), []).append(place)
-    members = dict.fromkeys(queues, 0)
-    for place in chosen.tolist():
-        if int(niche[place]) in members:
-            members[int(niche[place])] += 1
+    members = np.bincount(niche[chosen], minlength=max(queues, default=0) + 1)
+    heap = [(int(members[name]), name) for name in queues]
+    heapq.heapify(heap)
     taken: list[int] = []
     while len(taken) < size:
-        emptiest = min(queues, key=lambda name: (members[name], name))
-        taken.append(queues[emptiest].pop(0))
-        members[emptiest] += 1
-        if not queues[emptiest]:
-            del queues[emptiest]
+        count, name = heapq.heappop(heap)
+        taken.append(queues[name].pop(0))
+        if queues[name]:
+            heapq.heappush(heap, (count + 1, name))
     return taken

@@ -76,28 +76,41 @@ def pareto_front(values: Floats, penalty: Floats | None = None) -> Flags:
     return front
 
 
-def crowding_distance(values: Floats) -> Floats:
-    """Return the crowding distance ``(n,)`` within one front (Deb et al. 2002, section III-B).
+def crowding_distance(values: Floats, ranks: Integers | None = None) -> Floats:
+    """Return the crowding distance ``(n,)`` within each front (Deb et al. 2002, section III-B).
 
-    The sum over objectives of the gap between a point's two neighbours, in units of the objective's range;
-    infinite at both ends. An objective in which all points are equal tells nothing and adds zero.
+    The sum over objectives of the gap between a point's two neighbours, in units of the front's range in that
+    objective; infinite at both ends. An objective in which a whole front is equal tells nothing and adds zero.
+
+    Args:
+        values: ``(n, m)``.
+        ranks: ``(n,)`` the front of each point; None when all are of one.
     """
-    n, m = values.shape
-    distance = np.zeros(n)
-    for objective in range(m):
-        column = values[:, objective]
-        order = np.argsort(column, kind="stable")
-        ordered = column[order]
-        if n == 0 or ordered[0] == ordered[-1]:
-            continue
-        padded = np.concatenate(([-np.inf], ordered, [np.inf]))
-        with np.errstate(invalid="ignore"):
-            gap = padded[2:] - padded[:-2]
-        gap[padded[2:] == padded[:-2]] = 0.0
-        finite = ordered[np.isfinite(ordered)]
-        width = finite[-1] - finite[0] if len(finite) else 0.0
-        distance[order] += gap / (width if width > 0.0 else 1.0)
+    distance = np.zeros(len(values))
+    if len(values) == 0:
+        return distance
+    ranks = np.zeros(len(values), np.int64) if ranks is None else ranks
+    for column in values.T:
+        order = np.lexsort((column, ranks))
+        distance[order] += _gaps(column[order], ranks[order])
     return distance
+
+
+def _gaps(ordered: Floats, ranks: Integers) -> Floats:
+    """Scaled gaps ``(n,)`` between both neighbours of numbers in ascending order within each rank."""
+    new = np.concatenate(([True], ranks[1:] != ranks[:-1], [True]))
+    before, after = np.full(len(ordered), -np.inf), np.full(len(ordered), np.inf)
+    before[1:] = np.where(new[1:-1], -np.inf, ordered[:-1])
+    after[:-1] = np.where(new[1:-1], np.inf, ordered[1:])
+    gaps = np.subtract(after, before, out=np.zeros(len(ordered)), where=after != before)
+    starts = np.flatnonzero(new[:-1])
+    finite = np.isfinite(ordered)
+    highest = np.maximum.reduceat(np.where(finite, ordered, -np.inf), starts)
+    width = highest - np.minimum.reduceat(np.where(finite, ordered, np.inf), starts)
+    width[~(width > 0.0)] = 1.0  # one finite value at most
+    differs = ordered[starts] != ordered[np.append(starts[1:], len(ordered)) - 1]
+    front = np.cumsum(new[:-1]) - 1
+    return np.where(differs[front], gaps / width[front], 0.0)
 
 
 def distinct_rows(values: Floats) -> tuple[Floats, Integers, Integers]:

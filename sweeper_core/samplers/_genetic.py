@@ -33,6 +33,7 @@ from sweeper_core.trial.state import TrialState
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+COMPLETE = TrialState.COMPLETE
 MAX_DRAWS = 8
 """How often a child outside the bounds is made anew before it is put on the boundary."""
 
@@ -113,8 +114,9 @@ class GeneticSampler(Sampler):
         """
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
-        generation = len(history.completed) // self.population_size
-        if len(history.having(TrialState.COMPLETE, TrialState.RUNNING)) >= self.population_size:
+        completed, running = (int(np.count_nonzero(history.states == s)) for s in (COMPLETE, TrialState.RUNNING))
+        generation = completed // self.population_size
+        if completed + running >= self.population_size:
             survivors = self._survivors(history)
             params = self._child(request, history, survivors, rng)
             if params is not None:
@@ -242,8 +244,10 @@ def _units(space: SearchSpace, raw: Floats) -> Floats:
 
 def _closed(history: History) -> int:
     """Return how many trials from the first on have ended."""
-    open_ones = np.flatnonzero(~np.isin(history.states, (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)))
-    return int(open_ones[0]) if len(open_ones) else len(history)
+    ended = np.zeros(len(history), bool)
+    for state in (COMPLETE, TrialState.PRUNED, TrialState.FAIL):
+        ended |= history.states == state
+    return len(history) if ended.all() else int(np.argmin(ended))
 
 
 def _better(survivors: Survivors, one: int, two: int) -> bool:

@@ -89,15 +89,6 @@ class NSGAIISampler(GeneticSampler):
 
     def select(self, values: Floats, penalty: Floats, size: int) -> tuple[Integers, Integers, Floats]:
         ranks = non_domination_ranks(values, penalty, enough=size)
-        room = np.zeros(len(values))
-        order: list[Integers] = []
-        kept = 0
-        for rank in range(int(ranks.max(initial=-1)) + 1):
-            front = np.flatnonzero(ranks == rank)
-            room[front] = crowding_distance(values[front])
-            order.append(front[np.argsort(-room[front], kind="stable")])
-            kept += len(front)
-            if kept >= size:
-                break
-        places = np.concatenate(order)[:size] if order else np.zeros(0, np.int64)
+        room = crowding_distance(values, ranks)
+        places = np.lexsort((-room, ranks))[:size]
         return places, ranks[places], room[places]

@@ -178,9 +178,7 @@ def _log_sum(per_box: Floats) -> tuple[Floats, Floats]:
     return (top + np.log(total))[:, 0], weight / total
 
 
-def _log_gains(
-    mean: Floats, variance: Floats, boxes: tuple[Floats, Floats]
-) -> tuple[Floats, tuple[Floats, Floats]]:
+def _log_gains(mean: Floats, variance: Floats, boxes: tuple[Floats, Floats]) -> tuple[Floats, tuple[Floats, Floats]]:
     """Return the log expected gain ``(q, b)`` of each box and its derivatives ``(q, b, m)``."""
     lower, upper = boxes
     mean, variance = mean[:, None, :], variance[:, None, :]

@@ -134,9 +134,7 @@ class Data:
 
     def rows(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_] | slice) -> Data:
         """Return some of the points."""
-        return Data(
-            self.Z[chosen], self.group, self.y[chosen], self.noise_factor[chosen], self.extra_noise[chosen]
-        )
+        return Data(self.Z[chosen], self.group, self.y[chosen], self.noise_factor[chosen], self.extra_noise[chosen])
 
     def __len__(self) -> int:
         return len(self.Z)

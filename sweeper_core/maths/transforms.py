@@ -28,6 +28,8 @@ Floats = npt.NDArray[np.float64]
 POWERS = np.linspace(-2.0, 2.0, 41)
 FENCE = 4.0
 """How many interquartile ranges above the upper quartile values begin to be tamed: a normal sample has none there."""
+DEPTH = 50.0
+"""Below so many widths under the median, too, growth is logarithmic, so that powers of x do not overflow."""
 POWER_DEVIATION = 1.0
 """Prior standard deviation of the power around 1: ten values alone do not say much about a tail."""
 
@@ -57,18 +59,19 @@ class Warp:
     def log_slope(self, y: Floats) -> Floats:
         """Return the logarithm of the derivative ``(n,)`` at ``y``."""
         x = (y - self.middle) / self.width
-        tame = -np.log1p(np.maximum(x - self.fence, 0.0))
+        tamed = -np.log1p(np.maximum(x - self.fence, 0.0)) - np.log1p(np.maximum(-DEPTH - x, 0.0))
         slope = (self.power - 1.0) * np.sign(x) * np.log1p(np.abs(self._tame(y)))
-        return np.asarray(slope + tame - np.log(self.stretch * self.width))
+        return np.asarray(slope + tamed - np.log(self.stretch * self.width))
 
     def _tame(self, y: Floats) -> Floats:
         return tame((y - self.middle) / self.width, self.fence)
 
 
 def tame(x: Floats, fence: float) -> Floats:
-    """Return x with logarithmic growth above ``fence``; smooth in value and slope."""
-    beyond = np.minimum(np.maximum(x - fence, 0.0), 1e300)
-    return np.asarray(np.minimum(x, fence) + np.log1p(beyond))
+    """Return x with logarithmic growth above ``fence`` and below ``-DEPTH``; smooth in value and slope."""
+    above = np.minimum(np.maximum(x - fence, 0.0), 1e300)
+    below = np.minimum(np.maximum(-DEPTH - x, 0.0), 1e300)
+    return np.asarray(np.clip(x, -DEPTH, fence) + np.log1p(above) - np.log1p(below))
 
 
 def yeo_johnson(x: Floats, power: float) -> Floats:
@@ -101,12 +104,14 @@ def warps(y: Floats) -> list[Warp]:
 
 
 def _scale_of(y: Floats) -> tuple[float, float, float]:
-    """Return median, robust width and fence; the plain standard deviation where half of the values are equal."""
+    """Return median, robust width and fence. Where half of the values are equal, the others give the width."""
     low, middle, high = np.quantile(y, (0.25, 0.5, 0.75))
     width = float(high - low) / 1.349  # of a normal distribution, this is its standard deviation
-    if width < 1e-9 * max(float(np.std(y)), 1e-300):
-        width = float(np.std(y))
-    width = width if np.isfinite(width) and width > 0.0 else 1.0
+    rounding = 1e-13 * float(np.abs(middle))
+    if width <= rounding:
+        gaps = np.abs(y - middle)
+        gaps = gaps[gaps > rounding]
+        width = float(np.median(gaps)) if len(gaps) else 1.0
     return float(middle), width, float((high - middle) / width + FENCE * 1.349)
 
 

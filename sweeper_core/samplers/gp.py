@@ -212,7 +212,14 @@ class GPSampler(Sampler):
 
     def _limit(self, task: _Task, Z: Floats, y: Floats, threshold: float, noise: float | None) -> Term:
         target = Target(
-            Z, task.encoding.group, task.encoding.groups, y, np.ones(len(y)), np.zeros(len(y)), warped=False, noise=noise
+            Z,
+            task.encoding.group,
+            task.encoding.groups,
+            y,
+            np.ones(len(y)),
+            np.zeros(len(y)),
+            warped=False,
+            noise=noise,
         )
         model = model_of(target, self._memo)
         return Limit(model.posterior, float(model.warp(np.array([threshold]))[0]))
@@ -305,11 +312,11 @@ def _elite(evidence: Evidence, y: Floats) -> Integers:
     rows = np.flatnonzero(evidence.feasible)
     finished = rows[evidence.doubt[rows] == 0.0]
     rows = finished if len(finished) else rows
-    return rows[np.argsort(y[rows], kind="stable")[:ELITE]]
+    return np.asarray(rows[np.argsort(y[rows], kind="stable")[:ELITE]])
 
 
 def _scalarised(values: Floats, rng: np.random.Generator) -> Floats:
-    """Return the augmented Chebyshev value ``(n,)`` of objectives ``(n, m)`` for random weights (Knowles 2006, ParEGO)."""
+    """Return the augmented Chebyshev values ``(n,)`` of objectives ``(n, m)`` for random weights (Knowles 2006)."""
     low, high = values.min(axis=0), values.max(axis=0)
     scaled = (values - low) / np.where(high > low, high - low, 1.0)
     weighted = rng.dirichlet(np.ones(values.shape[1])) * scaled
@@ -369,8 +376,7 @@ class Dominance:
 
     def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
         mean, variance, d_mean, d_variance = (
-            np.stack(part, axis=1)
-            for part in zip(*(p.predict_with_gradient(Z) for p in self.posteriors), strict=True)
+            np.stack(part, axis=1) for part in zip(*(p.predict_with_gradient(Z) for p in self.posteriors), strict=True)
         )
         score, by_mean, by_variance = log_ehvi_with_gradient(mean, variance, self.boxes)
         return score, np.einsum("qm,qmp->qp", by_mean, d_mean) + np.einsum("qm,qmp->qp", by_variance, d_variance)
@@ -391,4 +397,3 @@ class Sum(Acquisition):
     def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
         parts = [term.score_with_gradient(Z) for term in self.terms]
         return np.sum([score for score, _ in parts], axis=0), np.sum([gradient for _, gradient in parts], axis=0)
-

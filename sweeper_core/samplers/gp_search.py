@@ -185,8 +185,8 @@ class Search:
         unit = np.array(rows).reshape(len(rows), starts.shape[1])
         return self.encoding.snap(unit), np.array(owner, dtype=np.int64)
 
-    def _others(self, axis: Axis, current: float) -> list[float]:
-        return self.encoding.alternatives(axis, current, self.rng).tolist()
+    def _others(self, axis: Axis, current: float) -> Floats:
+        return self.encoding.alternatives(axis, current, self.rng)
 
     def _best_new(self, candidates: Floats) -> Floats | None:
         """Return the best candidate that is not known yet."""
@@ -197,8 +197,8 @@ class Search:
         return np.asarray(candidates[int(np.argmax(self.score(candidates)))])
 
 
-def _beside(axis: Axis, current: float) -> list[float]:
+def _beside(axis: Axis, current: float) -> Floats:
     """Return the two neighbouring values of a number on a grid."""
     values = axis.values()
     index = int(np.argmin(np.abs(values - current)))
-    return values[[i for i in (index - 1, index + 1) if 0 <= i < len(values)]].tolist()
+    return values[[i for i in (index - 1, index + 1) if 0 <= i < len(values)]]

@@ -145,7 +145,7 @@ class Encoding:
         return self.snap((rng.permuted(strata, axis=0) + rng.random((count, len(self.space)))) / max(count, 1))
 
     def mutants(self, parents: Floats, count: int, rng: np.random.Generator) -> Floats:
-        """Return ``(count, d)`` perturbed copies of ``parents`` ``(k, d)``: few coordinates each, steps of all sizes."""
+        """Return ``(count, d)`` perturbed ``parents`` ``(k, d)``: few coordinates each, steps of all sizes."""
         children = parents[rng.integers(len(parents), size=count)].copy()
         d = children.shape[1]
         share = rng.choice([1.0 / d, min(1.0, 3.0 / d), 1.0], size=(count, 1))

@@ -89,6 +89,13 @@ class Sampler(BaseSampler):
         """Return whether every point that this sampler could suggest from a finite space is in the history."""
         return exhausted(space, history)
 
+    independent = False
+    """Whether a parameter can be drawn by itself (:meth:`draw`), whatever else is known."""
+
+    def draw(self, distribution: BaseDistribution, rng: np.random.Generator) -> Any:
+        """Return a value (external) for one parameter of a define-by-run trial; only where ``independent``."""
+        raise NotImplementedError(f"{self} does not draw parameters by themselves.")
+
     def needs_history(self, space: SearchSpace) -> bool:
         """Return whether suggestions for this space depend on the history at all."""
         return True

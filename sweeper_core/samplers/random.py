@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from sweeper_core.distributions import BaseDistribution
 from sweeper_core.samplers._distinct import make_distinct
-from sweeper_core.samplers._lattice import complete, is_finite
+from sweeper_core.samplers._lattice import complete, is_finite, uniform_value
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.search_space import SearchSpace
 from sweeper_core.trial.history import History
@@ -14,7 +17,8 @@ from sweeper_core.trial.history import History
 class RandomSampler(Sampler):
     """Draws every parameter independently and uniformly, on its own scale.
 
-    On a finite space no point is drawn twice until all have been.
+    On a finite space that is known beforehand no point is drawn twice until all have been; where objectives
+    ask for one parameter after the other, each is drawn freely.
 
     Args:
         seed: The generator of trial ``k`` derives from ``(seed, k)``; None draws a seed at random.
@@ -23,6 +27,11 @@ class RandomSampler(Sampler):
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
         params = complete(request.space, request.given, rng)
         return Suggestion(make_distinct(request, history, rng, params, near=False), "random")
+
+    independent = True
+
+    def draw(self, distribution: BaseDistribution, rng: np.random.Generator) -> Any:
+        return uniform_value(distribution, rng.random())
 
     def needs_history(self, space: SearchSpace) -> bool:
         return is_finite(space)

@@ -99,8 +99,8 @@ def check_end(state: TrialState, values: Sequence[float] | None) -> tuple[float,
 
 def check_values(values: Sequence[float]) -> tuple[float, ...]:
     """Return values as floats; they may be infinite."""
-    numbers = tuple(float(value) for value in values)
-    if any(math.isnan(value) for value in numbers):
+    numbers = tuple(map(float, values))
+    if any(map(math.isnan, numbers)):
         raise ValueError(f"Objective values must not be NaN, but got {numbers}. End such a trial as FAIL.")
     return numbers
 
@@ -109,13 +109,13 @@ def internals(
     params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]
 ) -> dict[str, tuple[BaseDistribution, float]]:
     """Return each parameter's distribution and internal value."""
-    missing = [name for name in params if name not in distributions]
-    if missing:
-        raise ValueError(f"No distribution was given for {', '.join(map(repr, missing))}.")
-    return {
-        check_name("parameter", name): (distributions[name], distributions[name].to_internal_repr(value))
-        for name, value in params.items()
-    }
+    described = {}
+    for name, value in params.items():
+        distribution = distributions.get(name)
+        if distribution is None:
+            raise ValueError(f"No distribution was given for {name!r}.")
+        described[check_name("parameter", name)] = (distribution, distribution.to_internal_repr(value))
+    return described
 
 
 def attrs_of_point(point: Point) -> dict[str, Any]:

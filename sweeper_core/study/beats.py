@@ -35,6 +35,11 @@ class Beats:
                 arguments = (self._idle, lease.interval)
                 threading.Thread(target=self._run, args=arguments, name="hpo-beats", daemon=True).start()
 
+    @property
+    def any(self) -> bool:
+        """Whether there are trials to be kept alive."""
+        return bool(self._numbers)
+
     def discard(self, number: int) -> None:
         """Stop to renew a trial's lease."""
         with self._lock:

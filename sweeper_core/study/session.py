@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,8 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from numpy.random.bit_generator import ISeedSequence
 
 from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
 from sweeper_core.exceptions import SearchSpaceExhausted
@@ -37,7 +40,30 @@ MOST_SPACES = 1024
 
 def generator(seed: int, number: int) -> np.random.Generator:
     """Return the random generator of trial ``number``."""
-    return np.random.default_rng([seed, number])
+    words = _states(seed, number // STATES)[number % STATES]
+    return np.random.Generator(np.random.PCG64(_State(words)))  # type: ignore[arg-type]
+
+
+STATES = 256
+"""Generators whose states are drawn at once: seeding each by itself would cost more than most suggestions."""
+
+
+@functools.lru_cache(maxsize=64)
+def _states(seed: int, block: int) -> npt.NDArray[np.uint64]:
+    """Return ``(STATES, 4)`` words, each row the state and the increment of one generator."""
+    return np.random.default_rng([seed, block]).integers(2**64, size=(STATES, 4), dtype=np.uint64)
+
+
+class _State(ISeedSequence):
+    """Hands ready-made words to a bit generator."""
+
+    def __init__(self, words: npt.NDArray[np.uint64]) -> None:
+        self._words = words
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
+        """Return the words; PCG64 asks for four of 64 bits."""
+        assert (n_words, dtype) == (len(self._words), np.uint64)
+        return self._words
 
 
 @dataclass(frozen=True)
@@ -118,6 +144,8 @@ class Session:
     @sampler.setter
     def sampler(self, sampler: BaseSampler) -> None:
         self._sampler = native_sampler(sampler, self)
+        self.host: DefineByRun = StepByStep(self) if isinstance(self._sampler, UserSampler) else DefineByRun(self)
+        """Who runs live trials."""
 
     @property
     def pruner(self) -> Pruner | None:
@@ -273,7 +301,7 @@ class Session:
     def trial(self, started: Started) -> Trial:
         """Return a live trial that has the started one's parameters and may suggest more."""
         return Trial(
-            host_of(self),
+            self.host,
             started.number,
             started.trial_id,
             user_attrs=started.user_attrs,
@@ -330,7 +358,8 @@ class Session:
             if isinstance(sampler, UserSampler):
                 sampler.end(number, state, values)
         finally:
-            self.beats.discard(number)
+            if self.beats.any:
+                self.beats.discard(number)
             ended = self.storage.finish(
                 self.study.study_id, number, state, values, user_attrs=user_attrs, system_attrs=system_attrs
             )
@@ -397,6 +426,9 @@ class DefineByRun:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.n_objectives = session.n_objectives
+        self._draw = session.sampler.draw if session.sampler.independent else None
+        self._storage = session.storage
+        self._study_id = session.study.study_id
 
     @property
     def study(self) -> Any:
@@ -428,6 +460,8 @@ class DefineByRun:
         plan: Plan = trial.plan
         if plan is None:
             plan = trial.plan = self.plan(trial)
+        if self._draw is not None:
+            return self._draw(distribution, plan.rng)
         if name in plan.params:
             value = plan.params[name]
             known = plan.space[name]
@@ -441,8 +475,10 @@ class DefineByRun:
     def plan(self, trial: Trial) -> Plan:
         """Return a suggestion for the parameters that all earlier trials share."""
         session = self.session
-        session.sync()
         rng = generator(session.seed, trial.number)
+        if self._draw is not None:
+            return Plan(NOTHING, NOTHING, rng)
+        session.sync()
         space = session.digest.joint
         if not len(space):
             return Plan(NOTHING, NOTHING, rng)
@@ -471,11 +507,13 @@ class DefineByRun:
         plan = trial.plan
         if plan is not None and plan.untold:
             system_attrs, plan.untold = {**plan.untold, **system_attrs}, NOTHING
-        self.session.describe(trial.number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs)
+        self._storage.describe(
+            self._study_id, trial.number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
+        )
 
     def report(self, trial: Trial, step: int, value: float) -> None:
         """Store one report; it is stored when this returns."""
-        self.session.report(trial.number, step, value)
+        self._storage.report(self._study_id, trial.number, step, value)
 
     def should_prune(self, trial: Trial) -> bool:
         """Return whether the trial should stop."""
@@ -507,11 +545,6 @@ class StepByStep(DefineByRun):
     def _sampler(self) -> UserSampler:
         assert isinstance(self.session.sampler, UserSampler)
         return self.session.sampler
-
-
-def host_of(session: Session) -> DefineByRun:
-    """Return the host of live trials that fits the session's sampler."""
-    return StepByStep(session) if isinstance(session.sampler, UserSampler) else DefineByRun(session)
 
 
 def told(suggestion: Suggestion) -> dict[str, Any]:

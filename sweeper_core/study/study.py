@@ -20,7 +20,7 @@ from sweeper_core.study.adapters import UserPruner, UserSampler
 from sweeper_core.study.optimize import Callback, Limits, Loop, Objective
 from sweeper_core.study.outcome import Outcome, outcome_of
 from sweeper_core.study.progress import Progress
-from sweeper_core.study.session import Session, host_of
+from sweeper_core.study.session import Session
 from sweeper_core.study.view import METRIC_NAMES, StudyView
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.live import Trial
@@ -183,7 +183,7 @@ class Study(StudyView):
         """
         trial = self.begin_trial(None if self._optimizes else self._lease_of_ask())
         if fixed_distributions:
-            host_of(self.session).suggest_together(trial, fixed_distributions)
+            self.session.host.suggest_together(trial, fixed_distributions)
         return trial
 
     def begin_trial(self, lease: Lease | None = None) -> Trial:
@@ -191,9 +191,8 @@ class Study(StudyView):
         session = self.session
         claim = session.storage.reserve(session.study.study_id, lease=lease)
         assert claim is not None, "There is no limit to reach."
-        host = host_of(session)
         trial = Trial(
-            host,
+            session.host,
             claim.number,
             claim.trial_id,
             fixed=claim.fixed,
@@ -202,7 +201,7 @@ class Study(StudyView):
         )
         if lease is not None:
             session.beats.add(claim.number, lease)
-        host.begin(trial)
+        session.host.begin(trial)
         return trial
 
     def _lease_of_ask(self) -> Lease | None:

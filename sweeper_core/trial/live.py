@@ -78,12 +78,12 @@ class Trial(BaseTrial):
         self._number = number
         self._trial_id = trial_id
         self.fixed = fixed
-        self.known: dict[str, Any] = dict(params)
+        self.known: dict[str, Any] = {**params}
         """The parameters so far; do not change it."""
-        self.known_distributions: dict[str, BaseDistribution] = dict(distributions)
+        self.known_distributions: dict[str, BaseDistribution] = {**distributions}
         """Their distributions; do not change it."""
-        self._user_attrs = dict(user_attrs)
-        self._system_attrs = dict(system_attrs)
+        self._user_attrs = {**user_attrs}
+        self._system_attrs = {**system_attrs}
         self._reports: dict[int, float] = {}
         self.plan: Any = None
         """The host's own: what it has decided for parameters not asked for yet."""

@@ -6,8 +6,9 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-from sweeper_core.study import Study
-from sweeper_core.trial import FrozenTrial, TrialState
+from sweeper_core.study.study import Study
+from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.state import TrialState
 
 Target = Callable[[FrozenTrial], float]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sweeper_core.importance.base import BaseImportanceEvaluator, Target
 from sweeper_core.importance.ped_anova import PedAnovaImportanceEvaluator
-from sweeper_core.study import Study
+from sweeper_core.study.study import Study
 
 
 def get_param_importances(

@@ -25,8 +25,8 @@ from sweeper_core.importance.base import (
 )
 from sweeper_core.maths.fanova import Boxes, boxes_of_tree, main_effect_variance
 from sweeper_core.search_space import intersection
-from sweeper_core.study import Study
-from sweeper_core.trial import FrozenTrial
+from sweeper_core.study.study import Study
+from sweeper_core.trial.frozen import FrozenTrial
 
 Floats = npt.NDArray[np.float64]
 

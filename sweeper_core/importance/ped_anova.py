@@ -31,8 +31,8 @@ from sweeper_core.importance.base import (
 from sweeper_core.maths.divergence import category_density, grid_density, pearson_divergence
 from sweeper_core.maths.hypervolume import greedy_subset
 from sweeper_core.maths.pareto import non_domination_ranks
-from sweeper_core.study import Study
-from sweeper_core.trial import FrozenTrial
+from sweeper_core.study.study import Study
+from sweeper_core.trial.frozen import FrozenTrial
 
 Counts = npt.NDArray[np.int64]
 
@@ -142,7 +142,7 @@ def _first_fronts(study: Study, trials: Sequence[FrozenTrial], count: int) -> li
     # A tenth beyond the worst point, so that the ends of the front count too.
     reference = worst + 0.1 * np.maximum(np.abs(worst), np.finfo(float).tiny)
     chosen += list(tied[greedy_subset(losses[tied], reference, count - len(chosen))])
-    return [trials[index] for index in sorted(chosen)]
+    return [trials[int(index)] for index in sorted(chosen)]
 
 
 def _counts(name: str, distribution: BaseDistribution, trials: Sequence[FrozenTrial]) -> Counts:

@@ -61,4 +61,4 @@ def _scott_bandwidth(cells: Integers, counts: Integers) -> float:
     first = np.searchsorted(cumulative, total // 4, side="left")
     third = min(len(cells) - 1, int(np.searchsorted(cumulative, total * 3 // 4, side="right")))
     spread = min((cells[third] - cells[first]) / 1.34, deviation)
-    return max(1.059 * float(spread) * float(total) ** -0.2, SMALLEST_BANDWIDTH)
+    return max(float(1.059 * spread * float(total) ** -0.2), SMALLEST_BANDWIDTH)

@@ -59,11 +59,12 @@ def boxes_of_tree(
     low = np.zeros((len(left), n_columns))
     high = np.ones((len(left), n_columns))
     for node in np.flatnonzero(left >= 0):
-        column, cut = feature[node], min(max(threshold[node], 0.0), 1.0)
+        column = feature[node]
+        cut = min(max(threshold[node], low[node, column]), high[node, column])
         for child in (left[node], right[node]):
             low[child], high[child] = low[node], high[node]
-        high[left[node], column] = min(cut, high[node, column])
-        low[right[node], column] = max(cut, low[node, column])
+        high[left[node], column] = cut
+        low[right[node], column] = cut
     leaves = left < 0
     return Boxes(low[leaves], high[leaves], value[leaves])
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweeper_core.importance.base import BaseImportanceEvaluator
-from sweeper_core.study import Study
-from sweeper_core.trial import FrozenTrial, TrialState
+from sweeper_core.study.study import Study
+from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.state import TrialState
 from sweeper_core.visualization import prepared
 from sweeper_core.visualization.prepared import PALETTE, SCALE, STATE_COLOURS, Axis, Target
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GREY = "#BBBBBB"
-EDGE = {"edgecolors": "#555555", "linewidths": 0.4}
+EDGE: dict[str, Any] = {"edgecolors": "#555555", "linewidths": 0.4}
 
 
 def is_available() -> bool:
@@ -99,8 +100,8 @@ def plot_contour(
         Axes, or a matrix of them for more than two parameters.
     """
     shown = prepared.points(study, params, target, target_name, prepared.MOST_IN_MATRIX)
-    limits = (float(shown.values.min()), float(shown.values.max())) if len(shown.values) else (0.0, 1.0)
-    levels = np.linspace(limits[0], limits[1] if limits[1] > limits[0] else limits[0] + 1.0, 15)
+    low, high = shown.limits
+    levels = np.linspace(low, high if high > low else low + 1.0, 15)
 
     def draw(panel: Axes, x: Axis, y: Axis) -> Any:
         panel.scatter(x.positions, y.positions, s=9, color="black", edgecolors="white", linewidths=0.4, zorder=3)
@@ -157,7 +158,7 @@ def plot_parallel_coordinate(
         return _finished(axes)
     order = np.argsort(shown.values[whole])
     order = order[::-1] if shown.smaller_is_better else order  # the best lines are drawn last, on top
-    norm = colors.Normalize(shown.values[whole].min(), shown.values[whole].max())
+    norm = colors.Normalize(*shown.limits)
     mapping = cm.ScalarMappable(norm, _scale(shown))
     lines = [np.column_stack([np.arange(len(columns)), row]) for row in heights[whole][order]]
     axes.add_collection(LineCollection(lines, colors=mapping.to_rgba(shown.values[whole][order]), alpha=0.7))
@@ -244,7 +245,7 @@ def plot_pareto_front(
         if members.any():
             axes.scatter(*shown.values[members].T, s=18, color=colour, label=name, **EDGE)
     if len(shown.names) == 3:
-        axes.set_zlabel(shown.names[2])  # type: ignore[attr-defined]
+        axes.set_zlabel(shown.names[2])
     return _finished(axes, legend=True)
 
 
@@ -276,11 +277,10 @@ def plot_timeline(study: Study, n_recent_trials: int | None = None) -> Axes:
     for state, colour in STATE_COLOURS.items():
         members = [span for span in spans if span.state is state]
         if members:
-            numbers = [span.number for span in members]
-            widths = [span.end - span.start for span in members]
-            starts = [span.start for span in members]
-            axes.barh(numbers, widths, left=starts, height=0.9, color=colour, label=state.name)  # type: ignore[arg-type]
-    axes.figure.autofmt_xdate()  # type: ignore[union-attr]
+            starts, ends = [span.start for span in members], [span.end for span in members]
+            numbers, width = [span.number for span in members], max(1.0, 200 / len(spans))
+            axes.hlines(numbers, starts, ends, colors=colour, linewidth=min(width, 12.0), label=state.name)
+    axes.figure.autofmt_xdate()
     return _finished(axes, legend=True)
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweeper_core.importance.base import BaseImportanceEvaluator
-from sweeper_core.study import Study
-from sweeper_core.trial import FrozenTrial, TrialState
+from sweeper_core.study.study import Study
+from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.state import TrialState
 from sweeper_core.visualization import prepared
 from sweeper_core.visualization.prepared import PALETTE, SCALE, STATE_COLOURS, Axis, Target
 
@@ -47,6 +48,8 @@ def plot_optimization_history(
     if error_bar:
         return _mean_history(figure, prepared.mean_progress(study, target, target_name), target_name)
     for index, each in enumerate(prepared.progress(study, target, target_name)):
+        if len(each.values) == 0:
+            continue
         colour, line = PALETTE[(2 * index) % 8], PALETTE[(2 * index + 1) % 8]
         x, y, good = np.array(each.numbers), each.values, each.feasible
         figure.add_scattergl(
@@ -130,7 +133,7 @@ def plot_contour(
     shown = prepared.points(study, params, target, target_name, prepared.MOST_IN_MATRIX)
     # The good end is the dark one, whatever the direction.
     scale = {"colorscale": SCALE, "reversescale": not shown.smaller_is_better, "colorbar": {"title": target_name}}
-    return _pairs("Contour Plot", shown, draw, scale)
+    return _pairs("Contour Plot", shown, draw, {**scale, "cmin": shown.limits[0], "cmax": shown.limits[1]})
 
 
 def plot_rank(
@@ -193,7 +196,7 @@ def plot_parallel_coordinate(
     figure = _figure(f"Parallel Coordinate Plot{shown.note}", "", "")
     if whole.any():
         line = {"color": values, "colorscale": SCALE, "showscale": True, "reversescale": not shown.smaller_is_better}
-        line["colorbar"] = {"title": target_name}
+        line.update(colorbar={"title": target_name}, cmin=shown.limits[0], cmax=shown.limits[1])
         figure.add_trace(graph_objects.Parcoords(dimensions=dimensions, line=line, labelangle=20, labelside="bottom"))
         figure.update_layout(margin={"b": 120})
     return _say_if_empty(figure)
@@ -423,8 +426,8 @@ def _dimension(axis: Axis, drawn: Any) -> dict[str, Any]:
         dimension.update(tickvals=list(range(len(axis.labels))), ticktext=list(axis.labels))
     elif axis.scale == "log":
         low, high = axis.drawn_span
-        ticks = [tick for tick in range(int(np.floor(low)), int(np.ceil(high)) + 1) if low <= tick <= high]
-        ticks = ticks if len(ticks) > 1 else [float(np.min(drawn)), float(np.max(drawn))]
+        powers = [float(tick) for tick in range(int(np.floor(low)), int(np.ceil(high)) + 1) if low <= tick <= high]
+        ticks = powers if len(powers) > 1 else [float(np.min(drawn)), float(np.max(drawn))]
         dimension.update(tickvals=ticks, ticktext=[f"{10.0**tick:.3g}" for tick in ticks])
     return dimension
 

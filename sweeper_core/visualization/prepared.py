@@ -17,12 +17,13 @@ import numpy.typing as npt
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
-from sweeper_core.importance import get_param_importances
 from sweeper_core.importance.base import BaseImportanceEvaluator
+from sweeper_core.importance.evaluate import get_param_importances
 from sweeper_core.maths.hypervolume import hypervolume
 from sweeper_core.maths.pareto import pareto_front
-from sweeper_core.study import Study
-from sweeper_core.trial import FrozenTrial, TrialState
+from sweeper_core.study.study import Study
+from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.state import TrialState
 
 Floats = npt.NDArray[np.float64]
 Target = Callable[[FrozenTrial], float]
@@ -43,6 +44,8 @@ MOST_IN_MATRIX = 6
 """Parameters in a matrix of pairs; more cannot be read."""
 MOST_IN_ROW = 12
 """Parameters side by side in a slice plot or on parallel axes."""
+FAR_OUT = 10.0
+"""In interquartile ranges: values beyond would leave one colour for all others."""
 MOST_BARS = 30
 MOST_CURVES = 300
 LONGEST_LABEL = 24
@@ -92,6 +95,15 @@ class Points:
     value_name: str
     smaller_is_better: bool
     omitted: int = 0
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Ends of the colour scale: of the values, or of their bulk where a few lie very far out."""
+        if len(self.values) == 0:
+            return 0.0, 1.0
+        low, q1, q3, high = (float(q) for q in np.quantile(self.values, [0, 0.25, 0.75, 1]))
+        reach = FAR_OUT * ((q3 - q1) or max(abs(q1), 1.0))
+        return max(low, q1 - reach), min(high, q3 + reach)
 
     @property
     def note(self) -> str:
@@ -344,6 +356,8 @@ def surface(x: Axis, y: Axis, values: Floats, cells: int = 40) -> tuple[Floats, 
 
     both = ~np.isnan(x.drawn) & ~np.isnan(y.drawn)
     located = np.column_stack([_to_unit(x)[both], _to_unit(y)[both]])
+    if len(located) > cells**2:
+        located = np.round(located * cells) / cells  # one mean for each cell: more cannot be seen
     distinct, inverse = np.unique(located, axis=0, return_inverse=True)
     if len(distinct) < 3:
         return None

@@ -166,9 +166,6 @@ class ComposedOnce(ConfigLoader):
     def compute_defaults_list(self, *args: Any, **kwargs: Any) -> Any:
         return self.inner.compute_defaults_list(*args, **kwargs)
 
-    def ensure_main_config_source_available(self) -> None:
-        self.inner.ensure_main_config_source_available()
-
 
 def _touches_hydra(override: Override) -> bool:
     key = override.key_or_group
@@ -191,7 +188,7 @@ def _copier(config: DictConfig) -> Callable[[], DictConfig]:
         pickle.loads(data)
     except Exception:
         return lambda: copy.deepcopy(config)
-    return lambda: pickle.loads(data)  # type: ignore[no-any-return]
+    return lambda: pickle.loads(data)
 
 
 def _note(config: DictConfig, overrides: Sequence[Override], inner: ConfigLoader) -> None:

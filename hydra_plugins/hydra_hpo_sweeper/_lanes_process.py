@@ -44,7 +44,7 @@ class ProcessLanes(Lanes):
         self, start: Start, application: bytes, environments: Sequence[Mapping[str, str]], *, limit: float | None = None
     ) -> None:
         # Too long for a pipe that nobody reads yet; a file without a name is seen by nobody else.
-        self._application = tempfile.TemporaryFile()
+        self._application = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         self._application.write(application)
         self._application.flush()
         Path(start.log).mkdir(parents=True, exist_ok=True)

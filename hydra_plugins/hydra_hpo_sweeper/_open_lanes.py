@@ -1,12 +1,12 @@
 """Which kind of lane a launcher needs.
 
-=============================  ==========================================================================================
+=============================  ========================================================================================
 basic, one job at a time       in this process
 basic, several                 worker processes: what BasicLauncher changes globally is theirs alone
 joblib                         worker processes that run its jobs themselves: its threads would share one pool, where
                                a crash cannot be told from its neighbours
 all others (submitit, Ray, …)  threads, each waiting for its job, which runs elsewhere
-=============================  ==========================================================================================
+=============================  ========================================================================================
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hydra_plugins.hydra_hpo_sweeper._public import masked
-from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, Settings
-from sweeper_core.pruners import NopPruner
-from sweeper_core.storages import get_storage, this_process
+from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, EarlierStudy, Settings
+from sweeper_core.storages._open import get_storage
+from sweeper_core.storages._process import this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.study.session import Session
+from sweeper_core.trial.history import History, Ledger
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -51,7 +52,8 @@ def open_study(settings: Settings, directory: Path) -> Opened:
         storage.set_study_attrs(study.study_id, system={METRIC_NAMES: list(settings.metric)})
     _reclaim(storage, study, settings.max_retries)
     _enqueue(storage, study, settings)
-    session = Session(storage, study, settings.sampler, settings.pruner or NopPruner())
+    sources = [_earlier(source) for source in settings.warm_start]
+    session = Session(storage, study, settings.sampler, settings.pruner, sources=sources)
     session.sync()
     _greet(session)
     return Opened(session, url, this_process() if storage.outlives_process else None)
@@ -95,6 +97,23 @@ def _enqueue(storage: Storage, study: StudyRecord, settings: Settings) -> None:
         text = json.dumps([dict(params) for params in settings.enqueue], sort_keys=True, default=repr)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         storage.enqueue(study.study_id, points, once_key=f"enqueue:{digest}")
+
+
+def _earlier(source: EarlierStudy) -> History:
+    """Return what an earlier study has found out."""
+    storage = get_storage(source.storage)
+    try:
+        study = storage.create_or_open_study(source.study_name, None, exist_ok=True)
+    except KeyError:
+        names = ", ".join(known.name for known in storage.list_studies()) or "none"
+        raise ConfigError(
+            f"hydra.sweeper.warm_start: there is no study {source.study_name!r} in {masked(source.storage)}; "
+            f"it has {names}."
+        ) from None
+    ledger = Ledger(study.directions)
+    ledger.fold(storage.changes(study.study_id)[0])
+    storage.close()
+    return ledger.history()
 
 
 def _greet(session: Session) -> None:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,11 @@ class App:
 def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     """Run a sweep from its settings to its results."""
     settings = read_settings(app.config)
-    plan = read_plan(arguments, settings.params, app.context.config_loader)
+    plan = read_plan(arguments, settings.params, app.context.config_loader, app.config)
     directory = Path(str(app.config.hydra.sweep.dir))
     factory = LaneFactory(settings, app.context, app.task, app.config, directory)
     plan.check(factory.compose)
+    settings = replace(settings, enqueue=plan.points(settings.enqueue, settings.custom_search_space is not None))
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
     directory.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(factory.config, directory / "multirun.yaml")

@@ -343,7 +343,7 @@ def shown(url: sa.URL | str) -> str:
     if parsed.get_backend_name() == "sqlite":
         return f"sqlite:///{parsed.database or ''}"
     hidden = {key: "***" for key in parsed.query if _SECRET.search(key)}
-    return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
+    return parsed.update_query_dict(hidden).render_as_string(hide_password=True).replace("%2A", "*")
 
 
 _DRIVERS = {

@@ -38,6 +38,9 @@ from sweeper_core.trial.record import LOST, NO_PARAMETERS, NOTHING, Layout, Tria
 from sweeper_core.trial.state import TrialState
 
 
+RUNNING = TrialState.RUNNING  # looking up the members of an enum costs more than what is done with them here
+
+
 class _Row:
     """A trial, changed in place; the record that others see is made when somebody reads it."""
 
@@ -242,11 +245,11 @@ class InMemoryStorage(Storage):
                 return None
             if study.waiting:
                 row = study.rows[study.waiting.popleft()]
-                row.state = TrialState.RUNNING
+                row.state = RUNNING
                 study.changed(row)
                 fixed: Mapping[str, Any] = fixed_of(row.record.params, row.system_attrs)
             else:
-                row = _Row(len(study.rows), self._new_trial_id(), TrialState.RUNNING)
+                row = _Row(len(study.rows), self._new_trial_id(), RUNNING)
                 study.add(row)
                 fixed = NOTHING
             row.started = time.time()
@@ -325,7 +328,7 @@ class InMemoryStorage(Storage):
         with self._lock:
             study = self._study(study_id)
             row = self._trial(study, number)
-            if row.state is not TrialState.RUNNING:
+            if row.state is not RUNNING:
                 return False
             if study.beats:
                 study.beats.pop(number, None)
@@ -416,7 +419,7 @@ class InMemoryStorage(Storage):
     def _running(self, study_id: int, number: int) -> tuple[_Study, _Row]:
         study = self._study(study_id)
         row = self._trial(study, number)
-        if row.state is not TrialState.RUNNING:
+        if row.state is not RUNNING:
             check_runs(number, row.state)
         return study, row
 

@@ -191,12 +191,9 @@ class Loop:
             raised = error
             outcome = Outcome(TrialState.FAIL, None, repr(error))
         self._end(trial, outcome, told, raised)
-        if outcome.state is TrialState.FAIL and raised is not None and not self._is_caught(raised):
+        if raised is not None and outcome.state is TrialState.FAIL and not isinstance(raised, self._catch):
             raise raised
         return trial
-
-    def _is_caught(self, error: BaseException) -> bool:
-        return isinstance(error, self._catch)
 
     def _end(self, trial: Trial, outcome: Outcome, told: Any, raised: BaseException | None) -> None:
         if self._session.finish(trial.number, outcome.state, outcome.values):
@@ -219,7 +216,7 @@ class Reporter:
 
     def ended(self, trial: Trial, outcome: Outcome, told: Any, raised: BaseException | None) -> None:
         """Log the end of a trial."""
-        if outcome.state is TrialState.FAIL:
+        if outcome.values is None and outcome.state is TrialState.FAIL:
             exc_info = raised if raised is not None and raised.__traceback__ is not None else None
             _logger.warning(
                 f"Trial {trial.number} failed with parameters: {trial.known} because of the following error: "

@@ -34,11 +34,12 @@ from sweeper_core.maths.acquisition import (
 from sweeper_core.maths.gp import Posterior
 from sweeper_core.maths.hypervolume import greedy_subset
 from sweeper_core.maths.pareto import pareto_front
-from sweeper_core.samplers._lattice import LARGEST_LISTED_SPACE
+from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.gp_evidence import Evidence, Points, gather, points_of
-from sweeper_core.samplers.gp_models import KNOWN_NOISE, Memo, Model, Target, model_of
+from sweeper_core.samplers.gp_models import KNOWN_NOISE, Memo, Target, model_of
 from sweeper_core.samplers.gp_search import Acquisition, Search
+from sweeper_core.samplers.gp_sources import best_of, joint_model, sources_of
 from sweeper_core.samplers.gp_space import Encoding, balanced, farthest, fix
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
@@ -56,6 +57,8 @@ point into a corner of a space of many dimensions."""
 EXPLORATION = 0.04
 """Share of the suggestions that look into the choice of a categorical that was tried least: a process can be sure,
 wrongly, that a choice is bad after one unlucky point."""
+WARM_START = 3
+"""Points before the first model when earlier studies have been given."""
 LARGEST_FRONT = 32
 """A three-dimensional front is thinned to this many points before it is cut into boxes."""
 
@@ -107,16 +110,25 @@ class GPSampler(Sampler):
         """Return the point of the largest expected improvement, or one of the space-filling start."""
         encoding = self._memo.get(("space", request.space), lambda: Encoding(request.space))
         task = _Task(encoding, request, history, rng)
-        if len(task.evidence) < self._start_length(task):
-            if self.independent_sampler is not None:
-                return self.independent_sampler.suggest(request, history, rng)
-            return task.suggestion(_spread_out(task, self.n_startup_trials), "space-filling start")
         if task.free == 0:
             return task.suggestion(task.fixed_point(), "nothing left to choose")
-        return task.suggestion(*self._improve(task))
+        if len(task.evidence) >= self._start_length(task):
+            return task.suggestion(*self._improve(task))
+        if self.independent_sampler is not None:
+            return self.independent_sampler.suggest(request, history, rng)
+        return task.suggestion(*self._start(task))
 
     def _start_length(self, task: _Task) -> int:
-        return max(self.n_startup_trials, 2)
+        return min(self.n_startup_trials, WARM_START) if task.sources else max(self.n_startup_trials, 2)
+
+    def _start(self, task: _Task) -> tuple[Floats, str]:
+        """Return a point of the space-filling start; with sources, every other one is the best of a source."""
+        if task.sources and len(task.seen) % 2 == 0:
+            best = fix(best_of(task.sources), task.fixed)
+            fresh = [row for row, key in enumerate(task.encoding.keys(best)) if key not in task.known]
+            if fresh:
+                return best[fresh[0]], "the best point of an earlier study"
+        return _spread_out(task, self.n_startup_trials), "space-filling start"
 
     def _improve(self, task: _Task) -> tuple[Floats, str]:
         acquisition, parents = self._acquisition(task)
@@ -147,7 +159,8 @@ class GPSampler(Sampler):
         return self._several(task, limits)
 
     def _single(self, task: _Task, y: Floats, limits: list[Term]) -> tuple[Acquisition, Floats]:
-        model = self._model(task, y, warped=True)
+        target = self._target(task, y, warped=True)
+        model = joint_model(target, task.sources, self._memo) if task.sources else model_of(target, self._memo)
         elite = _elite(task.evidence, y)
         if len(elite) == 0:
             return Sum(limits), task.evidence.unit[np.argsort(y)[:PARENTS]]
@@ -158,7 +171,8 @@ class GPSampler(Sampler):
 
     def _several(self, task: _Task, limits: list[Term]) -> tuple[Acquisition, Floats]:
         evidence = task.evidence
-        models = [self._model(task, evidence.values[:, k], warped=False) for k in range(evidence.values.shape[1])]
+        columns = evidence.values.T
+        models = [model_of(self._target(task, column, warped=False), self._memo) for column in columns]
         rows = np.flatnonzero(evidence.feasible)
         if len(rows) == 0:
             return Sum(limits), evidence.unit[:PARENTS]
@@ -172,9 +186,9 @@ class GPSampler(Sampler):
         posteriors = [model.posterior.believing(task.pending_Z) for model in models]
         return Sum([Dominance(posteriors, boxes), *limits]), evidence.unit[rows[on_front]]
 
-    def _model(self, task: _Task, y: Floats, warped: bool) -> Model:
+    def _target(self, task: _Task, y: Floats, warped: bool) -> Target:
         evidence = task.evidence
-        target = Target(
+        return Target(
             task.Z,
             task.encoding.group,
             task.encoding.groups,
@@ -185,7 +199,6 @@ class GPSampler(Sampler):
             warped,
             KNOWN_NOISE if self.deterministic_objective else None,
         )
-        return model_of(target, self._memo)
 
     def _limits(self, task: _Task) -> list[Term]:
         """Return the log probabilities that constraints hold and that the run does not fail."""
@@ -233,17 +246,30 @@ class _Task:
         self.request = request
         self.rng = rng
         self.evidence, self.numbers = gather(history, encoding)
-        self.pending, _ = points_of(history, encoding, history.having(TrialState.RUNNING, TrialState.WAITING))
+        self.pending, pending_numbers = points_of(
+            history, encoding, history.having(TrialState.RUNNING, TrialState.WAITING)
+        )
         self.failed, self.failed_numbers = points_of(history, encoding, history.having(TrialState.FAIL))
         self.fixed = self._fixed(request)
         self.Z = encoding.embed(self.evidence.unit, self.evidence.active)
         self.pending_Z = encoding.embed(self.pending.unit, self.pending.active)
         self.failed_Z = encoding.embed(self.failed.unit, self.failed.active)
-        self._everything: tuple[Points, ...] = (
-            Points(self.evidence.unit, self.evidence.active),
-            self.pending,
-            self.failed,
+        self.sources = sources_of(history, encoding)
+        everything = (Points(self.evidence.unit, self.evidence.active), self.pending, self.failed)
+        self.seen = Points(
+            np.concatenate([points.unit for points in everything]),
+            np.concatenate([points.active for points in everything]),
         )
+        """All points in the history."""
+        rows = np.concatenate([self.numbers, pending_numbers, self.failed_numbers])
+        same = [history.layouts[row].names for row in rows.tolist()]
+        whole = set(encoding.space.names)
+        narrow = [row for row, names in enumerate(same) if whole.issuperset(names)]
+        keys = encoding.keys(self.seen.unit, self.seen.active)
+        self.known = {keys[row] for row in narrow}
+        """Keys of all points in the history. A trial with more parameters than the space is another point: objectives
+        that define their parameters as they run ask for one at a time."""
+        self._history = history
 
     def _fixed(self, request: Request) -> list[tuple[int, float]]:
         if not request.given:
@@ -258,29 +284,16 @@ class _Task:
         held = {position for position, _ in self.fixed}
         return sum(axis.position not in held for axis in self.encoding.axes)
 
-    @property
-    def known(self) -> set[bytes]:
-        """Keys of all points in the history."""
-        return {key for points in self._everything for key in self.encoding.keys(points.unit, points.active)}
-
-    @property
-    def seen(self) -> Points:
-        """All points in the history."""
-        return Points(
-            np.concatenate([points.unit for points in self._everything]),
-            np.concatenate([points.active for points in self._everything]),
-        )
-
     def fixed_point(self) -> Floats:
         """Return a point ``(d,)`` with the given coordinates, in the middle elsewhere."""
-        return self.encoding.snap(fix(np.full((1, len(self.encoding.space)), 0.5), self.fixed))[0]
+        return np.asarray(self.encoding.snap(fix(np.full((1, len(self.encoding.space)), 0.5), self.fixed))[0])
 
     def suggestion(self, unit: Floats, why: str = "") -> Suggestion:
         """Return the suggestion of a point ``(d,)``, with the given values as they were given."""
         params = self.encoding.params(unit)
         if self.request.given:
             params = self.encoding.space.active_only({**params, **self.request.given})
-        return Suggestion(params, "gp", why)
+        return Suggestion(make_distinct(self.request, self._history, self.rng, params), "gp", why)
 
 
 def _spread_out(task: _Task, length: int) -> Floats:
@@ -290,21 +303,9 @@ def _spread_out(task: _Task, length: int) -> Floats:
     draws = fix(balanced(encoding, seen.unit, total, DRAWS, task.rng), task.fixed)
     known = task.known
     fresh = [row for row, key in enumerate(encoding.keys(draws)) if key not in known]
-    if not fresh:
-        left = _any_left(task, known)
-        return draws[0] if left is None else left
-    draws = draws[fresh]
+    if fresh:
+        draws = draws[fresh]
     return np.asarray(draws[farthest(encoding.embed(draws), encoding.embed(seen.unit, seen.active))])
-
-
-def _any_left(task: _Task, known: set[bytes]) -> Floats | None:
-    """Return some point ``(d,)`` of a finite space that is not known; None when there is none (or no end)."""
-    everything = task.encoding.all_points(LARGEST_LISTED_SPACE)
-    if everything is None:
-        return None
-    everything = fix(everything, task.fixed)
-    fresh = [row for row, key in enumerate(task.encoding.keys(everything)) if key not in known]
-    return everything[fresh[int(task.rng.integers(len(fresh)))]] if fresh else None
 
 
 def _elite(evidence: Evidence, y: Floats) -> Integers:

@@ -213,6 +213,12 @@ def model_of(target: Target, memo: Memo, focus: Floats | None = None) -> Model:
     return Model(learned.warp, posterior.extended(data.rows(slice(base, n))) if n > base else posterior)
 
 
+def refitted(target: Target, memo: Memo) -> Model:
+    """Return the posterior of a target with hyperparameters fitted to all of it: for values that change as a whole."""
+    learned = memo.get(("fit", target.key), lambda: _best_fit(_thinned(target), []))
+    return Model(learned.warp, Posterior(target.data(learned.warp), learned.hyper))
+
+
 def local(data: Data, hyper: Hyper, centre: Floats) -> Integers:
     """Return the indices, ascending, of the best points and of those nearest to ``centre`` among the others."""
     scale = 1.0 / hyper.lengthscales[data.group]

@@ -1,0 +1,154 @@
+"""Earlier studies as evidence: one process over all tasks, with the task as one more categorical.
+
+Notation
+
+======  =======================================================================================
+n, k    number of points of the study, of its sources together
+p, t    number of embedded columns, of tasks (the sources and the study, which is the last)
+======  =======================================================================================
+
+The distance between tasks has a lengthscale of its own. When the tasks are alike it is long, and points of a source
+count almost as much as the study's own; when they are not, the likelihood makes it short, and the sources drop out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.maths.gp import Posterior
+from sweeper_core.maths.transforms import warps
+from sweeper_core.samplers.gp_evidence import Evidence, gather
+from sweeper_core.samplers.gp_models import Memo, Model, Target, model_of, refitted
+from sweeper_core.samplers.gp_space import ONE_HOT, Encoding
+from sweeper_core.trial.history import History
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+MOST_SOURCES = 3
+MOST_POINTS = 120
+"""All sources together have at most so many points: the better half of them the best ones."""
+DISTRUST = 0.3
+"""Standard deviation that every value of a source has beside its own noise, in units of the source's spread."""
+NARROWEST, WIDEST = 0.3, 1.5
+"""Limits of the study's spread relative to the sources', until it has points enough to have its own."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is used of one earlier study: points ``(k, d)``, embedded ``(k, p)``, and standardised values ``(k,)``."""
+
+    unit: Floats
+    Z: Floats
+    y: Floats
+
+
+def sources_of(history: History, encoding: Encoding) -> list[Source]:
+    """Return the earlier studies of one objective that share enough with the space to say something."""
+    if history.n_objectives != 1:
+        return []
+    usable = [source for source in history.sources if source.n_objectives == 1]
+    found = [gather(source, encoding)[0] for source in usable]
+    found = sorted((evidence for evidence in found if len(evidence) >= 4), key=len, reverse=True)[:MOST_SOURCES]
+    return [_source(evidence, encoding, MOST_POINTS // len(found)) for evidence in found]
+
+
+def _source(evidence: Evidence, encoding: Encoding, most: int) -> Source:
+    evidence = evidence.rows(np.flatnonzero(evidence.feasible)) if np.any(evidence.feasible) else evidence
+    y = evidence.values[:, 0]
+    targets = warps(y)[-1](y)
+    order = np.argsort(y, kind="stable")
+    if len(order) > most:
+        best, rest = order[: most // 2], order[most // 2 :]
+        order = np.concatenate([best, rest[np.linspace(0, len(rest) - 1, most - most // 2).astype(np.int64)]])
+    chosen = evidence.rows(order)
+    return Source(chosen.unit, encoding.embed(chosen.unit, chosen.active), targets[order])
+
+
+def best_of(sources: Sequence[Source]) -> Floats:
+    """Return the points ``(k, d)`` of all sources, every source's best first, then every second best, and so on."""
+    longest = max(len(source.unit) for source in sources)
+    return np.array([source.unit[rank] for rank in range(longest) for source in sources if rank < len(source.unit)])
+
+
+def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> Model:
+    """Return the study's model given its own points and those of the sources; inputs are the study's ``(q, p)``."""
+    tasks = len(sources) + 1
+    columns = np.eye(tasks) * ONE_HOT
+    Z = np.concatenate(
+        [
+            *(np.column_stack([s.Z, np.tile(columns[task], (len(s.Z), 1))]) for task, s in enumerate(sources)),
+            np.column_stack([target.Z, np.tile(columns[-1], (len(target.Z), 1))]),
+        ]
+    )
+    known = np.concatenate([source.y for source in sources])
+    own = aligned(target, sources, memo)
+    joint = replace(
+        target,
+        Z=Z,
+        group=np.append(target.group, np.full(tasks, target.groups)),
+        groups=target.groups + 1,
+        y=np.concatenate([known, own]),
+        noise_factor=np.concatenate([np.ones(len(known)), target.noise_factor]),
+        doubt=np.concatenate([np.full(len(known), DISTRUST), target.doubt]),
+        run_variance=float("nan"),
+        warped=False,
+    )
+    model = refitted(joint, memo)
+    return Model(model.warp, OnTask(model.posterior, columns[-1]))
+
+
+def aligned(target: Target, sources: Sequence[Source], memo: Memo) -> Floats:
+    """Return the study's values ``(n,)`` on the scale of its sources.
+
+    Few points of the study, chosen where the sources are good, say nothing of its mean and spread over the space.
+    So they get the mean and spread that the sources' models have at the same points.
+    """
+    n = len(target.y)
+    if n == 0:
+        return np.zeros(0)
+    expected = np.mean([_alone(target, source, memo).posterior.mean(target.Z) for source in sources], axis=0)
+    spread = float(np.clip(np.std(expected), NARROWEST, WIDEST)) if n > 1 else 0.0
+    return np.asarray(np.mean(expected) + spread * warps(target.y)[-1](target.y))
+
+
+def _alone(target: Target, source: Source, memo: Memo) -> Model:
+    alone = replace(
+        target,
+        Z=source.Z,
+        y=source.y,
+        noise_factor=np.ones(len(source.y)),
+        doubt=np.full(len(source.y), DISTRUST),
+        run_variance=float("nan"),
+        warped=False,
+    )
+    return model_of(alone, memo)
+
+
+class OnTask(Posterior):
+    """A posterior over all tasks, seen from one of them: inputs lack the columns of the task."""
+
+    def __init__(self, everything: Posterior, task: Floats) -> None:
+        self._everything = everything
+        self._task = task
+
+    def _with_task(self, Z: Floats) -> Floats:
+        return np.column_stack([Z, np.broadcast_to(self._task, (len(Z), len(self._task)))])
+
+    def mean(self, Z: Floats) -> Floats:
+        return self._everything.mean(self._with_task(Z))
+
+    def predict(self, Z: Floats) -> tuple[Floats, Floats]:
+        return self._everything.predict(self._with_task(Z))
+
+    def predict_with_gradient(self, Z: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        mean, variance, d_mean, d_variance = self._everything.predict_with_gradient(self._with_task(Z))
+        p = Z.shape[1]
+        return mean, variance, d_mean[:, :p], d_variance[:, :p]
+
+    def believing(self, Z: Floats) -> Posterior:
+        return OnTask(self._everything.believing(self._with_task(Z)), self._task)

@@ -403,7 +403,7 @@ def _entries(mapping: Any) -> Iterator[tuple[Any, Any]]:
 
 def _resolved(container: DictConfig | ListConfig, key: Any) -> Any:
     if OmegaConf.is_missing(container, key):
-        raise ValueError("the value is missing ('???')")
+        raise ValueError("'???' is OmegaConf's mark for a missing value; write one")
     node = container._get_node(key)
     raw = node._value() if isinstance(node, Node) else None
     if isinstance(raw, str) and not has_interpolation(raw):

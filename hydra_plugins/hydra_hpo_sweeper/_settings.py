@@ -132,6 +132,7 @@ def read_settings(config: DictConfig) -> Settings:
     Raises:
         ConfigError: A value is wrong or a key unknown; the message names it and what is allowed.
     """
+    _refuse_ranks(os.environ)
     node = config.hydra.sweeper
     for key in node:
         if key not in KEYS and key not in _HYDRA_KEYS:
@@ -150,6 +151,15 @@ def read_settings(config: DictConfig) -> Settings:
         repeat=repeat,
         **{key: _READERS[key](key, value) for key, value in values.items()},
     )
+
+
+def _refuse_ranks(environ: Mapping[str, str]) -> None:
+    """Refuse to run inside a rank of torchrun: each of them would run a sweep of its own."""
+    if "TORCHELASTIC_RUN_ID" in environ:
+        raise ConfigError(
+            "torchrun started this sweep, so that each of its ranks would run one; start the sweep with python "
+            "(python train.py -m …) and let the job start its ranks."
+        )
 
 
 def _plain(node: DictConfig, key: str) -> Any:

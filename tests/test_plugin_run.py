@@ -21,6 +21,8 @@ from sweeper_core.trial.state import TrialState
 
 GRID = ("hydra/sweeper/sampler=grid", "hydra.sweeper.sampler.seed=null")
 
+TWO = "hydra.sweeper.direction=[minimize,maximize]"
+
 COMPLETE, FAIL, PRUNED = TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED
 
 
@@ -74,10 +76,10 @@ def test_fixed_overrides_go_to_every_job(there: Path) -> None:
         ([3.0], [], (3.0,)),
         ({"loss": 1.5}, [], (1.5,)),
         ({"loss": 1.5, "acc": 0.5}, ["hydra.sweeper.metric=acc"], (0.5,)),
-        ((1, -math.inf), ["hydra.sweeper.direction=[minimize,maximize]"], (1.0, -math.inf)),
+        ((1, -math.inf), [TWO], (1.0, -math.inf)),
         (
             {"a": 1, "b": 2, "c": 3},
-            ["hydra.sweeper.direction=[minimize,maximize]", "hydra.sweeper.metric=[c,a]"],
+            [TWO, "hydra.sweeper.metric=[c,a]"],
             (3, 1),
         ),
     ],
@@ -99,10 +101,10 @@ def test_what_a_job_may_return(there: Path, returned: Any, settings: list[str], 
         (object, [], "expected a number, but the job returned type:"),
         (
             1.0,
-            ["hydra.sweeper.direction=[minimize,minimize]"],
+            [TWO],
             "expected a sequence of 2 numbers, but the job returned 1.0",
         ),
-        ([1, None], ["hydra.sweeper.direction=[minimize,minimize]"], "returned [1, None]"),
+        ([1, None], [TWO], "returned [1, None]"),
         ({"a": 1, "b": 2}, [], "returned a mapping (a, b); name the entry that is the objective: hydra.sweeper.metric"),
         ({"a": 1, "b": 2}, ["hydra.sweeper.metric=c"], "hydra.sweeper.metric names 'c', but the job returned a, b"),
     ],
@@ -317,7 +319,7 @@ def test_constraints_on_what_a_job_returns(there: Path) -> None:
 
 
 def test_several_objectives_give_a_front(there: Path) -> None:
-    overrides = ["x=0,1,2,3", *GRID, "hydra.sweeper.direction=[minimize,maximize]"]
+    overrides = ["x=0,1,2,3", *GRID, TWO]
     result = sweep(lambda cfg: (abs(cfg.x - 1), cfg.x), there, overrides)
     assert result.best_values == [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0)]
     assert (result.best_trial, result.best_params) == (None, None)

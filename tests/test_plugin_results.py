@@ -1,0 +1,140 @@
+"""What a sweep leaves in its directory."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+from plugin_support import APPS, run, surroundings, sweep
+
+from hydra_plugins.hydra_hpo_sweeper import _results
+
+GRID = ("hydra/sweeper/sampler=grid", "hydra.sweeper.sampler.seed=null")
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    return tmp_path / "sweep"
+
+
+def table(directory: Path) -> list[dict[str, str]]:
+    """Return the rows of ``trials.csv``."""
+    with open(directory / "trials.csv", newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_the_summary_of_one_objective(there: Path) -> None:
+    sweep(lambda cfg: (cfg.x - 2) ** 2, there, ["x=0,1,2,3", *GRID])
+    assert yaml.safe_load((there / "optimization_results.yaml").read_text()) == {
+        "name": "hpo",
+        "best_params": {"x": 2},
+        "best_value": 0.0,
+        "best_trial": 2,
+        "job_dir": str(there / "2"),
+    }
+
+
+def test_the_summary_of_several_objectives(there: Path) -> None:
+    sweep(lambda cfg: (cfg.x, -cfg.x), there, ["x=0,1", *GRID, "hydra.sweeper.direction=[minimize,minimize]"])
+    assert yaml.safe_load((there / "optimization_results.yaml").read_text()) == {
+        "name": "hpo",
+        "solutions": [
+            {"params": {"x": 0}, "values": [0.0, 0.0], "trial": 0, "job_dir": str(there / "0")},
+            {"params": {"x": 1}, "values": [1.0, -1.0], "trial": 1, "job_dir": str(there / "1")},
+        ],
+    }
+    assert yaml.safe_load((there / "best_overrides.yaml").read_text()) == {0: ["x=0"], 1: ["x=1"]}
+
+
+def test_the_table_has_a_row_for_every_trial(there: Path) -> None:
+    def task(cfg: Any) -> float:
+        if cfg.x == 1:
+            raise ValueError
+        return 0.1 * float(cfg.x)
+
+    sweep(task, there, ["x=0,1,3", *GRID])
+    rows = table(there)
+    assert [(row["number"], row["state"], row["value"], row["params.x"], row["job_dir"]) for row in rows] == [
+        ("0", "COMPLETE", "0.0", "0", str(there / "0")),
+        ("1", "FAIL", "", "1", str(there / "1")),
+        ("2", "COMPLETE", repr(0.1 * 3.0), "3", str(there / "2")),
+    ]
+    assert all(float(row["duration"]) >= 0 for row in rows)
+
+
+VALUES = ["10", 10, 10.5, 1e-5, "1e-5", True, "true", None, "null", "a,b = 'c' \"d\"", "ünï", "", [1, "2", {"k": None}]]
+
+
+def test_values_keep_their_type_and_text(there: Path) -> None:
+    """The best of each sweep is the value under test; the job sees the same as the files say."""
+    for index, value in enumerate(VALUES):
+        directory = there / str(index)
+        directory.mkdir(parents=True)
+        seen: list[Any] = []
+        literal = json.dumps([value], ensure_ascii=False)
+        config = f"x: 0\nhydra:\n  sweeper:\n    params:\n      x: {{type: categorical, choices: {literal}}}\n"
+        sweep(lambda cfg, seen=seen: seen.append(cfg.x) or 0.0, directory, ["hydra.sweeper.n_trials=1"], config)
+        text = (directory / "optimization_results.yaml").read_text()
+        (row,) = table(directory)
+        for found in (
+            OmegaConf.to_container(OmegaConf.create({"x": seen[0]}))["x"],
+            yaml.safe_load(text)["best_params"]["x"],
+            OmegaConf.to_container(OmegaConf.load(directory / "optimization_results.yaml"))["best_params"]["x"],
+            from_cell(row["params.x"]),
+        ):
+            assert (type(found), found) == (type(value), value)
+
+
+def from_cell(text: str) -> Any:
+    """Return the value that a cell of the table stands for."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def test_one_command_runs_the_best_trial_again(there: Path) -> None:
+    run("echo.py", there, "+x='a b','it\\'s, {so}'", "+y=choice([1,{k: v}])", "+z=null", "hydra.sweeper.n_trials=3")
+    summary = yaml.safe_load((there / "optimization_results.yaml").read_text())
+    expected = (Path(summary["job_dir"]) / "cfg.json").read_text()
+    assert json.loads(expected)["z"] is None
+    again = there.parent / "again"
+    with open(there / "best_overrides.txt") as overrides:
+        command = ["xargs", sys.executable, str(APPS / "echo.py"), f"hydra.run.dir={again}"]
+        subprocess.run(command, stdin=overrides, env=surroundings(), cwd=there.parent, check=True)
+    assert (again / "cfg.json").read_text() == expected
+    listed = yaml.safe_load((there / "best_overrides.yaml").read_text())
+    other = there.parent / "other"
+    command = [sys.executable, str(APPS / "echo.py"), f"hydra.run.dir={other}", *listed]
+    subprocess.run(command, env=surroundings(), cwd=there.parent, check=True)
+    assert (other / "cfg.json").read_text() == expected
+
+
+def test_files_are_written_at_most_once_a_second_and_at_the_end(there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(_results.time, "monotonic", lambda: now[0])
+    sizes: list[int] = []
+
+    def task(cfg: Any) -> float:
+        now[0] += 0.4
+        sizes.append(len(table(there)) if (there / "trials.csv").exists() else 0)
+        return 0.0
+
+    sweep(task, there, ["x=interval(0,1)", "hydra.sweeper.n_trials=9"])
+    assert sizes == [0, 1, 1, 1, 4, 4, 4, 7, 7]
+    assert len(table(there)) == 9
+
+
+def test_a_sweep_without_any_result_leaves_the_table_alone(there: Path) -> None:
+    overrides = ["x=1,2", *GRID, "hydra.sweeper.max_failure_rate=1"]
+    result = sweep(lambda cfg: None, there, overrides)
+    assert [row["state"] for row in table(there)] == ["FAIL", "FAIL"]
+    assert not (there / "optimization_results.yaml").exists()
+    assert (result.best, result.best_value) == ((), None)

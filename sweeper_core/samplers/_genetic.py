@@ -24,7 +24,7 @@ from sweeper_core.maths.pareto import violation
 from sweeper_core.samplers._crossovers import BaseCrossover, BaseMutation, OwnMutation, own_crossover
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete
-from sweeper_core.samplers._scale import scales_of
+from sweeper_core.samplers._scale import assemble, scales_of
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.search_space import Parameter, SearchSpace
 from sweeper_core.trial.history import History
@@ -166,15 +166,7 @@ class GeneticSampler(Sampler):
         parents = _units(space, raw[self._parents(survivors, random)])
         child = self._cross(space, parents, history, random)
         child = self._mutate(space, child, parents[0], np.array(wanted), history, random)
-        scales = scales_of(space)
-        params: dict[str, Any] = {}
-        for parameter in space.parents_first:
-            if not parameter.when or space.is_active(parameter.name, params):
-                column = space.position(parameter.name)
-                given = request.given.get(parameter.name)
-                known = parameter.name in request.given
-                params[parameter.name] = given if known else scales[column].value(float(child[column]))
-        return {name: params[name] for name in space.names if name in params}
+        return assemble(space, child.tolist(), request.given)
 
     def _parents(self, survivors: Survivors, random: np.random.RandomState) -> list[int]:
         """Binary tournaments by rank, then room; no individual twice."""

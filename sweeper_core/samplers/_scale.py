@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -58,6 +59,37 @@ class Scale:
             return distribution.low + index * distribution.step
         number = min(max(number, distribution.low), distribution.high)
         return int(number) if isinstance(distribution, IntDistribution) else number
+
+    def cell(self, unit: float) -> tuple[float, float]:
+        """Return the interval of coordinates whose nearest value is that of ``unit``, open-ended at both ends of the
+        scale; both ends infinite for a continuous parameter."""
+        if self.cells is None or self.cells == 1:
+            return -math.inf, math.inf
+        if not self.log:
+            index = min(max(math.floor(unit * self.cells), 0), self.cells - 1)
+            low, high = index / self.cells, (index + 1) / self.cells
+        else:
+            number = min(max(round(math.exp(self.low + unit * self.width)), self._first), self._first + self.cells - 1)
+            index = number - self._first
+            low, high = ((math.log(number + side) - self.low) / self.width for side in (-0.5, 0.5))
+        return (low if index > 0 else -math.inf), (high if index < self.cells - 1 else math.inf)
+
+    @property
+    def _first(self) -> int:
+        assert isinstance(self.distribution, IntDistribution)
+        return self.distribution.low
+
+
+def assemble(space: SearchSpace, units: Sequence[float], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the active values of the point at unit coordinates ``(d,)``, the given (external) ones in their place."""
+    scales = scales_of(space)
+    params: dict[str, Any] = {}
+    for parameter in space.parents_first:
+        name = parameter.name
+        if not parameter.when or space.is_active(name, params):
+            column = space.position(name)
+            params[name] = given[name] if name in given else scales[column].value(units[column])
+    return {name: params[name] for name in space.names if name in params}
 
 
 @lru_cache(maxsize=64)

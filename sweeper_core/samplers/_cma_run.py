@@ -1,0 +1,247 @@
+"""A run of CMA-ES over the trials of a study: replayed from the history, restarted when it has converged.
+
+The state is a function of the trials that the sampler suggested and that have ended, taken in the order of their
+numbers, a population at a time. A trial that ends late is put in its place, and the run is replayed from there.
+
+Notation
+
+========  ==============================================================================================
+d         number of dimensions: parameters that are numbers or ordered choices, with two values at least
+c         number of unordered choices, with two values at least
+n         population size
+========  ==============================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.maths import cma
+from sweeper_core.samplers._scale import Scale, scales_of
+from sweeper_core.search_space import SearchSpace
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+TRIES = 100
+"""How many points are drawn to find one within the bounds; then the last one is put on the boundary."""
+
+MARGIN_BASE = 0.73
+"""With the margin, a point keeps the most likely value in all discrete dimensions at most this often (CatCMA)."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How the parameters of a space are laid out for CMA-ES.
+
+    Attributes:
+        numbers, choices: Columns of the space that are dimensions, and that are unordered choices.
+        scales: Of the dimensions.
+        counts: How many values each choice has.
+        discrete: ``(d,)`` which dimensions have countably many values.
+    """
+
+    numbers: tuple[int, ...]
+    choices: tuple[int, ...]
+    scales: tuple[Scale, ...]
+    counts: tuple[int, ...]
+    discrete: npt.NDArray[np.bool_]
+
+    def cells(self, units: Floats) -> tuple[Floats, Floats]:
+        """Return the intervals ``(k, d)`` around coordinates ``(k, d)`` that stand for the same values."""
+        low, high = np.full(units.shape, -np.inf), np.full(units.shape, np.inf)
+        for j in np.flatnonzero(self.discrete):
+            ends = [self.scales[j].cell(unit) for unit in units[:, j].tolist()]
+            low[:, j], high[:, j] = zip(*ends, strict=True)
+        return low, high
+
+
+@lru_cache(maxsize=64)
+def frame_of(space: SearchSpace) -> Frame:
+    """Return the layout of a space."""
+    scales = scales_of(space)
+    several = [column for column, scale in enumerate(scales) if scale.cells != 1]
+    numbers = tuple(column for column in several if space.parameters[column].is_numeric)
+    choices = tuple(column for column in several if not space.parameters[column].is_numeric)
+    return Frame(
+        numbers,
+        choices,
+        tuple(scales[column] for column in numbers),
+        tuple(scales[column].cells or 0 for column in choices),
+        np.array([scales[column].cells is not None for column in numbers], dtype=bool),
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run of CMA-ES is told to do; see :class:`sweeper_core.samplers.CmaEsSampler`.
+
+    Attributes:
+        mean: ``(d,)`` to begin with.
+        sigma, cov: Of the first distribution; ``cov`` None for the identity.
+        popsize: None for the default of the dimension.
+        restart: None, "ipop" or "bipop".
+        growth: Factor of the population at each (large) restart.
+    """
+
+    mean: Floats
+    sigma: float
+    cov: Floats | None
+    popsize: int | None
+    restart: str | None
+    growth: int
+    separable: bool
+    margin: bool
+    lr_adapt: bool
+
+    def constants(self, dim: int, popsize: int) -> cma.Strategy:
+        """Return the constants for a population size."""
+        return cma.strategy(max(dim, 1), popsize, self.separable, self.lr_adapt)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The state after some updates.
+
+    Attributes:
+        used: How many trials have been taken in; updates: how many populations.
+        popsize: Of the current descent.
+        bests: Best values of the recent generations of the current descent.
+        restarts: How many of the descents with a grown population; spent: trials of large and small descents.
+        small: Whether the current descent is one of the small ones of BIPOP.
+    """
+
+    gaussian: cma.Gaussian
+    choices: cma.Choices | None
+    popsize: int
+    used: int = 0
+    updates: int = 0
+    bests: tuple[float, ...] = ()
+    restarts: int = 0
+    spent: tuple[int, int] = (0, 0)
+    small: bool = False
+
+
+def begin(frame: Frame, plan: Plan) -> Run:
+    """Return the state before the first update."""
+    size = plan.popsize or cma.default_popsize(len(frame.numbers) + len(frame.choices))
+    choices = cma.start_choices(frame.counts) if frame.counts else None
+    return Run(_corrected(frame, plan, cma.start(plan.mean, plan.sigma, plan.cov)), choices, max(size, 4))
+
+
+def advance(frame: Frame, plan: Plan, run: Run, units: Floats, chosen: Integers, keys: Floats, values: Floats) -> Run:
+    """Return the state after one population.
+
+    Args:
+        frame, plan, run: The layout, the orders, the state before.
+        units: ``(n, d)`` coordinates of the evaluated points, NaN where unknown.
+        chosen: ``(n, c)`` values of the choices, -1 where unknown.
+        keys: ``(n, k)`` what the points are ordered by, the last column first.
+        values: ``(n,)`` objective values; infinite for failures.
+    """
+    order = np.lexsort(keys.T)
+    if not np.any(np.isfinite(values)):
+        return replace(run, used=run.used + run.popsize, updates=run.updates + 1)
+    constants = plan.constants(len(frame.numbers), run.popsize)
+    gaussian, choices = run.gaussian, run.choices
+    if frame.numbers:
+        points = _coordinates(frame, gaussian, units, run.used)
+        gaussian = _corrected(frame, plan, cma.update(constants, gaussian, points[order]))
+    if choices is not None:
+        best = order[: constants.mu]
+        choices = cma.update_choices(choices, chosen[best], constants.weights[: constants.mu])
+    bests = (*run.bests, float(np.min(values)))[-cma.patience(constants) :]
+    spent = (run.spent[0], run.spent[1] + run.popsize) if run.small else (run.spent[0] + run.popsize, run.spent[1])
+    run = replace(
+        run,
+        gaussian=gaussian,
+        choices=choices,
+        used=run.used + run.popsize,
+        updates=run.updates + 1,
+        bests=bests,
+        spent=spent,
+    )
+    return _restarted(frame, plan, run, constants) if plan.restart is not None else run
+
+
+def draw(frame: Frame, run: Run, rng: np.random.Generator) -> tuple[Floats, Integers]:
+    """Return coordinates ``(d,)`` in the unit cube, and values of the choices ``(c,)``."""
+    d = len(frame.numbers)
+    unit = np.empty(0)
+    if d:
+        points = run.gaussian.sample(rng.standard_normal((TRIES, d)))
+        inside = np.all(frame.discrete | ((points >= 0.0) & (points <= 1.0)), axis=1)
+        unit = np.clip(points[int(np.argmax(inside))], 0.0, 1.0)
+    chosen = np.empty(0, np.int64) if run.choices is None else run.choices.sample(rng.random(len(frame.choices)))
+    return unit, chosen
+
+
+def _coordinates(frame: Frame, state: cma.Gaussian, units: Floats, seed: int) -> Floats:
+    """Return the coordinates behind evaluated values: they themselves where continuous, drawn anew within the cell of
+    a discrete value, and anywhere where the trial had no value."""
+    unknown = np.isnan(units)
+    vague = unknown | frame.discrete
+    if not vague.any():
+        return units
+    low, high = frame.cells(np.where(unknown, 0.5, units))
+    low[unknown], high[unknown] = -np.inf, np.inf
+    quantile = np.random.default_rng(seed).random(units.shape)
+    return np.where(vague, cma.within_cells(state, low, high, np.clip(quantile, 1e-9, 1 - 1e-9)), units)
+
+
+def _corrected(frame: Frame, plan: Plan, state: cma.Gaussian) -> cma.Gaussian:
+    if not plan.margin or not frame.discrete.any():
+        return state
+    low, high = frame.cells(state.mean[None, :])
+    margin = 1 - MARGIN_BASE ** (1 / (int(frame.discrete.sum()) + len(frame.choices)))
+    return cma.with_margin(state, low[0], high[0], margin)
+
+
+def _restarted(frame: Frame, plan: Plan, run: Run, constants: cma.Strategy) -> Run:
+    """Begin a new descent somewhere else where this one has come to its end (Auger, Hansen 2005; Hansen 2009)."""
+    recent = run.bests if len(run.bests) == cma.patience(constants) else ()
+    if not frame.numbers or not cma.has_converged(run.gaussian, 1e-12 * plan.sigma, np.array(recent)):
+        return run
+    rng = np.random.default_rng([run.used, run.updates])
+    mean = rng.random(len(frame.numbers))
+    first = begin(frame, plan).popsize
+    small = plan.restart == "bipop" and run.restarts > 0 and run.spent[1] < run.spent[0]
+    restarts = run.restarts + (not small)
+    large = first * plan.growth**restarts
+    popsize, sigma = large, plan.sigma
+    if small:
+        popsize = max(int(first * (0.5 * large / first) ** (rng.random() ** 2)), first)
+        sigma = plan.sigma * 10 ** (-2 * rng.random())
+    fresh = begin(frame, replace(plan, mean=mean, sigma=sigma, cov=None))
+    return replace(
+        run,
+        gaussian=fresh.gaussian,
+        choices=fresh.choices,
+        popsize=popsize,
+        bests=(),
+        restarts=restarts,
+        small=small,
+    )
+
+
+def first_mean(frame: Frame, x0: Mapping[str, Any] | None, space: SearchSpace) -> Floats:
+    """Return ``(d,)`` the coordinates of a user's starting point, the middle where nothing is said.
+
+    Raises:
+        ValueError: A value is outside its parameter's bounds.
+    """
+    mean = np.full(len(frame.numbers), 0.5)
+    for place, (column, scale) in enumerate(zip(frame.numbers, frame.scales, strict=True)):
+        name = space.names[column]
+        if x0 is not None and name in x0:
+            unit = scale.unit(scale.distribution.to_internal_repr(x0[name]))
+            if unit != unit:
+                raise ValueError(f"`x0` has {name}={x0[name]!r}, which is outside {scale.distribution}.")
+            mean[place] = unit
+    return mean

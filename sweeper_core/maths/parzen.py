@@ -1,0 +1,269 @@
+"""Parzen estimators on the unit cube: mixtures of product kernels over numbers and choices.
+
+Notation
+
+======  =====================================================================================
+k       number of kernels; one more than there are observations when a prior is mixed in
+c       number of points at which a density is wanted, or that are drawn
+p       number of numeric coordinates, each in [0, 1]
+q       number of categorical coordinates, each one of ``choices[j]`` codes 0, 1, …
+mu      centres ``(k, p)``; NaN where an observation does not have the coordinate
+sigma   widths ``(k, p)``
+======  =====================================================================================
+
+A numeric kernel is the normal law truncated to [0, 1]; a categorical one gives its own choice the mass ``own``
+and shares the rest among the others (Aitchison & Aitken 1976). A coordinate that an observation lacks has the
+uniform law, so that a kernel without any coordinate is the uniform prior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri
+
+from sweeper_core.maths.truncnorm import LOG_SQRT_2PI
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+FULL_WIDTH = 1e6
+"""Width that makes a truncated normal law uniform to double precision."""
+
+SPREAD_OF_UNIFORM = 12.0**-0.5
+"""Standard deviation of the uniform law on [0, 1]."""
+
+BINS = 100
+"""Bins of a marginal estimate of many kernels; a third of the narrowest useful width."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points of the cube.
+
+    Attributes:
+        numbers: ``(n, p)`` in [0, 1]; NaN where missing.
+        codes: ``(n, q)``; -1 where missing.
+    """
+
+    numbers: Floats
+    codes: Integers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def take(self, rows: Integers | npt.NDArray[np.bool_]) -> Points:
+        """Return some of the points."""
+        return Points(self.numbers[rows], self.codes[rows])
+
+    def present(self) -> npt.NDArray[np.bool_]:
+        """Return ``(n,)``: the points that have any coordinate."""
+        return np.asarray(~np.isnan(self.numbers).all(axis=1) | (self.codes >= 0).any(axis=1))
+
+    def and_nowhere(self) -> Points:
+        """Return the points and one more without any coordinate: the centre of the prior."""
+        numbers = np.concatenate([self.numbers, np.full((1, self.numbers.shape[1]), np.nan)])
+        return Points(numbers, np.concatenate([self.codes, np.full((1, self.codes.shape[1]), -1, np.int64)]))
+
+
+def scott_widths(numbers: Floats, dimension: int, factor: float, least: float | Floats) -> Floats:
+    """Return kernel widths ``(n, p)`` by Scott's rule, ``factor * spread * n^(-1 / (dimension + 4))``.
+
+    The spread of each coordinate is that of the points and of one prior observation that varies as the uniform
+    law does, so that few or equal points do not make it vanish.
+
+    Args:
+        numbers: ``(n, p)``; NaN where missing.
+        least: Lower limit, broadcast to ``(n, p)``.
+    """
+    there = ~np.isnan(numbers)
+    n = there.sum(axis=0)
+    filled = np.where(there, numbers, 0.0)
+    mean = filled.sum(axis=0) / np.maximum(n, 1)
+    squares = ((filled - mean) ** 2).sum(axis=0, where=there)
+    spread = np.sqrt((squares + SPREAD_OF_UNIFORM**2) / (n + 1))
+    widths = factor * spread * np.maximum(n, 1) ** (-1.0 / (dimension + 4))
+    return np.asarray(np.maximum(np.broadcast_to(widths, numbers.shape), least))
+
+
+def own_mass(choices: Integers, kernels: int) -> Floats:
+    """Return ``(q,)``: the mass that a categorical kernel gives to its own choice.
+
+    One observation is spread evenly over the choices of all ``kernels``: Laplace's rule of succession, divided.
+    """
+    return np.asarray((1.0 + 1.0 / kernels) / (1.0 + choices / kernels))
+
+
+class Mixture:
+    """A weighted sum of product kernels.
+
+    Args:
+        weights: ``(k,)`` not negative; normalised here.
+        centres: One kernel per point.
+        widths: ``(k, p)``, positive.
+        choices: ``(q,)`` numbers of choices.
+        own: ``(k, q)`` mass of a kernel's own choice.
+    """
+
+    def __init__(self, weights: Floats, centres: Points, widths: Floats, choices: Integers, own: Floats) -> None:
+        self.weights = weights / weights.sum()
+        self.choices = choices
+        self._missing = np.isnan(centres.numbers)
+        self._mu = np.where(self._missing, 0.5, centres.numbers)
+        self._sigma = np.where(self._missing, FULL_WIDTH, widths)
+        self._codes = centres.codes
+        self._own = own
+        self._start = ndtr(-self._mu / self._sigma)
+        self._mass = ndtr((1.0 - self._mu) / self._sigma) - self._start
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def log_kernels(self, points: Points) -> Floats:
+        """Return ``(c, k)``: the log of weight times kernel at each point; missing coordinates are left out."""
+        x = points.numbers
+        precision = np.where(self._missing, 0.0, self._sigma**-2)
+        scaled = precision * self._mu
+        log_norm = np.where(self._missing, 0.0, np.log(self._mass * self._sigma) + LOG_SQRT_2PI)
+        given = ~np.isnan(x)
+        if given.all():
+            constant = -0.5 * np.einsum("kp,kp->k", scaled, self._mu) - log_norm.sum(axis=1)
+            quadratic = x @ scaled.T + (-0.5 * x * x) @ precision.T + constant
+        else:
+            filled, there = np.where(given, x, 0.0), given.astype(float)
+            quadratic = filled @ scaled.T + (-0.5 * filled * filled) @ precision.T
+            quadratic -= there @ (0.5 * scaled * self._mu + log_norm).T
+        with np.errstate(divide="ignore"):
+            quadratic += np.log(self.weights)
+        return self._add_choices(quadratic, points.codes)
+
+    def log_density(self, points: Points) -> Floats:
+        """Return the log density ``(c,)`` at each point (mass in the categorical coordinates)."""
+        return _log_sum(self.log_kernels(points))
+
+    def draw(self, count: int, rng: np.random.Generator, given: Points | None = None) -> Points:
+        """Return ``count`` points.
+
+        Args:
+            given: One point whose coordinates that are not missing are kept; the others follow the law
+                conditional on them.
+        """
+        share = self.weights
+        if given is not None:
+            logs = self.log_kernels(given)[0]
+            share = np.exp(logs - _log_sum(logs[None])[0])
+        edges = np.cumsum(share)
+        chosen = np.minimum(np.searchsorted(edges, rng.random(count) * edges[-1], side="right"), len(share) - 1)
+        points = Points(self._draw_numbers(chosen, rng), self._draw_codes(chosen, rng))
+        return points if given is None else _overlay(points, given)
+
+    def _draw_numbers(self, chosen: Integers, rng: np.random.Generator) -> Floats:
+        """Draw from the chosen kernels by inversion, one random number a coordinate."""
+        u = rng.random((len(chosen), self._mu.shape[1]))
+        z = ndtri(self._start[chosen] + u * self._mass[chosen])
+        numbers = self._mu[chosen] + self._sigma[chosen] * z
+        return np.where(self._missing[chosen], u, np.clip(numbers, 0.0, 1.0))
+
+    def _draw_codes(self, chosen: Integers, rng: np.random.Generator) -> Integers:
+        u = rng.random((len(chosen), self._codes.shape[1]))
+        v = rng.random(u.shape)
+        centre = self._codes[chosen]
+        # One of the others: the codes above the own one are one place farther.
+        other = np.floor(v * (self.choices - 1)).astype(np.int64)
+        other += other >= centre
+        anything = np.minimum((v * self.choices).astype(np.int64), self.choices - 1)
+        kept = np.where(u < self._own[chosen], centre, np.minimum(other, self.choices - 1))
+        return np.where(centre < 0, anything, kept)
+
+    def _add_choices(self, logs: Floats, codes: Integers) -> Floats:
+        for j, count in enumerate(self.choices):
+            centre, own = self._codes[:, j], self._own[:, j]
+            with np.errstate(divide="ignore"):
+                same = np.where(centre < 0, -np.log(count), np.log(own))
+                differs = np.where(centre < 0, -np.log(count), np.log((1.0 - own) / max(count - 1, 1)))
+            here = codes[:, j, None]
+            term = np.where(here == centre, same, differs)
+            logs = logs + np.where(here < 0, 0.0, term)
+        return logs
+
+
+class Marginals:
+    """Estimates of each coordinate by itself; the arguments are those of :class:`Mixture`."""
+
+    def __init__(self, weights: Floats, centres: Points, widths: Floats, choices: Integers, own: Floats) -> None:
+        self.choices = choices
+        missing = np.isnan(centres.numbers)
+        self._mu = np.where(missing, 0.5, centres.numbers)
+        self._sigma = np.where(missing, FULL_WIDTH, widths)
+        self._weights = np.broadcast_to((weights / weights.sum())[:, None], self._mu.shape)
+        if len(weights) > BINS:
+            self._bin(missing)
+        self._start = ndtr(-self._mu / self._sigma)
+        self._mass = ndtr((1.0 - self._mu) / self._sigma) - self._start
+        self._shares = [_shares(weights, centres.codes[:, j], own[:, j], int(count)) for j, count in enumerate(choices)]
+
+    def _bin(self, missing: npt.NDArray[np.bool_]) -> None:
+        """Replace the kernels by one in the middle of each bin, of their common width, and a uniform one."""
+        p = self._mu.shape[1]
+        place = np.minimum((self._mu * BINS).astype(np.int64), BINS - 1) + np.arange(p) * (BINS + 1)
+        place[missing] = (np.broadcast_to(np.arange(p), missing.shape) * (BINS + 1) + BINS)[missing]
+        there = np.where(missing, 0.0, self._weights)
+        width = (there * self._sigma).sum(axis=0) / np.maximum(there.sum(axis=0), 1e-300)
+        counts = np.bincount(place.ravel(), self._weights.ravel(), p * (BINS + 1))
+        self._weights = counts.reshape(p, BINS + 1).T
+        middles = np.append((np.arange(BINS) + 0.5) / BINS, 0.5)
+        self._mu = np.broadcast_to(middles[:, None], self._weights.shape)
+        self._sigma = np.concatenate([np.broadcast_to(np.maximum(width, 1e-9), (BINS, p)), np.full((1, p), FULL_WIDTH)])
+
+    def densities(self, points: Points) -> tuple[Floats, Floats]:
+        """Return the density in each numeric coordinate ``(c, p)`` and the mass of each code ``(c, q)``."""
+        z = (points.numbers[:, None, :] - self._mu) / self._sigma
+        heights = self._weights / (self._mass * self._sigma * np.sqrt(2.0 * np.pi))
+        numbers = np.einsum("ckp,kp->cp", np.exp(-0.5 * z * z), heights)
+        codes = np.empty(points.codes.shape)
+        for j, shares in enumerate(self._shares):
+            codes[:, j] = shares[points.codes[:, j]]
+        return numbers, codes
+
+    def draw(self, count: int, rng: np.random.Generator) -> Points:
+        """Return ``count`` points, the coordinates independent."""
+        p = self._mu.shape[1]
+        edges = np.cumsum(self._weights, axis=0)
+        u = rng.random((count, p))
+        chosen = np.minimum((u[:, None, :] * edges[-1] >= edges).sum(axis=1), len(edges) - 1)
+        column = np.arange(p)
+        v = rng.random((count, p))
+        z = ndtri(self._start[chosen, column] + v * self._mass[chosen, column])
+        sigma = self._sigma[chosen, column]
+        numbers = np.where(sigma >= FULL_WIDTH, v, np.clip(self._mu[chosen, column] + sigma * z, 0.0, 1.0))
+        w = rng.random((count, len(self.choices)))
+        codes = np.empty(w.shape, np.int64)
+        for j, shares in enumerate(self._shares):
+            codes[:, j] = np.minimum(np.searchsorted(np.cumsum(shares), w[:, j], side="right"), len(shares) - 1)
+        return Points(numbers, codes)
+
+
+def _shares(weights: Floats, codes: Integers, own: Floats, count: int) -> Floats:
+    """Return the mass ``(count,)`` of each choice in a mixture of categorical kernels."""
+    here = codes >= 0
+    kept = np.bincount(codes[here], (weights * own)[here], count)
+    spread = (weights * (1.0 - own))[here]
+    given_away = np.bincount(codes[here], spread, count)
+    from_others = (spread.sum() - given_away) / max(count - 1, 1)
+    shares = kept + from_others + weights[~here].sum() / count
+    return np.asarray(shares / shares.sum())
+
+
+def _overlay(points: Points, given: Points) -> Points:
+    numbers = np.where(np.isnan(given.numbers), points.numbers, given.numbers)
+    return Points(numbers, np.where(given.codes < 0, points.codes, given.codes))
+
+
+def _log_sum(logs: Floats) -> Floats:
+    """Return log Σ exp over the last axis, without overflow."""
+    top = logs.max(axis=-1)
+    safe = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(safe + np.log(np.exp(logs - safe[..., None]).sum(axis=-1)))

@@ -1,0 +1,229 @@
+"""Coordinates in which TPE models a space, and the history in these coordinates.
+
+Numbers (and ordered choices) lie in [0, 1]; integers, stepped numbers and ordered choices own cells of
+which the coordinate is the middle. Other choices are codes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, choice_key
+from sweeper_core.maths.parzen import Points
+from sweeper_core.samplers._lattice import Axis, axis_of
+from sweeper_core.search_space import Parameter, SearchSpace
+from sweeper_core.trial.history import History
+from sweeper_core.trial.state import TrialState
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+class Coordinates:
+    """The coordinates of some parameters that exist under the same condition.
+
+    Attributes:
+        names: The parameters, numeric ones first.
+        numeric: How many are numeric, p.
+        choices: ``(q,)`` numbers of choices of the others.
+        cells: ``(p,)`` width of the widest cell of each numeric coordinate; 0 where continuous.
+    """
+
+    def __init__(self, parameters: tuple[Parameter, ...]) -> None:
+        numeric = [parameter for parameter in parameters if parameter.is_numeric]
+        others = [parameter for parameter in parameters if not parameter.is_numeric]
+        self.parameters = (*numeric, *others)
+        self.names = tuple(parameter.name for parameter in self.parameters)
+        self.numeric = len(numeric)
+        self.choices = np.array([parameter.distribution.cardinality for parameter in others], np.int64)
+        scales = [_Scale.of(parameter) for parameter in numeric]
+        self._axes = [scale.axis for scale in scales]
+        self._low = np.array([scale.low for scale in scales])
+        self._span = np.array([scale.high - scale.low for scale in scales])
+        self._log = np.array([scale.log for scale in scales], bool)
+        self._count = np.array([scale.count for scale in scales])  # of equal cells; 0 where there are none
+        self._log_cells = np.array([scale.log and scale.axis is not None for scale in scales], bool)
+        self.cells = np.array([scale.widest_cell for scale in scales])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def numbers_of(self, raw: Floats) -> Floats:
+        """Return coordinates ``(n, p)`` of internal values ``(n, p)``; outside the bounds they are clipped."""
+        scaled = raw.copy()
+        if self._log.any():
+            with np.errstate(invalid="ignore", divide="ignore"):
+                scaled[:, self._log] = np.log(raw[:, self._log])
+        return np.asarray(np.clip((scaled - self._low) / self._span, 0.0, 1.0))
+
+    def snap(self, numbers: Floats) -> Floats:
+        """Return coordinates ``(n, p)`` moved to the middle of the cells that they are in."""
+        cell = self._count > 0
+        if cell.any():
+            count = self._count[cell]
+            numbers[:, cell] = (np.minimum(np.floor(numbers[:, cell] * count), count - 1) + 0.5) / count
+        log = self._log_cells
+        if log.any():
+            values = np.round(np.exp(self._low[log] + numbers[:, log] * self._span[log]))
+            numbers[:, log] = (np.log(np.maximum(values, 1.0)) - self._low[log]) / self._span[log]
+        return numbers
+
+    def cells_at(self, numbers: Floats) -> Floats:
+        """Return the widths ``(n, p)`` of the cells around coordinates; 0 where continuous."""
+        widths = np.broadcast_to(self.cells, numbers.shape)
+        log = self._log_cells
+        if log.any():
+            widths = widths.copy()
+            value = np.exp(self._low[log] + numbers[:, log] * self._span[log])
+            widths[:, log] = np.log((value + 0.5) / np.maximum(value - 0.5, 0.5)) / self._span[log]
+        return widths
+
+    def point_of(self, params: dict[str, Any]) -> Points:
+        """Return the one point of (external) values; missing where there is none."""
+        raw = np.full((1, self.numeric), np.nan)
+        codes = np.full((1, len(self.choices)), -1, np.int64)
+        for place, parameter in enumerate(self.parameters):
+            if parameter.name in params and parameter.distribution.contains(params[parameter.name]):
+                internal = parameter.distribution.to_internal_repr(params[parameter.name])
+                if place < self.numeric:
+                    raw[0, place] = internal
+                else:
+                    codes[0, place - self.numeric] = int(internal)
+        return Points(self.numbers_of(raw), codes)
+
+    def values_of(self, points: Points, row: int) -> dict[str, Any]:
+        """Return the (external) values of one point without missing coordinates."""
+        values: dict[str, Any] = {}
+        for place, u in enumerate(points.numbers[row].tolist()):
+            values[self.names[place]] = self._number(place, u)
+        for name, parameter, code in zip(
+            self.names[self.numeric :], self.parameters[self.numeric :], points.codes[row].tolist(), strict=True
+        ):
+            values[name] = parameter.distribution.to_external_repr(code)
+        return values
+
+    def _number(self, place: int, u: float) -> Any:
+        distribution, axis = self.parameters[place].distribution, self._axes[place]
+        if axis is not None and not self._log[place]:
+            return axis.value(min(int(u * axis.count), axis.count - 1))
+        value = float(self._low[place] + u * self._span[place])
+        value = math.exp(value) if self._log[place] else value
+        assert isinstance(distribution, (FloatDistribution, IntDistribution))
+        inside = min(max(value, distribution.low), distribution.high)
+        return round(inside) if isinstance(distribution, IntDistribution) else inside
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Ends of a numeric parameter's scale (after the logarithm) and its cells."""
+
+    low: float
+    high: float
+    log: bool
+    axis: Axis | None
+    count: int
+    widest_cell: float
+
+    @classmethod
+    def of(cls, parameter: Parameter) -> _Scale:
+        distribution = parameter.distribution
+        if isinstance(distribution, CategoricalDistribution):
+            count = len(distribution.choices)
+            return cls(-0.5, count - 0.5, False, axis_of(parameter.name, distribution), count, 1.0 / count)
+        assert isinstance(distribution, (FloatDistribution, IntDistribution))
+        if distribution.cardinality is None:
+            low, high = distribution.low, distribution.high
+            return cls(
+                *((math.log(low), math.log(high)) if distribution.log else (low, high)), distribution.log, None, 0, 0
+            )
+        axis, half = axis_of(parameter.name, distribution), (distribution.step or 1.0) / 2
+        low, high = distribution.low - half, distribution.high + half
+        if not distribution.log:
+            return cls(low, high, False, axis, axis.count, 1.0 / axis.count)
+        if isinstance(distribution, FloatDistribution):  # a single value
+            return cls(math.log(distribution.low) - 0.5, math.log(distribution.low) + 0.5, True, None, 0, 1.0)
+        widest = (math.log(distribution.low + 0.5) - math.log(low)) / (math.log(high) - math.log(low))
+        return cls(math.log(low), math.log(high), True, axis, 0, widest)
+
+
+@lru_cache(maxsize=256)
+def blocks_of(space: SearchSpace) -> tuple[Coordinates, ...]:
+    """Return the parameters in blocks of equal conditions, parents first."""
+    blocks: dict[Any, list[Parameter]] = {}
+    for parameter in space.parents_first:
+        key = tuple((clause.parent, clause.operator, repr(clause.operand)) for clause in parameter.when)
+        blocks.setdefault(key, []).append(parameter)
+    return tuple(Coordinates(tuple(block)) for block in blocks.values())
+
+
+class Evidence:
+    """A history in the coordinates of one block; kept between calls so that only new rows are converted."""
+
+    def __init__(self, block: Coordinates) -> None:
+        self.block = block
+        self._numbers = np.empty((0, block.numeric))
+        self._codes = np.empty((0, len(block.choices)), np.int64)
+        self._final = np.empty(0, bool)
+        self._tables: list[tuple[int, Integers]] = [(-1, np.empty(0, np.int64))] * len(block.choices)
+
+    def points(self, history: History) -> Points:
+        """Return the coordinates of all trials; a parameter that a trial lacks is missing."""
+        n, known = len(history), len(self._final)
+        if n > known:
+            self._grow(n)
+        stale = np.flatnonzero(~self._final[:n])
+        if len(stale):
+            self._convert(history, stale)
+            states = history.states[stale]
+            self._final[stale] = (states >= TrialState.COMPLETE) & (states <= TrialState.FAIL)
+        return Points(self._numbers[:n], self._codes[:n])
+
+    def _grow(self, n: int) -> None:
+        size = max(n, 2 * len(self._final), 64)
+        extra = size - len(self._final)
+        self._numbers = np.concatenate([self._numbers, np.full((extra, self.block.numeric), np.nan)])
+        self._codes = np.concatenate([self._codes, np.full((extra, len(self.block.choices)), -1, np.int64)])
+        self._final = np.concatenate([self._final, np.zeros(extra, bool)])
+
+    def _convert(self, history: History, rows: Integers) -> None:
+        block = self.block
+        raw = np.full((len(rows), block.numeric), np.nan)
+        for place, parameter in enumerate(block.parameters):
+            column = history.columns.get(parameter.name)
+            if column is None:
+                continue
+            if place >= block.numeric:
+                self._codes[rows, place - block.numeric] = self._translate(place, column.choices, column.raw[rows])
+            elif column.choices is None and not isinstance(parameter.distribution, CategoricalDistribution):
+                raw[:, place] = column.raw[rows]
+            elif column.choices is not None and isinstance(parameter.distribution, CategoricalDistribution):
+                codes = _table(parameter.distribution, column.choices)[_places(column.raw[rows], len(column.choices))]
+                raw[:, place] = np.where(codes < 0, np.nan, codes)
+        self._numbers[rows] = block.numbers_of(raw)
+
+    def _translate(self, place: int, choices: tuple[Any, ...] | None, raw: Floats) -> Integers:
+        if choices is None:
+            return np.full(len(raw), -1, np.int64)
+        slot = place - self.block.numeric
+        if self._tables[slot][0] != len(choices):
+            distribution = self.block.parameters[place].distribution
+            assert isinstance(distribution, CategoricalDistribution)
+            self._tables[slot] = (len(choices), _table(distribution, choices))
+        return self._tables[slot][1][_places(raw, len(choices))]
+
+
+def _table(distribution: CategoricalDistribution, choices: tuple[Any, ...]) -> Integers:
+    """Return the code in ``distribution`` of each of a column's choices, -1 for unknown ones and at the end."""
+    code_of = {choice_key(choice): code for code, choice in reversed(list(enumerate(distribution.choices)))}
+    return np.array([code_of.get(choice_key(choice), -1) for choice in choices] + [-1], np.int64)
+
+
+def _places(raw: Floats, missing: int) -> Integers:
+    return np.where(np.isnan(raw), missing, raw).astype(np.int64)

@@ -95,6 +95,7 @@ class Session:
             subclass of :class:`BaseSampler` runs behind an adapter.
         pruner: Judges; None never stops a trial. Users' own as above.
         sources: Histories of earlier studies, as evidence for the sampler.
+        objective: Which objective reports are about.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Session:
         pruner: BasePruner | None = None,
         *,
         sources: Sequence[History] = (),
+        objective: int = 0,
     ) -> None:
         self.storage = storage
         self.study = study
@@ -117,7 +119,7 @@ class Session:
         self._lock = threading.RLock()
         self._ledger = Ledger(study.directions, tuple(sources))
         self._no_history = self._ledger.history()
-        self._peers = Peers(study.directions[0].sign)
+        self._peers = Peers(study.directions[objective].sign, objective)
         self._digest = Digest(study.directions)
         self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
         self._cursor: Any = None
@@ -131,6 +133,7 @@ class Session:
                 "sampler": self.sampler.inner if isinstance(self.sampler, UserSampler) else self.sampler,
                 "pruner": self.pruner.inner if isinstance(self.pruner, UserPruner) else self.pruner,
                 "sources": self._ledger.sources,
+                "objective": self._peers.objective,
             }
 
     def __setstate__(self, state: dict[str, Any]) -> None:

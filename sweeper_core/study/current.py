@@ -1,0 +1,257 @@
+"""The trial of the job that runs here: ``current_trial()`` inside the jobs of a sweep, and outside of one."""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeper_core.exceptions import TrialPruned
+from sweeper_core.logging import get_logger
+from sweeper_core.pruners.base import Verdict
+from sweeper_core.study.ranks import Relay, rank
+from sweeper_core.study.ticket import TrialTicket, active_ticket, load_pruner
+from sweeper_core.trial.base import float_argument
+from sweeper_core.trial.record import CONSTRAINT_PREFIX, NOTHING
+
+if TYPE_CHECKING:
+    from sweeper_core.study.session import Session
+
+VERDICT = "hpo:verdict"
+"""Trial attribute: ``{"step", "reason"}`` of the verdict that stopped it."""
+
+_logger = get_logger(__name__)
+
+
+class CurrentTrial(ABC):
+    """The trial whose job runs here.
+
+    Attributes:
+        number: 0, 1, 2, … within the study.
+        params: The trial's parameters by name; empty outside of a sweep.
+    """
+
+    number: int = 0
+    params: Mapping[str, Any] = NOTHING
+
+    @property
+    @abstractmethod
+    def in_sweep(self) -> bool:
+        """Whether there is a sweep that hears what is said here."""
+
+    @abstractmethod
+    def report(self, value: float, step: int) -> None:
+        """Tell how good the objective is after ``step`` (0, 1, 2, …); it is stored when this returns.
+
+        The first report of a step counts, later ones are ignored with a warning. In distributed training every
+        process may report: only rank zero is heard.
+
+        Raises:
+            TypeError: An argument is not a number.
+            ValueError: The step is negative.
+            UpdateFinishedTrialError: The sweep has given the trial up.
+        """
+
+    @abstractmethod
+    def should_prune(self) -> bool:
+        """Return whether the trial had better stop now, judging by its reports; never waits for other trials.
+
+        In distributed training all processes must ask equally often; they get the answer that rank zero gets.
+        """
+
+    @abstractmethod
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Store something about the trial under ``key``; JSON must be able to say it."""
+
+    @abstractmethod
+    def set_constraint(self, key: str, value: float) -> None:
+        """Store a constraint's value; the trial is feasible when all of them are zero or less.
+
+        Raises:
+            TypeError: The value is not a number.
+            ValueError: It is NaN.
+        """
+
+    def report_or_prune(self, value: float, step: int) -> None:
+        """Report, and stop the job when it had better stop.
+
+        Raises:
+            TrialPruned: The trial is to end here. Let it pass: the sweep takes it for what it is.
+        """
+        self.report(value, step)
+        if self.should_prune():
+            raise TrialPruned(f"The trial was stopped at step {step}.")
+
+
+class NoTrial(CurrentTrial):
+    """Outside of a sweep: checks its arguments as the others do, and does nothing."""
+
+    @property
+    def in_sweep(self) -> bool:
+        return False
+
+    def report(self, value: float, step: int) -> None:
+        _checked_report(value, step)
+
+    def should_prune(self) -> bool:
+        return False
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Nothing."""
+
+    def set_constraint(self, key: str, value: float) -> None:
+        _checked_constraint(key, value)
+
+
+class TicketTrial(CurrentTrial):
+    """A trial that a sweep has handed to this job. Thread-safe; opens the storage when it is first needed.
+
+    Args:
+        path: Where the ticket lies.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._ticket = TrialTicket.read(path)
+        self._path = path
+        self._lock = threading.RLock()
+        self._relay: Relay | None = None
+        self._reported: set[int] = set()
+        self._constraints: set[str] = set()
+        self._stopped = False
+        self.number = self._ticket.number
+        self.params = copy.deepcopy(dict(self._ticket.params))
+
+    @property
+    def in_sweep(self) -> bool:
+        return True
+
+    def report(self, value: float, step: int) -> None:
+        number, step = _checked_report(value, step)
+        with self._lock:
+            if step in self._reported:
+                warnings.warn(f"The report is ignored: step {step} has been reported already.", stacklevel=2)
+                return
+            self._reported.add(step)
+            if self._speaks:
+                self._session.report(self.number, step, number)
+
+    def should_prune(self) -> bool:
+        with self._lock:
+            own = rank(self._ticket.outside)
+            if own is None:
+                return self._judge()
+            if self._relay is None:
+                self._relay = Relay(self._path)
+            if own:
+                return self._relay.hear()
+            stop = self._judge()
+            self._relay.tell(stop)
+            return stop
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        if self._speaks:
+            self._session.describe(self.number, user_attrs={key: value})
+
+    def set_constraint(self, key: str, value: float) -> None:
+        number = _checked_constraint(key, value)
+        with self._lock:
+            if key in self._constraints:
+                warnings.warn(f"The constraint {key!r} is set already; {number} is ignored.", stacklevel=2)
+                return
+            self._constraints.add(key)
+            if self._speaks:
+                self._session.describe(self.number, system_attrs={CONSTRAINT_PREFIX + key: number})
+
+    @property
+    def _speaks(self) -> bool:
+        return not rank(self._ticket.outside)
+
+    @property
+    def _session(self) -> Session:
+        ticket = self._ticket
+        with _opening:
+            return _open(os.getpid(), ticket.storage, ticket.study_name, ticket.objective or 0, ticket.pruner)
+
+    def _judge(self) -> bool:
+        if self._stopped or self._ticket.pruner is None or self._ticket.objective is None:
+            return self._stopped
+        session = self._session
+        verdict = session.judge(self.number)
+        record = session.ledger.records[self.number]
+        assert record is not None
+        if VERDICT in record.system_attrs:  # another process of this job was told to stop
+            self._stopped = True
+        elif verdict.stop:
+            self._stop(verdict, record.reports[-1][0] if record.reports else -1)
+        return self._stopped
+
+    def _stop(self, verdict: Verdict, step: int) -> None:
+        self._stopped = True
+        _logger.info(f"Trial {self.number} stopped at step {step}: {verdict.reason}")
+        self._session.describe(self.number, system_attrs={VERDICT: {"step": step, "reason": verdict.reason}})
+
+
+NO_TRIAL = NoTrial()
+
+
+def current_trial() -> CurrentTrial:
+    """Return the trial whose job runs here, in any process or thread of the job.
+
+    Outside of a sweep it is one that does nothing, so that the same code runs alone::
+
+        trial = current_trial()
+        for epoch in range(epochs):
+            loss = train(epoch)
+            trial.report_or_prune(loss, epoch)
+    """
+    path = active_ticket()
+    if path is None:
+        return NO_TRIAL
+    with _opening:
+        return _trial(os.getpid(), path)
+
+
+_opening = threading.RLock()
+
+
+@lru_cache(maxsize=16)
+def _trial(process: int, path: str) -> TicketTrial:
+    """Return the one trial of a ticket in a process (a forked child makes its own)."""
+    return TicketTrial(Path(path))
+
+
+@lru_cache(maxsize=4)
+def _open(process: int, storage: str, study_name: str, objective: int, pruner: str | None) -> Session:
+    """Return the session on which a process's trials of one study stand, one after the other or several at a time."""
+    # A job that never reports needs none of this.
+    from sweeper_core.samplers.random import RandomSampler
+    from sweeper_core.storages import get_storage
+    from sweeper_core.study.session import Session
+
+    opened = get_storage(storage)
+    study = opened.create_or_open_study(study_name, None, exist_ok=True)
+    return Session(opened, study, RandomSampler(), load_pruner(pruner), objective=objective)
+
+
+def _checked_report(value: Any, step: Any) -> tuple[float, int]:
+    number = float_argument("value", value)
+    try:
+        whole = int(step)
+    except (TypeError, ValueError):
+        raise TypeError(f"`step` must be an integer, but got {step!r}.") from None
+    if whole < 0:
+        raise ValueError(f"`step` must be 0 or more, but got {whole}.")
+    return number, whole
+
+
+def _checked_constraint(key: str, value: Any) -> float:
+    number = float_argument("value", value)
+    if number != number:
+        raise ValueError(f"Constraint {key!r} was given NaN, but a constraint needs a number: <= 0 when satisfied.")
+    return number

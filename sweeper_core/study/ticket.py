@@ -1,0 +1,131 @@
+"""What a sweep hands to a job: a private file that names the trial, its study and its storage.
+
+The file may hold the storage's password, so only its owner can read it, it lies outside of every saved
+configuration, and it is gone when the trial has ended. Jobs learn its path from the environment variable
+``HPO_SWEEPER_TRIAL`` (which their own processes inherit), or, where one process runs several jobs in threads, from
+the context that :func:`activated` sets.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sweeper_core.pruners.user import BasePruner
+from sweeper_core.study.ranks import rank_variables
+
+VARIABLE = "HPO_SWEEPER_TRIAL"
+"""Environment variable: the path of the ticket."""
+
+_active: ContextVar[str | None] = ContextVar("hpo_sweeper_trial", default=None)
+
+
+@dataclass(frozen=True)
+class TrialTicket:
+    """A running trial as a job sees it.
+
+    Attributes:
+        storage: URL of the storage, password included.
+        study_name, number: Name the trial.
+        params: Its parameters (external values).
+        objective: Which objective the reports are about; None when they are only kept (several objectives,
+            none of them named for pruning).
+        pruner: The pickled pruner, as text; None stops nobody.
+        outside: Variables that tell a process's rank, as they are outside of the job.
+    """
+
+    storage: str
+    study_name: str
+    number: int
+    params: Mapping[str, Any] = field(default_factory=dict)
+    objective: int | None = 0
+    pruner: str | None = None
+    outside: Mapping[str, str] = field(default_factory=rank_variables)
+
+    def write(self, path: Path) -> None:
+        """Write the ticket such that nobody else can read it, and nobody ever sees half of it."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(self), file)
+        os.replace(temporary, path)
+
+    @classmethod
+    def read(cls, path: Path) -> TrialTicket:
+        """Return the ticket in a file.
+
+        Raises:
+            FileNotFoundError: The trial has ended, or the file is not to be seen from here.
+        """
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f"{VARIABLE} names {path}, which is not there: the trial has ended, or this machine does not see the "
+                f"sweep's directory. Unset {VARIABLE} to run without a trial."
+            ) from None
+
+
+def packed_pruner(pruner: BasePruner | None) -> str | None:
+    """Return a pruner as a ticket holds it; classes defined in a script travel by value where cloudpickle is there."""
+    if pruner is None:
+        return None
+    try:
+        import cloudpickle
+
+        content = cloudpickle.dumps(pruner)
+    except ImportError:
+        content = pickle.dumps(pruner)
+    return base64.b64encode(content).decode("ascii")
+
+
+def load_pruner(packed: str | None) -> BasePruner | None:
+    """Return the pruner that :func:`packed_pruner` packed."""
+    if packed is None:
+        return None
+    found: BasePruner = pickle.loads(base64.b64decode(packed))
+    return found
+
+
+def anchored(url: str) -> str:
+    """Return a storage's URL with the path of a file made absolute: jobs run in directories of their own."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return os.path.abspath(url)
+    path = rest.removeprefix("/")
+    is_file = scheme.startswith("sqlite") or scheme == "journal"
+    if not is_file or not path or path.startswith((":memory:", "file:")):
+        return url
+    return f"{scheme}:///{os.path.abspath(path)}"
+
+
+def remove_ticket(path: Path) -> None:
+    """Remove a ticket with what the job's processes left beside it."""
+    path.unlink(missing_ok=True)
+    for left in path.parent.glob(f"{path.name}.*"):
+        left.unlink(missing_ok=True)
+
+
+def active_ticket() -> str | None:
+    """Return the path of the ticket of the job that runs here; None outside of a sweep."""
+    return _active.get() or os.environ.get(VARIABLE) or None
+
+
+@contextmanager
+def activated(path: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Let :func:`~sweeper_core.current_trial` find this ticket in this thread; None changes nothing."""
+    token = _active.set(None if path is None else os.fspath(path))
+    try:
+        yield
+    finally:
+        _active.reset(token)

@@ -25,7 +25,10 @@ class Digest:
         self._counted: set[int] = set()
         self._common: dict[str, BaseDistribution] | None = None
         self._layout: Layout | None = None
+        self._seen: Layout | None = None
         self._joint: SearchSpace | None = None
+        self.kinds: dict[str, BaseDistribution] = {}
+        """The first distribution of each parameter."""
         self.completed = 0
         """How many trials are COMPLETE."""
         self.best: int | None = None
@@ -38,6 +41,10 @@ class Digest:
         """Take in new and changed trials."""
         for record in records:
             state = record.state
+            if record.layout is not self._seen:
+                self._seen = record.layout
+                for name, distribution in zip(record.layout.names, record.layout.distributions, strict=True):
+                    self.kinds.setdefault(name, distribution)
             if (state is TrialState.COMPLETE or state is TrialState.PRUNED) and record.number not in self._counted:
                 self._counted.add(record.number)
                 if record.layout is not self._layout:

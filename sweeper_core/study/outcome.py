@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from sweeper_core.trial.state import TrialState
 
-
 COMPLETE = TrialState.COMPLETE
 
 

@@ -112,8 +112,6 @@ class Session:
         self.study = study
         self.view = StudyView(self)
         """The study as users' samplers and pruners see it."""
-        self.sampler = sampler
-        self.pruner = pruner
         self.beats = Beats(storage, study.study_id)
         self._drawn_seed = secrets.randbits(63)
         self._lock = threading.RLock()
@@ -124,6 +122,8 @@ class Session:
         self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
         self._cursor: Any = None
         self._unread: list[TrialRecord] = []
+        self.sampler = sampler
+        self.pruner = pruner
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
@@ -187,6 +187,11 @@ class Session:
     def digest(self) -> Digest:
         """What is known of all trials together, as of the last :meth:`sync`."""
         return self._digest
+
+    @property
+    def synced(self) -> bool:
+        """Whether the storage has ever been read."""
+        return self._cursor is not None
 
     def sync(self) -> None:
         """Take in what has changed in the storage."""
@@ -432,6 +437,7 @@ class DefineByRun:
         self._draw = session.sampler.draw if session.sampler.independent else None
         self._storage = session.storage
         self._study_id = session.study.study_id
+        self._kinds = session.digest.kinds
 
     @property
     def study(self) -> Any:
@@ -480,6 +486,8 @@ class DefineByRun:
         session = self.session
         rng = generator(session.seed, trial.number)
         if self._draw is not None:
+            if not session.synced:
+                session.sync()  # for the kinds of parameters; trials of this session tell by themselves
             return Plan(NOTHING, NOTHING, rng)
         session.sync()
         space = session.digest.joint
@@ -506,7 +514,16 @@ class DefineByRun:
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> None:
-        """Store parameters and attributes of the running trial."""
+        """Store parameters and attributes of the running trial.
+
+        Raises:
+            ValueError: An earlier trial of the study had one of the parameters as something else (see
+                :func:`check_distribution_compatibility`).
+        """
+        for name, distribution in distributions.items():
+            kind = self._kinds.setdefault(name, distribution)
+            if kind is not distribution:
+                check_distribution_compatibility(kind, distribution)
         plan = trial.plan
         if plan is not None and plan.untold:
             system_attrs, plan.untold = {**plan.untold, **system_attrs}, NOTHING

@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 from sweeper_core import pruners, samplers
-from sweeper_core.distributions import BaseDistribution, choice_key
+from sweeper_core.distributions import BaseDistribution
 from sweeper_core.logging import get_logger
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.user import BaseSampler
@@ -371,11 +371,10 @@ def _same_params(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, Real) and isinstance(other, Real) and not isinstance(one, bool) and not isinstance(other, bool):
-        both_nan = one != one and other != other
-        return both_nan or math.isclose(float(one), float(other), rel_tol=1e-9, abs_tol=0.0)
-    try:
-        return bool(choice_key(one) == choice_key(other))
-    except TypeError:
-        return bool(one == other)
+def _same(stored: Any, wanted: Any) -> bool:
+    if not isinstance(wanted, type(stored)):
+        return False
+    if isinstance(wanted, Real):
+        both_nan = stored != stored and wanted != wanted
+        return both_nan or math.isclose(float(stored), float(wanted), rel_tol=1e-5)
+    return bool(stored == wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,8 @@ from hydra_plugins.hydra_hpo_sweeper._outcome import values_of
 from hydra_plugins.hydra_hpo_sweeper._settings import Constraint, Settings
 from sweeper_core.storages._open import get_storage
 from sweeper_core.storages._rules import attrs_of_loss
-from sweeper_core.trial.record import CONSTRAINT_PREFIX, FAILURE, REPEATS
+from sweeper_core.study.current import VERDICT
+from sweeper_core.trial.record import CONSTRAINT_PREFIX, FAILURE, REPEATS, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 JOB_DIRECTORY = "hpo:job_dir"
@@ -127,6 +129,21 @@ def given_up(ending: Ending) -> Ending:
     return _failed(ending.failure, about)
 
 
+def pruned(ending: Ending, record: TrialRecord, n_objectives: int) -> Ending:
+    """Return the ending of a pruned trial with its last report as value."""
+    if n_objectives > 1 or not record.reports or math.isnan(record.reports[-1][1]):
+        return ending
+    return replace(ending, values=(record.reports[-1][1],))
+
+
+def why_pruned(record: TrialRecord) -> str:
+    """Return what was decided of a pruned trial, as the end of a sentence."""
+    verdict = record.system_attrs.get(VERDICT)
+    if verdict is None:
+        return "pruned itself"
+    return f"stopped at step {verdict['step']}: {verdict['reason']}"
+
+
 @dataclass(frozen=True)
 class Recorder:
     """Tells a study of a trial in place of a sweeper that has died."""
@@ -142,6 +159,10 @@ class Recorder:
             return False  # the next run finds it, and tries its parameters again
         storage = get_storage(self.storage)
         try:
+            if ending.state is TrialState.PRUNED:
+                records, _ = storage.changes(self.study_id)
+                record = next(record for record in records if record.number == done.job.number)
+                ending = pruned(ending, record, self.judge.n_objectives)
             return storage.finish(
                 self.study_id, done.job.number, ending.state, ending.values, system_attrs=ending.attrs
             )

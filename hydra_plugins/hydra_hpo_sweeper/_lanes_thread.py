@@ -11,24 +11,27 @@ from queue import Empty, SimpleQueue
 from hydra.plugins.launcher import Launcher
 
 from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Failure, Job, Lanes, run_job
+from hydra_plugins.hydra_hpo_sweeper._tickets import Surroundings
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+_Lane = tuple[Launcher, Surroundings]
 
 
 class ThreadLanes(Lanes):
     """As many single-job launches at once as there are lanes; each lane has a launcher of its own.
 
     Args:
-        make: Returns a launcher, ready to launch.
+        make: Returns a launcher, ready to launch, and what brings variables to its jobs.
         count: Number of lanes.
         cancel: Ends the job that a thread waits for, where the launcher's library can do that.
     """
 
     def __init__(
-        self, make: Callable[[], Launcher], count: int, cancel: Callable[[threading.Thread], bool] | None = None
+        self, make: Callable[[], _Lane], count: int, cancel: Callable[[threading.Thread], bool] | None = None
     ) -> None:
         self._idle = [make() for _ in range(count)]
-        self._busy: dict[tuple[int, int], tuple[Job, Launcher, threading.Thread]] = {}
+        self._busy: dict[tuple[int, int], tuple[Job, _Lane, threading.Thread]] = {}
         self._done: SimpleQueue[Done] = SimpleQueue()
         self._stopped: set[tuple[int, int]] = set()
         self._cancel = cancel
@@ -42,12 +45,14 @@ class ThreadLanes(Lanes):
         return tuple(job for job, _, _ in self._busy.values())
 
     def start(self, job: Job) -> None:
-        launcher = self._idle.pop()
-        thread = threading.Thread(target=self._run, args=(launcher, job), name=f"hpo-lane-{job.number}", daemon=True)
-        self._busy[job.key] = job, launcher, thread
+        lane = self._idle.pop()
+        thread = threading.Thread(target=self._run, args=(lane, job), name=f"hpo-lane-{job.number}", daemon=True)
+        self._busy[job.key] = job, lane, thread
         thread.start()
 
-    def _run(self, launcher: Launcher, job: Job) -> None:
+    def _run(self, lane: _Lane, job: Job) -> None:
+        launcher, surroundings = lane
+        surroundings.variables = dict(job.environment)
         self._done.put(run_job(launcher, job))
 
     def wait(self, timeout: float | None = None) -> list[Done]:
@@ -65,8 +70,8 @@ class ThreadLanes(Lanes):
         return [self._free(ended) for ended in done]
 
     def _free(self, done: Done) -> Done:
-        _, launcher, _ = self._busy.pop(done.job.key)
-        self._idle.append(launcher)
+        _, lane, _ = self._busy.pop(done.job.key)
+        self._idle.append(lane)
         if done.job.key in self._stopped and done.end != "returned":
             return Done(done.job, "stopped", failure=Failure("Stopped", "stopped by the user"))
         return done

@@ -31,6 +31,7 @@ from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._lanes import InlineLane, Lanes
 from hydra_plugins.hydra_hpo_sweeper._public import for_launchers
 from hydra_plugins.hydra_hpo_sweeper._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._tickets import Surroundings, with_surroundings
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -102,15 +103,19 @@ class LaneFactory:
             return self._threads()
         return self._processes(recorder)
 
-    def _launcher(self) -> Launcher:
+    def _launcher(self, context: HydraContext | None = None) -> Launcher:
         return Plugins.instance().instantiate_launcher(
-            hydra_context=self.context, task_function=self.task, config=self.config
+            hydra_context=context or self.context, task_function=self.task, config=self.config
         )
 
     def _threads(self) -> Lanes:
         from hydra_plugins.hydra_hpo_sweeper._lanes_thread import ThreadLanes
 
-        return ThreadLanes(self._launcher, self.settings.n_jobs)
+        return ThreadLanes(self._launcher_with_surroundings, self.settings.n_jobs)
+
+    def _launcher_with_surroundings(self) -> tuple[Launcher, Surroundings]:
+        context, surroundings = with_surroundings(self.context)
+        return self._launcher(context), surroundings
 
     def _processes(self, recorder: Recorder | None) -> Lanes:
         from hydra_plugins.hydra_hpo_sweeper._lanes_process import ProcessLanes

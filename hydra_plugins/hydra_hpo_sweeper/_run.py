@@ -14,7 +14,7 @@ from hydra.core.utils import configure_log
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.hydra_hpo_sweeper._ending import Ending, Judge, Recorder, given_up
+from hydra_plugins.hydra_hpo_sweeper._ending import Ending, Judge, Recorder, given_up, pruned, why_pruned
 from hydra_plugins.hydra_hpo_sweeper._grammar import Plan, read_plan
 from hydra_plugins.hydra_hpo_sweeper._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, Lanes, write_trace
@@ -23,6 +23,7 @@ from hydra_plugins.hydra_hpo_sweeper._opening import Opened, command_to_continue
 from hydra_plugins.hydra_hpo_sweeper._repeats import clearly_bad, jobs_of
 from hydra_plugins.hydra_hpo_sweeper._results import Results, SweepResult
 from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, Settings, read_settings
+from hydra_plugins.hydra_hpo_sweeper._tickets import Tickets
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
 from sweeper_core.samplers import GridSampler
 from sweeper_core.storages._rules import retry_of
@@ -121,6 +122,7 @@ class Run:
         self.interrupt = interrupt
         self.config = config
         self.judge = Judge.of(settings)
+        self.tickets = Tickets(settings, opened, Path(str(config.hydra.sweep.dir)))
         self.running: dict[int, Running] = {}
         self.counted = 0
         self.states: Counter[TrialState] = Counter()
@@ -188,8 +190,10 @@ class Run:
             self.nothing_left = True
             return None
         self.counted += 1
-        overrides = self.plan.overrides(self._extended(started))
+        params = self._extended(started)
+        overrides = self.plan.overrides(params)
         jobs = jobs_of(started.number, overrides, self.settings.repeat, self._subdirectory)
+        jobs = self.tickets.hand_over(started, params, jobs)
         self.running[started.number] = trial = Running(started, deque(jobs))
         return trial
 
@@ -228,7 +232,10 @@ class Run:
             trial.waiting.clear()
         if not trial.waiting and not trial.busy:
             del self.running[done.job.number]
+            if ending.state is TrialState.PRUNED:
+                ending = pruned(ending, self._record(done.job.number), len(self.settings.directions))
             self._finish(trial, ending)
+            self.tickets.take_back(done.job.number)
 
     def _is_bad(self, trial: Running) -> bool:
         """Return whether the repeats that are left can be spared."""
@@ -254,6 +261,8 @@ class Run:
             return
         if ending.failure is not None:
             self._failed(number, ending, retry)
+        elif ending.state is TrialState.PRUNED:
+            log.info("Trial %d %s", number, why_pruned(self._record(number)))
 
     def _tell(self, number: int, ending: Ending) -> bool:
         told = self.session.finish(number, ending.state, ending.values, system_attrs=ending.attrs)
@@ -279,7 +288,9 @@ class Run:
 
     def _too_many_failures(self, at_end: bool = False) -> bool:
         finished = sum(self.states.values())
-        if finished == 0 or (finished < TRIALS_BEFORE_JUDGEMENT and not at_end):
+        # A rate of 0 means that the first failure ends the sweep.
+        early = finished < TRIALS_BEFORE_JUDGEMENT and self.settings.max_failure_rate > 0
+        if finished == 0 or (early and not at_end):
             return False
         return self.states[TrialState.FAIL] / finished > self.settings.max_failure_rate
 

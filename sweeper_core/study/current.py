@@ -193,7 +193,7 @@ class TicketTrial(CurrentTrial):
 
     def _stop(self, verdict: Verdict, step: int) -> None:
         self._stopped = True
-        _logger.info(f"Trial {self.number} stopped at step {step}: {verdict.reason}")
+        _logger.debug(f"Trial {self.number} stopped at step {step}: {verdict.reason}")
         self._session.describe(self.number, system_attrs={VERDICT: {"step": step, "reason": verdict.reason}})
 
 

@@ -1,0 +1,105 @@
+"""What lets a job speak of its trial while it runs: tickets, and how they come to jobs that run elsewhere."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from hydra.types import HydraContext
+
+from hydra_plugins.hydra_hpo_sweeper._lanes import Job, environment
+from hydra_plugins.hydra_hpo_sweeper._opening import Opened
+from hydra_plugins.hydra_hpo_sweeper._settings import Settings
+from sweeper_core.study.session import Started
+from sweeper_core.study.ticket import VARIABLE, TrialTicket, activated, anchored, packed_pruner, remove_ticket
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+FOLDER = ".trials"
+
+
+class Tickets:
+    """Hands the jobs of a sweep their tickets, and takes them back."""
+
+    def __init__(self, settings: Settings, opened: Opened, directory: Path) -> None:
+        self.session = opened.session
+        self._folder = directory.absolute() / FOLDER
+        self._url = anchored(opened.url)
+        self._pruner = packed_pruner(settings.pruner)
+        self._objective = objective_of(settings)
+        if not self.session.storage.outlives_process and settings.pruner is not None:
+            log.warning("Jobs cannot reach a storage in memory: no trial is pruned. Leave out hydra.sweeper.storage.")
+        self._remove_old()
+
+    def _remove_old(self) -> None:
+        """Remove what runs that were killed have left."""
+        records = self.session.ledger.records
+        for path in self._folder.glob("[0-9]*"):
+            record = records[int(path.name)] if path.name.isdigit() and int(path.name) < len(records) else None
+            if record is not None and record.state.is_finished():
+                remove_ticket(path)
+
+    def hand_over(self, started: Started, params: dict[str, Any], jobs: Sequence[Job]) -> list[Job]:
+        """Return the jobs of a trial such that the first of them (repeats do not report) finds its ticket."""
+        if not self.session.storage.outlives_process:
+            return list(jobs)
+        path = self._path(started.number)
+        TrialTicket(self._url, self.session.study.name, started.number, params, self._objective, self._pruner).write(
+            path
+        )
+        first = replace(jobs[0], environment={**jobs[0].environment, VARIABLE: str(path)})
+        return [first, *jobs[1:]]
+
+    def take_back(self, number: int) -> None:
+        """Remove the ticket of a trial that has ended."""
+        remove_ticket(self._path(number))
+
+    def _path(self, number: int) -> Path:
+        return self._folder / str(number)
+
+
+def objective_of(settings: Settings) -> int | None:
+    """Return which objective reports are about; None when several could be meant."""
+    if len(settings.directions) == 1:
+        return 0
+    if settings.pruning_metric is None or settings.metric is None:
+        return None
+    return settings.metric.index(settings.pruning_metric)
+
+
+class Surroundings(Callback):
+    """Brings a job's variables to where a launcher runs it; travels with the job.
+
+    Attributes:
+        variables: Those of the job that is launched next.
+    """
+
+    def __init__(self) -> None:
+        self.variables: dict[str, str] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"variables": self.variables}
+
+    def on_job_start(self, config: Any, **kwargs: Any) -> None:
+        """Set them, for this thread's job and the processes that it starts."""
+        self._set = ExitStack()
+        self._set.enter_context(environment(self.variables))
+        self._set.enter_context(activated(self.variables.get(VARIABLE)))
+
+    def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
+        """Take them back: the process may run other jobs."""
+        self._set.close()
+
+
+def with_surroundings(context: HydraContext) -> tuple[HydraContext, Surroundings]:
+    """Return a context of the same kind with a callback of its own that brings variables to jobs."""
+    surroundings = Surroundings()
+    callbacks = copy.copy(context.callbacks)
+    callbacks.callbacks = [*callbacks.callbacks, surroundings]
+    return replace(context, callbacks=callbacks), surroundings

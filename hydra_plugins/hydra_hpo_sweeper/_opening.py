@@ -120,7 +120,7 @@ def _greet(session: Session) -> None:
     states = [record.state for record in session.ledger.records if record is not None]
     finished = sum(state.is_finished() for state in states)
     waiting = states.count(TrialState.WAITING)
-    log.info("Study %r, sampler %s", session.study.name, type(session.sampler).__name__)
+    log.info("hydra-hpo-sweeper: study %r, sampler %s", session.study.name, type(session.sampler).__name__)
     if finished:
         log.info("Continuing: %d trials are finished, %d wait.", finished, waiting)
 

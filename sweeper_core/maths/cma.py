@@ -171,6 +171,10 @@ class Gaussian:
         """Return points ``(k, d)`` for standard normal numbers ``(k, d)``, amplified."""
         return np.asarray(self.mean + self.sigma * self.amplify * ((normal * self.scales) @ self.basis.T))
 
+    def standardised(self, points: Floats) -> Floats:
+        """Return the normal numbers ``(k, d)`` behind points ``(k, d)``: the inverse of :meth:`sample`."""
+        return np.asarray(((points - self.mean) / (self.sigma * self.amplify)) @ self.basis / self.scales)
+
 
 def start(mean: Floats, sigma: float, cov: Floats | None = None) -> Gaussian:
     """Return the distribution to begin with; ``cov`` None for the identity."""

@@ -170,16 +170,39 @@ def advance(frame: Frame, plan: Plan, run: Run, units: Floats, chosen: Integers,
     return _restarted(frame, plan, run, constants) if plan.restart is not None else run
 
 
-def draw(frame: Frame, run: Run, rng: np.random.Generator) -> tuple[Floats, Integers]:
-    """Return coordinates ``(d,)`` in the unit cube, and values of the choices ``(c,)``."""
+def draw(frame: Frame, run: Run, siblings: Floats, rng: np.random.Generator) -> tuple[Floats, Integers]:
+    """Return coordinates ``(d,)`` in the unit cube, and values of the choices ``(c,)``.
+
+    Args:
+        frame, run: The layout and the state.
+        siblings: ``(k, d)`` coordinates drawn from this state before.
+        rng: Source of all randomness.
+    """
     d = len(frame.numbers)
     unit = np.empty(0)
     if d:
-        points = run.gaussian.sample(rng.standard_normal((TRIES, d)))
+        normal = rng.standard_normal((TRIES, d))
+        points = run.gaussian.sample(orthogonal(normal, run.gaussian.standardised(siblings)))
         inside = np.all(frame.discrete | ((points >= 0.0) & (points <= 1.0)), axis=1)
         unit = np.clip(points[int(np.argmax(inside))], 0.0, 1.0)
     chosen = np.empty(0, np.int64) if run.choices is None else run.choices.sample(rng.random(len(frame.choices)))
     return unit, chosen
+
+
+def orthogonal(normal: Floats, others: Floats) -> Floats:
+    """Return normal vectors ``(t, d)`` turned at right angles to ``others`` ``(k, d)``, their lengths kept.
+
+    Each vector still has the normal distribution, but a population covers its space more evenly
+    (Wang, Emmerich, Bäck 2014, "Mirrored orthogonal sampling"). After d vectors a new set of axes begins.
+    """
+    d = normal.shape[1]
+    others = others[len(others) - len(others) % d :]
+    if len(others) == 0:
+        return normal
+    axes = np.linalg.qr(others.T)[0]
+    turned = normal - (normal @ axes) @ axes.T
+    lengths = np.linalg.norm(normal, axis=1) / np.maximum(np.linalg.norm(turned, axis=1), 1e-12)
+    return np.asarray(turned * lengths[:, None])
 
 
 def _coordinates(frame: Frame, state: cma.Gaussian, units: Floats, seed: int) -> Floats:

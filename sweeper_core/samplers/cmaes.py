@@ -148,7 +148,7 @@ class CmaEsSampler(Sampler):
             return self.independent_sampler.suggest(request, history, rng)
         frame = frame_of(request.space)
         run = self._replayed(request.space, frame, history)
-        unit, chosen = draw(frame, run, rng)
+        unit, chosen = draw(frame, run, self._siblings(request.space, frame, run, history), rng)
         units = np.full(len(request.space), 0.5)
         units[list(frame.numbers)] = unit
         units[list(frame.choices)] = (chosen + 0.5) / np.array(frame.counts)
@@ -193,18 +193,20 @@ class CmaEsSampler(Sampler):
         rows = np.flatnonzero(ended & (history.generation > 0))
         return np.array([row for row in rows.tolist() if history.origin[row] == ORIGIN], np.int64)
 
+    def _siblings(self, space: SearchSpace, frame: Frame, run: Run, history: History) -> Floats:
+        """Return the coordinates ``(k, d)`` of those trials suggested from the same state that have all of them."""
+        rows = np.flatnonzero(history.generation == run.updates + 1)
+        rows = np.array([row for row in rows.tolist() if history.origin[row] == ORIGIN], np.int64)
+        units = _encoded(space, frame, history, rows)[0]
+        return np.asarray(units[~np.any(np.isnan(units), axis=1)])
+
     def _advanced(
         self, space: SearchSpace, frame: Frame, plan: Plan, run: Run, history: History, rows: Integers
     ) -> Run:
-        raw = history.raw(space, rows)
-        numbers, choices = list(frame.numbers), list(frame.choices)
-        units = np.array(
-            [[s.unit(x) for s, x in zip(frame.scales, row, strict=True)] for row in raw[:, numbers].tolist()]
-        )
-        chosen = np.where(np.isnan(raw[:, choices]), -1, raw[:, choices]).astype(np.int64)
+        units, chosen = _encoded(space, frame, history, rows)
         values = _values(history, rows)
         keys = np.column_stack([values, violation(history.constraints[rows]), history.states[rows] == TrialState.FAIL])
-        return advance(frame, plan, run, units.reshape(len(rows), len(numbers)), chosen, keys, values)
+        return advance(frame, plan, run, units, chosen, keys, values)
 
     # --------------------------------------------------------------------------------------------- start
 
@@ -249,6 +251,14 @@ class CmaEsSampler(Sampler):
         trials = [t for t in self.source_trials or () if t.state in states and t.values is not None]
         raw = [space.encode(trial.params)[None, :] for trial in trials]
         return raw, [np.array([sign * (trial.values or [np.nan])[0]]) for trial in trials]
+
+
+def _encoded(space: SearchSpace, frame: Frame, history: History, rows: Integers) -> tuple[Floats, Integers]:
+    """Return coordinates ``(k, d)``, NaN where unknown, and values of the choices ``(k, c)``, -1 where unknown."""
+    raw = history.raw(space, rows)
+    numbers, choices = raw[:, list(frame.numbers)], raw[:, list(frame.choices)]
+    units = [[scale.unit(x) for scale, x in zip(frame.scales, row, strict=True)] for row in numbers.tolist()]
+    return np.array(units).reshape(numbers.shape), np.where(np.isnan(choices), -1, choices).astype(np.int64)
 
 
 def _values(history: History, rows: Integers) -> Floats:

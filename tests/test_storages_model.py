@@ -40,6 +40,7 @@ parameters = st.fixed_dictionaries(
 )
 values = st.floats(allow_nan=False).map(lambda value: value + 0.0)  # SQLite does not tell -0.0 from 0.0
 numbers = st.integers(0, 12)
+some_reports = st.lists(st.tuples(st.integers(-3, 5), st.floats()), max_size=3)
 finished = st.sampled_from([TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL])
 
 
@@ -96,11 +97,18 @@ class Both(RuleBasedStateMachine):
 
         self.both(operation)
 
-    @rule(number=numbers, params=parameters, user=attributes, system=attributes)
-    def describe(self, number: int, params: dict[str, Any], user: dict[str, Any], system: dict[str, Any]) -> None:
+    @rule(number=numbers, params=parameters, reports=some_reports, user=attributes, system=attributes)
+    def describe(
+        self,
+        number: int,
+        params: dict[str, Any],
+        reports: list[tuple[int, float]],
+        user: dict[str, Any],
+        system: dict[str, Any],
+    ) -> None:
         self.both(
             lambda storage, study: storage.describe(
-                study, number, params, DISTRIBUTIONS, user_attrs=user, system_attrs=system
+                study, number, params, DISTRIBUTIONS, reports=reports, user_attrs=user, system_attrs=system
             )
         )
 
@@ -108,13 +116,26 @@ class Both(RuleBasedStateMachine):
     def report(self, number: int, step: int, value: float) -> None:
         self.both(lambda storage, study: storage.report(study, number, step, value))
 
-    @rule(number=numbers, state=finished, value=st.none() | values, user=attributes, system=attributes)
+    @rule(number=numbers, state=finished, value=st.none() | values, params=parameters, reports=some_reports)
     def finish(
-        self, number: int, state: TrialState, value: float | None, user: dict[str, Any], system: dict[str, Any]
+        self,
+        number: int,
+        state: TrialState,
+        value: float | None,
+        params: dict[str, Any],
+        reports: list[tuple[int, float]],
     ) -> None:
         ending = None if value is None else [value]
         self.both(
-            lambda storage, study: storage.finish(study, number, state, ending, user_attrs=user, system_attrs=system)
+            lambda storage, study: storage.finish(
+                study, number, state, ending, params=params, distributions=DISTRIBUTIONS, reports=reports
+            )
+        )
+
+    @rule(number=numbers, user=attributes, system=attributes)
+    def finish_with_attributes(self, number: int, user: dict[str, Any], system: dict[str, Any]) -> None:
+        self.both(
+            lambda storage, study: storage.finish(study, number, TrialState.FAIL, user_attrs=user, system_attrs=system)
         )
 
     @rule(params=st.lists(parameters, max_size=3), user=attributes, key=st.none() | st.sampled_from(["k", "l"]))

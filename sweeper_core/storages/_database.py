@@ -32,6 +32,8 @@ PATIENCE = 60.0
 _BUSY = 60.0
 """Seconds that SQLite waits for other writers; a transaction of ours takes well under a millisecond."""
 
+_SQLALCHEMY = tuple(int(part) for part in re.findall("[0-9]+", sa.__version__)[:3])
+
 _OF_OTHER_POOLS = frozenset({"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"})
 
 _SECRET = re.compile("pass|pwd|secret|token", re.IGNORECASE)
@@ -118,6 +120,8 @@ class Database:
 
     def _engine(self, url: sa.URL, engine_kwargs: Mapping[str, Any]) -> sa.Engine:
         options = {"pool_reset_on_return": None, **engine_kwargs, "isolation_level": "AUTOCOMMIT"}
+        if _SQLALCHEMY >= (2, 0, 43):
+            options.setdefault("skip_autocommit_rollback", True)  # saves one message to the server per operation
         if self.dialect == "sqlite":
             # A connection is used by one thread at a time, though not always by the one that made it.
             given = engine_kwargs.get("connect_args", {})

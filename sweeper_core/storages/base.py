@@ -149,15 +149,29 @@ class Storage(ABC):
         params: Mapping[str, Any] = NOTHING,
         distributions: Mapping[str, BaseDistribution] = NOTHING,
         *,
+        reports: Sequence[tuple[int, float]] = (),
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> None:
-        """Merge (external) parameters and attributes into a RUNNING trial; may be called again.
+        """Merge (external) parameters, reports and attributes into a RUNNING trial; may be called again.
 
         Raises:
             UpdateFinishedTrialError: The trial has ended.
             StorageInternalError: The trial still waits.
             ValueError: A parameter has no distribution, or not a value of its kind.
+        """
+
+    def check(  # noqa: B027 (optional)
+        self,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+        *,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        """Raise what :meth:`describe` would raise because of these arguments; store nothing.
+
+        For callers that describe later what they have accepted now.
         """
 
     @abstractmethod
@@ -177,12 +191,16 @@ class Storage(ABC):
         state: TrialState,
         values: Sequence[float] | None = None,
         *,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+        reports: Sequence[tuple[int, float]] = (),
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> bool:
         """End a RUNNING trial; return False (and change nothing) when it is not RUNNING any more.
 
-        Attributes are merged in the same transaction. ``values`` may contain infinities, not NaN.
+        Whatever else is given is merged as by :meth:`describe`, in the same transaction. ``values`` may contain
+        infinities, not NaN.
         """
 
     @abstractmethod

@@ -37,7 +37,6 @@ from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.trial.record import LOST, NO_PARAMETERS, NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
-
 RUNNING = TrialState.RUNNING  # looking up the members of an enum costs more than what is done with them here
 
 
@@ -90,6 +89,18 @@ class _Row:
     def touch(self) -> None:
         """Note that the row has changed."""
         self._record = None
+
+    def report(self, step: int, value: float) -> bool:
+        """Put a report in its place; return False when the step has one already."""
+        reports = self.reports
+        if not reports or reports[-1][0] < step:
+            self.reports = (*reports, (step, value))
+            return True
+        place = bisect_left(reports, step, key=lambda report: report[0])
+        if reports[place][0] == step:
+            return False
+        self.reports = (*reports[:place], (step, value), *reports[place:])
+        return True
 
     @property
     def record(self) -> TrialRecord:
@@ -266,6 +277,7 @@ class InMemoryStorage(Storage):
         params: Mapping[str, Any] = NOTHING,
         distributions: Mapping[str, BaseDistribution] = NOTHING,
         *,
+        reports: Sequence[tuple[int, float]] = (),
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> None:
@@ -274,11 +286,23 @@ class InMemoryStorage(Storage):
             study, row = self._running(study_id, number)
             if described:
                 self._extend(row, described)
+            for step, value in reports:
+                row.report(int(step), float(value))
             if user_attrs:
                 row.user_attrs = {**row.user_attrs, **user_attrs}
             if system_attrs:
                 row.system_attrs = {**row.system_attrs, **system_attrs}
             study.changed(row)
+
+    def check(
+        self,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+        *,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        internals(params, distributions)
 
     def _extend(self, row: _Row, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
         distributions = {name: distribution for name, (distribution, _) in described.items()}
@@ -301,18 +325,10 @@ class InMemoryStorage(Storage):
         return known[0]
 
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
-        step, value = int(step), float(value)
         with self._lock:
             study, row = self._running(study_id, number)
-            reports = row.reports
-            if not reports or reports[-1][0] < step:
-                row.reports = (*reports, (step, value))
-            else:
-                place = bisect_left(reports, step, key=lambda report: report[0])
-                if reports[place][0] == step:
-                    return
-                row.reports = (*reports[:place], (step, value), *reports[place:])
-            study.changed(row)
+            if row.report(int(step), float(value)):
+                study.changed(row)
 
     def finish(
         self,
@@ -321,10 +337,14 @@ class InMemoryStorage(Storage):
         state: TrialState,
         values: Sequence[float] | None = None,
         *,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+        reports: Sequence[tuple[int, float]] = (),
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> bool:
         checked = check_end(state, values)
+        described = internals(params, distributions) if params else None
         with self._lock:
             study = self._study(study_id)
             row = self._trial(study, number)
@@ -332,6 +352,10 @@ class InMemoryStorage(Storage):
                 return False
             if study.beats:
                 study.beats.pop(number, None)
+            if described:
+                self._extend(row, described)
+            for step, value in reports:
+                row.report(int(step), float(value))
             if system_attrs:
                 study.lost += LOST in system_attrs and LOST not in row.system_attrs
                 row.system_attrs = {**row.system_attrs, **system_attrs}

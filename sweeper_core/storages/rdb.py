@@ -315,19 +315,33 @@ class RDBStorage(Storage):
         params: Mapping[str, Any] = NOTHING,
         distributions: Mapping[str, BaseDistribution] = NOTHING,
         *,
+        reports: Sequence[tuple[int, float]] = (),
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> None:
-        described = internals(params, distributions)
-        user, system = _texts(user_attrs), _texts(system_attrs)
+        details = _Details.checked(params, distributions, reports, user_attrs, system_attrs)
 
         def merge(link: Link) -> None:
             trial_id, state = self._find(link, study_id, number)
             check_runs(number, state)
-            self._put_params(link, [(trial_id, described)])
-            self._put_attrs(link, trial_id, user, system)
+            self._put(link, trial_id, details)
 
         self._database.write(merge)
+
+    def check(
+        self,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+        *,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        _Details.checked(params, distributions, (), user_attrs, system_attrs)
+
+    def _put(self, link: Link, trial_id: int, details: _Details) -> None:
+        self._put_params(link, [(trial_id, details.described)])
+        self._put_reports(link, [(trial_id, details.reports)])
+        self._put_attrs(link, trial_id, details.user, details.system)
 
     def _find(self, link: Link, study_id: int, number: int) -> tuple[int, TrialState]:
         """Return a trial's key and state, and keep others from changing it."""
@@ -376,11 +390,14 @@ class RDBStorage(Storage):
         state: TrialState,
         values: Sequence[float] | None = None,
         *,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+        reports: Sequence[tuple[int, float]] = (),
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> bool:
         checked = check_end(state, values)
-        user, system = _texts(user_attrs), _texts(system_attrs)
+        details = _Details.checked(params, distributions, reports, user_attrs, system_attrs)
         completed = now()
 
         def end(link: Link) -> bool:
@@ -395,7 +412,7 @@ class RDBStorage(Storage):
                 trial=trial_id,
             )
             self._put_values(link, [(trial_id, checked or ())])
-            self._put_attrs(link, trial_id, user, system)
+            self._put(link, trial_id, details)
             return True
 
         return self._database.write(end)
@@ -486,7 +503,7 @@ class RDBStorage(Storage):
             keys = [trial_id for _, trial_id in added]
             self._put_params(link, zip(keys, map(_described, trials), strict=True))
             self._put_values(link, ((key, t.values or ()) for key, t in zip(keys, trials, strict=True)))
-            self._put_reports(link, zip(keys, trials, strict=True))
+            self._put_reports(link, ((key, t.reports) for key, t in zip(keys, trials, strict=True)))
             for position, table in enumerate(("trial_user_attributes", "trial_system_attributes")):
                 link.many(
                     self._sql.upsert_attr(table),
@@ -500,17 +517,13 @@ class RDBStorage(Storage):
 
         return self._database.write(add)
 
-    def _put_reports(self, link: Link, trials: Iterable[tuple[int, TrialRecord]]) -> None:
+    def _put_reports(self, link: Link, trials: Iterable[tuple[int, Iterable[tuple[int, float]]]]) -> None:
         rows = []
-        for trial_id, trial in trials:
-            for step, value in trial.reports:
-                finite, kind = stored(value)
-                rows.append({"trial": trial_id, "step": step, "value": finite, "kind": kind})
-        link.many(
-            "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) "
-            "VALUES (:trial, :step, :value, :kind)",
-            rows,
-        )
+        for trial_id, reports in trials:
+            for step, value in reports:
+                finite, kind = stored(float(value))
+                rows.append({"trial": trial_id, "step": int(step), "value": finite, "kind": kind})
+        link.many(self._sql.add_report, rows)
 
     # Reading
 
@@ -622,6 +635,28 @@ class RDBStorage(Storage):
         return True
 
 
+@dataclass(frozen=True)
+class _Details:
+    """What is to be merged into a trial, in the form in which it is stored."""
+
+    described: Mapping[str, tuple[BaseDistribution, float]]
+    reports: Sequence[tuple[int, float]]
+    user: list[dict[str, str]]
+    system: list[dict[str, str]]
+
+    @classmethod
+    def checked(
+        cls,
+        params: Mapping[str, Any],
+        distributions: Mapping[str, BaseDistribution],
+        reports: Sequence[tuple[int, float]],
+        user_attrs: Mapping[str, Any],
+        system_attrs: Mapping[str, Any],
+    ) -> _Details:
+        """Return the details, or raise what is wrong with them before anything is written."""
+        return cls(internals(params, distributions), reports, _texts(user_attrs), _texts(system_attrs))
+
+
 class _Statements:
     """Statements that databases write differently."""
 
@@ -648,16 +683,18 @@ class _Statements:
         value = "CAST(:value AS DOUBLE PRECISION)" if postgresql else ":value"
         step = "CAST(:step AS INTEGER)" if postgresql else ":step"
         kind = "CAST(:kind AS trialintermediatevaluetype)" if postgresql else ":kind"
+        insert_report = (
+            "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) "
+        )
+        first_counts = (
+            " ON DUPLICATE KEY UPDATE trial_id = trial_intermediate_values.trial_id"
+            if mysql
+            else " ON CONFLICT DO NOTHING"
+        )
+        self.add_report = f"{insert_report}VALUES (:trial, :step, :value, :kind){first_counts}"
         self.report = (
-            "INSERT INTO trial_intermediate_values "
-            "(trial_id, step, intermediate_value, intermediate_value_type) "
-            f"SELECT trial_id, {step}, {value}, {kind} FROM trials "
-            f"WHERE study_id = :study AND number = :number AND state = 'RUNNING'{self.for_update} "
-            + (
-                "ON DUPLICATE KEY UPDATE intermediate_value = trial_intermediate_values.intermediate_value"
-                if mysql
-                else "ON CONFLICT DO NOTHING"
-            )
+            f"{insert_report}SELECT trial_id, {step}, {value}, {kind} FROM trials "
+            f"WHERE study_id = :study AND number = :number AND state = 'RUNNING'{self.for_update}{first_counts}"
         )
 
     def upsert_attr(self, table: str) -> str:

@@ -346,6 +346,9 @@ class StorageConformance:
         with pytest.raises(ValueError, match="nan"):
             storage.describe(study, 0, {"x": 0.5, "y": math.nan}, {"x": UNIT, "y": UNIT})
         assert trials_of(storage, study)[0].params == {}
+        with pytest.raises(ValueError, match="'y'"):
+            storage.check({"x": 0.5, "y": 0.5}, {"x": UNIT})
+        storage.check({"x": 0.5}, {"x": UNIT}, user_attrs=AWKWARD_ATTRS)
 
     def test_reports_are_kept_in_order_of_step_and_the_first_counts(self, storage: Storage, study: int) -> None:
         storage.reserve(study)
@@ -381,6 +384,25 @@ class StorageConformance:
         assert (trial.state, trial.values) == (state, None if values is None else tuple(values))
         assert (trial.user_attrs, trial.system_attrs) == ({"a": 1}, {"b": [2]})
 
+    def test_everything_may_come_with_the_end(self, storage: Storage, study: int) -> None:
+        storage.reserve(study)
+        storage.describe(study, 0, {"x": 0.1}, {"x": UNIT}, reports=[(3, 1.0), (1, math.inf), (3, 9.0)])
+        assert storage.finish(
+            study,
+            0,
+            TrialState.COMPLETE,
+            [2.0],
+            params={"x": 0.2, "y": 0.5},
+            distributions={"x": UNIT, "y": UNIT},
+            reports=[(3, 9.0), (5, -math.inf), (0, 0.5)],
+            user_attrs={"a": 1},
+        )
+        (trial,) = trials_of(storage, study)
+        assert trial.params == {"x": 0.2, "y": 0.5}
+        assert trial.reports == ((0, 0.5), (1, math.inf), (3, 1.0), (5, -math.inf))
+        assert storage.finish(study, 0, TrialState.FAIL, params={"z": 1.0}, distributions={"z": UNIT}) is False
+        assert trials_of(storage, study) == [trial]
+
     def test_a_waiting_trial_is_not_finished(self, storage: Storage, study: int) -> None:
         storage.enqueue(study, [Point({})])
         assert storage.finish(study, 0, TrialState.COMPLETE, [1.0]) is False
@@ -405,6 +427,8 @@ class StorageConformance:
         if not storage.outlives_process:
             pytest.skip("what is only in memory may be any object")
         storage.reserve(study)
+        with pytest.raises(TypeError, match="JSON"):
+            storage.check(user_attrs={"a": object()})
         with pytest.raises(TypeError, match="JSON"):
             storage.describe(study, 0, {"x": 0.5}, {"x": UNIT}, user_attrs={"a": object()})
         with pytest.raises(TypeError, match="JSON"):

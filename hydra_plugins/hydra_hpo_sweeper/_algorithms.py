@@ -81,8 +81,8 @@ def build_sampler(config: Any) -> Sampler:
     sampler = _build("sampler", "auto" if config is None else config)
     if not isinstance(sampler, Sampler):
         raise ConfigError(
-            f"hydra.sweeper.sampler: {type(sampler).__name__} is no sampler; derive it from "
-            "sweeper_core.samplers.Sampler or BaseSampler."
+            f"hydra.sweeper.sampler: {type(sampler).__name__} is no sampler for a sweep; derive it from "
+            "sweeper_core.samplers.Sampler."
         )
     return sampler
 
@@ -98,8 +98,8 @@ def build_pruner(config: Any) -> Pruner | None:
     pruner = _build("pruner", config)
     if not isinstance(pruner, Pruner):
         raise ConfigError(
-            f"hydra.sweeper.pruner: {type(pruner).__name__} is no pruner; derive it from "
-            "sweeper_core.pruners.Pruner or BasePruner."
+            f"hydra.sweeper.pruner: {type(pruner).__name__} is no pruner for a sweep; derive it from "
+            "sweeper_core.pruners.Pruner."
         )
     return None if isinstance(pruner, NopPruner) else pruner
 
@@ -169,7 +169,7 @@ def imported(path: str, place: str) -> Any:
 
 
 def _arguments(kind: str, build: Callable[..., Any], config: Mapping[str, Any], place: str) -> dict[str, Any]:
-    accepted = _accepted(build)
+    accepted, required = _accepted(build)
     arguments, dropped = {}, []
     for name, value in config.items():
         if name in _HYDRA_KEYS:
@@ -178,7 +178,7 @@ def _arguments(kind: str, build: Callable[..., Any], config: Mapping[str, Any], 
             _refuse_unless_left_over(kind, build, name, value, place, accepted)
             if value is not None:
                 dropped.append(name)
-        elif value is not None:
+        elif value is not None or name in required:
             arguments[name] = _argument(name, value, f"{place}.{name}")
     if dropped:
         log.warning(
@@ -190,12 +190,13 @@ def _arguments(kind: str, build: Callable[..., Any], config: Mapping[str, Any], 
     return arguments
 
 
-def _accepted(build: Callable[..., Any]) -> list[str] | None:
-    """Return the names of a class's arguments; None when it takes any."""
+def _accepted(build: Callable[..., Any]) -> tuple[list[str] | None, list[str]]:
+    """Return the names of a class's arguments (None when it takes any), and those without a default."""
     parameters = inspect.signature(build).parameters.values()
+    required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return None
-    return [parameter.name for parameter in parameters]
+        return None, required
+    return [parameter.name for parameter in parameters], required
 
 
 def _refuse_unless_left_over(

@@ -176,7 +176,15 @@ PRUNERS: dict[str, dict[str, Any]] = {
     "patient": {**_pruner("PatientPruner", "wrapped_pruner", "patience", "min_delta"), "patience": 5},
     "threshold": _pruner("ThresholdPruner", "lower", "upper", "n_warmup_steps", "interval_steps"),
     "wilcoxon": _pruner("WilcoxonPruner", "p_threshold", "n_startup_steps"),
-    "extrapolate": _pruner("ExtrapolationPruner"),
+    "extrapolate": _pruner(
+        "ExtrapolationPruner",
+        "threshold",
+        "max_resource",
+        "n_startup_trials",
+        "n_warmup_steps",
+        "interval_steps",
+        "n_min_reports",
+    ),
 }
 """``hydra/sweeper/pruner=<name>``, with the arguments that Optuna documents."""
 

@@ -285,10 +285,10 @@ def test_restarts_leave_a_local_minimum(strategy: str) -> None:
 
     space = FLOATS.select(["x0", "x1"])
     results = []
-    for options in ({}, {"restart_strategy": strategy}):
+    for options in ({}, {"restart_strategy": strategy, "inc_popsize": 1}):
         sampler = CmaEsSampler(x0={"x0": 3.0, "x1": 3.0}, sigma0=0.05, **options)
         study = Simulation(sampler, space)
-        study.run(funnels, 1500)
+        study.run(funnels, 1600)
         results.append(best(study))
     assert results[0] == pytest.approx(1.0, abs=0.01)
     assert results[1] < 0.5

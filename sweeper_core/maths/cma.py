@@ -272,7 +272,7 @@ def has_converged(state: Gaussian, smallest: float, bests: Floats) -> bool:
         bests: ``(g,)`` best values of the last ``10 + 30 d / n`` generations; fewer are no evidence.
     """
     tiny = bool(np.all(state.deviations < smallest)) and bool(np.all(state.sigma * state.path_cov < smallest))
-    flat = len(bests) > 0 and bool(np.ptp(bests) < 1e-12)
+    flat = len(bests) > 0 and bool(np.ptp(bests) < 1e-12 + 1e-9 * abs(float(bests[-1])))
     degenerate = bool(state.scales.max() > 1e7 * state.scales.min())  # condition number of C above 1e14
     return tiny or flat or degenerate
 

@@ -39,10 +39,10 @@ def plot_optimization_history(
     axes = _single("Optimization History Plot", "Trial", target_name)
     if error_bar:
         return _mean_history(axes, prepared.mean_progress(study, target, target_name), target_name)
-    for index, each in enumerate(prepared.progress(study, target, target_name)):
+    shown = [each for each in prepared.progress(study, target, target_name) if len(each.values)]
+    _close_up(axes.set_ylim, [each.values for each in shown])
+    for index, each in enumerate(shown):
         x, y, good = np.array(each.numbers), each.values, each.feasible
-        if len(x) == 0:
-            continue
         axes.scatter(x[good], y[good], s=18, alpha=0.7, color=PALETTE[(2 * index) % 8], label=each.label, **EDGE)
         if not good.all():
             axes.scatter(x[~good], y[~good], s=18, color=GREY, label="Infeasible Trial", **EDGE)
@@ -83,6 +83,7 @@ def plot_slice(
     if cloud is None:
         return _finished(panels[0, 0])
     panels[0, 0].set_ylabel(target_name)
+    _close_up(panels[0, 0].set_ylim, [shown.values])
     figure.colorbar(cloud, ax=list(panels[0]), label="Trial", pad=0.02)
     return panels[0, 0] if len(shown.axes) == 1 else panels[0]
 
@@ -105,7 +106,7 @@ def plot_contour(
 
     def draw(panel: Axes, x: Axis, y: Axis) -> Any:
         panel.scatter(x.positions, y.positions, s=9, color="black", edgecolors="white", linewidths=0.4, zorder=3)
-        heights = prepared.surface(x, y, shown.values)
+        heights = prepared.surface(x, y, shown.clipped)
         if heights is None or min(heights[2].shape) < 2:
             return None
         return panel.contourf(*heights, levels=levels, cmap=_scale(shown), extend="both")
@@ -149,41 +150,35 @@ def plot_parallel_coordinate(
 
     shown = prepared.points(study, params, target, target_name, prepared.MOST_IN_ROW)
     axes = _single(f"Parallel Coordinate Plot{shown.note}", "", "")
-    columns = [_scaled(shown.values)] + [
-        (axis.drawn - axis.drawn_span[0]) / ((axis.drawn_span[1] - axis.drawn_span[0]) or 1.0) for axis in shown.axes
-    ]
-    heights = np.column_stack(columns) if len(shown.values) else np.empty((0, len(columns)))
-    whole = ~np.isnan(heights).any(axis=1)
-    if not whole.any():
+    if len(shown.values) == 0 or not shown.axes:
         return _finished(axes)
-    order = np.argsort(shown.values[whole])
-    order = order[::-1] if shown.smaller_is_better else order  # the best lines are drawn last, on top
-    norm = colors.Normalize(*shown.limits)
-    mapping = cm.ScalarMappable(norm, _scale(shown))
-    lines = [np.column_stack([np.arange(len(columns)), row]) for row in heights[whole][order]]
-    axes.add_collection(LineCollection(lines, colors=mapping.to_rgba(shown.values[whole][order]), alpha=0.7))
-    axes.set(xlim=(-0.1, len(columns) - 0.9), ylim=(-0.02, 1.02), yticks=[])
+    low, high = shown.limits
+    columns = [(shown.clipped - low) / ((high - low) or 1.0)]
+    columns += [_height(axis, axis.with_absent) for axis in shown.axes]
+    mapping = cm.ScalarMappable(colors.Normalize(low, high), _scale(shown))
+    heights, order = np.column_stack(columns), shown.best_last
+    lines = [np.column_stack([np.arange(len(columns)), row]) for row in heights[order]]
+    axes.add_collection(LineCollection(lines, colors=mapping.to_rgba(shown.values[order]), alpha=0.7))
+    axes.set(xlim=(-0.1, len(columns) - 0.9), ylim=(min(float(heights.min()), 0.0) - 0.02, 1.02), yticks=[])
     axes.set_xticks(range(len(columns)), [target_name, *(axis.name for axis in shown.axes)], rotation=30, ha="right")
     for position, axis in enumerate(shown.axes, start=1):
         _mark_scale(axes, position, axis)
-    low, high = shown.values.min(), shown.values.max()
     for height, value in ((0.0, low), (1.0, high)):
         axes.annotate(f"{value:.4g}", (0, height), fontsize=7, ha="right", va="center")
     axes.figure.colorbar(mapping, ax=axes, label=target_name)
     return axes
 
 
+def _height(axis: Axis, drawn: Any) -> Any:
+    """Return places on an axis's even scale as heights between 0 and 1."""
+    low, high = axis.drawn_span
+    return (drawn - low) / ((high - low) or 1.0)
+
+
 def _mark_scale(axes: Axes, position: int, axis: Axis) -> None:
     axes.axvline(position, color="#999999", linewidth=0.6, zorder=0)
-    low, high = axis.drawn_span
-    if axis.scale == "category":
-        marks = [((index - low) / (high - low), label) for index, label in enumerate(axis.labels)]
-    else:
-        ends = (np.nanmin(axis.positions), np.nanmax(axis.positions))
-        drawn = np.log10(ends) if axis.scale == "log" else ends
-        marks = [((place - low) / ((high - low) or 1.0), f"{end:.3g}") for place, end in zip(drawn, ends, strict=True)]
-    for height, label in marks:
-        axes.annotate(label, (position, height), fontsize=7, va="center")
+    for place, label in axis.ticks:
+        axes.annotate(label, (position, _height(axis, place)), fontsize=7, va="center")
 
 
 def plot_param_importances(
@@ -263,7 +258,9 @@ def plot_edf(
 ) -> Axes:
     """Plot the distribution of values; see :func:`sweeper_core.visualization.plot_edf`."""
     axes = _single("Empirical Distribution Function Plot", target_name, "Cumulative Probability")
-    for index, each in enumerate(prepared.distribution_steps(study, target)):
+    shown = prepared.distribution_steps(study, target)
+    _close_up(axes.set_xlim, [each.values for each in shown])
+    for index, each in enumerate(shown):
         if len(each.values):
             axes.step(each.values, each.share, where="post", color=PALETTE[index % 8], label=each.label)
     axes.set_ylim(0, 1.02)
@@ -342,7 +339,7 @@ def _set_x(panel: Axes, axis: Axis, named: bool = True) -> None:
         panel.set_xscale("log")
     panel.set_xlim(axis.span)
     if named:
-        panel.set_xlabel(axis.name)
+        panel.set_xlabel(prepared.shortened(axis.name), fontsize=8)
     else:
         panel.tick_params(labelbottom=False, which="both")
 
@@ -354,7 +351,7 @@ def _set_y(panel: Axes, axis: Axis, named: bool = True) -> None:
         panel.set_yscale("log")
     panel.set_ylim(axis.span)
     if named:
-        panel.set_ylabel(axis.name)
+        panel.set_ylabel(prepared.shortened(axis.name), fontsize=8)
     else:
         panel.tick_params(labelleft=False, which="both")
 
@@ -364,11 +361,11 @@ def _scale(shown: prepared.Points) -> str:
     return SCALE if shown.smaller_is_better else f"{SCALE}_r"
 
 
-def _scaled(values: Any) -> Any:
-    if len(values) == 0:
-        return values
-    span = values.max() - values.min()
-    return (values - values.min()) / (span or 1.0)
+def _close_up(set_limits: Callable[[tuple[float, float]], Any], values: Sequence[Any]) -> None:
+    """Set an axis's range when a few values lie so far out that they would hide the others."""
+    span = prepared.close_up(np.concatenate([np.empty(0), *values]))
+    if span is not None:
+        set_limits(span)
 
 
 def _finished(axes: Axes, legend: bool = False) -> Axes:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 GREY = "#BBBBBB"
+MOST_SVG_POINTS = 2000
 MARKER = {"line": {"width": 0.5, "color": "#555555"}}
 """A thin edge, so that pale markers show on a pale ground."""
 
@@ -47,19 +48,24 @@ def plot_optimization_history(
     figure = _figure("Optimization History Plot", "Trial", target_name)
     if error_bar:
         return _mean_history(figure, prepared.mean_progress(study, target, target_name), target_name)
-    for index, each in enumerate(prepared.progress(study, target, target_name)):
-        if len(each.values) == 0:
-            continue
+    shown = [each for each in prepared.progress(study, target, target_name) if len(each.values)]
+    _close_up(figure.update_yaxes, [each.values for each in shown])
+    for index, each in enumerate(shown):
         colour, line = PALETTE[(2 * index) % 8], PALETTE[(2 * index + 1) % 8]
         x, y, good = np.array(each.numbers), each.values, each.feasible
-        figure.add_scattergl(
-            x=x[good], y=y[good], mode="markers", name=each.label, marker={**MARKER, "color": colour, "opacity": 0.7}
+        _add_points(
+            figure,
+            x=x[good],
+            y=y[good],
+            mode="markers",
+            name=each.label,
+            marker={**MARKER, "color": colour, "opacity": 0.7},
         )
         if not good.all():
             marker = {**MARKER, "color": GREY}
-            figure.add_scattergl(x=x[~good], y=y[~good], mode="markers", name="Infeasible Trial", marker=marker)
+            _add_points(figure, x=x[~good], y=y[~good], mode="markers", name="Infeasible Trial", marker=marker)
         if each.best is not None:
-            figure.add_scattergl(x=x, y=each.best, mode="lines", name="Best Value", line={"color": line, "width": 2})
+            _add_points(figure, x=x, y=each.best, mode="lines", name="Best Value", line={"color": line, "width": 2})
     return _say_if_empty(figure)
 
 
@@ -98,9 +104,10 @@ def plot_slice(
     for column, axis in enumerate(shown.axes, start=1):
         marker = {**MARKER, "color": shown.numbers, "colorscale": SCALE, "coloraxis": "coloraxis"}
         trace = {"x": axis.positions, "y": shown.values, "mode": "markers", "showlegend": False, "marker": marker}
-        figure.add_scattergl(**trace, text=_trial_texts(shown.numbers), row=1, col=column)
+        _add_points(figure, **trace, text=_trial_texts(shown.numbers), row=1, col=column)
         figure.update_xaxes(_axis_layout(axis), row=1, col=column)
     figure.update_yaxes(title_text=target_name, row=1, col=1)
+    _close_up(figure.update_yaxes, [shown.values])
     figure.update_layout(coloraxis={"colorscale": SCALE, "colorbar": {"title": "Trial"}})
     return _say_if_empty(figure)
 
@@ -122,7 +129,7 @@ def plot_contour(
     """
 
     def draw(figure: Figure, shown: prepared.Points, x: Axis, y: Axis, place: dict[str, int]) -> None:
-        heights = prepared.surface(x, y, shown.values)
+        heights = prepared.surface(x, y, shown.clipped)
         if heights is not None:
             contour = {"x": heights[0], "y": heights[1], "z": heights[2], "coloraxis": "coloraxis"}
             figure.add_contour(**contour, line={"width": 0.5}, hoverinfo="skip", **place)
@@ -158,7 +165,7 @@ def plot_rank(
         marker = {**MARKER, "color": colours, "coloraxis": "coloraxis", "size": 7}
         texts = [f"trial {number}: {value:.6g}" for number, value in zip(shown.numbers, shown.values, strict=True)]
         trace = {"mode": "markers", "showlegend": False, "marker": marker, "text": texts}
-        figure.add_scattergl(x=x.positions, y=y.positions, **trace, **place)
+        _add_points(figure, x=x.positions, y=y.positions, **trace, **place)
 
     ticks = {"tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": _quartile_texts(shown.values), "title": target_name}
     scale = {"colorscale": SCALE, "reversescale": not shown.smaller_is_better, "colorbar": ticks}
@@ -174,7 +181,7 @@ def plot_parallel_coordinate(
 ) -> Figure:
     """Plot every trial as a line through its value and its parameters.
 
-    Trials that lack one of the parameters shown are left out: a line cannot stop half-way.
+    Where a trial does not have a parameter, its line passes below that axis's values.
 
     Args:
         study: The study.
@@ -185,16 +192,12 @@ def plot_parallel_coordinate(
     from plotly import graph_objects
 
     shown = prepared.points(study, params, target, target_name, prepared.MOST_IN_ROW)
-    whole = np.ones(len(shown.values), dtype=bool)
-    for axis in shown.axes:
-        whole &= ~np.isnan(axis.positions)
-    order = np.argsort(shown.values[whole])
-    order = order[::-1] if shown.smaller_is_better else order  # the best lines are drawn last, on top
-    values = shown.values[whole][order]
+    order = shown.best_last
+    values = shown.clipped[order]
     dimensions = [{"label": target_name, "values": values}]
-    dimensions += [_dimension(axis, axis.drawn[whole][order]) for axis in shown.axes]
+    dimensions += [_dimension(axis, axis.with_absent[order]) for axis in shown.axes]
     figure = _figure(f"Parallel Coordinate Plot{shown.note}", "", "")
-    if whole.any():
+    if len(values) and shown.axes:
         line = {"color": values, "colorscale": SCALE, "showscale": True, "reversescale": not shown.smaller_is_better}
         line.update(colorbar={"title": target_name}, cmin=shown.limits[0], cmax=shown.limits[1])
         figure.add_trace(graph_objects.Parcoords(dimensions=dimensions, line=line, labelangle=20, labelside="bottom"))
@@ -225,7 +228,7 @@ def plot_param_importances(
         names, shares = group.names[::-1], group.shares[::-1]
         texts = [f"{share:.2f}" if share >= 0.01 else "<0.01" for share in shares]
         bar = {"name": group.label, "marker": {"color": PALETTE[index % 8]}, "orientation": "h"}
-        figure.add_bar(x=shares, y=names, text=texts, textposition="outside", **bar)
+        figure.add_bar(x=shares, y=names, text=texts, textposition="outside", cliponaxis=False, **bar)
     figure.update_layout(showlegend=len(groups) > 1, barmode="group")
     figure.update_yaxes(automargin=True)
     return _say_if_empty(figure)
@@ -290,7 +293,7 @@ def _add_cloud(figure: Figure, shown: prepared.Front, members: Any, name: str, c
     common = {"mode": "markers", "name": name, "text": texts, "marker": {**MARKER, "color": colour}}
     columns = shown.values[members].T
     if len(columns) == 2:
-        figure.add_scattergl(x=columns[0], y=columns[1], **common)
+        _add_points(figure, x=columns[0], y=columns[1], **common)
     else:
         common["marker"] = {"color": colour, "size": 4}
         figure.add_scatter3d(x=columns[0], y=columns[1], z=columns[2], **common)
@@ -321,7 +324,9 @@ def plot_edf(
         target_name: Its name on the axis.
     """
     figure = _figure("Empirical Distribution Function Plot", target_name, "Cumulative Probability")
-    for index, each in enumerate(prepared.distribution_steps(study, target)):
+    shown = prepared.distribution_steps(study, target)
+    _close_up(figure.update_xaxes, [each.values for each in shown])
+    for index, each in enumerate(shown):
         if len(each.values):
             line = {"shape": "hv", "color": PALETTE[index % 8]}
             figure.add_scatter(x=each.values, y=each.share, mode="lines", name=each.label, line=line)
@@ -411,7 +416,10 @@ def _pairs(
 
 
 def _axis_layout(axis: Axis, named: bool = True) -> dict[str, Any]:
-    layout: dict[str, Any] = {"title": {"text": axis.name if named else ""}, "showticklabels": named}
+    layout: dict[str, Any] = {
+        "title": {"text": prepared.shortened(axis.name) if named else "", "font": {"size": 11}},
+        "showticklabels": named,
+    }
     layout["range"] = list(axis.drawn_span)
     if axis.scale == "log":
         layout.update(type="log", exponentformat="power")
@@ -422,14 +430,24 @@ def _axis_layout(axis: Axis, named: bool = True) -> dict[str, Any]:
 
 def _dimension(axis: Axis, drawn: Any) -> dict[str, Any]:
     dimension: dict[str, Any] = {"label": axis.name, "values": drawn}
-    if axis.scale == "category":
-        dimension.update(tickvals=list(range(len(axis.labels))), ticktext=list(axis.labels))
-    elif axis.scale == "log":
-        low, high = axis.drawn_span
-        powers = [float(tick) for tick in range(int(np.floor(low)), int(np.ceil(high)) + 1) if low <= tick <= high]
-        ticks = powers if len(powers) > 1 else [float(np.min(drawn)), float(np.max(drawn))]
-        dimension.update(tickvals=ticks, ticktext=[f"{10.0**tick:.3g}" for tick in ticks])
+    ticks = axis.ticks
+    if np.isnan(axis.positions).any():
+        ticks = [(axis.absent, "none"), *ticks]
+    dimension.update(tickvals=[place for place, _ in ticks], ticktext=[text for _, text in ticks])
     return dimension
+
+
+def _add_points(figure: Figure, **trace: Any) -> None:
+    """Add a scatter trace; on the graphics card, which not every browser offers, only with very many points."""
+    few = len(trace["x"]) <= MOST_SVG_POINTS
+    (figure.add_scatter if few else figure.add_scattergl)(**trace)
+
+
+def _close_up(update: Callable[..., Any], values: Sequence[Any]) -> None:
+    """Set an axis's range when a few values lie so far out that they would hide the others."""
+    span = prepared.close_up(np.concatenate([np.empty(0), *values]))
+    if span is not None:
+        update(range=list(span))
 
 
 def _trial_texts(numbers: Sequence[int]) -> list[str]:

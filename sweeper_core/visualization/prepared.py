@@ -75,6 +75,29 @@ class Axis:
         return np.log10(self.positions) if self.scale == "log" else self.positions
 
     @property
+    def absent(self) -> float:
+        """Where, on the even scale, a line passes that does not have the parameter."""
+        low, high = self.drawn_span
+        return low - 0.12 * ((high - low) or 1.0)
+
+    @property
+    def with_absent(self) -> Floats:
+        """``(n,)`` drawn positions, :attr:`absent` for trials without the parameter."""
+        return np.where(np.isnan(self.positions), self.absent, self.drawn)
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """A few places on the even scale, and what to write there."""
+        low, high = self.drawn_span
+        if self.scale == "category":
+            return [(float(index), label) for index, label in enumerate(self.labels)]
+        if self.scale == "log":
+            powers = range(math.ceil(low), math.floor(high) + 1)
+            places = [float(power) for power in powers] if len(powers) > 1 else [low, high]
+            return [(place, f"{10.0**place:.3g}") for place in places]
+        return [(float(place), f"{place:.3g}") for place in np.linspace(low, high, 5)]
+
+    @property
     def drawn_span(self) -> tuple[float, float]:
         """The span on the even scale."""
         low, high = self.span
@@ -98,12 +121,19 @@ class Points:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Ends of the colour scale: of the values, or of their bulk where a few lie very far out."""
-        if len(self.values) == 0:
-            return 0.0, 1.0
-        low, q1, q3, high = (float(q) for q in np.quantile(self.values, [0, 0.25, 0.75, 1]))
-        reach = FAR_OUT * ((q3 - q1) or max(abs(q1), 1.0))
-        return max(low, q1 - reach), min(high, q3 + reach)
+        """Ends of the colour scale; see :func:`bulk`."""
+        return bulk(self.values)
+
+    @property
+    def best_last(self) -> npt.NDArray[np.int64]:
+        """The order in which lines are drawn: the best on top."""
+        order = np.argsort(self.values)
+        return order[::-1] if self.smaller_is_better else order
+
+    @property
+    def clipped(self) -> Floats:
+        """``(n,)`` values within the limits."""
+        return np.clip(self.values, *self.limits)
 
     @property
     def note(self) -> str:
@@ -188,6 +218,27 @@ class Span:
     end: datetime
     feasible: bool
     text: str
+
+
+def bulk(values: Floats) -> tuple[float, float]:
+    """Return the ends of the values, or of their bulk where a few lie very far out."""
+    if len(values) == 0:
+        return 0.0, 1.0
+    low, q1, q3, high = (float(q) for q in np.quantile(values, [0, 0.25, 0.75, 1]))
+    reach = FAR_OUT * ((q3 - q1) or max(abs(q1), 1.0))
+    return max(low, q1 - reach), min(high, q3 + reach)
+
+
+def close_up(values: Floats) -> tuple[float, float] | None:
+    """Return the range that an axis of values needs when a few lie so far out that they would hide the others."""
+    if len(values) == 0:
+        return None
+    low, high = bulk(values)
+    if low == values.min() and high == values.max():
+        return None
+    near = values[(values >= low) & (values <= high)]
+    margin = 0.05 * (float(np.ptp(near)) or 1.0)
+    return float(near.min()) - margin, float(near.max()) + margin
 
 
 def as_studies(studies: Studies) -> list[Study]:
@@ -318,7 +369,7 @@ def _category_axis(name: str, trials: Sequence[FrozenTrial]) -> Axis:
     ordered = sorted(distinct, key=lambda key: _category_order(distinct[key]))
     index = {key: position for position, key in enumerate(ordered)}
     positions = np.array([float(index[choice_key(t.params[name])]) if name in t.params else math.nan for t in trials])
-    labels = tuple(_shortened(str(distinct[key])) for key in ordered)
+    labels = tuple(shortened(str(distinct[key])) for key in ordered)
     return Axis(name, "category", positions, labels, (-0.5, len(labels) - 0.5))
 
 
@@ -329,7 +380,8 @@ def _category_order(value: Any) -> tuple[int, float, str]:
     return (1, 0.0, str(value))
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return a text that fits beside an axis."""
     return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"
 
 

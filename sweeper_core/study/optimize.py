@@ -163,7 +163,9 @@ class Loop:
             for callback in self._callbacks:
                 callback(self._session.view, FrozenTrial.of(self._session.record(trial.number)))
             if self._progress is not None:
-                self._progress.update(time.monotonic() - self._begun, self._log.best())
+                self._progress.update(
+                    time.monotonic() - self._begun, self._log.best("Best trial: {}. Best value: {:.6g}")
+                )
             self._end_if_exhausted()
 
     def _end_if_exhausted(self) -> None:
@@ -237,12 +239,11 @@ class Reporter:
             shown: Any = values if names is None else dict(zip(names, values, strict=True))
             return f"Trial {trial.number} finished with values: {shown} and parameters: {trial.known}."
         shown = values[0] if names is None else {names[0]: values[0]}
-        best = self.best()
         line = f"Trial {trial.number} finished with value: {shown} and parameters: {trial.known}."
-        return f"{line} Best is {best}." if best else line
+        return line + self.best(" Best is trial {} with value: {}.")
 
-    def best(self) -> str:
-        """Return which trial is the best and its value; "" where there is none."""
+    def best(self, template: str) -> str:
+        """Return the number and the value of the best trial in a template; "" where there is none."""
         self._session.sync()
         digest = self._session.digest
-        return "" if digest.best is None else f"trial {digest.best} with value: {digest.best_value}"
+        return "" if digest.best is None else template.format(digest.best, digest.best_value)

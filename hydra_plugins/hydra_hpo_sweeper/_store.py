@@ -1,11 +1,37 @@
 """Entries of Hydra's config store that are made when somebody asks for them: most applications never do."""
 
+import contextlib
+import importlib.util
+import sys
 from typing import Any
 
 from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 PROVIDER = "hydra_hpo_sweeper"
+OPTUNA_SWEEPER = "hydra_plugins.hydra_optuna_sweeper"
+STAND_IN = "_stands_in"
+"""Marks modules that have the place of hydra-optuna-sweeper's while it is not installed."""
+
+
+def optuna_sweeper_is_installed() -> bool:
+    """Return whether hydra-optuna-sweeper itself can be imported."""
+    present = sys.modules.get(OPTUNA_SWEEPER)
+    if present is not None:
+        return not hasattr(present, STAND_IN)
+    return importlib.util.find_spec(OPTUNA_SWEEPER) is not None
+
+
+def let_optuna_sweeper_go_first() -> None:
+    """Have hydra-optuna-sweeper put its entries into the config store, where it is installed.
+
+    Hydra would import its configuration a moment later anyway. What is there then keeps its name: Hydra 1.4 warns of
+    two plugins that store one name.
+    """
+    if optuna_sweeper_is_installed():
+        # When it cannot be imported, Hydra says so itself.
+        with contextlib.suppress(Exception):
+            importlib.import_module(f"{OPTUNA_SWEEPER}.config")
 
 
 class LazyNode(ConfigNode):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._extension import extend_hydra
-from hydra_plugins.hydra_hpo_sweeper._store import store_if_absent
+from hydra_plugins.hydra_hpo_sweeper._store import let_optuna_sweeper_go_first, store_if_absent
 
 
 @dataclass
@@ -190,6 +190,7 @@ PRUNERS: dict[str, dict[str, Any]] = {
 
 
 extend_hydra()
+let_optuna_sweeper_go_first()
 store_if_absent("hydra/sweeper", "hpo", HPOSweeperConf)
 for _name, _content in SAMPLERS.items():
     store_if_absent("hydra/sweeper/sampler", _name, _content)

@@ -1,0 +1,154 @@
+"""The names of hydra-optuna-sweeper: ours where it is not installed, left alone where it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+INSPECT = """
+import json, sys, warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    from hydra import compose, initialize
+    from hydra.core.plugins import Plugins
+    plugins = Plugins.instance()
+    seen = {"classes": sorted(name for name in plugins.class_name_to_class if "hydra_plugins" in name)}
+    with initialize(config_path=None):
+        for choice in json.loads(sys.argv[1]):
+            config = compose(overrides=choice, return_hydra_config=True)
+            node = config.hydra.sweeper
+            sampler = node.get("sampler")
+            seen[" ".join(choice)] = [node._target_, sampler and sampler.get("_target_"), node.get("max_failure_rate")]
+    seen["warnings"] = [text for text in (str(warning.message) for warning in caught) if "sweeper" in text]
+print(json.dumps(seen))
+"""
+
+THEIR_CONFIG = """
+from dataclasses import dataclass, field
+from typing import Any
+from hydra.core.config_store import ConfigStore
+
+@dataclass
+class TPESamplerConfig:
+    _target_: str = "optuna.samplers.TPESampler"
+    seed: Any = None
+    n_startup_trials: int = 10
+
+@dataclass
+class OptunaSweeperConf:
+    _target_: str = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+    defaults: Any = field(default_factory=lambda: ["_self_", {"sampler": "tpe"}])
+    sampler: Any = None
+    max_failure_rate: float = 0.0
+
+store = ConfigStore.instance()
+store.store(group="hydra/sweeper", name="optuna", node=OptunaSweeperConf, provider="optuna_sweeper")
+store.store(group="hydra/sweeper/sampler", name="tpe", node=TPESamplerConfig, provider="optuna_sweeper")
+"""
+
+THEIR_SWEEPER = """
+from hydra.plugins.sweeper import Sweeper
+
+class OptunaSweeper(Sweeper):
+    def __init__(self, **settings): self.settings = settings
+    def setup(self, *, hydra_context, task_function, config): pass
+    def sweep(self, arguments): print("THEIRS", self.settings["sampler"])
+"""
+
+OURS = "hydra_plugins.hydra_hpo_sweeper.sweeper.HPOSweeper"
+THEIRS = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+
+
+def inspect(*choices: list[str], path: Path | None = None) -> dict[str, Any]:
+    """Return what a process of its own finds under some choices."""
+    paths = [str(ROOT), *([str(path)] if path else [])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    done = subprocess.run(
+        [sys.executable, "-c", INSPECT, json.dumps(choices)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def their_plugin(tmp_path: Path) -> Path:
+    """A stand-in for hydra-optuna-sweeper, with the entries that both plugins have."""
+    folder = tmp_path / "hydra_plugins" / "hydra_optuna_sweeper"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "config.py").write_text(THEIR_CONFIG)
+    (folder / "optuna_sweeper.py").write_text(THEIR_SWEEPER)
+    return tmp_path
+
+
+class TestWithoutThePlugin:
+    def test_its_names_lead_here(self) -> None:
+        samplers = ["tpe", "random", "cmaes", "nsgaii", "nsgaiii", "grid", "gp", "qmc", "motpe"]
+        choices = [["hydra/sweeper=optuna", f"hydra/sweeper/sampler={name}"] for name in samplers]
+        seen = inspect(["hydra/sweeper=optuna"], *choices)
+        assert seen["warnings"] == []
+        assert seen["hydra/sweeper=optuna"] == [THEIRS, "sweeper_core.samplers.TPESampler", 0.0]
+        assert {THEIRS, "hydra_plugins.hydra_optuna_sweeper.OptunaSweeper", OURS} <= set(seen["classes"])
+        for (_, choice), name in zip(choices, samplers, strict=True):
+            assert (
+                seen[f"hydra/sweeper=optuna {choice}"][1]
+                .lower()
+                .startswith(f"sweeper_core.samplers.{name.removeprefix('mo')}")
+            )
+
+    def test_our_own_name_keeps_our_own_defaults(self) -> None:
+        seen = inspect(["hydra/sweeper=hpo"])
+        assert seen["hydra/sweeper=hpo"] == [OURS, "sweeper_core.samplers.AutoSampler", 0.5]
+
+
+class TestBesideThePlugin:
+    def test_it_keeps_its_names_and_ours_stay_ours(self, their_plugin: Path) -> None:
+        seen = inspect(
+            ["hydra/sweeper=optuna"],
+            ["hydra/sweeper=hpo"],
+            ["hydra/sweeper=hpo", "hydra/sweeper/sampler=tpe"],
+            ["hydra/sweeper=hpo", "hydra/sweeper/sampler=cmaes"],
+            path=their_plugin,
+        )
+        assert seen["warnings"] == []
+        assert seen["hydra/sweeper=optuna"] == [THEIRS, "optuna.samplers.TPESampler", 0.0]
+        assert seen["hydra/sweeper=hpo"][0] == OURS
+        assert seen["hydra/sweeper=hpo hydra/sweeper/sampler=tpe"][:2] == [OURS, "optuna.samplers.TPESampler"]
+        assert seen["hydra/sweeper=hpo hydra/sweeper/sampler=cmaes"][1] == "sweeper_core.samplers.CmaEsSampler"
+        assert [name for name in seen["classes"] if "optuna" in name] == [THEIRS]
+
+    def test_each_runs_under_its_own_name(self, their_plugin: Path) -> None:
+        (their_plugin / "train.py").write_text(
+            "import hydra\n@hydra.main(config_path=None)\ndef main(cfg):\n    return cfg.x\nmain()\n"
+        )
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(their_plugin)]),
+            "PYTHONWARNINGS": "ignore",
+            "OMP_NUM_THREADS": "1",
+        }
+
+        def run(*arguments: str) -> str:
+            command = [sys.executable, "train.py", "-m", *arguments, "+x=interval(0,1)"]
+            done = subprocess.run(
+                command, cwd=their_plugin, env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout + done.stderr
+
+        assert "THEIRS" in run("hydra/sweeper=optuna")
+        ours = run("hydra/sweeper=hpo", "hydra/sweeper/sampler=tpe", "hydra.sweeper.n_trials=2")
+        assert "hydra-hpo-sweeper: study 'hpo', sampler TPESampler" in ours
+        assert "THEIRS" not in ours

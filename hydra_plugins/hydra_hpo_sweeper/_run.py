@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import configure_log
 from hydra.types import HydraContext, TaskFunction
@@ -19,6 +19,7 @@ from hydra_plugins.hydra_hpo_sweeper._grammar import Plan, read_plan
 from hydra_plugins.hydra_hpo_sweeper._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, Lanes, write_trace
 from hydra_plugins.hydra_hpo_sweeper._open_lanes import LaneFactory
+from hydra_plugins.hydra_hpo_sweeper._mlflow import mirrored
 from hydra_plugins.hydra_hpo_sweeper._opening import Opened, command_to_continue, open_study
 from hydra_plugins.hydra_hpo_sweeper._repeats import clearly_bad, jobs_of
 from hydra_plugins.hydra_hpo_sweeper._results import Results, SweepResult
@@ -31,6 +32,9 @@ from sweeper_core.storages.base import Point
 from sweeper_core.study.session import Started
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
+
+if TYPE_CHECKING:
+    from sweeper_core.integrations.mlflow import MlflowMirror
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -76,11 +80,14 @@ def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     results = Results(opened.session, plan, directory)
     recorder = Recorder(opened.url, opened.session.study.study_id, Judge.of(settings))
     try:
-        with Interrupt(factory.kind == "inline") as interrupt, factory.open(recorder) as lanes:
-            run = Run(settings, plan, opened, lanes, results, interrupt, app.config)
-            run.loop()
+        with mirrored(settings, opened, directory) as mirror:
+            try:
+                with Interrupt(factory.kind == "inline") as interrupt, factory.open(recorder) as lanes:
+                    run = Run(settings, plan, opened, lanes, results, interrupt, app.config, mirror)
+                    run.loop()
+            finally:
+                results.write()
     finally:
-        results.write()
         opened.session.close()
     return run.conclude(command_to_continue(settings, opened, directory))
 
@@ -112,7 +119,9 @@ class Run:
         results: Results,
         interrupt: Interrupt,
         config: DictConfig,
+        mirror: MlflowMirror | None = None,
     ) -> None:
+        self.mirror = mirror
         self.settings = settings
         self.plan = plan
         self.session = opened.session
@@ -194,6 +203,9 @@ class Run:
         overrides = self.plan.overrides(params)
         jobs = jobs_of(started.number, overrides, self.settings.repeat, self._subdirectory)
         jobs = self.tickets.hand_over(started, params, jobs)
+        if self.mirror is not None:
+            more = self.mirror.environment(started.number)
+            jobs = [replace(job, environment={**job.environment, **more}) for job in jobs]
         self.running[started.number] = trial = Running(started, deque(jobs))
         return trial
 

@@ -13,6 +13,7 @@ import json
 import logging
 import math
 import os
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,12 +64,15 @@ def study_uid(storage: Storage, study: StudyRecord) -> str:
     return str(storage.get_study(study.study_id).system_attrs[STUDY_UID])
 
 
-def job_environment(uid: str, number: int, parent_run_id: str | None, tracking_uri: str) -> dict[str, str]:
+def job_environment(uid: str, number: int, parent_run_id: str | None, tracking_uri: str | None) -> dict[str, str]:
     """Return the environment variables under which a job's own MLflow runs belong to trial ``number``."""
     tags = {STUDY_TAG: uid, TRIAL_TAG: str(number)}
     if parent_run_id is not None:
         tags[PARENT_TAG] = parent_run_id
-    return {"MLFLOW_RUN_CONTEXT": json.dumps(tags), "MLFLOW_TRACKING_URI": tracking_uri}
+    variables = {"MLFLOW_RUN_CONTEXT": json.dumps(tags)}
+    if tracking_uri is not None:
+        variables["MLFLOW_TRACKING_URI"] = tracking_uri
+    return variables
 
 
 @dataclass
@@ -85,19 +89,19 @@ class MirrorOptions:
     """How a study looks in MLflow.
 
     Attributes:
-        tracking_uri: Where MLflow keeps its runs.
+        tracking_uri: Where MLflow keeps its runs; None: where MLflow itself would.
         experiment: Name of the experiment, made when there is none.
         nested: Whether trials are children of one parent run; otherwise they stand for themselves.
         metric_names: Names of the objectives' metrics.
-        job_dir: Directory of a trial's job, shown as a tag.
+        job_dir: Tells the directory of a trial's job, shown as a tag.
         tags: More tags for the parent run.
     """
 
-    tracking_uri: str
+    tracking_uri: str | None = None
     experiment: str = "hpo"
     nested: bool = True
     metric_names: tuple[str, ...] = ("value",)
-    job_dir: Callable[[int], str | None] = lambda number: None
+    job_dir: Callable[[TrialRecord], str | None] = lambda record: None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -119,6 +123,8 @@ class MlflowMirror:
         self.options = options
         self.interval = interval
         self.uid = study_uid(storage, study)
+        hidden = re.sub(r"://[^@/]*@", "://***@", options.tracking_uri or "")
+        self._place = f"MLflow at {hidden}" if hidden else "MLflow"
         self.parent_run_id: str | None = None
         self._client: MlflowClient | None = None
         self._experiment_id: str | None = None
@@ -150,9 +156,9 @@ class MlflowMirror:
         done = self.try_update() and self._try(lambda: self._close_parent(artifacts, finished))
         if not done:
             log.warning(
-                "MLflow at %s has not received everything: %d trials are still to be written. Run the sweep's command "
-                "again once the server answers; the study itself is complete.",
-                self.options.tracking_uri,
+                "%s has not received everything: %d trials are still to be written. Run the same command again once "
+                "it answers; the study itself has lost nothing.",
+                self._place,
                 len(self._pending),
             )
         return done
@@ -192,16 +198,12 @@ class MlflowMirror:
             # Whatever MLflow's client raises (its own errors, requests', the database's) must not end the sweep.
             if not self._out_of_reach:
                 first_line = (str(error).splitlines() or [""])[0]
-                log.warning(
-                    "MLflow at %s: %s: %s. The sweep goes on; this is tried again.",
-                    self.options.tracking_uri,
-                    type(error).__name__,
-                    first_line,
-                )
+                reason = f"{type(error).__name__}: {first_line}"
+                log.warning("%s cannot be written to (%s). Trials go on; this is tried again.", self._place, reason)
             self._out_of_reach = True
             return False
         if self._out_of_reach:
-            log.info("MLflow at %s answers again.", self.options.tracking_uri)
+            log.info("%s answers again.", self._place)
         self._out_of_reach = False
         return True
 
@@ -318,7 +320,7 @@ class MlflowMirror:
             if name not in existing.params
         ]
         tags = [RunTag("hpo.number", str(record.number))]
-        job_dir = self.options.job_dir(record.number)
+        job_dir = self.options.job_dir(record)
         if job_dir is not None:
             tags.append(RunTag("hpo.job_dir", job_dir))
         if self.options.nested and self.parent_run_id is not None and PARENT_TAG not in existing.tags:

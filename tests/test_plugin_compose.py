@@ -168,7 +168,8 @@ def counted(loader: ConfigLoader) -> Iterator[list[Any]]:
 def details(node: Any) -> Any:
     """Return everything there is to know about a node, for comparison."""
     meta = node._metadata
-    about = (type(node), meta.ref_type, meta.object_type, meta.optional, meta.key, sorted((meta.flags or {}).items()))
+    kind = DictConfig if isinstance(node, DictConfig) else type(node)
+    about = (kind, meta.ref_type, meta.object_type, meta.optional, meta.key, sorted((meta.flags or {}).items()))
     if not isinstance(node, (DictConfig, ListConfig)):
         return (*about, node._value(), type(node._value()))
     content = node._content
@@ -290,6 +291,20 @@ def test_jobs_do_not_share_what_they_are_given(config_dir: Path) -> None:
     second = composed.load_sweep_config(master, ["x=1"])
     assert second.nested.list[2].deep == 3
     assert OmegaConf.is_missing(second.hydra.job, "num")
+
+
+def test_copies_of_the_configuration_are_as_omegaconf_makes_them(config_dir: Path) -> None:
+    loader, master = loader_and_master(config_dir, "resolvers")
+    ours = ComposedOnce(loader).load_sweep_config(master, ["x=2"])
+    theirs = loader.load_sweep_config(master, ["x=2"])
+    for node, other in ((ours, theirs), (ours.hydra, theirs.hydra)):
+        copied, expected = copy.deepcopy(node), copy.deepcopy(other)
+        assert details(copied) == details(expected)
+        assert details(copy.deepcopy(copied)) == details(expected)
+        assert copied._get_parent() is node._get_parent()
+        OmegaConf.update(copied, "hydra.job.name" if "hydra" in copied else "job.name", "changed")
+        assert details(node) == details(other)
+    assert type(pickle.loads(pickle.dumps(ours)).hydra) is DictConfig
 
 
 def test_a_loader_travels_to_another_process(config_dir: Path) -> None:

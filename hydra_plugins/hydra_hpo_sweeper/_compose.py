@@ -10,11 +10,15 @@ So the result of the first step is kept, once for each combination of group choi
 done for each job with Hydra's own functions. Whatever is out of the ordinary goes to Hydra's own composition: an
 override of Hydra's own configuration other than those this sweeper adds itself, and anything that raises, so that
 errors are worded by Hydra.
+
+A launcher copies a job's configuration four times, and most of it is Hydra's own node. That node is therefore of a class
+that copies itself by way of bytes; in all else it is the ``DictConfig`` that it would have been.
 """
 
 from __future__ import annotations
 
 import copy
+import copyreg
 import logging
 import os
 import pickle
@@ -94,6 +98,7 @@ class ComposedOnce(ConfigLoader):
         if hasattr(self.inner, "_ensure_sweep_config_controller_unchanged"):
             self.inner._ensure_sweep_config_controller_unchanged(master_config=master, sweep_config=config)
         OmegaConf.copy_cache(from_config=master, to_config=config)
+        quickly_copied(config._get_node("hydra"))
         return config
 
     def _forget_other_masters(self, master: DictConfig) -> None:
@@ -165,6 +170,39 @@ class ComposedOnce(ConfigLoader):
 
     def compute_defaults_list(self, *args: Any, **kwargs: Any) -> Any:
         return self.inner.compute_defaults_list(*args, **kwargs)
+
+
+class QuicklyCopied(DictConfig):
+    """A node with a faster ``copy.deepcopy``. Pickled, it is a plain ``DictConfig``."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DictConfig:
+        parent = self.__dict__["_parent"]
+        # The parent is kept and not copied, as OmegaConf does it.
+        self.__dict__["_parent"] = None
+        try:
+            data = pickle.dumps(self)
+        except Exception:
+            data = b""
+        finally:
+            self.__dict__["_parent"] = parent
+        if not data:
+            return super().__deepcopy__(memo)
+        new = quickly_copied(pickle.loads(data))
+        new.__dict__["_parent"] = parent
+        return new  # type: ignore[no-any-return]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return copyreg._reconstructor, (DictConfig, object, None), self.__getstate__()  # type: ignore[attr-defined]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return self.__reduce__()
+
+
+def quickly_copied(node: Any) -> Any:
+    """Return the node, now of the class :class:`QuicklyCopied` if it was a plain one."""
+    if type(node) is DictConfig:
+        object.__setattr__(node, "__class__", QuicklyCopied)
+    return node
 
 
 def _touches_hydra(override: Override) -> bool:

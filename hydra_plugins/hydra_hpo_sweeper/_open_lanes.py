@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -84,8 +83,9 @@ class LaneFactory:
         return "inline" if alone else "process"
 
     def _is_basic(self) -> bool:
+        # By name: Hydra 1.3 executes its plugin modules twice, which makes two classes of each.
         known: Any = Plugins.instance().class_name_to_class.get(self._target)
-        return known is not None and issubclass(known, BasicLauncher)
+        return "BasicLauncher" in {kind.__name__ for kind in getattr(known, "__mro__", ())}
 
     def compose(self, overrides: list[str]) -> DictConfig:
         """Return a job's configuration."""

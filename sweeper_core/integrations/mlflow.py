@@ -285,6 +285,7 @@ class MlflowMirror:
                 if child is not None:
                     self.client.delete_run(child.run_id)
                 child = _child_of(theirs)
+                self.client.update_run(child.run_id, name=f"trial {record.number}")
                 self._describe(child, record)
         if child is None:
             child = self._create_child(record)
@@ -320,9 +321,6 @@ class MlflowMirror:
             if name not in existing.params
         ]
         tags = [RunTag("hpo.number", str(record.number))]
-        job_dir = self.options.job_dir(record)
-        if job_dir is not None:
-            tags.append(RunTag("hpo.job_dir", job_dir))
         if self.options.nested and self.parent_run_id is not None and PARENT_TAG not in existing.tags:
             tags.append(RunTag(PARENT_TAG, self.parent_run_id))
         for start in range(0, max(len(params), 1), 100):
@@ -346,6 +344,9 @@ class MlflowMirror:
             metrics.append(("hpo/duration_seconds", (record.completed - record.started).total_seconds(), 0))
         self._log_metrics(child, metrics)
         tags = [RunTag("hpo.state", record.state.name)]
+        job_dir = self.options.job_dir(record)
+        if job_dir is not None:
+            tags.append(RunTag("hpo.job_dir", job_dir))
         failure = record.system_attrs.get(FAILURE)
         if failure:
             tags.append(RunTag("hpo.failure", str(failure)[:LONGEST_PARAMETER]))
@@ -383,7 +384,8 @@ class MlflowMirror:
             value = self._best[0] * self.study.directions[0].sign
             self.client.set_tag(self.parent_run_id, "hpo.best_trial", str(number))
             self.client.set_tag(self.parent_run_id, "hpo.best_run_id", child.run_id)
-            self.client.log_metric(self.parent_run_id, f"best/{self.options.metric_names[0]}", value, step=number)
+            finished = sum(other.finished for other in self._children.values())
+            self.client.log_metric(self.parent_run_id, f"best/{self.options.metric_names[0]}", value, step=finished)
         self._best_marked = number
 
     def _close_parent(self, artifacts: Sequence[Path], finished: bool) -> None:

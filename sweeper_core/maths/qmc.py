@@ -1,0 +1,44 @@
+"""Points of low-discrepancy sequences by index, from SciPy's engines."""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+KINDS = ("sobol", "halton")
+FIRST_TABLE = 256
+
+
+def point(kind: str, dimension: int, index: int, scramble_seed: int | None) -> Floats:
+    """Return point ``index`` ``(dimension,)`` of a sequence in [0, 1).
+
+    Args:
+        kind: "sobol" or "halton".
+        dimension: At most 21,201 for Sobol'.
+        index: 0, 1, 2, …
+        scramble_seed: Seed of a random scrambling (Owen 1995); None for the plain sequence.
+    """
+    size = FIRST_TABLE
+    while size <= index:
+        size *= 2
+    row: Floats = _table(kind, dimension, scramble_seed, size)[index]
+    return row
+
+
+@lru_cache(maxsize=4)
+def _table(kind: str, dimension: int, scramble_seed: int | None, size: int) -> Floats:
+    # Imported late: scipy.stats takes longer to load than all the rest together.
+    from scipy.stats import qmc
+
+    engine_type = {"sobol": qmc.Sobol, "halton": qmc.Halton}[kind]
+    engine = engine_type(dimension, scramble=scramble_seed is not None, seed=scramble_seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        table = np.asarray(engine.random(size), dtype=float)
+    table.flags.writeable = False
+    return table

@@ -1,0 +1,171 @@
+"""Exhaustive search, also of spaces that only the objective knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.distributions import BaseDistribution
+from sweeper_core.samplers._distinct import make_distinct
+from sweeper_core.samplers._lattice import code_in_column, complete, exhausted, lattice_of
+from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.search_space import SearchSpace, values_of
+from sweeper_core.trial.history import History, active_mask
+from sweeper_core.trial.state import TrialState
+
+Integers = npt.NDArray[np.int64]
+
+
+class BruteForceSampler(Sampler):
+    """Suggests every point of a finite space once, in random order; then the study ends by itself.
+
+    The space need not be known beforehand: where objectives ask for one parameter after the other, and for different
+    ones in different branches, the tree of what has been asked so far tells where something is left. Once
+    everything has been tried, points repeat.
+
+    Args:
+        seed: The generator of trial ``k`` derives from ``(seed, k)``; None draws a seed at random.
+        avoid_premature_stop: Try values again that only trials still running have; otherwise these count as tried,
+            and the search may end although such a trial dies or goes on into branches unknown.
+
+    Raises:
+        ValueError: When asked: a parameter has no finite list of values.
+    """
+
+    ends = True
+
+    def __init__(self, seed: int | None = None, avoid_premature_stop: bool = False) -> None:
+        super().__init__(seed)
+        self.avoid_premature_stop = avoid_premature_stop
+
+    def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
+        space = request.space
+        for parameter in space:
+            _check_finite(parameter.name, parameter.distribution)
+        if _knows_all(space, history):
+            params = self._listed(request, history, rng)
+        else:
+            params = self._grown(request, history, rng)
+        return Suggestion(params, "bruteforce")
+
+    def exhausted(self, space: SearchSpace, history: History) -> bool:
+        """Return whether all points, of the space or of what objectives have asked for, have been tried."""
+        if len(history) == 0:
+            return False
+        if len(space) and _knows_all(space, history):
+            return exhausted(space, history) and not (self.avoid_premature_stop and len(history.running))
+        tree = _Tree(history, self.avoid_premature_stop)
+        return not tree.is_open(tree.rows, frozenset())
+
+    def _listed(self, request: Request, history: History, rng: np.random.Generator) -> dict[str, Any]:
+        """Return a point of a space that is known beforehand."""
+        lattice = lattice_of(request.space)
+        if lattice is not None:
+            left = lattice.matching(request.given)
+            left[lattice.visited(history)] = False
+            gaps = np.flatnonzero(left)
+            if len(gaps):
+                values = lattice.values(int(lattice.point(int(rng.choice(gaps)))))
+                return request.space.active_only({**values, **request.given})
+        return make_distinct(request, history, rng, complete(request.space, request.given, rng), near=False)
+
+    def _grown(self, request: Request, history: History, rng: np.random.Generator) -> dict[str, Any]:
+        """Return a point, one parameter after the other, each towards where something is left."""
+        tree = _Tree(history, self.avoid_premature_stop)
+        rows = tree.matching(request.given)
+        params = dict(request.given)
+        for parameter in request.space.parents_first:
+            if parameter.name in params or not request.space.is_active(parameter.name, params):
+                continue
+            values = list(values_of(parameter.distribution))
+            fixed = frozenset((*params, parameter.name))
+            left = [v for v in values if tree.is_open(tree.with_value(rows, parameter.name, v), fixed)]
+            choice = (left or values)[int(rng.integers(len(left or values)))]
+            params[parameter.name] = choice
+            rows = tree.with_value(rows, parameter.name, choice)
+        return {name: params[name] for name in request.space.names if name in params}
+
+
+class _Tree:
+    """What has been asked for and tried, as sets of trials that share values.
+
+    A node is the set of trials that have certain values; its next parameter is one that all of them have.
+    """
+
+    def __init__(self, history: History, retry_running: bool) -> None:
+        self._history = history
+        self._retry_running = retry_running
+        self._running = history.states == TrialState.RUNNING
+        self._failed = history.states == TrialState.FAIL
+        asked = np.fromiter((len(layout.names) > 0 for layout in history.layouts), bool, len(history))
+        self.rows = np.flatnonzero(asked & (history.states >= 0) & (history.states != TrialState.WAITING))
+
+    def matching(self, given: Mapping[str, Any]) -> Integers:
+        """Return the trials that have these (external) values."""
+        rows = self.rows
+        for name, value in given.items():
+            rows = self.with_value(rows, name, value)
+        return rows
+
+    def with_value(self, rows: Integers, name: str, value: Any) -> Integers:
+        """Return those of the trials that have an (external) value."""
+        column = self._history.columns.get(name)
+        distribution = None if column is None or len(rows) == 0 else self._distribution(rows, name)
+        if column is None or distribution is None:
+            return rows[:0]
+        code = code_in_column(column, distribution, value)
+        return rows[:0] if code is None else rows[column.raw[rows] == code]
+
+    def is_open(self, rows: Integers, fixed: frozenset[str]) -> bool:
+        """Return whether anything is left to try below the node of these trials, which share the fixed parameters."""
+        if len(rows) == 0:
+            return True
+        ended = rows[~self._running[rows]]
+        if len(ended) == 0:
+            return self._retry_running
+        name = self._next(ended, fixed)
+        if name is None:
+            return False
+        distribution = self._distribution(ended, name)
+        assert distribution is not None
+        _check_finite(name, distribution)
+        below = fixed | {name}
+        return any(self.is_open(self.with_value(rows, name, value), below) for value in values_of(distribution))
+
+    def _next(self, ended: Integers, fixed: frozenset[str]) -> str | None:
+        """Return a parameter that all trials have; those that failed may have ended before they asked."""
+        whole = ended[~self._failed[ended]]
+        layouts = {self._history.layouts[row] for row in (whole if len(whole) else ended).tolist()}
+        first = next(iter(sorted(layouts, key=lambda layout: layout.names)))
+        others = [set(layout.names) for layout in layouts]
+        return next((n for n in first.names if n not in fixed and all(n in names for names in others)), None)
+
+    def _distribution(self, rows: Integers, name: str) -> BaseDistribution | None:
+        for row in rows.tolist():
+            layout = self._history.layouts[row]
+            if name in layout.names:
+                distribution: BaseDistribution = layout.distributions[layout.names.index(name)]
+                return distribution
+        return None
+
+
+def _knows_all(space: SearchSpace, history: History) -> bool:
+    """Return whether the space is all there is: no trial has a parameter that the space does not, and none failed
+    before it had asked for all."""
+    names = frozenset(space.names)
+    if not all(names.issuperset(layout.names) for layout in set(history.layouts)):
+        return False
+    raw = history.raw(space, history.having(TrialState.FAIL))
+    asked = ~np.isnan(raw)
+    return not np.any(asked.any(axis=1) & np.any(active_mask(space, raw) & ~asked, axis=1))
+
+
+def _check_finite(name: str, distribution: BaseDistribution) -> None:
+    if distribution.cardinality is None:
+        raise ValueError(
+            f"BruteForceSampler needs finitely many values, but parameter {name!r} is continuous ({distribution}). "
+            "Give it a `step`, or a list of choices."
+        )

@@ -1,0 +1,91 @@
+"""Quasi-Monte Carlo: points that fill the space more evenly than random ones."""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+
+from sweeper_core import logging
+from sweeper_core.maths import qmc
+from sweeper_core.samplers._distinct import make_distinct
+from sweeper_core.samplers._lattice import uniform_value
+from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.random import RandomSampler
+from sweeper_core.trial.history import History
+
+_logger = logging.get_logger(__name__)
+
+
+class QMCSampler(Sampler):
+    """Takes trial ``k`` from place ``k`` of a Sobol' or Halton sequence, one dimension for each parameter.
+
+    The place is the trial's number, so that processes side by side never take the same one and a resumed study goes
+    on where it stopped. Choices and integers have intervals of equal width. Sobol' sequences are most even when
+    the number of trials is a power of two.
+
+    Args:
+        qmc_type: "sobol" or "halton".
+        scramble: Randomise the sequence (Owen's scrambling); its evenness stays. The plain sequence begins in
+            the middle of the space.
+        seed: Of the scrambling, and of parameters that are drawn independently. None draws one at random;
+            processes that share a study must then be given the same.
+        independent_sampler: Suggests single parameters of define-by-run trials; random by default.
+        warn_asynchronous_seeding: Log when ``scramble`` comes without a seed.
+        warn_independent_sampling: Log when a parameter is left to the independent sampler.
+
+    Raises:
+        ValueError: There is no such sequence.
+    """
+
+    def __init__(
+        self,
+        *,
+        qmc_type: str = "sobol",
+        scramble: bool = False,
+        seed: int | None = None,
+        independent_sampler: Sampler | None = None,
+        warn_asynchronous_seeding: bool = True,
+        warn_independent_sampling: bool = True,
+    ) -> None:
+        super().__init__(seed)
+        if qmc_type not in qmc.KINDS:
+            raise ValueError(f"`qmc_type` is one of {', '.join(map(repr, qmc.KINDS))}, not {qmc_type!r}.")
+        self.qmc_type = qmc_type
+        self.scramble = scramble
+        self.independent_sampler = independent_sampler if independent_sampler is not None else RandomSampler(seed)
+        self.warn_independent_sampling = warn_independent_sampling
+        self._scramble_seed = (secrets.randbits(32) if seed is None else seed) if scramble else None
+        if scramble and seed is None and warn_asynchronous_seeding:
+            _logger.warning(
+                "QMCSampler scrambles with a random seed: processes that share the study would each have a sequence "
+                "of their own. Give `seed` to make them agree."
+            )
+
+    def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
+        space = request.space
+        if len(space) > 1 and len(request.given) >= len(space) - 1:
+            self._warn_once(request)
+            return self.independent_sampler.suggest(request, history, rng)
+        # The plain Sobol' and Halton sequences have the space's corner in place 0, which is no good first trial.
+        place = request.number + (not self.scramble)
+        quantiles = qmc.point(self.qmc_type, max(len(space), 1), place, self._scramble_seed)
+        params = {
+            parameter.name: request.given[parameter.name]
+            if parameter.name in request.given
+            else uniform_value(parameter.distribution, u)
+            for parameter, u in zip(space, quantiles.tolist(), strict=False)
+        }
+        params = space.active_only(params)
+        return Suggestion(make_distinct(request, history, rng, params), self.qmc_type)
+
+    def _warn_once(self, request: Request) -> None:
+        alone = [name for name in request.space.names if name not in request.given]
+        if self.warn_independent_sampling and alone:
+            self.warn_independent_sampling = False
+            _logger.warning(
+                "The parameter %r is suggested by %s: it is asked for alone, after others, and a sequence needs "
+                "its dimensions together.",
+                alone[0],
+                type(self.independent_sampler).__name__,
+            )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Union
 
@@ -48,9 +49,8 @@ class Limits:
 
     n_trials: int | None
     deadline: float | None
-    started: int = 0
     stopped: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _counter: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
     def of(cls, n_trials: int | None, timeout: float | None) -> Limits:
@@ -59,13 +59,10 @@ class Limits:
 
     def take(self) -> bool:
         """Return whether one more trial may start, and count it."""
-        with self._lock:
-            if self.stopped or (self.n_trials is not None and self.started >= self.n_trials):
-                return False
-            if self.deadline is not None and time.monotonic() >= self.deadline:
-                return False
-            self.started += 1
-            return True
+        if self.stopped or (self.deadline is not None and time.monotonic() >= self.deadline):
+            return False
+        # One step of a counter is indivisible, so that threads need no lock here.
+        return self.n_trials is None or next(self._counter) < self.n_trials
 
     def stop(self) -> None:
         """Start no more trials."""
@@ -166,14 +163,14 @@ class Loop:
                 self._progress.update(
                     time.monotonic() - self._begun, self._log.best("Best trial: {}. Best value: {:.6g}")
                 )
-            self._end_if_exhausted()
+            if self._session.sampler.ends:
+                self._end_if_exhausted()
 
     def _end_if_exhausted(self) -> None:
         session = self._session
-        if session.sampler.ends:
-            session.sync()
-            if session.sampler.exhausted(session.digest.joint, session.history()):
-                self._limits.stop()
+        session.sync()
+        if session.sampler.exhausted(session.digest.joint, session.history()):
+            self._limits.stop()
 
     def _run_one(self) -> Trial:
         lease = self._lease

@@ -19,6 +19,7 @@ uniform law, so that a kernel without any coordinate is the uniform prior.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +36,8 @@ FULL_WIDTH = 1e6
 SPREAD_OF_UNIFORM = 12.0**-0.5
 """Standard deviation of the uniform law on [0, 1]."""
 
-BINS = 100
-"""Bins of a marginal estimate of many kernels; a third of the narrowest useful width."""
+BINS = 200
+"""Bins of a marginal estimate of many kernels; half of the narrowest useful width."""
 
 
 @dataclass(frozen=True)
@@ -121,23 +122,55 @@ class Mixture:
     def __len__(self) -> int:
         return len(self.weights)
 
-    def log_kernels(self, points: Points) -> Floats:
-        """Return ``(c, k)``: the log of weight times kernel at each point; missing coordinates are left out."""
-        x = points.numbers
+    @cached_property
+    def _linear(self) -> tuple[Floats, Floats]:
+        """Coefficients ``(p + p + p + Σ choices, k)`` and constant ``(k,)``: log kernels are linear in them.
+
+        log N(x; mu, sigma) = x (mu / sigma^2) - x^2 / 2 (1 / sigma^2) - [mu^2 / 2 sigma^2 + log norm], and one
+        row for each choice. The bracket is a row for "coordinate given"; its sum is the constant where all are.
+        """
         precision = np.where(self._missing, 0.0, self._sigma**-2)
         scaled = precision * self._mu
-        log_norm = np.where(self._missing, 0.0, np.log(self._mass * self._sigma) + LOG_SQRT_2PI)
-        given = ~np.isnan(x)
-        if given.all():
-            constant = -0.5 * np.einsum("kp,kp->k", scaled, self._mu) - log_norm.sum(axis=1)
-            quadratic = x @ scaled.T + (-0.5 * x * x) @ precision.T + constant
-        else:
-            filled, there = np.where(given, x, 0.0), given.astype(float)
-            quadratic = filled @ scaled.T + (-0.5 * filled * filled) @ precision.T
-            quadratic -= there @ (0.5 * scaled * self._mu + log_norm).T
+        offset = 0.5 * scaled * self._mu + np.where(self._missing, 0.0, np.log(self._mass * self._sigma) + LOG_SQRT_2PI)
+        rows = np.concatenate([scaled.T, precision.T, offset.T, self._rows_of_choices()])
+        return rows, -offset.sum(axis=1)
+
+    def _rows_of_choices(self) -> Floats:
+        """Return ``(Σ choices, k)``: the log mass that each kernel gives to each choice."""
+        counts = self.choices
         with np.errstate(divide="ignore"):
-            quadratic += np.log(self.weights)
-        return self._add_choices(quadratic, points.codes)
+            own, other = np.log(self._own), np.log((1.0 - self._own) / np.maximum(counts - 1, 1))
+        absent = self._codes < 0
+        other = np.where(absent, -np.log(counts), other)
+        rows = np.repeat(other.T, counts, axis=0)
+        kernel, coordinate = np.nonzero(~absent)
+        starts = np.cumsum(counts) - counts
+        rows[starts[coordinate] + self._codes[kernel, coordinate], kernel] = own[kernel, coordinate]
+        return rows
+
+    def log_kernels(self, points: Points) -> Floats:
+        """Return ``(c, k)``: the log of weight times kernel at each point; missing coordinates are left out."""
+        x, p = points.numbers, points.numbers.shape[1]
+        rows, constant = self._linear
+        given = ~np.isnan(x)
+        with np.errstate(divide="ignore"):
+            logs = np.log(self.weights)
+        if given.all():
+            logs = logs + constant + x @ rows[:p] + (-0.5 * x * x) @ rows[p : 2 * p]
+        else:
+            filled = np.where(given, x, 0.0)
+            logs = logs + filled @ rows[:p] + (-0.5 * filled * filled) @ rows[p : 2 * p] - given @ rows[2 * p : 3 * p]
+        if len(self.choices):
+            logs = logs + self._one_hot(points.codes) @ rows[3 * p :]
+        return np.asarray(logs)
+
+    def _one_hot(self, codes: Integers) -> Floats:
+        """Return ``(c, Σ choices)``: 1 for each coordinate's code, nothing for a missing one."""
+        starts = np.cumsum(self.choices) - self.choices
+        hot = np.zeros((len(codes), int(self.choices.sum())))
+        point, coordinate = np.nonzero(codes >= 0)
+        hot[point, starts[coordinate] + codes[point, coordinate]] = 1.0
+        return hot
 
     def log_density(self, points: Points) -> Floats:
         """Return the log density ``(c,)`` at each point (mass in the categorical coordinates)."""
@@ -176,17 +209,6 @@ class Mixture:
         anything = np.minimum((v * self.choices).astype(np.int64), self.choices - 1)
         kept = np.where(u < self._own[chosen], centre, np.minimum(other, self.choices - 1))
         return np.where(centre < 0, anything, kept)
-
-    def _add_choices(self, logs: Floats, codes: Integers) -> Floats:
-        for j, count in enumerate(self.choices):
-            centre, own = self._codes[:, j], self._own[:, j]
-            with np.errstate(divide="ignore"):
-                same = np.where(centre < 0, -np.log(count), np.log(own))
-                differs = np.where(centre < 0, -np.log(count), np.log((1.0 - own) / max(count - 1, 1)))
-            here = codes[:, j, None]
-            term = np.where(here == centre, same, differs)
-            logs = logs + np.where(here < 0, 0.0, term)
-        return logs
 
 
 class Marginals:

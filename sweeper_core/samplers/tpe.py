@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,9 @@ from sweeper_core.trial.state import TrialState
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 _Kernels = tuple[Floats, Points, Floats, Integers, Floats]
+_Law = TypeVar("_Law", Mixture, Marginals)
 
 LARGEST_GOOD = 25
 """Good points of a long study with one objective: more would blur what the best have in common."""
@@ -60,6 +62,16 @@ WIDTH_FACTOR = 0.8
 
 PRIOR_WEIGHT = 0.4
 """Weight of the uniform prior beside an average observation's 1."""
+
+LEAST_PRIOR_WEIGHT = 1e-9
+"""Keeps both densities positive everywhere when no prior is wanted."""
+
+MOST_RESOLVED = 100.0
+"""Where parameters are modelled apart, kernels of g are a hundredth of the range at the narrowest: what has been
+tried is then avoided, value by value. Jointly, the other parameters tell points apart."""
+
+CAUTION = 2.0
+"""Exponent of the chance to survive: a failed trial costs as much as another and teaches less."""
 
 ENOUGH_FOR_A_BLOCK = 4
 """Trials that have a conditional block's parameters before these are modelled."""
@@ -198,7 +210,7 @@ class TPESampler(Sampler):
         known: dict[str, Any],
         request: Request,
         history: History,
-        ended: npt.NDArray[np.bool_],
+        ended: Flags,
         rng: np.random.Generator,
         alone: bool,
     ) -> dict[str, Any]:
@@ -211,7 +223,7 @@ class TPESampler(Sampler):
         if len(rows) < min(ENOUGH_FOR_A_BLOCK, self.n_startup_trials):
             return complete(request.space.select(block.names), known, rng)
         given = block.point_of(known) if known else None
-        groups = self._groups(points, history, rows, there)
+        groups = self._groups(history, rows, there)
         rank = self._rank_jointly if self.multivariate else self._rank_apart
         candidates = rank(block, points, groups, given, rng)
         params = {**block.values_of(candidates, 0), **known}
@@ -219,18 +231,18 @@ class TPESampler(Sampler):
             return _first_new(request.space, history, block, candidates, params, known)
         return params
 
-    def _groups(
-        self, points: Points, history: History, rows: Integers, there: npt.NDArray[np.bool_]
-    ) -> tuple[_Group, _Group, _Group]:
-        """Return the good, the bad and the failed trials that have the block's parameters."""
+    def _groups(self, history: History, rows: Integers, there: Flags) -> _Groups:
+        """Return the trials that have the block's parameters by what they are evidence of."""
         gamma = self.gamma or (default_gamma if history.n_objectives == 1 else default_gamma_multiobjective)
-        count = max(1, min(gamma(len(rows)), len(rows)))
-        best = best_of(history, rows, count)
-        bad = np.setdiff1d(rows, best, assume_unique=True)
+        best = best_of(history, rows, max(1, min(gamma(len(rows)), len(rows))))
+        failed = (history.states == TrialState.FAIL) & there
+        rest = failed.copy()
+        rest[rows] = True
+        rest[best] = False
         if self.constant_liar:
-            bad = np.union1d(bad, np.flatnonzero((history.states == TrialState.RUNNING) & there))
-        failed = np.flatnonzero((history.states == TrialState.FAIL) & there)
-        return self._good(best, history), self._thinned(bad), _Group(*_even(failed))
+            rest |= (history.states == TrialState.RUNNING) & there
+        bad = self._thinned(np.flatnonzero(rest))
+        return _Groups(self._good(best, history), bad, _even(rows), _even(np.flatnonzero(failed)))
 
     def _good(self, best: Integers, history: History) -> _Group:
         n = len(best)
@@ -241,98 +253,125 @@ class TPESampler(Sampler):
         return _Group(best, math.log(n + 1.0) - np.log(np.arange(1.0, n + 1.0)))
 
     def _thinned(self, bad: Integers) -> _Group:
-        rows, weights = _even(bad)
-        if self.weights is not None:
-            weights = weights * _checked(self.weights(len(bad)), len(bad))[np.searchsorted(bad, rows)]
-        return _Group(rows, weights)
+        group = _even(bad)
+        if self.weights is None:
+            return group
+        own = _checked(self.weights(len(bad)), len(bad))
+        return _Group(group.rows, group.weights * own[np.searchsorted(bad, group.rows)])
 
-    def _kernels(self, block: Coordinates, points: Points, group: _Group, dimension: int) -> _Kernels:
-        """Return what a mixture is made of: an observation's kernel each, and the prior's."""
-        centres = points.take(group.rows)
-        least = np.maximum(self.minimal_width, 0.5 * block.cells_at(centres.numbers))
-        widths = self._widths(centres.numbers, dimension, least)
-        weights = np.append(group.weights, self.prior_weight if len(group.rows) and self.prior_weight else 1e-9)
+    def _rank_jointly(
+        self, block: Coordinates, points: Points, groups: _Groups, given: Points | None, rng: np.random.Generator
+    ) -> Points:
+        """Draw candidates from l and return them by l/g and their chance to survive, best first."""
+        good, bad = points.take(groups.good.rows), points.take(groups.bad.rows)
+        widths = self._scott(block, good, block.numeric)
+        good_law = Mixture(*self._kernels(block, good, groups.good, widths))
+        bad_law = Mixture(*self._kernels(block, bad, groups.bad, self._scott(block, bad, block.numeric)))
+        candidates = self._snapped(block, good_law.draw(self.n_ei_candidates, rng, given))
+        score = good_law.log_density(candidates) - bad_law.log_density(candidates)
+        if len(groups.failed.rows):
+            laws = self._outcomes(Mixture, block, points, groups, widths)
+            sound, failed = (law.log_density(candidates) for law in laws)
+            score += _log_survival(sound, failed, groups)
+        return candidates.take(np.argsort(-score, kind="stable"))
+
+    def _rank_apart(
+        self, block: Coordinates, points: Points, groups: _Groups, given: Points | None, rng: np.random.Generator
+    ) -> Points:
+        """Draw each parameter from its own l and order it by its own l/g, best first."""
+        del given  # parameters that are modelled apart tell nothing about one another
+        good, bad = points.take(groups.good.rows), points.take(groups.bad.rows)
+        widths = self._scott(block, good, 1)
+        narrow = np.full(bad.numbers.shape, 1.0 / min(MOST_RESOLVED, 2.0 + len(bad)))
+        good_law = Marginals(*self._kernels(block, good, groups.good, widths))
+        bad_law = Marginals(*self._kernels(block, bad, groups.bad, np.maximum(narrow, self._least(block, bad))))
+        candidates = self._snapped(block, good_law.draw(self.n_ei_candidates, rng))
+        scores = [
+            np.log(high) - np.log(low)
+            for high, low in zip(good_law.densities(candidates), bad_law.densities(candidates), strict=True)
+        ]
+        if len(groups.failed.rows):
+            laws = self._outcomes(Marginals, block, points, groups, widths)
+            both = zip(*(law.densities(candidates) for law in laws), strict=True)
+            scores = [
+                score + _log_survival(np.log(sound), np.log(failed), groups)
+                for score, (sound, failed) in zip(scores, both, strict=True)
+            ]
+        order = [np.argsort(-score, axis=0, kind="stable") for score in scores]
+        return Points(
+            np.take_along_axis(candidates.numbers, order[0], axis=0),
+            np.take_along_axis(candidates.codes, order[1], axis=0),
+        )
+
+    def _snapped(self, block: Coordinates, drawn: Points) -> Points:
+        return Points(block.snap(drawn.numbers), drawn.codes)
+
+    def _scott(self, block: Coordinates, centres: Points, dimension: int) -> Floats:
+        numbers, n = centres.numbers, len(centres)
+        if self.consider_endpoints:
+            numbers = np.concatenate([numbers, np.zeros((1, block.numeric)), np.ones((1, block.numeric))])
+        widths = scott_widths(numbers, dimension, WIDTH_FACTOR, self.minimal_width)[:n]
+        return np.maximum(widths, self._least(block, centres))
+
+    def _least(self, block: Coordinates, centres: Points) -> Floats:
+        """Kernels in cells reach half a cell: narrower ones would tell nothing of the neighbours."""
+        return 0.5 * block.cells_at(centres.numbers)
+
+    def _kernels(self, block: Coordinates, centres: Points, group: _Group, widths: Floats) -> _Kernels:
+        """Return what an estimate with a prior is made of: a kernel for each observation, and the uniform law."""
+        weights = np.append(group.weights, max(self.prior_weight, LEAST_PRIOR_WEIGHT))
         own = np.broadcast_to(own_mass(block.choices, len(weights)), (len(weights), len(block.choices)))
         filled = np.concatenate([widths, np.ones((1, block.numeric))])
         return weights, centres.and_nowhere(), filled, block.choices, own
 
-    def _widths(self, numbers: Floats, dimension: int, least: Floats) -> Floats:
-        if not self.consider_endpoints:
-            return scott_widths(numbers, dimension, WIDTH_FACTOR, least)
-        ends = np.concatenate([numbers, np.zeros((1, numbers.shape[1])), np.ones((1, numbers.shape[1]))])
-        limits = np.concatenate([least, least[:1], least[:1]]) if len(least) else MINIMAL_WIDTH
-        return scott_widths(ends, dimension, WIDTH_FACTOR, limits)[: len(numbers)]
-
-    def _rank_jointly(
-        self,
-        block: Coordinates,
-        points: Points,
-        groups: tuple[_Group, _Group, _Group],
-        given: Points | None,
-        rng: np.random.Generator,
-    ) -> Points:
-        """Draw candidates from l and return them by l/g, best first."""
-        l_law, g_law, f_law = (Mixture(*self._kernels(block, points, group, block.numeric)) for group in groups)
-        drawn = l_law.draw(self.n_ei_candidates, rng, given)
-        candidates = Points(block.snap(drawn.numbers), drawn.codes)
-        log_l, log_g = l_law.log_density(candidates), g_law.log_density(candidates)
-        score = log_l - log_g
-        if len(groups[2].rows):
-            score += _log_survival(log_l, log_g, f_law.log_density(candidates), groups)
-        return candidates.take(np.argsort(-score, kind="stable"))
-
-    def _rank_apart(
-        self,
-        block: Coordinates,
-        points: Points,
-        groups: tuple[_Group, _Group, _Group],
-        given: Points | None,
-        rng: np.random.Generator,
-    ) -> Points:
-        """Draw each parameter from its own l and order it by its own l/g, best first."""
-        del given  # parameters that are modelled apart tell nothing about one another
-        laws = [Marginals(*self._kernels(block, points, group, 1)) for group in groups]
-        drawn = laws[0].draw(self.n_ei_candidates, rng)
-        candidates = Points(block.snap(drawn.numbers), drawn.codes)
-        orders = []
-        for densities in zip(*(law.densities(candidates) for law in laws), strict=True):
-            log_l, log_g, log_f = (np.log(density) for density in densities)
-            survival = _log_survival(log_l, log_g, log_f, groups) if len(groups[2].rows) else 0.0
-            orders.append(np.argsort(log_g - log_l - survival, axis=0, kind="stable"))
-        return Points(
-            np.take_along_axis(candidates.numbers, orders[0], axis=0),
-            np.take_along_axis(candidates.codes, orders[1], axis=0),
-        )
+    def _outcomes(
+        self, law: type[_Law], block: Coordinates, points: Points, groups: _Groups, widths: Floats
+    ) -> tuple[_Law, _Law]:
+        """Return estimates of where trials survived and where they failed, as fine as half of l's kernels."""
+        common = 0.5 * widths.mean(axis=0)
+        both = []
+        for group in (groups.sound, groups.failed):
+            centres = points.take(group.rows)
+            filled = np.maximum(np.broadcast_to(common, centres.numbers.shape), self._least(block, centres))
+            own = own_mass(block.choices, len(groups.good.rows) + 1)
+            own = np.broadcast_to(own, (len(centres), len(own)))
+            both.append(law(group.weights, centres, filled, block.choices, own))
+        return both[0], both[1]
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Trials ``(k,)`` and their weights ``(k,)``, 1 on average; ``total`` is how many trials they stand for."""
+    """Trials ``(k,)`` and their weights ``(k,)``, how many trials each stands for."""
 
     rows: Integers
     weights: Floats
 
-    @property
-    def total(self) -> float:
-        return float(self.weights.sum())
+
+@dataclass(frozen=True)
+class _Groups:
+    """The good and the bad trials (the bad with failed and running ones), and those that ended soundly or failed."""
+
+    good: _Group
+    bad: _Group
+    sound: _Group
+    failed: _Group
 
 
-def _even(rows: Integers) -> tuple[Integers, Floats]:
-    """Return at most KERNELS rows and their weights: the newer half as they are, the others an even sample."""
-    surplus = len(rows) - KERNELS
-    if surplus <= 0:
-        return rows, np.ones(len(rows))
+def _even(rows: Integers) -> _Group:
+    """Return at most KERNELS trials: the newer half as they are, the others an even sample of the older ones."""
+    if len(rows) <= KERNELS:
+        return _Group(rows, np.ones(len(rows)))
     half = KERNELS // 2
     older, newer = rows[:-half], rows[-half:]
     sample = older[np.linspace(0, len(older) - 1, half).astype(np.int64)]
-    return np.concatenate([sample, newer]), np.repeat([len(older) / half, 1.0], half)
+    return _Group(np.concatenate([sample, newer]), np.repeat([len(older) / half, 1.0], half))
 
 
-def _log_survival(log_l: Floats, log_g: Floats, log_f: Floats, groups: tuple[_Group, _Group, _Group]) -> Floats:
-    """Return the log of the probability that a trial does not fail, by Bayes' rule from the three densities."""
-    good, bad, failed = (math.log(max(group.total, 1e-9)) for group in groups)
-    survived = np.logaddexp(log_l + good, log_g + bad)
-    return np.asarray(survived - np.logaddexp(survived, log_f + failed))
+def _log_survival(sound: Floats, failed: Floats, groups: _Groups) -> Floats:
+    """Return the log chance of a trial not to fail (Nadaraya-Watson, from log densities), times its importance."""
+    sound = sound + math.log(groups.sound.weights.sum())
+    failed = failed + math.log(groups.failed.weights.sum())
+    return np.asarray(CAUTION * (sound - np.logaddexp(sound, failed)))
 
 
 def _first_new(

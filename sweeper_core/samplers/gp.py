@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import log_ndtr
 
 from sweeper_core.maths.acquisition import (
     log_ehvi,
@@ -59,6 +60,16 @@ EXPLORATION = 0.04
 wrongly, that a choice is bad after one unlucky point."""
 WARM_START = 3
 """Points before the first model when earlier studies have been given."""
+STIFFNESS = 1e4
+"""Weight of a probability of success below the one asked for. The logarithm of the improvement falls without end on the
+safe side of a cliff behind which it would be large, so the mere product would send run after run over the edge."""
+LATEST = 20
+FAILURES_BORNE, CARE_FOR_FAILURES = 0.0, 8.0
+VIOLATIONS_BORNE, CARE_FOR_VIOLATIONS = 0.3, 6.0
+"""The share of lost runs among the ``LATEST`` above which a distance from the edge is kept, and how many
+standard deviations a further share of 1 adds to it: 1.2 when three of twenty have failed. The share regulates itself, as
+probabilities cannot: the search picks the very points where they are wrong. A violated constraint says by how much, and
+optima lie on its edge; a failure says nothing."""
 LARGEST_FRONT = 32
 """A three-dimensional front is thinned to this many points before it is cut into boxes."""
 
@@ -167,7 +178,9 @@ class GPSampler(Sampler):
         means = model.posterior.mean(task.Z[elite])
         parents = task.evidence.unit[elite[np.argsort(means, kind="stable")[:PARENTS]]]
         posterior = model.posterior.believing(task.pending_Z)
-        return Sum([Improvement(posterior, float(means.min())), *limits]), parents
+        # What is expected of running trials is no longer an improvement.
+        lowest = float(np.min(np.append(means, model.posterior.mean(task.pending_Z))))
+        return Sum([Improvement(posterior, lowest), *limits]), parents
 
     def _several(self, task: _Task, limits: list[Term]) -> tuple[Acquisition, Floats]:
         evidence = task.evidence
@@ -176,7 +189,8 @@ class GPSampler(Sampler):
         rows = np.flatnonzero(evidence.feasible)
         if len(rows) == 0:
             return Sum(limits), evidence.unit[:PARENTS]
-        means = np.column_stack([model.posterior.mean(task.Z[rows]) for model in models])
+        everywhere = np.concatenate([task.Z[rows], task.pending_Z])
+        means = np.column_stack([model.posterior.mean(everywhere) for model in models])
         on_front = np.flatnonzero(pareto_front(means))
         front, reference = means[on_front], _reference(means, means[on_front])
         if len(front) > LARGEST_FRONT:
@@ -184,7 +198,8 @@ class GPSampler(Sampler):
             front, on_front = front[kept], on_front[kept]
         boxes = undominated_boxes(front[np.all(front < reference, axis=1)], reference)
         posteriors = [model.posterior.believing(task.pending_Z) for model in models]
-        return Sum([Dominance(posteriors, boxes), *limits]), evidence.unit[rows[on_front]]
+        units = np.concatenate([evidence.unit[rows], task.pending.unit])
+        return Sum([Dominance(posteriors, boxes), *limits]), units[on_front]
 
     def _target(self, task: _Task, y: Floats, warped: bool) -> Target:
         evidence = task.evidence
@@ -212,30 +227,29 @@ class GPSampler(Sampler):
             return None
         scale = float(np.median(np.abs(values[rows]))) or float(np.max(np.abs(values[rows]))) or 1.0
         # arcsinh keeps the sign and tames violations by orders of magnitude.
-        return self._limit(task, task.Z[rows], np.arcsinh(values[rows] / scale), np.arcsinh(0.0), None)
+        y = np.arcsinh(values[rows] / scale)
+        least = _least_log_probability(values[rows] > 0.0, VIOLATIONS_BORNE, CARE_FOR_VIOLATIONS)
+        return self._limit(task, task.Z[rows], y, 0.0, least, outcome=False)
 
     def _failures(self, task: _Task) -> Term | None:
-        failed = task.failed_Z
-        if len(failed) == 0:
+        if len(task.failed_Z) == 0:
             return None
-        Z = np.concatenate([task.Z, failed])
-        label = np.concatenate([np.zeros(len(task.Z)), np.ones(len(failed))])
         order = np.argsort(np.concatenate([task.numbers, task.failed_numbers]), kind="stable")
-        return self._limit(task, Z[order], label[order], 0.5, None)
+        failed = np.concatenate([np.zeros(len(task.Z), dtype=bool), np.ones(len(task.failed_Z), dtype=bool)])[order]
+        Z = np.concatenate([task.Z, task.failed_Z])[order]
+        least = _least_log_probability(failed, FAILURES_BORNE, CARE_FOR_FAILURES)
+        return self._limit(task, Z, failed.astype(float), 0.5, least, outcome=True)
 
-    def _limit(self, task: _Task, Z: Floats, y: Floats, threshold: float, noise: float | None) -> Term:
-        target = Target(
-            Z,
-            task.encoding.group,
-            task.encoding.groups,
-            y,
-            np.ones(len(y)),
-            np.zeros(len(y)),
-            warped=False,
-            noise=noise,
+    def _limit(self, task: _Task, Z: Floats, y: Floats, threshold: float, least: float, outcome: bool) -> Term:
+        encoding = task.encoding
+        ones = np.ones(len(y))
+        model = model_of(
+            Target(Z, encoding.group, encoding.groups, y, ones, np.zeros(len(y)), warped=False), self._memo
         )
-        model = model_of(target, self._memo)
-        return Limit(model.posterior, float(model.warp(np.array([threshold]))[0]))
+        # What matters is the next outcome, not the smooth function behind it: at an edge, where failures and
+        # successes lie side by side, that function may be sure to be on the right side of one half.
+        noise = model.posterior.hyper.noise if outcome else 0.0
+        return Limit(model.posterior, float(model.warp(np.array([threshold]))[0]), least, noise)
 
 
 class _Task:
@@ -308,6 +322,12 @@ def _spread_out(task: _Task, length: int) -> Floats:
     return np.asarray(draws[farthest(encoding.embed(draws), encoding.embed(seen.unit, seen.active))])
 
 
+def _least_log_probability(lost: Flags, borne: float, care: float) -> float:
+    """Return the log probability of success that is asked for, from which of the runs (in order) were lost."""
+    excess = float(np.mean(lost[-LATEST:])) - borne
+    return float(log_ndtr(care * excess)) if excess > 0.0 else -np.inf
+
+
 def _elite(evidence: Evidence, y: Floats) -> Integers:
     """Return the best feasible points that ran to their end (pruned ones when there is nothing else)."""
     rows = np.flatnonzero(evidence.feasible)
@@ -350,18 +370,24 @@ class Improvement:
 
 @dataclass(frozen=True)
 class Limit:
-    """The log probability of staying below a threshold."""
+    """The log probability of staying below a threshold; falls steeply where it is less than ``least``."""
 
     posterior: Posterior
     threshold: float
+    least: float
+    noise: float
 
     def score(self, Z: Floats) -> Floats:
-        return log_feasibility(*self.posterior.predict(Z), self.threshold)
+        mean, variance = self.posterior.predict(Z)
+        score = log_feasibility(mean, variance + self.noise, self.threshold)
+        return np.asarray(score + STIFFNESS * np.minimum(score - self.least, 0.0))
 
     def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
         mean, variance, d_mean, d_variance = self.posterior.predict_with_gradient(Z)
-        score, by_mean, by_variance = log_feasibility_with_gradient(mean, variance, self.threshold)
-        return score, by_mean[:, None] * d_mean + by_variance[:, None] * d_variance
+        score, by_mean, by_variance = log_feasibility_with_gradient(mean, variance + self.noise, self.threshold)
+        weight = np.where(score < self.least, 1.0 + STIFFNESS, 1.0)[:, None]
+        gradient = weight * (by_mean[:, None] * d_mean + by_variance[:, None] * d_variance)
+        return score + STIFFNESS * np.minimum(score - self.least, 0.0), gradient
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from sweeper_core.directions import StudyDirection
@@ -132,9 +132,12 @@ class _Row:
         self._record = record
 
 
+_EPOCH = datetime(1970, 1, 1)
+
+
 def _as_utc(time: datetime | float | None) -> datetime | None:
     if isinstance(time, float):
-        return datetime.fromtimestamp(time, timezone.utc).replace(tzinfo=None)
+        return _EPOCH + timedelta(seconds=time)
     return time
 
 

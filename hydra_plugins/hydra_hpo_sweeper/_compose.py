@@ -11,8 +11,8 @@ done for each job with Hydra's own functions. Whatever is out of the ordinary go
 override of Hydra's own configuration other than those this sweeper adds itself, and anything that raises, so that
 errors are worded by Hydra.
 
-A launcher copies a job's configuration four times, and most of it is Hydra's own node. That node is therefore of a class
-that copies itself by way of bytes; in all else it is the ``DictConfig`` that it would have been.
+A launcher copies a job's configuration four times, and most of it is Hydra's own node. That node therefore is of a
+class that copies itself by way of bytes; in all else it is the ``DictConfig`` that it would have been.
 """
 
 from __future__ import annotations

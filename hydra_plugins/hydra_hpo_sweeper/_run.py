@@ -18,9 +18,11 @@ from hydra_plugins.hydra_hpo_sweeper._ending import Ending, Judge, Recorder, giv
 from hydra_plugins.hydra_hpo_sweeper._grammar import Plan, read_plan
 from hydra_plugins.hydra_hpo_sweeper._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, Lanes, write_trace
-from hydra_plugins.hydra_hpo_sweeper._open_lanes import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._mlflow import mirrored
+from hydra_plugins.hydra_hpo_sweeper._open_lanes import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._opening import Opened, command_to_continue, open_study
+from hydra_plugins.hydra_hpo_sweeper._progress import Progress, open_progress
+from hydra_plugins.hydra_hpo_sweeper._ranks import ranked
 from hydra_plugins.hydra_hpo_sweeper._repeats import clearly_bad, jobs_of
 from hydra_plugins.hydra_hpo_sweeper._results import Results, SweepResult
 from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, Settings, read_settings
@@ -82,8 +84,10 @@ def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     try:
         with mirrored(settings, opened, directory) as mirror:
             try:
-                with Interrupt(factory.kind == "inline") as interrupt, factory.open(recorder) as lanes:
-                    run = Run(settings, plan, opened, lanes, results, interrupt, app.config, mirror)
+                inline = factory.kind == "inline"
+                progress = open_progress(settings.progress, opened.session, settings.n_trials, settings.n_jobs, inline)
+                with Interrupt(inline) as interrupt, progress, factory.open(recorder) as lanes:
+                    run = Run(settings, plan, opened, lanes, results, interrupt, progress, app.config, mirror)
                     run.loop()
             finally:
                 results.write()
@@ -102,6 +106,7 @@ class Running:
     """
 
     started: Started
+    params: dict[str, Any]
     waiting: deque[Job]
     busy: int = 0
     done: list[Done] = field(default_factory=list)
@@ -118,6 +123,7 @@ class Run:
         lanes: Lanes,
         results: Results,
         interrupt: Interrupt,
+        progress: Progress,
         config: DictConfig,
         mirror: MlflowMirror | None = None,
     ) -> None:
@@ -129,6 +135,7 @@ class Run:
         self.lanes = lanes
         self.results = results
         self.interrupt = interrupt
+        self.progress = progress
         self.config = config
         self.judge = Judge.of(settings)
         self.tickets = Tickets(settings, opened, Path(str(config.hydra.sweep.dir)))
@@ -151,6 +158,7 @@ class Run:
             self._fill()
             if not self.lanes.busy:
                 return
+            self.progress.turn(len(self.running), len(self.lanes.busy))
             for done in self.lanes.wait(PATIENCE):
                 self._take(done)
             if self.interrupt.stop_now:
@@ -195,6 +203,12 @@ class Run:
         except SearchSpaceExhausted:
             log.info("Every point of the search space has been tried.")
             started = None
+        except ValueError as error:
+            # A point that waited does not fit the search space of today; it has failed, and the next one is due.
+            log.warning("%s", error)
+            self.states[TrialState.FAIL] += 1
+            self.failures[str(error)] += 1
+            return self._start_trial() if self._may_start() else None
         if started is None:
             self.nothing_left = True
             return None
@@ -203,11 +217,16 @@ class Run:
         overrides = self.plan.overrides(params)
         jobs = jobs_of(started.number, overrides, self.settings.repeat, self._subdirectory)
         jobs = self.tickets.hand_over(started, params, jobs)
-        if self.mirror is not None:
-            more = self.mirror.environment(started.number)
-            jobs = [replace(job, environment={**job.environment, **more}) for job in jobs]
-        self.running[started.number] = trial = Running(started, deque(jobs))
+        jobs = [self._surrounded(job) for job in jobs]
+        self.running[started.number] = trial = Running(started, params, deque(jobs))
         return trial
+
+    def _surrounded(self, job: Job) -> Job:
+        """Return the job with the variables that its ranks and its MLflow client look for."""
+        more = dict(ranked(job.number, job.overrides, Path(str(self.config.hydra.sweep.dir))))
+        if self.mirror is not None:
+            more.update(self.mirror.environment(job.number))
+        return replace(job, environment={**job.environment, **more})
 
     def _extended(self, started: Started) -> dict[str, Any]:
         """Return the trial's parameters with those that the user's own function suggests."""
@@ -273,8 +292,8 @@ class Run:
             return
         if ending.failure is not None:
             self._failed(number, ending, retry)
-        elif ending.state is TrialState.PRUNED:
-            log.info("Trial %d %s", number, why_pruned(self._record(number)))
+        why = f" ({why_pruned(self._record(number))})" if ending.state is TrialState.PRUNED else ""
+        self.progress.finished(number, ending, trial.params, why)
 
     def _tell(self, number: int, ending: Ending) -> bool:
         told = self.session.finish(number, ending.state, ending.values, system_attrs=ending.attrs)

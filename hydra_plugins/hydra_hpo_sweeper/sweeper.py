@@ -26,16 +26,21 @@ class HPOSweeper(Sweeper):
         self.task_function = task_function
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Run the sweep; return a :class:`SweepResult`.
+        """Run the sweep; return a :class:`SweepResult`. In a further rank of one of its jobs, run that job.
 
         Raises:
             CompactHydraException: A setting is wrong (before any job has started), or too many trials failed.
         """
-        from hydra_plugins.hydra_hpo_sweeper import _run
+        from hydra_plugins.hydra_hpo_sweeper._ranks import RankedJob
 
         assert self.hydra_context is not None
         assert self.config is not None
         assert self.task_function is not None
+        job = RankedJob.of_this_process()
+        if job is not None:
+            return job.run(self.hydra_context, self.task_function, self.config)
+        from hydra_plugins.hydra_hpo_sweeper import _run
+
         try:
             return _run.sweep(_run.App(self.hydra_context, self.task_function, self.config), arguments)
         except _run.USER_ERRORS as error:

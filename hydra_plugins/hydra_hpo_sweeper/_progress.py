@@ -1,0 +1,148 @@
+"""What the console shows of a sweep while it runs.
+
+On a terminal one live line, kept below the log by tqdm (small, pure Python, knows every terminal, and moves itself out
+of the way of log lines); elsewhere, and where jobs print to the same console, one line for each finished trial.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from hydra_plugins.hydra_hpo_sweeper._ending import Ending
+from sweeper_core.study.session import Session
+from sweeper_core.trial.record import constraints_in
+from sweeper_core.trial.state import TrialState
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+LAUNCHER_LOG = "hydra._internal.core_plugins.basic_launcher"
+LONGEST_PARAMETERS = 120
+"""Characters of a trial's parameters that a line shows."""
+
+WORDS = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+
+
+class Progress:
+    """Tells of finished trials; also the base of the live line.
+
+    Args:
+        total: How many trials this run is going to have; None when nobody knows.
+        lanes: How many jobs can run at once.
+    """
+
+    def __init__(self, session: Session, total: int | None, lanes: int) -> None:
+        self.total = total
+        self.lanes = lanes
+        self.counts: Counter[TrialState] = Counter()
+        self._sign = session.study.directions[0].sign
+        self._single = len(session.study.directions) == 1
+        self.best: tuple[float, int] | None = None
+        number = session.digest.best
+        if number is not None:
+            self._consider(number, session.record(number).values)
+
+    def __enter__(self) -> Progress:
+        # It says for each trial that one job is launched.
+        logging.getLogger(LAUNCHER_LOG).addFilter(_announces_nothing)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        logging.getLogger(LAUNCHER_LOG).removeFilter(_announces_nothing)
+
+    def finished(self, number: int, ending: Ending, params: Mapping[str, Any], note: str = "") -> None:
+        """Take in the end of a trial."""
+        if not ending.lost:
+            self.counts[ending.state] += 1
+        if ending.state is TrialState.COMPLETE and all(value <= 0 for value in constraints_in(ending.attrs).values()):
+            self._consider(number, ending.values)
+        self._show(number, ending, params, note)
+
+    def turn(self, running: int, busy: int) -> None:
+        """Take in the state of the lanes."""
+
+    def _consider(self, number: int, values: tuple[float, ...] | None) -> None:
+        if values and self._single and (self.best is None or values[0] * self._sign < self.best[0] * self._sign):
+            self.best = values[0], number
+
+    def _show(self, number: int, ending: Ending, params: Mapping[str, Any], note: str) -> None:
+        if ending.failure is not None:
+            return  # the warning that has been written says it
+        values = "" if ending.values is None else " " + ", ".join(f"{value:.6g}" for value in ending.values)
+        done = f"[{sum(self.counts.values())}{'' if self.total is None else f'/{self.total}'}]"
+        best = "" if self.best is None else f" (best {self.best[0]:.6g}, trial {self.best[1]})"
+        log.info("%s Trial %d %s%s%s: %s%s", done, number, WORDS[ending.state], values, best, _short(params), note)
+
+
+class Silent(Progress):
+    """Says nothing but warnings."""
+
+    def _show(self, number: int, ending: Ending, params: Mapping[str, Any], note: str) -> None:
+        pass
+
+
+class Live(Progress):
+    """One line that changes in place."""
+
+    def __enter__(self) -> Progress:
+        super().__enter__()
+        self._open = ExitStack()
+        # Its monitor thread is for loops that forget to update.
+        tqdm.monitor_interval = 0
+        self._bar = self._open.enter_context(
+            tqdm(
+                total=self.total,
+                bar_format="{n_fmt}/{total_fmt} trials [{elapsed}<{remaining}]{postfix}",
+                dynamic_ncols=True,
+                file=sys.stderr,
+                leave=True,
+            )
+        )
+        self._open.enter_context(logging_redirect_tqdm())
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._open.close()
+        super().__exit__(*exception)
+
+    def _show(self, number: int, ending: Ending, params: Mapping[str, Any], note: str) -> None:
+        if not ending.lost:
+            self._bar.update()
+
+    def turn(self, running: int, busy: int) -> None:
+        parts = [f"{running} running", f"lanes {busy}/{self.lanes}"]
+        ended = (TrialState.FAIL, TrialState.PRUNED)
+        parts += [f"{self.counts[state]} {WORDS[state]}" for state in ended if self.counts[state]]
+        if self.best is not None:
+            parts.append(f"best {self.best[0]:.6g} (trial {self.best[1]})")
+        self._bar.set_postfix_str(", ".join(parts), refresh=True)
+
+
+def _announces_nothing(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Launching ")
+
+
+def _short(params: Mapping[str, Any]) -> str:
+    items = (f"{name}={f'{value:.6g}' if isinstance(value, float) else value}" for name, value in params.items())
+    text = " ".join(items)
+    return text if len(text) <= LONGEST_PARAMETERS else text[: LONGEST_PARAMETERS - 1] + "…"
+
+
+def open_progress(mode: str, session: Session, total: int | None, lanes: int, inline: bool) -> Progress:
+    """Return what ``hydra.sweeper.progress`` asks for.
+
+    Args:
+        inline: Jobs print to this console; ``auto`` then writes lines.
+    """
+    if mode == "off":
+        return Silent(session, total, lanes)
+    if mode == "live" or (mode == "auto" and not inline and sys.stderr.isatty()):
+        return Live(session, total, lanes)
+    return Progress(session, total, lanes)

@@ -228,7 +228,11 @@ class Reporter:
         elif outcome.state is TrialState.PRUNED:
             _logger.info(f"Trial {trial.number} pruned. {raised or ''}")
         else:
-            _logger.info(self._line(trial, outcome.values or []))
+            self._say(self._line(trial, outcome.values or []))
+
+    def _say(self, line: str) -> None:
+        # As `Logger.info` does, but for the search through the stack for the caller, which is always this line.
+        _logger.handle(_logger.makeRecord(_logger.name, INFO, __file__, 0, line, (), None))
 
     def _line(self, trial: Trial, values: list[float]) -> str:
         names = self._session.study.system_attrs.get(METRIC_NAMES)

@@ -98,19 +98,25 @@ def crowding_distance(values: Floats, ranks: Integers | None = None) -> Floats:
 
 def _gaps(ordered: Floats, ranks: Integers) -> Floats:
     """Scaled gaps ``(n,)`` between both neighbours of numbers in ascending order within each rank."""
-    new = np.concatenate(([True], ranks[1:] != ranks[:-1], [True]))
-    before, after = np.full(len(ordered), -np.inf), np.full(len(ordered), np.inf)
-    before[1:] = np.where(new[1:-1], -np.inf, ordered[:-1])
-    after[:-1] = np.where(new[1:-1], np.inf, ordered[1:])
-    gaps = np.subtract(after, before, out=np.zeros(len(ordered)), where=after != before)
-    starts = np.flatnonzero(new[:-1])
-    finite = np.isfinite(ordered)
-    highest = np.maximum.reduceat(np.where(finite, ordered, -np.inf), starts)
-    width = highest - np.minimum.reduceat(np.where(finite, ordered, np.inf), starts)
-    width[~(width > 0.0)] = 1.0  # one finite value at most
-    differs = ordered[starts] != ordered[np.append(starts[1:], len(ordered)) - 1]
-    front = np.cumsum(new[:-1]) - 1
-    return np.where(differs[front], gaps / width[front], 0.0)
+    n = len(ordered)
+    new = np.ones(n + 1, dtype=bool)
+    new[1:-1] = ranks[1:] != ranks[:-1]
+    edges = np.flatnonzero(new)
+    before, after = np.empty(n), np.empty(n)
+    before[1:], after[:-1] = ordered[:-1], ordered[1:]
+    before[edges[:-1]], after[edges[1:] - 1] = -np.inf, np.inf
+    gaps = np.subtract(after, before, out=np.zeros(n), where=after != before)
+    lowest, highest = ordered[edges[:-1]], ordered[edges[1:] - 1]
+    width = np.where(lowest == highest, np.inf, 1.0)
+    if np.isinf(ordered).any():
+        finite = np.isfinite(ordered)
+        lowest = np.minimum.reduceat(np.where(finite, ordered, np.inf), edges[:-1])
+        highest = np.maximum.reduceat(np.where(finite, ordered, -np.inf), edges[:-1])
+    several = highest > lowest
+    width[several] = (highest - lowest)[several]
+    with np.errstate(invalid="ignore"):
+        scaled = gaps / np.repeat(width, np.diff(edges))
+    return np.where(np.isnan(scaled), 0.0, scaled)  # infinite gaps of a front that is equal throughout
 
 
 def distinct_rows(values: Floats) -> tuple[Floats, Integers, Integers]:

@@ -58,6 +58,19 @@ class Survivors:
 
 
 @dataclass(frozen=True)
+class Memo:
+    """The survivors of the first ``blocks`` blocks of the account ``serial``, all of whose trials have ended.
+
+    ``content`` is what they were chosen by in the last block: constraints may be filed after a trial's end.
+    """
+
+    serial: int
+    blocks: int
+    rows: Integers
+    content: bytes
+
+
+@dataclass(frozen=True)
 class StudyView:
     """What crossovers and mutations may know of the study."""
 
@@ -102,7 +115,7 @@ class GeneticSampler(Sampler):
         self.swapping_prob = swapping_prob
         self.constraints_func = constraints_func
         """Called by the study when a trial has ended; what it returns is in the history's constraints."""
-        self._memo: tuple[int, int, Integers] = (0, 0, np.zeros(0, np.int64))
+        self._memo: Memo | None = None
 
     @abstractmethod
     def select(self, values: Floats, penalty: Floats, size: int) -> tuple[Integers, Integers, Floats]:
@@ -128,18 +141,27 @@ class GeneticSampler(Sampler):
 
     def _survivors(self, history: History) -> Survivors:
         size, individuals = self.population_size, history.completed
-        # The last closed block is not memoised: constraints may be filed after a trial's end.
-        lasting = max(_closed(history) // size - 1, 0)
-        serial, done, rows = self._memo
-        if serial != history.version[0] or done > lasting:
-            done, rows = 0, np.zeros(0, np.int64)
-        for block in range(done, lasting):
+        closed = _closed(history) // size
+        done, rows = self._remembered(history, closed)
+        for block in range(done, closed):
             rows = self._fold(history, rows, individuals, block * size, size).rows
-        self._memo = (history.version[0], lasting, rows)
+        self._memo = Memo(history.version[0], closed, rows, _content(history, closed, size))
         last = len(history) // size
-        for block in range(lasting, last):
+        for block in range(closed, last):
             rows = self._fold(history, rows, individuals, block * size, size).rows
         return self._fold(history, rows, individuals, last * size, size)
+
+    def _remembered(self, history: History, closed: int) -> tuple[int, Integers]:
+        """Return how many blocks are folded already, and their survivors."""
+        memo = self._memo
+        if (
+            memo is not None
+            and memo.serial == history.version[0]
+            and memo.blocks <= closed
+            and memo.content == _content(history, memo.blocks, self.population_size)
+        ):
+            return memo.blocks, memo.rows
+        return 0, np.zeros(0, np.int64)
 
     def _fold(self, history: History, rows: Integers, individuals: Integers, start: int, count: int) -> Survivors:
         first, last = np.searchsorted(individuals, (start, start + count))
@@ -232,6 +254,11 @@ class GeneticSampler(Sampler):
 def _units(space: SearchSpace, raw: Floats) -> Floats:
     scales = scales_of(space)
     return np.array([[scale.unit(x) for scale, x in zip(scales, row, strict=True)] for row in raw.tolist()])
+
+
+def _content(history: History, blocks: int, size: int) -> bytes:
+    last = slice(max(blocks - 1, 0) * size, blocks * size)
+    return history.values[last].tobytes() + history.constraints[last].tobytes()
 
 
 def _closed(history: History) -> int:

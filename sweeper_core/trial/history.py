@@ -18,6 +18,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -178,6 +179,8 @@ def _in_terms_of(distribution: BaseDistribution, column: Column, raw: Floats) ->
         return np.full(len(raw), np.nan) if isinstance(distribution, CategoricalDistribution) else raw
     if not isinstance(distribution, CategoricalDistribution):
         return np.full(len(raw), np.nan)
+    if len(column.choices) == len(distribution.choices) and all(map(is_, column.choices, distribution.choices)):
+        return raw  # the usual case: there has been one distribution only
     index_of = {choice_key(choice): float(index) for index, choice in enumerate(distribution.choices)}
     table = np.array([index_of.get(choice_key(choice), np.nan) for choice in column.choices] + [np.nan])
     codes = np.where(np.isnan(raw), len(table) - 1, raw).astype(np.int64)

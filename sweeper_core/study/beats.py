@@ -35,6 +35,10 @@ class Beats:
                 arguments = (self._idle, lease.interval)
                 threading.Thread(target=self._run, args=arguments, name="hpo-beats", daemon=True).start()
 
+    def keeps(self, number: int) -> bool:
+        """Return whether a trial is being kept alive by this process."""
+        return number in self._numbers
+
     @property
     def any(self) -> bool:
         """Whether there are trials to be kept alive."""

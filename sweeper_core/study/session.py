@@ -25,6 +25,7 @@ from sweeper_core.storages.base import Claim, Lease, Storage, StudyRecord
 from sweeper_core.study.adapters import UserPruner, UserSampler, native_pruner, native_sampler
 from sweeper_core.study.beats import Beats
 from sweeper_core.study.digest import Digest
+from sweeper_core.study.grouping import Grouping
 from sweeper_core.study.view import StudyView
 from sweeper_core.trial.base import warn_if_outside
 from sweeper_core.trial.curves import Peers
@@ -113,6 +114,7 @@ class Session:
         self.view = StudyView(self)
         """The study as users' samplers and pruners see it."""
         self.beats = Beats(storage, study.study_id)
+        self.grouping = Grouping(storage, study.study_id, self.beats)
         self._drawn_seed = secrets.randbits(63)
         self._lock = threading.RLock()
         self._ledger = Ledger(study.directions, tuple(sources))
@@ -195,6 +197,7 @@ class Session:
 
     def sync(self) -> None:
         """Take in what has changed in the storage."""
+        self.grouping.flush()
         with self._lock:
             records, self._cursor = self.storage.changes(self.study.study_id, self._cursor)
             if records:
@@ -368,10 +371,24 @@ class Session:
         finally:
             if self.beats.any:
                 self.beats.discard(number)
-            ended = self.storage.finish(
-                self.study.study_id, number, state, values, user_attrs=user_attrs, system_attrs=system_attrs
-            )
+            ended = self._end(number, state, values, user_attrs, system_attrs)
         return ended
+
+    def _end(
+        self,
+        number: int,
+        state: TrialState,
+        values: Sequence[float] | None,
+        user_attrs: Mapping[str, Any],
+        system_attrs: Mapping[str, Any],
+    ) -> bool:
+        told = self.grouping.take(number)
+        if told:
+            user_attrs = {**told.pop("user_attrs"), **user_attrs}
+            system_attrs = {**told.pop("system_attrs"), **system_attrs}
+        return self.storage.finish(
+            self.study.study_id, number, state, values, **told, user_attrs=user_attrs, system_attrs=system_attrs
+        )
 
     def _constraints(self, number: int) -> list[float]:
         assert self.sampler.constraints_func is not None
@@ -402,6 +419,7 @@ class Session:
 
     def close(self) -> None:
         """Stop the signs of life; trials that still run are given up when their leases are over."""
+        self.grouping.flush()
         self.beats.close()
 
 
@@ -435,8 +453,6 @@ class DefineByRun:
         self.session = session
         self.n_objectives = session.n_objectives
         self._draw = session.sampler.draw if session.sampler.independent else None
-        self._storage = session.storage
-        self._study_id = session.study.study_id
         self._kinds = session.digest.kinds
 
     @property
@@ -527,13 +543,13 @@ class DefineByRun:
         plan = trial.plan
         if plan is not None and plan.untold:
             system_attrs, plan.untold = {**plan.untold, **system_attrs}, NOTHING
-        self._storage.describe(
-            self._study_id, trial.number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
+        self.session.grouping.describe(
+            trial.number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
         )
 
     def report(self, trial: Trial, step: int, value: float) -> None:
-        """Store one report; it is stored when this returns."""
-        self._storage.report(self._study_id, trial.number, step, value)
+        """Take in one report; it is stored before :meth:`should_prune` returns, or within a second."""
+        self.session.grouping.report(trial.number, step, value)
 
     def should_prune(self, trial: Trial) -> bool:
         """Return whether the trial should stop."""

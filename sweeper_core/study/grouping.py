@@ -1,0 +1,266 @@
+"""Writing together what a running trial tells bit by bit.
+
+A define-by-run objective asks for one parameter after the other, and reports many values; a transaction for each would
+cost more than the objective. What is told waits here until the trial ends, until somebody reads the study in
+this process (a pruner does), or for half a second, whichever comes first. Parameters are written as soon as the trial
+has all those that an earlier trial had, which are most likely all of its own: what a job dies of within a millisecond
+should be known too.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from sweeper_core.distributions import BaseDistribution
+from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
+from sweeper_core.logging import get_logger
+from sweeper_core.storages.base import Storage
+from sweeper_core.study.beats import Beats
+from sweeper_core.trial.record import NOTHING
+
+_logger = get_logger(__name__)
+
+TICK = 0.25
+"""Seconds; what has waited for a whole tick is written at its end."""
+
+IDLE_TICKS = 40
+"""The thread ends when nothing has waited for so many ticks."""
+
+MOST_KINDS = 1024
+"""How many sequences of parameters are remembered."""
+
+
+class Pending:
+    """What one trial has told."""
+
+    __slots__ = ("distributions", "old", "params", "reports", "system_attrs", "user_attrs")
+
+    def __init__(self) -> None:
+        self.params: dict[str, Any] = {}
+        self.distributions: dict[str, BaseDistribution] = {}
+        self.reports: list[tuple[int, float]] = []
+        self.user_attrs: dict[str, Any] = {}
+        self.system_attrs: dict[str, Any] = {}
+        self.old = False
+
+    def add(self, later: Pending) -> None:
+        """Take in what has been told later."""
+        self.params.update(later.params)
+        self.distributions.update(later.distributions)
+        self.reports.extend(later.reports)
+        self.user_attrs.update(later.user_attrs)
+        self.system_attrs.update(later.system_attrs)
+
+    def details(self) -> dict[str, Any]:
+        """Return it as arguments of ``Storage.describe`` and ``Storage.finish``."""
+        return {
+            "params": self.params,
+            "distributions": self.distributions,
+            "reports": self.reports,
+            "user_attrs": self.user_attrs,
+            "system_attrs": self.system_attrs,
+        }
+
+
+class Grouping:
+    """Collects what running trials tell, and writes it in few transactions. Thread-safe.
+
+    Args:
+        storage, study_id: The study.
+        beats: Tells which trials this process keeps alive. Only those are grouped: any other may be ended by another
+            process before what is told here would be written.
+    """
+
+    def __init__(self, storage: Storage, study_id: int, beats: Beats) -> None:
+        self._storage = storage
+        self._study_id = study_id
+        self._beats = beats
+        self._forked = False
+        self._start_afresh()
+        _groupings.add(self)
+
+    def after_fork(self) -> None:
+        """Write at once from now on: a forked child may end any moment, and its parent writes what waits."""
+        self._forked = True
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._pending: dict[int, Pending] = {}
+        self._ended: dict[int, UpdateFinishedTrialError] = {}
+        self._ticking = False
+        self._names: dict[int, tuple[str, ...]] = {}
+        self._whole: set[tuple[str, ...]] = set()
+
+    def describe(
+        self,
+        number: int,
+        params: Mapping[str, Any] = NOTHING,
+        distributions: Mapping[str, BaseDistribution] = NOTHING,
+        *,
+        user_attrs: Mapping[str, Any] = NOTHING,
+        system_attrs: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        """Take in parameters and attributes of a running trial.
+
+        Raises:
+            ValueError, TypeError: They could not be stored.
+            UpdateFinishedTrialError: The trial has been ended elsewhere, as far as is known.
+        """
+        if self._at_once(number):
+            self._storage.describe(
+                self._study_id, number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
+            )
+            return
+        self._storage.check(params, distributions, user_attrs=user_attrs, system_attrs=system_attrs)
+        with self._lock:
+            pending = self._of(number)
+            pending.params.update(params)
+            pending.distributions.update(distributions)
+            pending.user_attrs.update(user_attrs)
+            pending.system_attrs.update(system_attrs)
+            whole = bool(params) and self._is_whole(number, params)
+        if whole:
+            self._write([number])
+
+    def _is_whole(self, number: int, params: Mapping[str, Any]) -> bool:
+        """Return whether the trial has the parameters of an earlier one now; true while none is known."""
+        names = self._names[number] = (*self._names.get(number, ()), *params)
+        return not self._whole or names in self._whole
+
+    def report(self, number: int, step: int, value: float) -> None:
+        """Take in a report of a running trial."""
+        if self._at_once(number):
+            self._storage.report(self._study_id, number, step, value)
+            return
+        with self._lock:
+            self._of(number).reports.append((step, value))
+
+    def _at_once(self, number: int) -> bool:
+        return self._forked or not self._beats.keeps(number)
+
+    def _of(self, number: int) -> Pending:
+        if number in self._ended:
+            raise self._ended[number]
+        pending = self._pending.get(number)
+        if pending is None:
+            pending = self._pending[number] = Pending()
+            if not self._ticking:
+                self._ticking = True
+                threading.Thread(target=_tick, args=(weakref.ref(self),), name="hpo-grouping", daemon=True).start()
+        return pending
+
+    def flush(self) -> None:
+        """Write everything that waits."""
+        if self._pending:
+            self._write(list(self._pending))
+
+    def take(self, number: int) -> dict[str, Any]:
+        """Return, for the transaction that ends a trial, what still waits of it."""
+        with self._writing, self._lock:  # after what is just being written, which has to come before the end
+            self._ended.pop(number, None)
+            if number in self._names:
+                self._remember(self._names.pop(number))
+            pending = self._pending.pop(number, None)
+        return {} if pending is None else pending.details()
+
+    def _remember(self, names: tuple[str, ...]) -> None:
+        if len(self._whole) >= MOST_KINDS:
+            self._whole.clear()
+        self._whole.add(names)
+
+    def _write(self, numbers: list[int]) -> None:
+        with self._writing:
+            for number in numbers:
+                self._write_one(number)
+
+    def _write_one(self, number: int) -> None:
+        with self._lock:
+            pending = self._pending.pop(number, None)
+        if pending is None:
+            return
+        try:
+            if _is_one_report(pending):
+                self._storage.report(self._study_id, number, *pending.reports[0])
+            else:
+                self._storage.describe(self._study_id, number, **pending.details())
+        except UpdateFinishedTrialError as error:
+            # Somebody else has ended the trial; whoever runs it learns that when it tells more.
+            with self._lock:
+                self._ended[number] = error
+        except BaseException:
+            self._put_back(number, pending)
+            raise
+
+    def _put_back(self, number: int, pending: Pending) -> None:
+        with self._lock:
+            later = self._pending.get(number)
+            if later is not None:
+                pending.add(later)
+            self._pending[number] = pending
+
+    def tick(self) -> bool:
+        """Write what has waited since the last tick; return whether anything waits or waited."""
+        with self._lock:
+            old = [number for number, pending in self._pending.items() if pending.old]
+            for pending in self._pending.values():
+                pending.old = True
+            busy = bool(self._pending)
+        try:
+            self._write(old)
+        except StorageInternalError as error:
+            _logger.warning(f"What running trials have told could not be stored yet: {error}")
+        return busy
+
+    def rest(self) -> bool:
+        """Let the thread end, unless something has come in; return whether it may."""
+        with self._lock:
+            self._ticking = bool(self._pending)
+            return not self._ticking
+
+
+def _is_one_report(pending: Pending) -> bool:
+    told = pending.params or pending.user_attrs or pending.system_attrs
+    return len(pending.reports) == 1 and not told
+
+
+def _tick(reference: weakref.ref[Grouping]) -> None:
+    """Be the thread of a grouping, as long as it exists and has work."""
+    pause = threading.Event()
+    idle = 0
+    while True:
+        pause.wait(TICK)
+        grouping = reference()
+        if grouping is None:
+            return
+        idle = 0 if grouping.tick() else idle + 1
+        if idle >= IDLE_TICKS and grouping.rest():
+            return
+        del grouping
+
+
+_groupings: weakref.WeakSet[Grouping] = weakref.WeakSet()
+
+
+@atexit.register
+def _flush_all() -> None:
+    for grouping in list(_groupings):
+        try:
+            grouping.flush()
+        except StorageInternalError as error:
+            _logger.warning(f"What running trials have told could not be stored at the end: {error}")
+
+
+def _after_fork() -> None:
+    for grouping in list(_groupings):
+        grouping.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -7,6 +7,7 @@ that a free lane never waits for a busy one.
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -145,7 +146,7 @@ class InlineLane(Lanes):
         if self._job is None:
             return []
         job = self._job
-        with environment(job.environment):
+        with own_surroundings(job.environment):
             done = run_job(self._launcher, job)
         self._job = None
         return [done]
@@ -214,6 +215,35 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def own_surroundings(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for one job; what the job itself leaves behind does not reach the next one.
+
+    Lightning's ``ddp`` leaves the addresses of its ranks in the environment and the process group open; the next
+    job of the process would take both for its own.
+    """
+    before = dict(os.environ)
+    had_group = _process_group() is not None
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        group = _process_group()
+        if group is not None and not had_group:
+            group.destroy_process_group()
+        for name in os.environ.keys() - before.keys():
+            os.environ.pop(name, None)
+        os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
+
+
+def _process_group() -> Any:
+    """Return ``torch.distributed`` when this process is in a process group."""
+    distributed = sys.modules.get("torch.distributed")
+    return (
+        distributed if distributed is not None and distributed.is_available() and distributed.is_initialized() else None
+    )
 
 
 def write_trace(done: Done) -> None:

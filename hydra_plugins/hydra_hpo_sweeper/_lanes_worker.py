@@ -25,7 +25,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.experimental.callback import Callback
 
-from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, environment, run_job
+from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, own_surroundings, run_job
 from hydra_plugins.hydra_hpo_sweeper._task import Application, MainModule, unpack
 
 OUTPUT = "output.log"
@@ -141,7 +141,7 @@ def prepare(start: Start, packed: bytes, descriptor: int) -> Callable[[Job], Don
     )
 
     def run(job: Job) -> Done:
-        with environment(job.environment):
+        with own_surroundings(job.environment):
             return run_job(launcher, job)
 
     return run

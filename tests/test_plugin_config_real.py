@@ -339,6 +339,56 @@ def test_a_logarithmic_scale_below_zero_is_the_clear_error(tmp_path: Path) -> No
     assert not project.jobs
 
 
+def test_parameters_that_come_with_a_config_group(tmp_path: Path) -> None:
+    space = "{lr: '%s', 'when lr>0.5': {depth: 'range(%d)'}}"
+    project = Project(
+        tmp_path,
+        "return cfg.lr",
+        {
+            "config": """
+                defaults: [_self_, hpo/space@hydra.sweeper.params: cnn, override hydra/sweeper: hpo]
+                lr: 0
+                depth: -1
+                hydra: {sweeper: {n_trials: 4, sampler: {_target_: RandomSampler, seed: 1}}}
+            """,
+            "hpo/space/cnn": space % ("interval(0,1)", 3),
+            "hpo/space/cmpnn": space % ("interval(2,3)", 5),
+        },
+    )
+    project.run("-m", "hpo/space@hydra.sweeper.params=cmpnn")
+    assert all(2 <= arrived(job, "lr") <= 3 for job in project.jobs)
+    assert all(arrived(job, "depth") in range(5) for job in project.jobs)
+
+
+def test_a_family_of_models_each_with_parameters_of_its_own(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "search-space.md").read_text()
+    (documented,) = [block for block in text.split("```yaml\n") if "when model=svm:" in block]
+    project = Project(
+        tmp_path,
+        "return 1.0",
+        {
+            "config": documented.partition("```")[0]
+            + "    n_trials: 40\n    sampler: {_target_: RandomSampler, seed: 2}\nscaler: none\nseed: 1\n",
+            "model/svm": "{name: svm, C: 1, kernel: rbf, degree: 3}",
+            "model/forest": "{name: forest, trees: 10, max_depth: 2}",
+            "model/mlp": "{name: mlp, layers: 1, dropout: 0}",
+        },
+    )
+    project.run("-m")
+    own = {
+        "svm": {"model.C", "model.kernel", "scaler"},
+        "forest": {"model.trees", "model.max_depth"},
+        "mlp": {"model.layers", "model.dropout", "scaler"},
+    }
+    for job, trial in zip(project.jobs, project.trials(), strict=True):
+        expected = {"model", *own[trial.params["model"]]}
+        expected |= {"model.degree"} if trial.params.get("model.kernel") == "poly" else set()
+        assert set(trial.params) == expected
+        assert {line.partition("=")[0] for line in job["overrides"]} == {*expected, "seed"}
+        assert arrived(job, "model.name") == trial.params["model"]
+    assert {trial.params["model"] for trial in project.trials()} == set(own)
+
+
 @pytest.mark.parametrize("ending", ["nothing", "raise"])
 def test_under_the_old_name_the_first_failure_ends_the_sweep(tmp_path: Path, ending: str) -> None:
     fails = "raise RuntimeError('broken')" if ending == "raise" else "return None"

@@ -156,6 +156,8 @@ class NumberAxis(Axis):
     def digits(self, column: Column) -> Codes:
         if column.choices is not None:
             return np.full(len(column.raw), -1, np.int64)
+        if self.count == 1:
+            return np.where(column.raw == self.distribution.low, 0, -1).astype(np.int64)
         place = (column.raw - self.distribution.low) / self.step
         rounded = np.round(place)
         good = (np.abs(place - rounded) < 1e-6) & (rounded >= 0) & (rounded < self.count)

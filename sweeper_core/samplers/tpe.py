@@ -70,9 +70,6 @@ MOST_RESOLVED = 100.0
 """Where parameters are modelled apart, kernels of g are a hundredth of the range at the narrowest: what has been
 tried is then avoided, value by value. Jointly, the other parameters tell points apart."""
 
-CAUTION = 2.0
-"""Exponent of the chance to survive: a failed trial costs as much as another and teaches less."""
-
 ENOUGH_FOR_A_BLOCK = 4
 """Trials that have a conditional block's parameters before these are modelled."""
 
@@ -242,7 +239,10 @@ class TPESampler(Sampler):
         if self.constant_liar:
             rest |= (history.states == TrialState.RUNNING) & there
         bad = self._thinned(np.flatnonzero(rest))
-        return _Groups(self._good(best, history), bad, _even(rows), _even(np.flatnonzero(failed)))
+        feasible = history.feasible[rows]
+        useless = np.concatenate([np.flatnonzero(failed), rows[~feasible]])
+        caution = 1.0 + np.count_nonzero(failed) / max(len(useless), 1)
+        return _Groups(self._good(best, history), bad, _even(rows[feasible]), _even(np.sort(useless)), caution)
 
     def _good(self, best: Integers, history: History) -> _Group:
         n = len(best)
@@ -269,7 +269,7 @@ class TPESampler(Sampler):
         bad_law = Mixture(*self._kernels(block, bad, groups.bad, self._scott(block, bad, block.numeric)))
         candidates = self._snapped(block, good_law.draw(self.n_ei_candidates, rng, given))
         score = good_law.log_density(candidates) - bad_law.log_density(candidates)
-        if len(groups.failed.rows):
+        if groups.outcomes_differ:
             laws = self._outcomes(Mixture, block, points, groups, widths)
             sound, failed = (law.log_density(candidates) for law in laws)
             score += _log_survival(sound, failed, groups)
@@ -290,7 +290,7 @@ class TPESampler(Sampler):
             np.log(high) - np.log(low)
             for high, low in zip(good_law.densities(candidates), bad_law.densities(candidates), strict=True)
         ]
-        if len(groups.failed.rows):
+        if groups.outcomes_differ:
             laws = self._outcomes(Marginals, block, points, groups, widths)
             both = zip(*(law.densities(candidates) for law in laws), strict=True)
             scores = [
@@ -349,12 +349,21 @@ class _Group:
 
 @dataclass(frozen=True)
 class _Groups:
-    """The good and the bad trials (the bad with failed and running ones), and those that ended soundly or failed."""
+    """The good and the bad trials (the bad with failed and running ones), and those that are of use or not.
+
+    Of no use are failed trials and those that violate a constraint. ``caution`` is the exponent of the chance to be of
+    use: 1 for constraints; 2 for failures, which cost as much as a result and teach less.
+    """
 
     good: _Group
     bad: _Group
     sound: _Group
     failed: _Group
+    caution: float
+
+    @property
+    def outcomes_differ(self) -> bool:
+        return len(self.sound.rows) > 0 and len(self.failed.rows) > 0
 
 
 def _even(rows: Integers) -> _Group:
@@ -371,7 +380,7 @@ def _log_survival(sound: Floats, failed: Floats, groups: _Groups) -> Floats:
     """Return the log chance of a trial not to fail (Nadaraya-Watson, from log densities), times its importance."""
     sound = sound + math.log(groups.sound.weights.sum())
     failed = failed + math.log(groups.failed.weights.sum())
-    return np.asarray(CAUTION * (sound - np.logaddexp(sound, failed)))
+    return np.asarray(groups.caution * (sound - np.logaddexp(sound, failed)))
 
 
 def _first_new(

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,23 @@ def their_plugin(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def application(folder: Path) -> Callable[..., str]:
+    """Write an application into a folder with plugins; return a function that sweeps it and returns what it says."""
+    (folder / "train.py").write_text(
+        "import hydra\n@hydra.main(config_path=None)\ndef main(cfg):\n    return cfg.x\nmain()\n"
+    )
+    paths = os.pathsep.join([str(ROOT), str(folder)])
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "train.py", "-m", *arguments]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
 class TestWithoutThePlugin:
     def test_its_names_lead_here(self) -> None:
         samplers = ["tpe", "random", "cmaes", "nsgaii", "nsgaiii", "grid", "gp", "qmc", "motpe"]
@@ -129,26 +147,20 @@ class TestBesideThePlugin:
         assert seen["hydra/sweeper=hpo hydra/sweeper/sampler=cmaes"][1] == "sweeper_core.samplers.CmaEsSampler"
         assert [name for name in seen["classes"] if "optuna" in name] == [THEIRS]
 
-    def test_each_runs_under_its_own_name(self, their_plugin: Path) -> None:
-        (their_plugin / "train.py").write_text(
-            "import hydra\n@hydra.main(config_path=None)\ndef main(cfg):\n    return cfg.x\nmain()\n"
+    @pytest.mark.launcher
+    def test_workers_of_the_joblib_launcher_do_not_complain(self, their_plugin: Path) -> None:
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+        run = application(their_plugin)
+        own = run("hydra/launcher=joblib", "+x=1,2")
+        ours = run(
+            *("hydra/sweeper=hpo", "hydra/sweeper/sampler=random", "hydra/launcher=joblib", "hydra.sweeper.n_jobs=2"),
+            *("hydra.sweeper.n_trials=2", "+x=interval(0,1)"),
         )
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(their_plugin)]),
-            "PYTHONWARNINGS": "ignore",
-            "OMP_NUM_THREADS": "1",
-        }
+        assert "already registered" not in own + ours
 
-        def run(*arguments: str) -> str:
-            command = [sys.executable, "train.py", "-m", *arguments, "+x=interval(0,1)"]
-            done = subprocess.run(
-                command, cwd=their_plugin, env=environment, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, done.stderr
-            return done.stdout + done.stderr
-
-        assert "THEIRS" in run("hydra/sweeper=optuna")
-        ours = run("hydra/sweeper=hpo", "hydra/sweeper/sampler=tpe", "hydra.sweeper.n_trials=2")
+    def test_each_runs_under_its_own_name(self, their_plugin: Path) -> None:
+        run = application(their_plugin)
+        assert "THEIRS" in run("hydra/sweeper=optuna", "+x=interval(0,1)")
+        ours = run("hydra/sweeper=hpo", "hydra/sweeper/sampler=tpe", "hydra.sweeper.n_trials=2", "+x=interval(0,1)")
         assert "hydra-hpo-sweeper: study 'hpo', sampler TPESampler" in ours
         assert "THEIRS" not in ours

@@ -239,6 +239,8 @@ IN_YAML: dict[str, tuple[str, str, str]] = {
     "missing-value": ("params: {lr: '???'}", "'lr'", "missing"),
     "twice-with-prefix": ("params: {lr: 'range(3)', +lr: 'range(4)'}", "'lr'", "keep one of them"),
     "twice-in-old-key": ("params: {lr: 'range(3)'}\nsearch_space: {lr: 'range(4)'}", "'lr'", "keep one of them"),
+    "hydras-own-key": ("params: {hydra.job.name: 'a,b'}", "'hydra.job.name'", "a key of the application"),
+    "deletion-of-several": ("params: {~lr: '1,2'}", "'~lr'", "one value or none"),
     "key-not-in-config": ("params: {lrr: 'range(3)'}", "'lrr'", "write +lrr to add it"),
     "nested-key-not-in-config": ("params: {opt: {rate: 'range(3)'}}", "'opt.rate'", "write +opt.rate to add it"),
     "group-not-in-config": ("params: {modl: 'a,b'}", "'modl'", "write +modl to add it"),

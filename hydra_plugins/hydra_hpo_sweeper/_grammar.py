@@ -306,6 +306,7 @@ class _Reader:
         override.config_loader = self.config_loader
         item = Item(override.get_key_element(), place)
         if override.is_sweep_override():
+            _refuse_to_sweep(item, override)
             return self._sweep(item, override)
         value = None if override.is_delete() else override.value()
         return replace(item, name=item.key, line=text, value=value)
@@ -378,6 +379,15 @@ class _Reader:
                         f"config group {override.key_or_group!r} has no option {name!r}; its options: "
                         f"{', '.join(options)}.{closest(name, options)}"
                     )
+
+
+def _refuse_to_sweep(item: Item, override: Override) -> None:
+    if override.is_delete():
+        raise ConfigError(f"{item.where}: a deletion has one value or none; sweep over something else.")
+    if override.is_hydra_override():
+        raise ConfigError(
+            f"{item.where}: Hydra's own configuration cannot be swept; sweep over a key of the application."
+        )
 
 
 def _reason(text: str, error: Exception) -> str:

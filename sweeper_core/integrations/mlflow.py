@@ -123,8 +123,7 @@ class MlflowMirror:
         self.options = options
         self.interval = interval
         self.uid = study_uid(storage, study)
-        hidden = re.sub(r"://[^@/]*@", "://***@", options.tracking_uri or "")
-        self._place = f"MLflow at {hidden}" if hidden else "MLflow"
+        self._place = f"MLflow at {_hide_passwords(options.tracking_uri)}" if options.tracking_uri else "MLflow"
         self.parent_run_id: str | None = None
         self._client: MlflowClient | None = None
         self._experiment_id: str | None = None
@@ -198,7 +197,7 @@ class MlflowMirror:
             # Whatever MLflow's client raises (its own errors, requests', the database's) must not end the sweep.
             if not self._out_of_reach:
                 first_line = (str(error).splitlines() or [""])[0]
-                reason = f"{type(error).__name__}: {first_line}"
+                reason = _hide_passwords(f"{type(error).__name__}: {first_line}")
                 log.warning("%s cannot be written to (%s). Trials go on; this is tried again.", self._place, reason)
             self._out_of_reach = True
             return False
@@ -402,6 +401,10 @@ def _child_of(run: Run) -> _Child:
     own = MIRRORED_TAG in run.data.tags
     finished = "hpo.state" in run.data.tags and run.info.status in ("FINISHED", "FAILED", "KILLED")
     return _Child(run.info.run_id, own=own, finished=finished)
+
+
+def _hide_passwords(text: str) -> str:
+    return re.sub(r"://[^@/\s]*@", "://***@", text)
 
 
 def _milliseconds(moment: datetime | None) -> int | None:

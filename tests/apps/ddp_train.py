@@ -17,7 +17,7 @@ NAMESPACE = os.environ.get("LIGHTNING_NAMESPACE", "lightning.pytorch")
 pl: Any = importlib.import_module(NAMESPACE)
 loggers: Any = importlib.import_module(f"{NAMESPACE}.loggers")
 
-from sweeper_core.integrations.lightning import PruningCallback  # noqa: E402 (after the namespace is chosen)
+from sweeper_core.integrations.lightning import PruningCallback
 
 
 class Falling(pl.LightningModule):

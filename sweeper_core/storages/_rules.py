@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -99,8 +98,8 @@ def check_end(state: TrialState, values: Sequence[float] | None) -> tuple[float,
 
 def check_values(values: Sequence[float]) -> tuple[float, ...]:
     """Return values as floats; they may be infinite."""
-    numbers = tuple(map(float, values))
-    if any(map(math.isnan, numbers)):
+    numbers = tuple([float(value) for value in values])
+    if any([number != number for number in numbers]):  # noqa: C419 (a generator costs more than it could save)
         raise ValueError(f"Objective values must not be NaN, but got {numbers}. End such a trial as FAIL.")
     return numbers
 

@@ -41,37 +41,27 @@ RUNNING = TrialState.RUNNING  # looking up the members of an enum costs more tha
 
 
 class _Row:
-    """A trial, changed in place; the record that others see is made when somebody reads it."""
+    """A trial, changed in place; the record that others see is made when somebody reads it.
 
-    __slots__ = (
-        "_record",
-        "completed",
-        "internals",
-        "layout",
-        "number",
-        "reports",
-        "started",
-        "state",
-        "system_attrs",
-        "trial_id",
-        "user_attrs",
-        "values",
-    )
+    What most trials have in common stays with the class, so that making a row costs little.
+    """
+
+    layout = NO_PARAMETERS
+    internals: tuple[float, ...] = ()
+    values: tuple[float, ...] | None = None
+    reports: tuple[tuple[int, float], ...] = ()
+    user_attrs = NOTHING
+    system_attrs = NOTHING
+    # Seconds since the epoch while nobody has looked: a datetime costs many times as much.
+    started: datetime | float | None = None
+    completed: datetime | float | None = None
+    known: TrialRecord | None = None
+    """The record made last; None when it is out of date."""
 
     def __init__(self, number: int, trial_id: int, state: TrialState) -> None:
         self.number = number
         self.trial_id = trial_id
         self.state = state
-        self.layout = NO_PARAMETERS
-        self.internals: tuple[float, ...] = ()
-        self.values: tuple[float, ...] | None = None
-        self.reports: tuple[tuple[int, float], ...] = ()
-        self.user_attrs = NOTHING
-        self.system_attrs = NOTHING
-        # Seconds since the epoch while nobody has looked: a datetime costs many times as much.
-        self.started: datetime | float | None = None
-        self.completed: datetime | float | None = None
-        self._record: TrialRecord | None = None
 
     @classmethod
     def of(cls, record: TrialRecord, number: int, trial_id: int, layout: Layout) -> _Row:
@@ -85,10 +75,6 @@ class _Row:
     def copy(self) -> _Row:
         """Return a row of its own with the same content."""
         return _Row.of(self.record, self.number, self.trial_id, self.layout)
-
-    def touch(self) -> None:
-        """Note that the row has changed."""
-        self._record = None
 
     def report(self, step: int, value: float) -> bool:
         """Put a report in its place; return False when the step has one already."""
@@ -105,10 +91,10 @@ class _Row:
     @property
     def record(self) -> TrialRecord:
         """The trial as others see it."""
-        record = self._record
+        record = self.known
         if record is None:
             self.started, self.completed = _as_utc(self.started), _as_utc(self.completed)
-            record = self._record = TrialRecord(
+            record = self.known = TrialRecord(
                 self.number,
                 self.trial_id,
                 self.state,
@@ -129,7 +115,7 @@ class _Row:
     def __setstate__(self, record: TrialRecord) -> None:
         for name in TrialRecord.__slots__:
             setattr(self, name, getattr(record, name))
-        self._record = record
+        self.known = record
 
 
 _EPOCH = datetime(1970, 1, 1)
@@ -154,7 +140,7 @@ class _Study:
 
     def changed(self, row: _Row) -> None:
         """Note that a trial is new or different."""
-        row.touch()
+        row.known = None
         self.log.append(row.number)
 
     def add(self, row: _Row) -> None:
@@ -254,23 +240,24 @@ class InMemoryStorage(Storage):
 
     def reserve(self, study_id: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
         with self._lock:
-            study = self._study(study_id)
+            study = self._studies.get(study_id) or self._study(study_id)
             if limit is not None and len(study.rows) - len(study.waiting) - study.lost >= limit:
                 return None
+            fixed = NOTHING
             if study.waiting:
                 row = study.rows[study.waiting.popleft()]
                 row.state = RUNNING
-                study.changed(row)
-                fixed: Mapping[str, Any] = fixed_of(row.record.params, row.system_attrs)
+                fixed = fixed_of(row.record.params, row.system_attrs)
             else:
-                row = _Row(len(study.rows), self._new_trial_id(), RUNNING)
-                study.add(row)
-                fixed = NOTHING
+                row = _Row(len(study.rows), self._next_trial, RUNNING)
+                self._next_trial += 1
+                study.rows.append(row)
+            study.log.append(row.number)
             row.started = time.time()
             if lease is not None:
                 row.system_attrs = {**row.system_attrs, LEASE: attr_of_lease(lease)}
                 study.beats[row.number] = self._clock()
-            row.touch()
+            row.known = None
             return Claim(row.number, row.trial_id, fixed, row.user_attrs, row.system_attrs)
 
     def describe(
@@ -357,8 +344,9 @@ class InMemoryStorage(Storage):
                 study.beats.pop(number, None)
             if described:
                 self._extend(row, described)
-            for step, value in reports:
-                row.report(int(step), float(value))
+            if reports:
+                for step, value in reports:
+                    row.report(int(step), float(value))
             if system_attrs:
                 study.lost += LOST in system_attrs and LOST not in row.system_attrs
                 row.system_attrs = {**row.system_attrs, **system_attrs}

@@ -48,8 +48,6 @@ class Beats:
         """Stop to renew a trial's lease."""
         with self._lock:
             self._numbers.discard(number)
-            if not self._numbers:
-                self._stop()
 
     def close(self) -> None:
         """Stop the thread; leases run out by themselves."""
@@ -76,6 +74,9 @@ class Beats:
 
     def _run(self, idle: threading.Event, interval: float) -> None:
         while not idle.wait(interval):
+            with self._lock:
+                if not self._numbers:  # not sooner: the next trial mostly comes at once
+                    self._stop()
             self.beat()
 
     def beat(self) -> None:

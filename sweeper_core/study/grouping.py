@@ -156,6 +156,11 @@ class Grouping:
                 threading.Thread(target=_tick, args=(weakref.ref(self),), name="hpo-grouping", daemon=True).start()
         return pending
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits to be written."""
+        return bool(self._pending or self._ended)
+
     def flush(self) -> None:
         """Write everything that waits."""
         if self._pending:

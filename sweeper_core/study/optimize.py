@@ -14,7 +14,7 @@ from typing import Any, Protocol, Union
 from sweeper_core.exceptions import TrialPruned
 from sweeper_core.logging import INFO, get_logger
 from sweeper_core.storages.base import Lease
-from sweeper_core.study.outcome import Outcome, outcome_of
+from sweeper_core.study.outcome import COMPLETE, Outcome, outcome_of
 from sweeper_core.study.progress import Progress
 from sweeper_core.study.session import Session
 from sweeper_core.study.view import METRIC_NAMES
@@ -195,8 +195,10 @@ class Loop:
         return trial
 
     def _end(self, trial: Trial, outcome: Outcome, told: Any, raised: BaseException | None) -> None:
-        if self._session.finish(trial.number, outcome.state, outcome.values):
-            self._log.ended(trial, outcome, told, raised)
+        state, values, _ = outcome
+        if self._session.finish(trial._number, state, values):
+            if state is not COMPLETE or _logger.isEnabledFor(INFO):
+                self._log.ended(trial, outcome, told, raised)
             return
         stored = self._session.record(trial.number)
         if LOST not in stored.system_attrs:

@@ -111,6 +111,7 @@ class Session:
     ) -> None:
         self.storage = storage
         self.study = study
+        self._study_id = study.study_id
         self.view = StudyView(self)
         """The study as users' samplers and pruners see it."""
         self.beats = Beats(storage, study.study_id)
@@ -124,6 +125,7 @@ class Session:
         self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
         self._cursor: Any = None
         self._unread: list[TrialRecord] = []
+        self._latest: dict[int, TrialRecord] = {}
         self.sampler = sampler
         self.pruner = pruner
 
@@ -151,6 +153,7 @@ class Session:
         self._sampler = native_sampler(sampler, self)
         self.host: DefineByRun = StepByStep(self) if isinstance(self._sampler, UserSampler) else DefineByRun(self)
         """Who runs live trials."""
+        self._ends_plainly = self._sampler.constraints_func is None and not isinstance(self._sampler, UserSampler)
 
     @property
     def pruner(self) -> Pruner | None:
@@ -203,6 +206,7 @@ class Session:
             if records:
                 self._digest.fold(records)
                 self._unread += records
+                self._latest.update((record.number, record) for record in records)
 
     def _read(self) -> None:
         # The columns are filled when somebody looks at them: samplers that need no history never do.
@@ -210,6 +214,12 @@ class Session:
             records, self._unread = self._unread, []
             self._ledger.fold(records)
             self._peers.fold(records)
+
+    @property
+    def records(self) -> list[TrialRecord]:
+        """All trials by number, as of the last :meth:`sync`."""
+        with self._lock:
+            return [self._latest[number] for number in sorted(self._latest)]
 
     def space_of(self, distributions: Mapping[str, BaseDistribution]) -> SearchSpace:
         """Return the space of named distributions; the same object when the very same are asked for again."""
@@ -229,10 +239,9 @@ class Session:
             KeyError: There is none of this number.
         """
         self.sync()
-        records = self.ledger.records
-        found = records[number] if 0 <= number < len(records) else None
+        found = self._latest.get(number)
         if found is None:
-            raise KeyError(f"Study {self.study.name!r} has no trial {number}; it has {len(records)} trials.")
+            raise KeyError(f"Study {self.study.name!r} has no trial {number}; it has {len(self._latest)} trials.")
         return found
 
     def start(
@@ -362,15 +371,15 @@ class Session:
         The sampler's ``constraints_func`` and a user's sampler's ``after_trial`` are called before; the trial
         ends also when they raise.
         """
-        sampler = self.sampler
+        if self._ends_plainly:
+            return self._end(number, state, values, user_attrs, system_attrs)
+        sampler = self._sampler
         try:
             if sampler.constraints_func is not None and state in (TrialState.COMPLETE, TrialState.PRUNED):
                 system_attrs = {**system_attrs, LIST_OF_CONSTRAINTS: self._constraints(number)}
             if isinstance(sampler, UserSampler):
                 sampler.end(number, state, values)
         finally:
-            if self.beats.any:
-                self.beats.discard(number)
             ended = self._end(number, state, values, user_attrs, system_attrs)
         return ended
 
@@ -382,12 +391,17 @@ class Session:
         user_attrs: Mapping[str, Any],
         system_attrs: Mapping[str, Any],
     ) -> bool:
+        if not (self.beats.any or self.grouping.busy):  # nothing is leased here, and so nothing waits to be written
+            return self.storage.finish(
+                self._study_id, number, state, values, user_attrs=user_attrs, system_attrs=system_attrs
+            )
+        self.beats.discard(number)
         told = self.grouping.take(number)
         if told:
             user_attrs = {**told.pop("user_attrs"), **user_attrs}
             system_attrs = {**told.pop("system_attrs"), **system_attrs}
         return self.storage.finish(
-            self.study.study_id, number, state, values, **told, user_attrs=user_attrs, system_attrs=system_attrs
+            self._study_id, number, state, values, **told, user_attrs=user_attrs, system_attrs=system_attrs
         )
 
     def _constraints(self, number: int) -> list[float]:

@@ -191,17 +191,12 @@ class Study(StudyView):
         session = self.session
         claim = session.storage.reserve(session.study.study_id, lease=lease)
         assert claim is not None, "There is no limit to reach."
-        trial = Trial(
-            session.host,
-            claim.number,
-            claim.trial_id,
-            fixed=claim.fixed,
-            user_attrs=claim.user_attrs,
-            system_attrs=claim.system_attrs,
-        )
+        number, trial_id, fixed, user_attrs, system_attrs, _ = claim
+        host = session.host
+        trial = Trial(host, number, trial_id, fixed=fixed, user_attrs=user_attrs, system_attrs=system_attrs)
         if lease is not None:
-            session.beats.add(claim.number, lease)
-        session.host.begin(trial)
+            session.beats.add(number, lease)
+        host.begin(trial)
         return trial
 
     def _lease_of_ask(self) -> Lease | None:

@@ -17,11 +17,18 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Literal
 
+from hydra_plugins.hydra_hpo_sweeper._kill import kill_tree
 from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Failure, Job, Lanes
 from hydra_plugins.hydra_hpo_sweeper._lanes_worker import Start
 
 SECONDS_TO_LEAVE = 5.0
 """How long an idle worker may take to end itself (exit handlers of the libraries it has loaded)."""
+
+SECONDS_TO_DIE = 1.0
+"""How long a worker that has closed its pipe may take to end."""
+
+LONGEST_TAIL = 2000
+"""Characters of a dead worker's log that are kept with the trial."""
 
 _CODE = """import sys
 sys.path[:] = {path!r}
@@ -49,9 +56,12 @@ class ProcessLanes(Lanes):
         self._application.flush()
         Path(start.log).mkdir(parents=True, exist_ok=True)
         self._lanes = [
-            _Lane(partial(_spawn, _with_log(start, index), dict(variables), self._application.fileno()), limit)
+            self._lane(replace(start, log=str(Path(start.log) / f"lane-{index}.log")), dict(variables), limit)
             for index, variables in enumerate(environments)
         ]
+
+    def _lane(self, start: Start, variables: dict[str, str], limit: float | None) -> _Lane:
+        return _Lane(partial(_spawn, start, variables, self._application.fileno()), Path(start.log), limit)
 
     @property
     def free(self) -> int:
@@ -108,8 +118,9 @@ class _Worker:
 class _Lane:
     """One place: its worker, if it lives, and its job, if it has one."""
 
-    def __init__(self, spawn: Callable[[], _Worker], limit: float | None) -> None:
+    def __init__(self, spawn: Callable[[], _Worker], log: Path, limit: float | None) -> None:
         self._spawn = spawn
+        self._log = log
         self._limit = limit
         self.worker: _Worker | None = None
         self.job: Job | None = None
@@ -157,13 +168,14 @@ class _Lane:
 
     def _died(self) -> Done:
         assert self.job is not None
-        status = self.end_worker()
+        # It has closed its pipe; its exit status is worth a moment.
+        status = self.end_worker(patience=0.0 if self._cut_short else SECONDS_TO_DIE)
         if self._cut_short == "timeout":
             text = f"the job ran longer than hydra.sweeper.trial_timeout={self._limit:g} seconds"
             return self._free(Done(self.job, "timeout", failure=Failure("Timeout", text)))
         if self._cut_short == "stopped":
             return self._free(Done(self.job, "stopped", failure=Failure("Stopped", "stopped by the user")))
-        return self._free(Done(self.job, "lost", failure=Failure("WorkerLost", _words(status))))
+        return self._free(Done(self.job, "lost", failure=Failure("WorkerLost", _words(status), _tail(self._log))))
 
     def _free(self, done: Done) -> Done:
         self.job, self.deadline = None, None
@@ -186,10 +198,6 @@ class _Lane:
         kill_tree(process.pid)
         connection.close()
         return process.wait()
-
-
-def _with_log(start: Start, index: int) -> Start:
-    return replace(start, log=str(Path(start.log) / f"lane-{index}.log"))
 
 
 def _wait_unreaped(pid: int, seconds: float) -> None:
@@ -216,30 +224,12 @@ def _spawn(start: Start, variables: Mapping[str, str], application: int) -> _Wor
     return _Worker(process, connection)
 
 
-def kill_tree(pid: int) -> None:
-    """Kill a process, its group, and its descendants that have left the group (as far as the system tells)."""
-    others = _descendants(pid)
-    for kill, target in [(os.killpg, pid), *((os.kill, other) for other in others)]:
-        try:
-            kill(target, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue
-
-
-def _descendants(pid: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
-            continue
-        children.setdefault(parent, []).append(int(stat.parent.name))
-    found: list[int] = []
-    level = [pid]
-    while level:
-        level = [child for one in level for child in children.get(one, [])]
-        found += level
-    return found
+def _tail(path: Path) -> str:
+    """Return the end of what a worker has printed outside of jobs."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")[-LONGEST_TAIL:]
+    except OSError:
+        return ""
 
 
 def _words(status: int | None) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import faulthandler
 import os
 import pickle
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.experimental.callback import Callback
 
+from hydra_plugins.hydra_hpo_sweeper._kill import kill_tree
 from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, own_surroundings, run_job
 from hydra_plugins.hydra_hpo_sweeper._task import Application, MainModule, unpack
 
@@ -122,12 +122,7 @@ class Worker:
                 self._record(untold)
             except Exception as error:
                 print(f"The result of trial {untold.job.number} could not be stored: {error}", file=sys.stderr)
-        end_everything()
-
-
-def end_everything() -> None:
-    """End this process and all that it started."""
-    os.killpg(os.getpgid(0), signal.SIGKILL)
+        kill_tree(os.getpid())
 
 
 def prepare(start: Start, packed: bytes, descriptor: int) -> Callable[[Job], Done]:

@@ -49,43 +49,11 @@ class LaneFactory:
         self.directory = directory
         self._target = str(config.hydra.launcher.get("_target_"))
         changes: dict[str, Any] = {}
-        self.kind = self._kind()
+        self.kind = kind_of_lane(settings, self._target)
         if self.kind == "process" and JOBLIB in self._target:
             changes["hydra.launcher.n_jobs"] = 1
         self.config = for_launchers(config, changes)
         self.context = replace(context, config_loader=ComposedOnce(context.config_loader))
-
-    def _kind(self) -> str:
-        settings = self.settings
-        kind = settings.lanes
-        if kind == "auto":
-            kind = self._fitting()
-        if kind == "inline" and settings.n_jobs > 1:
-            raise ConfigError(
-                f"hydra.sweeper.lanes=inline runs one job at a time, but hydra.sweeper.n_jobs={settings.n_jobs}; "
-                "use lanes=process or n_jobs=1."
-            )
-        if kind != "process" and settings.devices is not None:
-            raise ConfigError(f"hydra.sweeper.devices needs lanes=process; with {self._target} the lanes are {kind}s.")
-        if kind != "process" and settings.trial_timeout is not None:
-            raise ConfigError(
-                f"hydra.sweeper.trial_timeout needs lanes=process; with {self._target} set the launcher's own limit."
-            )
-        return kind
-
-    def _fitting(self) -> str:
-        settings = self.settings
-        if JOBLIB in self._target:
-            return "process"
-        if not self._is_basic():
-            return "thread"
-        alone = settings.n_jobs == 1 and settings.devices is None and settings.trial_timeout is None
-        return "inline" if alone else "process"
-
-    def _is_basic(self) -> bool:
-        # By name: Hydra 1.3 executes its plugin modules twice, which makes two classes of each.
-        known: Any = Plugins.instance().class_name_to_class.get(self._target)
-        return "BasicLauncher" in {kind.__name__ for kind in getattr(known, "__mro__", ())}
 
     def compose(self, overrides: list[str]) -> DictConfig:
         """Return a job's configuration."""
@@ -131,3 +99,46 @@ class LaneFactory:
         shares = environments(settings.devices, settings.devices_per_job, settings.n_jobs)
         sys.stdout.flush()
         return ProcessLanes(start, pack(self.context, self.task, self.config), shares, limit=settings.trial_timeout)
+
+
+def kind_of_lane(settings: Settings, launcher: str) -> str:
+    """Return ``inline``, ``process`` or ``thread``.
+
+    Args:
+        launcher: The launcher's ``_target_``.
+
+    Raises:
+        ConfigError: Another setting is impossible with it.
+    """
+    kind = _fitting(settings, launcher) if settings.lanes == "auto" else settings.lanes
+    if kind == "inline" and settings.n_jobs > 1:
+        raise ConfigError(
+            f"hydra.sweeper.lanes=inline runs one job at a time, but hydra.sweeper.n_jobs={settings.n_jobs}; "
+            "use lanes=process or n_jobs=1."
+        )
+    if kind != "process" and settings.devices is not None:
+        raise ConfigError(
+            f"hydra.sweeper.devices needs lanes=process; with {launcher} the lanes are of kind {kind}, and the "
+            "launcher's own settings say what its jobs get."
+        )
+    if kind != "process" and settings.trial_timeout is not None:
+        raise ConfigError(
+            f"hydra.sweeper.trial_timeout needs lanes=process; with {launcher} the lanes are of kind {kind}: set the "
+            "launcher's own limit."
+        )
+    return kind
+
+
+def _fitting(settings: Settings, launcher: str) -> str:
+    if JOBLIB in launcher:
+        return "process"
+    if not _is_basic(launcher):
+        return "thread"
+    alone = settings.n_jobs == 1 and settings.devices is None and settings.trial_timeout is None
+    return "inline" if alone else "process"
+
+
+def _is_basic(launcher: str) -> bool:
+    # By name: Hydra 1.3 executes its plugin modules twice, which makes two classes of each.
+    known: Any = Plugins.instance().class_name_to_class.get(launcher)
+    return "BasicLauncher" in {kind.__name__ for kind in getattr(known, "__mro__", ())}

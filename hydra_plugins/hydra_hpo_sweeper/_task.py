@@ -65,7 +65,6 @@ class MainModule:
 
     def put_in_place(self) -> None:
         """Make this process look like the program to libraries that start further processes of it."""
-        sys.argv[:] = self.arguments
         main = sys.modules["__main__"]
         if self.file is not None:
             main.__file__ = self.file
@@ -108,12 +107,14 @@ def pack(context: HydraContext, task: TaskFunction, config: DictConfig) -> bytes
 
 def unpack(data: bytes, main: MainModule) -> Application:
     """Return the application, with Hydra's global state set in this process."""
-    main.put_in_place()
+    sys.argv[:] = main.arguments
     content: Mapping[str, Any] = cloudpickle.loads(data)
     task = content["task"]
+    if isinstance(task, Named) and task.module == "__main__":
+        main.run()
+    else:
+        main.put_in_place()
     if isinstance(task, Named):
-        if task.module == "__main__":
-            main.run()
         task = task.load()
     elif task.__module__ == "__main__":
         _show_globals(task)

@@ -17,7 +17,7 @@ from sweeper_core.study.dataframe import DEFAULT_COLUMNS, trials_dataframe
 from sweeper_core.study.digest import Digest
 from sweeper_core.trial.curves import Peers
 from sweeper_core.trial.frozen import FrozenTrial
-from sweeper_core.trial.history import History, Ledger
+from sweeper_core.trial.history import History
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -35,12 +35,13 @@ class Source(Protocol):
     study: StudyRecord
 
     @property
-    def ledger(self) -> Ledger: ...
+    def records(self) -> list[TrialRecord]: ...
     @property
     def peers(self) -> Peers: ...
     @property
     def digest(self) -> Digest: ...
     def sync(self) -> None: ...
+    def record(self, number: int) -> TrialRecord: ...
     def refresh(self) -> StudyRecord: ...
     def history(self, rows: int | None = None) -> History: ...
 
@@ -130,7 +131,7 @@ class StudyView:
 
     def _records(self) -> list[TrialRecord]:
         self._session.sync()
-        return [record for record in self._session.ledger.records if record is not None]
+        return self._session.records
 
     @property
     def best_trial(self) -> FrozenTrial:
@@ -147,10 +148,9 @@ class StudyView:
             )
         self._session.sync()
         digest = self._session.digest
-        best = None if digest.best is None else self._session.ledger.records[digest.best]
-        if best is None:
+        if digest.best is None:
             raise ValueError(f"No {'feasible ' if digest.completed else ''}trials are completed yet.")
-        return FrozenTrial.of(best)
+        return FrozenTrial.of(self._session.record(digest.best))
 
     @property
     def best_trials(self) -> list[FrozenTrial]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -163,14 +164,21 @@ class TestSearchSpaceKeys:
         assert OmegaConf.to_container(read_settings(config).params) == {"x": "range(3)"}  # type: ignore[arg-type]
 
 
-AVAILABLE_SAMPLERS = [name for name in SAMPLERS if os.path.exists(ROOT / "sweeper_core" / "samplers" / f"{name}.py")]
-
-
-@pytest.mark.parametrize("name", AVAILABLE_SAMPLERS)
+@pytest.mark.parametrize("name", SAMPLERS)
 def test_every_sampler_of_the_group_can_be_built(name: str) -> None:
     sampler = read_settings(config_of(f"hydra/sweeper/sampler={name}", "hydra.sweeper.sampler.seed=3")).sampler
     assert type(sampler).__name__ == SAMPLERS[name]["_target_"].rpartition(".")[2]
     assert sampler.seed == 3
+
+
+@pytest.mark.parametrize(
+    ("module", "node"),
+    [*((samplers, node) for node in SAMPLERS.values()), *((pruners, node) for node in PRUNERS.values())],
+    ids=lambda value: value["_target_"].rpartition(".")[2] if isinstance(value, dict) else "",
+)
+def test_every_argument_in_a_group_is_one_of_its_class(module: Any, node: dict[str, Any]) -> None:
+    built = getattr(module, node["_target_"].rpartition(".")[2])
+    assert node.keys() - {"_target_"} <= inspect.signature(built).parameters.keys()
 
 
 @pytest.mark.parametrize("name", PRUNERS)

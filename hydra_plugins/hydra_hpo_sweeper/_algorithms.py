@@ -222,7 +222,7 @@ def _argument(name: str, value: Any, place: str) -> Any:
         return [_argument(name, item, f"{place}[{index}]") for index, item in enumerate(value)]
     if name == "seed" and (type(value) is not int or value < 0):
         raise ConfigError(f"{place} must be a whole number from 0 on, or null, not {value!r}.")
-    if name in ("independent_sampler", "wrapped_pruner") and isinstance(value, str):
+    if name in ("independent_sampler", "base_sampler", "wrapped_pruner") and isinstance(value, str):
         return _build(name.rpartition("_")[2], value, place)
     if name in ("constraints_func", "gamma", "weights") and isinstance(value, str):
         return imported(value, place)

@@ -115,7 +115,7 @@ _GENETIC = (
 )
 
 SAMPLERS: dict[str, dict[str, Any]] = {
-    "auto": _sampler("AutoSampler"),
+    "auto": _sampler("AutoSampler", "constraints_func"),
     "tpe": _sampler(
         "TPESampler",
         "prior_weight",
@@ -132,7 +132,7 @@ SAMPLERS: dict[str, dict[str, Any]] = {
     ),
     "random": _sampler("RandomSampler"),
     "grid": _sampler("GridSampler"),
-    "bruteforce": _sampler("BruteForceSampler"),
+    "bruteforce": _sampler("BruteForceSampler", "avoid_premature_stop"),
     "cmaes": _sampler(
         "CmaEsSampler",
         "x0",

@@ -475,6 +475,9 @@ def test_trials_of_a_dead_process_are_retried(tmp_path: Path, max_retry: int) ->
     )
     study = optuna.load_study(study_name="s", storage=storage)
     dead = study.trials[1].params
+    if not max_retry:
+        optuna.storages.fail_stale_trials(study)
+        assert study.trials[1].state.name == "FAIL"
     study.optimize(lambda trial: trial.suggest_float("x", -10, 10), n_trials=2)
     assert study.trials[1].state.name == "FAIL"
     retried = [

@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_module(
         "JournalFileOpenLock": "sweeper_core.storages.journal",
         "get_storage": "sweeper_core.storages._open",
         "this_process": "sweeper_core.storages._process",
+        "fail_stale_trials": "sweeper_core.storages._callbacks",
         "RetryFailedTrialCallback": "sweeper_core.storages._callbacks",
         "RetryHeartbeatStaleTrialCallback": "sweeper_core.storages._callbacks",
     },

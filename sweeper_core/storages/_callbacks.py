@@ -62,3 +62,11 @@ class RetryHeartbeatStaleTrialCallback:
 
 class RetryFailedTrialCallback(RetryHeartbeatStaleTrialCallback):
     """The older name of :class:`RetryHeartbeatStaleTrialCallback`."""
+
+
+def fail_stale_trials(study: Any) -> None:
+    """Give up the running trials of a study whose processes are dead, and call the storage's callback for each.
+
+    ``Study.optimize`` does this by itself.
+    """
+    study.reap()

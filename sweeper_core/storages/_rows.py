@@ -19,6 +19,9 @@ from sweeper_core.trial.state import TrialState
 _CHUNK = 1000
 """Trials whose details are read by one query."""
 
+# What a row of details is about; for values and reports, the kind of number is added.
+PARAM, VALUE, REPORT, USER_ATTR, SYSTEM_ATTR = 0, 10, 20, 30, 31
+
 _KINDS = ("FINITE", "INF_POS", "INF_NEG", "NAN")
 _SPECIAL = (None, math.inf, -math.inf, math.nan)
 
@@ -106,11 +109,11 @@ class Reader:
             item.completed,
         )
 
-    def _described(self, rows: list[tuple[int, str, float, str]] | None) -> tuple[Layout, tuple[float, ...]]:
+    def _described(self, rows: list[tuple[Any, ...]] | None) -> tuple[Layout, tuple[float, ...]]:
         if not rows:
             return NO_PARAMETERS, ()
-        rows.sort()  # in the order in which they were described
-        _, names, internals, texts = zip(*rows, strict=True)
+        rows.sort()  # of one trial by their keys: in the order in which they were described
+        _, _, _, names, internals, texts = zip(*rows, strict=True)
         key = (names, texts)
         layout = self._layouts.get(key)
         if layout is None:
@@ -131,7 +134,7 @@ class _Details:
 
     def __init__(self, trial_ids: Iterable[int]) -> None:
         self._ids = sorted(trial_ids)
-        self.params: defaultdict[int, list[tuple[int, str, float, str]]] = defaultdict(list)
+        self.params: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
         self.values: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
         self.reports: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
         self.user_attrs: defaultdict[int, dict[str, Any]] = defaultdict(dict)
@@ -140,16 +143,20 @@ class _Details:
     def read(self, link: Link) -> None:
         """Read everything in one query."""
         params = self.params
-        for what, trial_id, order, name, number, text in link.stream(_DETAILS[link.dialect].format(ids=self._where())):
-            if what == 0:
-                params[trial_id].append((order, name, number, text))
-            elif what < 20:
-                self.values[trial_id].append((order, _number(what - 10, number)))
-            elif what < 30:
-                self.reports[trial_id].append((order, _number(what - 20, number)))
+        for row in link.stream(_DETAILS[link.dialect].format(ids=self._where())):
+            if row[0] == PARAM:
+                params[row[1]].append(row)  # as it is: these are most of all rows
             else:
-                attrs = self.user_attrs if what == 30 else self.system_attrs
-                attrs[trial_id][name] = json.loads(text)
+                self._sort_in(*row)
+
+    def _sort_in(self, what: int, trial_id: int, order: int, name: str, number: float | None, text: str) -> None:
+        if what < REPORT:
+            self.values[trial_id].append((order, _number(what - VALUE, number)))
+        elif what < USER_ATTR:
+            self.reports[trial_id].append((order, _number(what - REPORT, number)))
+        else:
+            attrs = self.user_attrs if what == USER_ATTR else self.system_attrs
+            attrs[trial_id][name] = json.loads(text)
 
     def _where(self) -> str:
         if self._ids[-1] - self._ids[0] + 1 == len(self._ids):
@@ -170,18 +177,18 @@ def _details_query(quote: str) -> str:
         return f"CASE {column} {cases} ELSE {base} END"
 
     name = f"{quote}key{quote}"
-    value_kind = kind(10, "value_type").replace("WHEN 'NAN' THEN 13 ", "")  # not a label of this enumeration
+    value_kind = kind(VALUE, "value_type").replace("WHEN 'NAN' THEN 13", "")  # not a label of this enumeration
     return " UNION ALL ".join(
         f"SELECT {columns} FROM {table} WHERE trial_id {{ids}}"
         for table, columns in (
-            ("trial_params", "0, trial_id, param_id, param_name, param_value, distribution_json"),
+            ("trial_params", f"{PARAM}, trial_id, param_id, param_name, param_value, distribution_json"),
             ("trial_values", f"{value_kind}, trial_id, objective, NULL, value, NULL"),
             (
                 "trial_intermediate_values",
-                f"{kind(20, 'intermediate_value_type')}, trial_id, step, NULL, intermediate_value, NULL",
+                f"{kind(REPORT, 'intermediate_value_type')}, trial_id, step, NULL, intermediate_value, NULL",
             ),
-            ("trial_user_attributes", f"30, trial_id, 0, {name}, NULL, value_json"),
-            ("trial_system_attributes", f"31, trial_id, 0, {name}, NULL, value_json"),
+            ("trial_user_attributes", f"{USER_ATTR}, trial_id, 0, {name}, NULL, value_json"),
+            ("trial_system_attributes", f"{SYSTEM_ATTR}, trial_id, 0, {name}, NULL, value_json"),
         )
     )
 

@@ -43,6 +43,11 @@ except ImportError:
 TASKS = ("3945", "126026", "167168", "168868", "189866", "189909")
 """LCBench tasks that differ in size and difficulty."""
 
+COLUMNS = (
+    "epoch", "batch_size", "learning_rate", "momentum", "weight_decay", "num_layers", "max_units", "max_dropout"
+)  # fmt: skip
+"""The surrogate's continuous inputs in the order that yahpo_gym's own configuration of LCBench gives."""
+
 
 class Lcbench:
     """Validation accuracy of neural networks, in percent, as a surrogate knows it."""
@@ -64,8 +69,8 @@ class Lcbench:
 
     def curve(self, params: dict[str, Any]) -> np.ndarray:
         """Return the accuracy after each epoch."""
-        rows = np.array([[params.get(name, 0.0) for name in self._columns]] * self.epochs, np.float32)
-        rows[:, self._columns.index("epoch")] = np.arange(1, self.epochs + 1)
+        rows = np.array([[params.get(name, 0.0) for name in COLUMNS]] * self.epochs, np.float32)
+        rows[:, COLUMNS.index("epoch")] = np.arange(1, self.epochs + 1)
         tasks = np.full((self.epochs, 1), self._task, np.int32)
         # Outputs: time, val_accuracy, val_cross_entropy, val_balanced_accuracy, and two of the test set.
         return self._model.run(None, {"x_cat": tasks, "x_cont": rows})[0][:, 1].astype(float)

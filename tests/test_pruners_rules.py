@@ -93,9 +93,10 @@ def test_a_rung_that_was_passed_between_two_questions_is_judged_by_the_result_at
 def test_auto_rungs_wait_for_the_first_complete_trial_and_then_know_everybodys_reports() -> None:
     rule, peers = pruners.SuccessiveHalvingPruner(reduction_factor=2, min_peers=1), Peers(1.0)
     assert not judge(rule, peers, [5.0, 5.0]).stop
-    peers.fold([record(0, [5.0] * 200)])
-    verdict = judge(rule, peers, [6.0, 6.0])  # a hundredth of 199 steps is one: the lowest rung is at step 1
-    assert verdict.reason == "6 is rank 2, not the best of 2 trials, at the rung of step 1"
+    peers.fold([record(0, [5.0] * 20)])
+    assert not judge(rule, peers, [6.0, 6.0]).stop
+    verdict = judge(rule, peers, [6.0, 6.0, 6.0], 1)  # a tenth of 20 steps is two: the lowest rung is at step 2
+    assert verdict.reason == "6 is rank 2, not the best of 2 trials, at the rung of step 2"
 
 
 @pytest.mark.parametrize("rule", [pruners.SuccessiveHalvingPruner(1, 2), pruners.HyperbandPruner(1, 9)])

@@ -57,7 +57,7 @@ class Study(StudyView):
         session = Session(
             opened,
             record,
-            _default_sampler() if sampler is None else sampler,
+            samplers.AutoSampler() if sampler is None else sampler,
             pruners.MedianPruner() if pruner is None else pruner,
         )
         super().__init__(session)
@@ -144,7 +144,7 @@ class Study(StudyView):
         )
         self._loops.add(limits)
         try:
-            loop.run(n_jobs, self._inside)
+            loop.run(n_jobs, self._inside if n_jobs == 1 else self._inside_worker)
         finally:
             self._loops.discard(limits)
             if progress is not None:
@@ -158,11 +158,13 @@ class Study(StudyView):
     def _inside(self, work: Callable[[], None]) -> None:
         self._local.optimizes = True
         try:
-            if isinstance(self.session.sampler, UserSampler) and threading.current_thread() is not _MAIN:
-                self.sampler.reseed_rng()
             work()
         finally:
             self._local.optimizes = False
+
+    def _inside_worker(self, work: Callable[[], None]) -> None:
+        self.sampler.reseed_rng()
+        self._inside(work)
 
     def stop(self) -> None:
         """Let running trials finish and start no more; to be called by an objective or a callback.
@@ -341,19 +343,6 @@ class Study(StudyView):
             raise ValueError("The number of objectives must match the length of the metric names.")
         self._storage.set_study_attrs(self._study_id, system={METRIC_NAMES: list(metric_names)})
         self.session.refresh()
-
-
-_MAIN = threading.main_thread()
-
-
-def _default_sampler() -> BaseSampler:
-    for name in ("AutoSampler", "TPESampler", "RandomSampler"):
-        try:
-            sampler: BaseSampler = getattr(samplers, name)()
-            return sampler
-        except ImportError:
-            continue
-    raise AssertionError
 
 
 def _wanted(record: TrialRecord) -> Mapping[str, Any]:

@@ -39,6 +39,8 @@ from sweeper_core.search_space import Clause, Parameter, SearchSpace
 
 COMMAND_LINE = "on the command line"
 PARAMS = "in hydra.sweeper.params"
+REPEAT = "in hydra.sweeper.repeat"
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -73,32 +75,25 @@ class Plan:
         loose = [f"{name}={as_text(value)}" for name, value in params.items() if name not in planned]
         return lines + loose + (list(self.fixed) if not self.items else [])
 
-    def check(self, compose: Callable[[list[str]], Any]) -> None:
+    def check(self, compose: Callable[[list[str]], Any], repeated: Mapping[str, Any] = NOTHING) -> None:
         """Compose the configuration of a few points, so that every parameter takes part once.
 
         Args:
             compose: Composes a job's configuration from its overrides.
+            repeated: A value of each key that the repeats of a trial differ in.
 
         Raises:
-            ConfigError: One of the parameters does not exist in the configuration, or cannot take its value.
+            ConfigError: One of the keys does not exist in the configuration, cannot take its value, or is both
+                repeated and a parameter.
         """
+        repeats = [Item(key, REPEAT, line=f"{key}={as_text(value)}") for key, value in repeated.items()]
+        _refuse_repeated(self.items, repeats)
+        lines = [item.line for item in repeats if item.line]
         for params in _covering(self.space):
             try:
-                compose(self.overrides(params))
+                compose(self.overrides(params) + lines)
             except Exception as error:
-                raise ConfigError(self._blame(params, error)) from error
-
-    def _blame(self, params: Mapping[str, Any], error: Exception) -> str:
-        text = " ".join(str(error).split()) or type(error).__name__
-        mentioned = [item for item in self.items if _mentions(text, item.bare)]
-        guilty = max(mentioned, key=lambda item: len(item.bare), default=None)
-        if guilty is None:
-            return (
-                f"The configuration with {' '.join(self.overrides(params)) or 'no override'} cannot be composed: {text}"
-            )
-        if guilty.key == guilty.bare and "Could not override" in text:
-            return f"{guilty.where} is not in the configuration; correct the name, or write +{guilty.bare} to add it."
-        return f"{guilty.where} cannot be composed: {text}"
+                raise ConfigError(_blame([*self.items, *repeats], error, lambda: compose(list(self.fixed)))) from error
 
     def points(self, enqueued: Sequence[Mapping[str, Any]], open_ended: bool = False) -> tuple[dict[str, Any], ...]:
         """Return enqueued points with the names and types of the space; what is fixed anyway is left out.
@@ -123,6 +118,37 @@ class Plan:
                 raise ConfigError(f"{place}: {key!r} is no parameter of this sweep; there are {known}")
             params.update(_given(found, key, value, f"{place}.{key}"))
         return {**self.space.active_only(params), **{k: v for k, v in params.items() if k not in self.space}}
+
+
+def _blame(items: Sequence[Item], error: Exception, compose: Callable[[], Any]) -> str:
+    """Return one line on why a configuration cannot be composed: whose override it is, and what to do."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    mentioned = [item for item in items if _mentions(text, item.bare)]
+    guilty = max(mentioned, key=lambda item: len(item.bare), default=None)
+    if guilty is None:
+        return f"The configuration of the first job cannot be composed: {text}"
+    known = _known_keys(compose)
+    if guilty.key != guilty.bare or "Could not override" not in text or guilty.bare in known:
+        return f"{guilty.where} cannot be composed with the other overrides: {text}"
+    return (
+        f"{guilty.where} is not in the configuration; correct the name, or write +{guilty.bare} to add it."
+        f"{closest(guilty.bare, known)}"
+    )
+
+
+def _known_keys(compose: Callable[[], Any]) -> list[str]:
+    try:
+        return list(_keys_of(compose()))
+    except Exception:  # what is fixed cannot be composed either
+        return []
+
+
+def _keys_of(config: Any, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted keys of a configuration, without Hydra's own."""
+    for key in map(str, config) if isinstance(config, DictConfig) else ():
+        if prefix or key != "hydra":
+            yield f"{prefix}{key}"
+            yield from _keys_of(config._get_node(key), f"{prefix}{key}.")
 
 
 def _mentions(text: str, bare: str) -> bool:
@@ -231,6 +257,13 @@ def _space(items: Sequence[Item]) -> SearchSpace:
         return SearchSpace(swept)
     except ValueError as error:
         raise ConfigError(f"hydra.sweeper.params: {error}") from error
+
+
+def _refuse_repeated(items: Sequence[Item], repeats: Sequence[Item]) -> None:
+    for repeat in repeats:
+        for item in items:
+            if item.bare == repeat.bare:
+                raise ConfigError(f"{repeat.where} is given {item.place}, too; keep one of them.")
 
 
 def _refuse_twice(items: Sequence[Item]) -> None:

@@ -73,7 +73,7 @@ def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     plan = read_plan(arguments, settings.params, app.context.config_loader, app.config)
     directory = Path(str(app.config.hydra.sweep.dir))
     factory = LaneFactory(settings, app.context, app.task, app.config, directory)
-    plan.check(factory.compose)
+    plan.check(factory.compose, {} if settings.repeat is None else {settings.repeat.key: settings.repeat.values[0]})
     settings = replace(settings, enqueue=plan.points(settings.enqueue, settings.custom_search_space is not None))
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
     directory.mkdir(parents=True, exist_ok=True)

@@ -240,6 +240,9 @@ class CategoricalDistribution(BaseDistribution):
             self._index.setdefault(choice_key(choice), index)
         self._hash = hash(tuple(self._index))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CategoricalDistribution, (self.choices,)  # hashes of strings differ between processes
+
     def to_external_repr(self, param_value_in_internal_repr: float) -> CategoricalChoiceType:
         return self.choices[int(param_value_in_internal_repr)]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,6 +76,18 @@ def _moment(value: Any) -> datetime | None:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from going through what is being read, none of which is garbage, again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class Reader:
     """Reads details of trials; equal layouts become one object."""
 
@@ -83,11 +97,12 @@ class Reader:
     def records(self, link: Link, headings: Sequence[Heading]) -> list[TrialRecord]:
         """Return whole records, in the order of the headings."""
         found: list[TrialRecord] = []
-        for start in range(0, len(headings), _CHUNK):
-            chunk = headings[start : start + _CHUNK]
-            details = _Details(item.trial_id for item in chunk)
-            details.read(link)
-            found.extend(self._record(item, details) for item in chunk)
+        with _uncollected() if len(headings) > _CHUNK else nullcontext():
+            for start in range(0, len(headings), _CHUNK):
+                chunk = headings[start : start + _CHUNK]
+                details = _Details(item.trial_id for item in chunk)
+                details.read(link)
+                found.extend(self._record(item, details) for item in chunk)
         return found
 
     def _record(self, item: Heading, details: _Details) -> TrialRecord:

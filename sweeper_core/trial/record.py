@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sweeper_core.distributions import BaseDistribution
+from sweeper_core.distributions import BaseDistribution, FloatDistribution
 from sweeper_core.trial.state import TrialState
 
 
@@ -43,12 +43,17 @@ LOST = "hpo:lost"
 class Layout:
     """Names and distributions of the parameters of a trial; one object serves all trials that share them."""
 
-    __slots__ = ("_hash", "distributions", "names")
+    __slots__ = ("_decoders", "_hash", "distributions", "names")
 
     def __init__(self, names: tuple[str, ...], distributions: tuple[BaseDistribution, ...]) -> None:
         self.names = names
         self.distributions = distributions
         self._hash = hash((names, distributions))
+        # The internal value of a float is the float.
+        self._decoders = [None if type(it) is FloatDistribution else it.to_external_repr for it in distributions]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Layout, (self.names, self.distributions)  # hashes of strings differ between processes
 
     @classmethod
     def of(cls, distributions: Mapping[str, BaseDistribution]) -> Layout:
@@ -66,6 +71,13 @@ class Layout:
     def as_dict(self) -> dict[str, BaseDistribution]:
         """Return the distributions by name."""
         return dict(zip(self.names, self.distributions, strict=True))
+
+    def decode(self, internals: tuple[float, ...]) -> dict[str, Any]:
+        """Return the values that users see, by name."""
+        return {
+            name: value if decoder is None else decoder(value)
+            for name, decoder, value in zip(self.names, self._decoders, internals, strict=True)
+        }
 
 
 NO_PARAMETERS = Layout((), ())
@@ -107,12 +119,7 @@ class TrialRecord:
     @property
     def params(self) -> dict[str, Any]:
         """The parameters as the user sees them, made anew at each call."""
-        return {
-            name: distribution.to_external_repr(value)
-            for name, distribution, value in zip(
-                self.layout.names, self.layout.distributions, self.internals, strict=True
-            )
-        }
+        return self.layout.decode(self.internals)
 
     @property
     def constraints(self) -> dict[str, float]:

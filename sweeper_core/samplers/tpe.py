@@ -12,7 +12,7 @@ What differs from these, and why:
   and unlike the improvement itself it does not depend on the scale of the objective.
 - Widths follow Scott's rule on the spread of the points, joined by one prior point of the uniform law's spread. They
   shrink as the good points gather, in each parameter for itself.
-- The prior is uniform.
+- The prior is uniform, with the same share in l and g: where nothing is known, their ratio is 1.
 - A parameter that a trial lacks has the uniform law in its kernel, so changed spaces keep their evidence.
 - Parameters under one condition are a block, modelled jointly within the trials that have it.
 - Failed trials give a probability of failure that the ratio is weighed with.
@@ -241,7 +241,7 @@ class TPESampler(Sampler):
         bad = self._thinned(np.flatnonzero(rest))
         feasible = history.feasible[rows]
         useless = np.concatenate([np.flatnonzero(failed), rows[~feasible]])
-        caution = 1.0 + np.count_nonzero(failed) / max(len(useless), 1)
+        caution = 1.0 + 2.0 * np.count_nonzero(failed) / max(len(useless), 1)
         return _Groups(self._good(best, history), bad, _even(rows[feasible]), _even(np.sort(useless)), caution)
 
     def _good(self, best: Integers, history: History) -> _Group:
@@ -264,9 +264,10 @@ class TPESampler(Sampler):
     ) -> Points:
         """Draw candidates from l and return them by l/g and their chance to survive, best first."""
         good, bad = points.take(groups.good.rows), points.take(groups.bad.rows)
+        prior = self._prior(groups)
         widths = self._scott(block, good, block.numeric)
-        good_law = Mixture(*self._kernels(block, good, groups.good, widths))
-        bad_law = Mixture(*self._kernels(block, bad, groups.bad, self._scott(block, bad, block.numeric)))
+        good_law = Mixture(*self._kernels(block, good, groups.good, widths, prior))
+        bad_law = Mixture(*self._kernels(block, bad, groups.bad, self._scott(block, bad, block.numeric), prior))
         candidates = self._snapped(block, good_law.draw(self.n_ei_candidates, rng, given))
         score = good_law.log_density(candidates) - bad_law.log_density(candidates)
         if groups.outcomes_differ:
@@ -281,10 +282,11 @@ class TPESampler(Sampler):
         """Draw each parameter from its own l and order it by its own l/g, best first."""
         del given  # parameters that are modelled apart tell nothing about one another
         good, bad = points.take(groups.good.rows), points.take(groups.bad.rows)
+        prior = self._prior(groups)
         widths = self._scott(block, good, 1)
         narrow = np.full(bad.numbers.shape, 1.0 / min(MOST_RESOLVED, 2.0 + len(bad)))
-        good_law = Marginals(*self._kernels(block, good, groups.good, widths))
-        bad_law = Marginals(*self._kernels(block, bad, groups.bad, np.maximum(narrow, self._least(block, bad))))
+        good_law = Marginals(*self._kernels(block, good, groups.good, widths, prior))
+        bad_law = Marginals(*self._kernels(block, bad, groups.bad, np.maximum(narrow, self._least(block, bad)), prior))
         candidates = self._snapped(block, good_law.draw(self.n_ei_candidates, rng))
         scores = [
             np.log(high) - np.log(low)
@@ -303,6 +305,9 @@ class TPESampler(Sampler):
             np.take_along_axis(candidates.codes, order[1], axis=0),
         )
 
+    def _prior(self, groups: _Groups) -> float:
+        return max(self.prior_weight, LEAST_PRIOR_WEIGHT) / float(groups.good.weights.sum())
+
     def _snapped(self, block: Coordinates, drawn: Points) -> Points:
         return Points(block.snap(drawn.numbers), drawn.codes)
 
@@ -317,9 +322,14 @@ class TPESampler(Sampler):
         """Kernels in cells reach half a cell: narrower ones would tell nothing of the neighbours."""
         return 0.5 * block.cells_at(centres.numbers)
 
-    def _kernels(self, block: Coordinates, centres: Points, group: _Group, widths: Floats) -> _Kernels:
-        """Return what an estimate with a prior is made of: a kernel for each observation, and the uniform law."""
-        weights = np.append(group.weights, max(self.prior_weight, LEAST_PRIOR_WEIGHT))
+    def _kernels(self, block: Coordinates, centres: Points, group: _Group, widths: Floats, prior: float) -> _Kernels:
+        """Return what an estimate with a prior is made of: a kernel for each observation, and the uniform law.
+
+        Args:
+            prior: Weight of the uniform law relative to all observations together. It is the same for l and g:
+                a place of which nothing is known is then neither good nor bad.
+        """
+        weights = np.append(group.weights, prior * max(group.weights.sum(), 1.0))
         own = np.broadcast_to(own_mass(block.choices, len(weights)), (len(weights), len(block.choices)))
         filled = np.concatenate([widths, np.ones((1, block.numeric))])
         return weights, centres.and_nowhere(), filled, block.choices, own
@@ -352,7 +362,7 @@ class _Groups:
     """The good and the bad trials (the bad with failed and running ones), and those that are of use or not.
 
     Of no use are failed trials and those that violate a constraint. ``caution`` is the exponent of the chance to be of
-    use: 1 for constraints; 2 for failures, which cost as much as a result and teach less.
+    use: 1 for constraints; 3 for failures, which cost as much as a result and say nothing of the objective.
     """
 
     good: _Group

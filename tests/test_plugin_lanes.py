@@ -129,6 +129,11 @@ def test_modules_and_console_scripts_work_as_scripts_do(there: Path, tmp_path: P
     assert [job["same"] for job in sees(there)] == [way == "console script"] * 2
 
 
+def test_a_script_that_cannot_be_pickled_is_imported(there: Path) -> None:
+    run("locked.py", there, "+x=interval(0,1)", TWO, "hydra.sweeper.n_trials=2")
+    assert [record.state for record in records(there)] == [COMPLETE, COMPLETE]
+
+
 def test_one_interrupt_lets_running_jobs_finish_and_two_stop_them(there: Path, tmp_path: Path) -> None:
     with listening(tmp_path) as pipe:
         process = start("jobs.py", there, "+x=interval(0,1)", "+how=wait", TWO, pipe=pipe)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
+import importlib.util
 import json
 import math
 import random
@@ -118,16 +119,21 @@ def fill(lib: Any, study: Any, row: Row, space: dict[str, Any]) -> None:
     )
 
 
+def clock() -> float:
+    """Return seconds: of the wall, or of this process's CPU with ``--cpu``."""
+    return time.process_time() if "--cpu" in sys.argv else time.perf_counter()
+
+
 def one_trial(study: Any, row: Row, space: dict[str, Any]) -> float:
     """Run one trial; return its seconds, the objective not counted."""
-    start = time.perf_counter()
+    start = clock()
     trial = study.ask()
     params = {name: suggest(trial, name, distribution) for name, distribution in space.items()}
-    asked = time.perf_counter()
+    asked = clock()
     values = values_of(params, row.objectives)
-    told = time.perf_counter()
+    told = clock()
     study.tell(trial, values if row.objectives > 1 else values[0])
-    return asked - start + time.perf_counter() - told
+    return asked - start + clock() - told
 
 
 def measure(library: str, name: str, repeats: int) -> dict[str, float]:
@@ -169,9 +175,11 @@ def resident() -> float:
     return pages * 4096 / 2**20
 
 
-def contend(library: str, name: str, repeats: int) -> dict[str, float] | None:
+def contend(library: str, name: str, repeats: int, cpu: bool) -> dict[str, float] | None:
     """Measure in a process of its own; None where the library is not installed or cannot do it."""
-    command = [sys.executable, __file__, "--one", library, name, "--repeats", str(repeats)]
+    if importlib.util.find_spec(library) is None:
+        return None
+    command = [sys.executable, __file__, "--one", library, name, "--repeats", str(repeats), *["--cpu"] * cpu]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"  {library} failed at {name}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
@@ -185,6 +193,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", nargs="*", default=names, choices=names, metavar="ROW")
     parser.add_argument("--repeats", type=int, default=25, help="timed trials of each contender")
+    parser.add_argument("--cpu", action="store_true", help="count CPU time: for a machine that is busy")
     parser.add_argument("--list", action="store_true", help="show the names of the rows")
     parser.add_argument("--one", nargs=2, metavar=("LIBRARY", "ROW"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -195,15 +204,16 @@ def main() -> None:
         sys.path.insert(0, str(ROOT))
         print(json.dumps(memory(library) if name == "memory" else measure(library, name, options.repeats)))
     else:
-        compare(options.rows, options.repeats)
+        sys.path.insert(0, str(ROOT))
+        compare(options.rows, options.repeats, options.cpu)
 
 
-def compare(names: list[str], repeats: int) -> None:
+def compare(names: list[str], repeats: int, cpu: bool) -> None:
     """Print a line for each row."""
     print(f"{'':26s} {'sweeper_core':>16s} {'Optuna':>16s} {'rustuna':>16s}   Optuna : ours")
     for name in names:
         libraries = ROWS[name].libraries if name in ROWS else ("sweeper_core", "optuna")
-        found = {library: contend(library, name, repeats) for library in libraries}
+        found = {library: contend(library, name, repeats, cpu) for library in libraries}
         unit = "MB" if name == "memory" else "ms"
         cells = [
             f"{it['median']:13.2f} {unit}" if (it := found.get(library)) else f"{'-':>16s}" for library in LIBRARIES

@@ -29,8 +29,9 @@ from sweeper_core.search_space import SearchSpace
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-TRIES = 100
-"""How many points are drawn to find one within the bounds; then the last one is put on the boundary."""
+TRIES = 3
+"""How many points are drawn to find one within the bounds; then the first is put on the boundary. Few, so that the
+boundary itself is searched where the values fall towards it."""
 
 MARGIN_BASE = 0.73
 """With the margin, a point keeps the most likely value in all discrete dimensions at most this often (CatCMA)."""
@@ -206,19 +207,26 @@ def orthogonal(normal: Floats, others: Floats) -> Floats:
 
 
 def _coordinates(frame: Frame, state: cma.Gaussian, units: Floats, seed: int) -> Floats:
-    """Return the coordinates behind evaluated values: they themselves where continuous, drawn anew within the cell of
-    a discrete value, and anywhere where the trial had no value."""
+    """Return the coordinates behind evaluated values.
+
+    They themselves where continuous; drawn anew within the cell of a discrete value, beyond the boundary for a value
+    on it, and anywhere where the trial had no value.
+    """
     unknown = np.isnan(units)
-    vague = unknown | frame.discrete
+    below, above = ~frame.discrete & (units <= 0.0), ~frame.discrete & (units >= 1.0)
+    vague = unknown | frame.discrete | below | above
     if not vague.any():
         return units
     low, high = frame.cells(np.where(unknown, 0.5, units))
+    high[below], low[above] = 0.0, 1.0
     low[unknown], high[unknown] = -np.inf, np.inf
     quantile = np.random.default_rng(seed).random(units.shape)
     return np.where(vague, cma.within_cells(state, low, high, np.clip(quantile, 1e-9, 1 - 1e-9)), units)
 
 
 def _corrected(frame: Frame, plan: Plan, state: cma.Gaussian) -> cma.Gaussian:
+    """Return the distribution with its mean within the bounds, and with margins where they are wanted."""
+    state = replace(state, mean=np.where(frame.discrete, state.mean, np.clip(state.mean, 0.0, 1.0)))
     if not plan.margin or not frame.discrete.any():
         return state
     low, high = frame.cells(state.mean[None, :])

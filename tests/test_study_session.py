@@ -13,14 +13,17 @@ import pytest
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.exceptions import SearchSpaceExhausted
+from sweeper_core.pruners import NopPruner
 from sweeper_core.pruners.base import Pruner, Verdict
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.search_space import Clause, Parameter, SearchSpace
 from sweeper_core.storages.base import Lease, Point
 from sweeper_core.storages.memory import InMemoryStorage
-from sweeper_core.study.session import Session, generator
-from sweeper_core.trial import TrialState
+from sweeper_core.study import create_study
+from sweeper_core.study.seeding import generator
+from sweeper_core.study.session import Session
+from sweeper_core.trial import Trial, TrialState
 from sweeper_core.trial.history import History
 
 MIXED = SearchSpace.of(
@@ -257,3 +260,15 @@ def test_threads_share_a_session_without_losing_a_trial() -> None:
 def test_generators_of_trials_differ_and_repeat() -> None:
     first, again, other = (generator(7, number).random() for number in (0, 0, 1))
     assert first == again != other
+
+
+def test_define_by_run_repeats_no_point_of_a_finite_space_before_all_have_been() -> None:
+    study = create_study(sampler=RandomSampler(seed=3), pruner=NopPruner())
+
+    def objective(trial: Trial) -> float:
+        return trial.suggest_int("n", 1, 4) + len(trial.suggest_categorical("kind", ["a", "bb", "ccc"]))
+
+    study.optimize(objective, n_trials=14)
+    points = [tuple(trial.params.values()) for trial in study.trials]
+    assert len(set(points[:12])) == 12
+    assert len(points) == 14

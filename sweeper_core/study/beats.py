@@ -94,6 +94,4 @@ class Beats:
             given_up = self._numbers.intersection(lost)
             self._numbers -= given_up
         for number in sorted(given_up):
-            _logger.warning(
-                f"Trial {number} has been given up elsewhere; its result will count only if it is not retried."
-            )
+            _logger.warning(f"Trial {number} has been given up elsewhere; its result will not be stored.")

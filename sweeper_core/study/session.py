@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from numpy.random.bit_generator import ISeedSequence
 
-from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
+from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import SearchSpaceExhausted
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
 from sweeper_core.pruners.user import BasePruner
@@ -26,10 +22,11 @@ from sweeper_core.study.adapters import UserPruner, UserSampler, native_pruner, 
 from sweeper_core.study.beats import Beats
 from sweeper_core.study.digest import Digest
 from sweeper_core.study.grouping import Grouping
+from sweeper_core.study.hosts import DefineByRun, StepByStep, told
+from sweeper_core.study.seeding import generator
 from sweeper_core.study.view import StudyView
-from sweeper_core.trial.base import warn_if_outside
 from sweeper_core.trial.curves import Peers
-from sweeper_core.trial.frozen import FrozenTrial, to_local
+from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History, Ledger
 from sweeper_core.trial.live import Trial
 from sweeper_core.trial.record import FAILURE, LIST_OF_CONSTRAINTS, NOTHING, SUGGESTION, TrialRecord
@@ -37,34 +34,6 @@ from sweeper_core.trial.state import TrialState
 
 MOST_SPACES = 1024
 """How many search spaces are kept for reuse; an objective whose ranges change all the time makes many."""
-
-
-def generator(seed: int, number: int) -> np.random.Generator:
-    """Return the random generator of trial ``number``."""
-    words = _states(seed, number // STATES)[number % STATES]
-    return np.random.Generator(np.random.PCG64(_State(words)))  # type: ignore[arg-type]
-
-
-STATES = 256
-"""Generators whose states are drawn at once: seeding each by itself would cost more than most suggestions."""
-
-
-@functools.lru_cache(maxsize=64)
-def _states(seed: int, block: int) -> npt.NDArray[np.uint64]:
-    """Return ``(STATES, 4)`` words, each row the state and the increment of one generator."""
-    return np.random.default_rng([seed, block]).integers(2**64, size=(STATES, 4), dtype=np.uint64)
-
-
-class _State(ISeedSequence):
-    """Hands ready-made words to a bit generator."""
-
-    def __init__(self, words: npt.NDArray[np.uint64]) -> None:
-        self._words = words
-
-    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
-        """Return the words; PCG64 asks for four of 64 bits."""
-        assert (n_words, dtype) == (len(self._words), np.uint64)
-        return self._words
 
 
 @dataclass(frozen=True)
@@ -192,11 +161,6 @@ class Session:
     def digest(self) -> Digest:
         """What is known of all trials together, as of the last :meth:`sync`."""
         return self._digest
-
-    @property
-    def synced(self) -> bool:
-        """Whether the storage has ever been read."""
-        return self._cursor is not None
 
     def sync(self) -> None:
         """Take in what has changed in the storage."""
@@ -435,176 +399,6 @@ class Session:
         """Stop the signs of life; trials that still run are given up when their leases are over."""
         self.grouping.flush()
         self.beats.close()
-
-
-@dataclass
-class Plan:
-    """What has been decided for a define-by-run trial beyond the parameters that it has asked for.
-
-    Attributes:
-        space, params: Distributions and values (external) of the parameters suggested together.
-        rng: The trial's own generator, from which later suggestions go on.
-        untold: Attributes to be stored with the next parameter.
-    """
-
-    space: Mapping[str, BaseDistribution]
-    params: Mapping[str, Any]
-    rng: np.random.Generator
-    untold: Mapping[str, Any] = NOTHING
-
-
-class DefineByRun:
-    """The host of live trials: finds out the search space while objectives run.
-
-    What all earlier trials have in common is suggested together, when a trial asks for its first parameter;
-    any other parameter is suggested by itself, beside those that the trial has by then.
-
-    Args:
-        session: Where suggestions come from and everything is stored.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.n_objectives = session.n_objectives
-        self._draw = session.sampler.draw if session.sampler.independent else None
-        self._kinds = session.digest.kinds
-
-    @property
-    def study(self) -> Any:
-        """The study, as the user knows it."""
-        return self.session.view
-
-    def begin(self, trial: Trial) -> None:
-        """Prepare for a trial that has just started."""
-
-    def suggest_together(self, trial: Trial, distributions: Mapping[str, BaseDistribution]) -> None:
-        """Suggest several parameters at once, and store them in one go."""
-        wanted = {name: it for name, it in distributions.items() if name not in trial.known}
-        space = self.session.space_of({**trial.known_distributions, **wanted})
-        for name in wanted.keys() & trial.fixed.keys():
-            warn_if_outside(name, trial.fixed[name], wanted[name], "Fixed parameter")
-        given = {name: value for name, value in {**trial.fixed, **trial.known}.items() if name in space}
-        if len(given) < len(space):
-            self.session.sync()
-            trial.plan = Plan(NOTHING, NOTHING, generator(self.session.seed, trial.number))
-            suggestion = self.session.suggest(trial.number, space, given, trial.plan.rng)
-            trial.plan.untold = {SUGGESTION: told(suggestion)}
-            given = suggestion.params
-        params = {name: given[name] for name in wanted}
-        self.describe(trial, params, wanted)
-        trial.take(params, wanted)
-
-    def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
-        """Return a value for a parameter that the trial does not have yet."""
-        plan: Plan = trial.plan
-        if plan is None:
-            plan = trial.plan = self.plan(trial)
-        if self._draw is not None:
-            return self._draw(distribution, plan.rng)
-        if name in plan.params:
-            value = plan.params[name]
-            known = plan.space[name]
-            if known is distribution or known == distribution:
-                return value
-            check_distribution_compatibility(known, distribution)
-            if distribution.contains(value):
-                return value
-        return self.alone(trial, name, distribution)
-
-    def plan(self, trial: Trial) -> Plan:
-        """Return a suggestion for the parameters that all earlier trials share."""
-        session = self.session
-        rng = generator(session.seed, trial.number)
-        if self._draw is not None:
-            if not session.synced:
-                session.sync()  # for the kinds of parameters; trials of this session tell by themselves
-            return Plan(NOTHING, NOTHING, rng)
-        session.sync()
-        space = session.digest.joint
-        if not len(space):
-            return Plan(NOTHING, NOTHING, rng)
-        fixed = {**trial.known, **trial.fixed}
-        given = {
-            name: value for name, value in fixed.items() if name in space and space[name].distribution.contains(value)
-        }
-        suggestion = session.suggest(trial.number, space, given, rng)
-        return Plan(space.distributions, suggestion.params, rng, {SUGGESTION: told(suggestion)})
-
-    def alone(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
-        """Return a value for one parameter beside those that the trial has."""
-        space = self.session.space_of({**trial.known_distributions, name: distribution})
-        return self.session.suggest(trial.number, space, trial.known, trial.plan.rng).params[name]
-
-    def describe(
-        self,
-        trial: Trial,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
-        """Store parameters and attributes of the running trial.
-
-        Raises:
-            ValueError: An earlier trial of the study had one of the parameters as something else (see
-                :func:`check_distribution_compatibility`).
-        """
-        for name, distribution in distributions.items():
-            kind = self._kinds.setdefault(name, distribution)
-            if kind is not distribution:
-                check_distribution_compatibility(kind, distribution)
-        plan = trial.plan
-        if plan is not None and plan.untold:
-            system_attrs, plan.untold = {**plan.untold, **system_attrs}, NOTHING
-        self.session.grouping.describe(
-            trial.number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
-        )
-
-    def report(self, trial: Trial, step: int, value: float) -> None:
-        """Take in one report; it is stored before :meth:`should_prune` returns, or within a second."""
-        self.session.grouping.report(trial.number, step, value)
-
-    def should_prune(self, trial: Trial) -> bool:
-        """Return whether the trial should stop."""
-        return self.session.judge(trial.number).stop
-
-    def started_at(self, trial: Trial) -> datetime | None:
-        """Return the start, as naive local time."""
-        return to_local(self.session.record(trial.number).started)
-
-
-class StepByStep(DefineByRun):
-    """The host of live trials whose sampler is the user's own."""
-
-    def begin(self, trial: Trial) -> None:
-        self._sampler.begin(trial.number)
-
-    def suggest_together(self, trial: Trial, distributions: Mapping[str, BaseDistribution]) -> None:
-        for name, distribution in distributions.items():
-            trial._suggest(name, distribution)
-
-    def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
-        if trial.plan is None:
-            space, params = self._sampler.together(trial.number)
-            trial.plan = Plan(space, params, generator(self.session.seed, trial.number))
-        frozen = self._sampler.frozen(trial.number)
-        return self._sampler.value(frozen, name, distribution, (trial.plan.space, trial.plan.params))
-
-    @property
-    def _sampler(self) -> UserSampler:
-        assert isinstance(self.session.sampler, UserSampler)
-        return self.session.sampler
-
-
-def told(suggestion: Suggestion) -> dict[str, Any]:
-    """Return what is stored of a suggestion beside its parameters."""
-    facts: dict[str, Any] = {"origin": suggestion.origin}
-    if suggestion.generation:
-        facts["generation"] = suggestion.generation
-    if suggestion.why:
-        facts["why"] = suggestion.why
-    return facts
 
 
 def _given(space: SearchSpace, claim: Claim) -> dict[str, Any]:

@@ -260,6 +260,7 @@ def test_targets_as_choices_and_a_sampler_without_its_group(tmp_path: Path) -> N
                 defaults: [_self_, override hydra/sweeper: optuna, override hydra/sweeper/sampler: null]
                 module: {optimizer: {_target_: torch.optim.SGD}}
                 hydra:
+                  mode: MULTIRUN
                   sweeper:
                     sampler: {_target_: optuna.samplers.GridSampler, _partial_: true, seed: 1}
                     n_trials: 10
@@ -268,7 +269,7 @@ def test_targets_as_choices_and_a_sampler_without_its_group(tmp_path: Path) -> N
             """
         },
     )
-    project.run("-m")
+    project.run()
     names = ["adabelief_pytorch.AdaBelief", "torch.optim.Adam"]
     assert sorted(arrived(job, "module.optimizer._target_") for job in project.jobs) == names
     assert project.result()["best_params"] == {"module.optimizer._target_": "torch.optim.Adam"}

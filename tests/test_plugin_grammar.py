@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import hydra
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -183,6 +184,14 @@ def test_a_parameter_is_named_by_its_key(argument: str, name: str) -> None:
         assert plan.space.names == (name,)
         value = plan.space[name].distribution.to_external_repr(1)
         assert plan.overrides({name: value}) == [f"{name}={value}"]
+
+
+@pytest.mark.skipif(hydra.__version__.startswith("1.3"), reason="keys with brackets came with Hydra 1.4")
+@pytest.mark.parametrize("key", ["items[1].a", "a[b].c", r"a\.b"])
+def test_keys_with_brackets_and_escapes(key: str) -> None:
+    plan = read_plan([f"{key}=1,2"], None)
+    assert plan.space.names == (key,)
+    assert plan.overrides({key: 2}) == [f"{key}=2"]
 
 
 FIXED = {

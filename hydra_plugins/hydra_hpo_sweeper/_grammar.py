@@ -397,7 +397,8 @@ class _Reader:
         return list(found)
 
     def _options(self, group: str) -> list[str]:
-        if self.config_loader is None:
+        # A key with dots names a value: groups are nested with slashes.
+        if self.config_loader is None or "." in group:
             return []
         return sorted(self.config_loader.get_group_options(group))
 

@@ -35,7 +35,11 @@ from hydra_plugins.hydra_hpo_sweeper._tickets import Surroundings, with_surround
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 JOBLIB = "hydra_joblib_launcher"
+RAY = "hydra_ray_launcher"
 LANE_LOGS = ".lanes"
+
+SMALLEST_OBJECT_STORE = 78643200
+"""Bytes; what the Ray launcher asks for where the user says nothing."""
 
 
 class LaneFactory:
@@ -79,6 +83,8 @@ class LaneFactory:
     def _threads(self) -> Lanes:
         from hydra_plugins.hydra_hpo_sweeper._lanes_thread import ThreadLanes
 
+        if RAY in self._target:
+            _start_ray(self._launcher())
         return ThreadLanes(self._launcher_with_surroundings, self.settings.n_jobs)
 
     def _launcher_with_surroundings(self) -> tuple[Launcher, Surroundings]:
@@ -142,3 +148,11 @@ def _is_basic(launcher: str) -> bool:
     # By name: Hydra 1.3 executes its plugin modules twice, which makes two classes of each.
     known: Any = Plugins.instance().class_name_to_class.get(launcher)
     return "BasicLauncher" in {kind.__name__ for kind in getattr(known, "__mro__", ())}
+
+
+def _start_ray(launcher: Any) -> None:
+    """Start Ray as its launcher does, before several threads try to."""
+    from hydra_plugins.hydra_ray_launcher._launcher_util import start_ray
+
+    launcher.ray_cfg.init.setdefault("object_store_memory", SMALLEST_OBJECT_STORE)
+    start_ray(launcher.ray_cfg.init)

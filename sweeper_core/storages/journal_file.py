@@ -1,0 +1,211 @@
+"""The journal as a file: appended under a lock, read in pieces, its torn end repaired.
+
+The lock is a second file, made in a way that is atomic on network file systems too. Who appends holds it; readers do
+not. A line counts when its newline is there: what follows the last newline was torn off by a crash, is not
+read, and is cut off by the next writer.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from sweeper_core.exceptions import StorageUnavailableError
+from sweeper_core.logging import get_logger
+
+_logger = get_logger(__name__)
+
+LOCK_SUFFIX = ".lock"
+FIRST_PAUSE = 0.0005
+LONGEST_PAUSE = 0.05
+"""Seconds between two attempts to take the lock; they double from the first to the longest."""
+SECONDS_BEFORE_WARNING = 10.0
+
+
+class BaseJournalFileLock(ABC):
+    """Mutual exclusion of all processes that append to one journal, on any machine."""
+
+    @abstractmethod
+    def acquire(self) -> bool:
+        """Take the lock, after waiting if need be; return True."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Give the lock back.
+
+        Raises:
+            RuntimeError: Somebody has taken it away (it was held longer than the grace period).
+        """
+
+
+class _LockFile(BaseJournalFileLock):
+    """The lock is held while a file exists.
+
+    Args:
+        filepath: The journal; the lock lies beside it, with ``.lock`` added to its name.
+        grace_period: Seconds after which a lock that nobody has released is taken away from its owner, who
+            must have died; None waits for ever.
+
+    Raises:
+        ValueError: The grace period is not positive.
+    """
+
+    def __init__(self, filepath: str, grace_period: float | None = 30) -> None:
+        if grace_period is not None and grace_period <= 0:
+            raise ValueError(f"`grace_period` must be positive or None, but got {grace_period}.")
+        self._target = os.fspath(filepath)
+        self._file = self._target + LOCK_SUFFIX
+        self.grace_period = grace_period
+
+    @abstractmethod
+    def _make(self) -> None:
+        """Make the file; raise ``FileExistsError`` when it exists."""
+
+    def acquire(self) -> bool:
+        pause, began, warned = FIRST_PAUSE, time.monotonic(), False
+        seen, since = None, began
+        while True:
+            try:
+                self._make()
+                return True
+            except FileExistsError:
+                now = time.monotonic()
+            except OSError as error:
+                raise StorageUnavailableError(f"The journal {self._target} cannot be locked: {error}") from error
+            holder = self._identity()
+            if holder != seen:
+                seen, since, pause = holder, now, FIRST_PAUSE
+            elif holder is not None and self.grace_period is not None and now - since > self.grace_period:
+                _logger.warning(f"{self._file} was not released for {self.grace_period:g} s; its owner must have died.")
+                with suppress(RuntimeError):
+                    self.release()
+                continue
+            if not warned and now - began > SECONDS_BEFORE_WARNING:
+                warned = True
+                _logger.warning(f"Still waiting for {self._file} after {SECONDS_BEFORE_WARNING:g} s.")
+            time.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def release(self) -> None:
+        # Renaming tells whether the lock was there; unlinking alone could remove one that was just made.
+        away = f"{self._file}{uuid.uuid4()}.rename"
+        try:
+            os.rename(self._file, away)
+        except OSError as error:
+            raise RuntimeError(f"The lock {self._file} was lost before it was released.") from error
+        os.unlink(away)
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = os.lstat(self._file)
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+
+class JournalFileSymlinkLock(_LockFile):
+    """A lock made by creating a symbolic link, which is atomic on NFS of version 2 and later."""
+
+    def _make(self) -> None:
+        os.symlink(self._target, self._file)
+
+
+class JournalFileOpenLock(_LockFile):
+    """A lock made by opening a file exclusively, atomic on local file systems and on NFS of version 3 and later."""
+
+    def _make(self) -> None:
+        os.close(os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+
+
+class JournalFileBackend:
+    """A journal in a file.
+
+    Args:
+        file_path: The file; it is made when it does not exist.
+        lock_obj: The lock; None is :class:`JournalFileSymlinkLock`.
+        fsync: Whether every write is on the disk when it returns. Without it a write survives the death of any
+            process, and with the file's closing reaches the server of a network file system, but the last
+            moments may be missing after a power failure.
+
+    Raises:
+        StorageUnavailableError: The file cannot be made or read.
+    """
+
+    def __init__(self, file_path: str, lock_obj: BaseJournalFileLock | None = None, *, fsync: bool = False) -> None:
+        self.path = os.fspath(file_path)
+        self._lock = lock_obj or JournalFileSymlinkLock(self.path)
+        self._fsync = fsync
+        with _clear_errors(self.path):
+            os.close(os.open(self.path, os.O_RDONLY | (0 if os.path.exists(self.path) else os.O_CREAT), 0o666))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock."""
+        self._lock.acquire()
+        try:
+            yield
+        finally:
+            try:
+                self._lock.release()
+            except RuntimeError as error:
+                _logger.warning(str(error))
+
+    def read(self, offset: int) -> bytes:
+        """Return the complete lines after an offset in bytes.
+
+        Raises:
+            JournalShrunk: The file is shorter than the offset.
+        """
+        with _clear_errors(self.path), open(self.path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size < offset:
+                raise JournalShrunk
+            if size == offset:
+                return b""
+            file.seek(offset)
+            content = file.read()
+        return content[: content.rfind(b"\n") + 1]
+
+    def append(self, offset: int, content: bytes) -> None:
+        """Write complete lines at an offset, the end of all complete ones; what was torn off there is cut away.
+
+        Either all of it is in the file afterwards, or nothing. The lock is held by the caller.
+        """
+        with _clear_errors(self.path):
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND)
+            try:
+                if os.fstat(descriptor).st_size > offset:
+                    os.ftruncate(descriptor, offset)
+                self._write(descriptor, offset, content)
+            finally:
+                os.close(descriptor)
+
+    def _write(self, descriptor: int, offset: int, content: bytes) -> None:
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            if self._fsync:
+                os.fsync(descriptor)
+        except BaseException:
+            os.ftruncate(descriptor, offset)
+            raise
+
+
+class JournalShrunk(Exception):
+    """The file is not what it was: it was replaced, or a write was taken back."""
+
+
+@contextmanager
+def _clear_errors(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = "there is no space left" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or error
+        raise StorageUnavailableError(f"The journal {path} cannot be used: {reason}.") from error

@@ -1,0 +1,122 @@
+"""A snapshot beside the journal: what it said up to some place, so that opening need not play all of it.
+
+A snapshot is only a saving of time: it may be missing, old, or of another journal, and then is not used. JSON: reading
+somebody else's snapshot runs no code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import Any
+
+from sweeper_core.directions import StudyDirection
+from sweeper_core.distributions import distribution_to_json
+from sweeper_core.storages.base import StudyRecord
+from sweeper_core.storages.journal_replay import Replay, text_of, utc_of
+from sweeper_core.storages.memory import _Row, _Study
+from sweeper_core.trial.record import NOTHING, Layout
+from sweeper_core.trial.state import TrialState
+
+SUFFIX = ".snapshot"
+FORMAT = 1
+
+SMALLEST_STEP = 1 << 20
+"""Bytes of journal that are not worth a snapshot."""
+
+SAMPLE = 512
+"""Bytes at the beginning of the journal, and before the snapshot's place, by which the journal is recognised."""
+
+
+def is_due(offset: int, last: int) -> bool:
+    """Return whether a snapshot at ``offset`` is worth its cost when the last one was made at ``last``.
+
+    The distance grows with the journal, so that all snapshots together cost about as much as writing it once.
+    """
+    return offset - last > max(SMALLEST_STEP, last // 2)
+
+
+def save(path: str, offset: int, replay: Replay) -> None:
+    """Write what the journal at ``path`` says up to ``offset``; failure to do so is no failure."""
+    temporary = f"{path}{SUFFIX}.{os.getpid()}"
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump({"format": FORMAT, "offset": offset, "sample": _sample(path, offset)}, file)
+            file.write("\n")
+            json.dump(_content(replay), file, separators=(",", ":"))
+        os.replace(temporary, path + SUFFIX)
+    except OSError:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def load(path: str) -> tuple[Replay, int]:
+    """Return what the journal says up to an offset; an empty replay and 0 without a snapshot that fits."""
+    try:
+        with open(path + SUFFIX, encoding="utf-8") as file:
+            head = json.loads(file.readline())
+            if head["format"] != FORMAT or head["sample"] != _sample(path, head["offset"]):
+                return Replay(), 0
+            return _replay(json.loads(file.read())), head["offset"]
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return Replay(), 0
+
+
+def _sample(path: str, offset: int) -> str:
+    with open(path, "rb") as file:
+        first = file.read(min(SAMPLE, offset))
+        file.seek(max(offset - SAMPLE, 0))
+        return hashlib.sha256(first + file.read(min(SAMPLE, offset))).hexdigest()
+
+
+def _content(replay: Replay) -> dict[str, Any]:
+    layouts: dict[Layout, int] = {}
+    studies = [_study(study, layouts) for study in replay.studies.values()]
+    described = [
+        [layout.names, [distribution_to_json(distribution) for distribution in layout.distributions]]
+        for layout in layouts
+    ]
+    return {"next": [replay.next_study, replay.next_trial], "layouts": described, "studies": studies}
+
+
+def _study(study: _Study, layouts: dict[Layout, int]) -> list[Any]:
+    record = study.record
+    rows = []
+    for row in study.rows:
+        it = row.record
+        layout = layouts.setdefault(it.layout, len(layouts))
+        times = [text_of(it.started), text_of(it.completed)]
+        attrs = [dict(it.user_attrs), dict(it.system_attrs)]
+        rows.append([it.trial_id, it.state, layout, it.internals, it.values, it.reports, *attrs, *times])
+    waiting = list(study.waiting)
+    attrs = [dict(record.user_attrs), dict(record.system_attrs)]
+    return [record.study_id, record.name, record.directions, *attrs, waiting, rows]
+
+
+def _replay(content: dict[str, Any]) -> Replay:
+    replay = Replay()
+    layouts = [
+        replay.layout({name: replay.distribution(text) for name, text in zip(names, texts, strict=True)})
+        for names, texts in content["layouts"]
+    ]
+    for study_id, name, directions, user, system, waiting, rows in content["studies"]:
+        study = _Study(StudyRecord(study_id, name, tuple(map(StudyDirection, directions)), user, system))
+        replay.studies[study_id] = study
+        for number, row in enumerate(rows):
+            replay.add(study, _row(number, row, layouts))
+        study.waiting.clear()
+        study.waiting.extend(waiting)
+    replay.next_study, replay.next_trial = content["next"]
+    return replay
+
+
+def _row(number: int, content: list[Any], layouts: list[Layout]) -> _Row:
+    trial_id, state, layout, internals, values, reports, user, system, started, completed = content
+    row = _Row(number, trial_id, TrialState(state))
+    row.layout, row.internals = layouts[layout], tuple(internals)
+    row.values = None if values is None else tuple(values)
+    row.reports = tuple((step, value) for step, value in reports)
+    row.user_attrs, row.system_attrs = user or NOTHING, system or NOTHING
+    row.started, row.completed = utc_of(started), utc_of(completed)
+    return row

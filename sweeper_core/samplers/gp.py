@@ -345,11 +345,16 @@ def _scalarised(values: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _reference(means: Floats, front: Floats) -> Floats:
-    """Return the reference point: a tenth of the front's extent beyond its worst values, or of all points' where
-    the front is a single point."""
-    extent = np.ptp(front, axis=0)
-    extent = np.where(extent > 1e-9, extent, np.ptp(means, axis=0))
-    return np.asarray(front.max(axis=0) + 0.1 * extent + 1e-6)
+    """Return the reference point ``(m,)`` for points ``(n, m)`` and their front.
+
+    With two objectives, a tenth of their extent beyond the worst of all points: a reference close to the front sees
+    nothing to gain from the ends that are still missing. With three, most of the volume up to so far a point
+    lies at the ends, and the middle would starve: there, beyond the front and the better three quarters.
+    """
+    if means.shape[1] == 2:
+        return np.asarray(means.max(axis=0) + 0.1 * np.ptp(means, axis=0) + 1e-6)
+    beyond = front.max(axis=0) + 0.1 * np.ptp(front, axis=0)
+    return np.asarray(np.maximum(np.quantile(means, 0.75, axis=0), beyond) + 1e-6)
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ def test_a_sweep_on_four_lanes(tmp_path: Path, uri: str) -> None:
         "hydra.sweeper.n_trials=8",
         "hydra.sweeper.n_jobs=4",
         f"hydra.sweeper.mlflow={{tracking_uri: '{uri}', experiment: e}}",
-        "x=interval(0,1)",
+        "+x=interval(0,1)",
     )
     done = subprocess.run(line, env=surroundings(), capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

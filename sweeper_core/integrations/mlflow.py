@@ -182,7 +182,7 @@ class MlflowMirror:
             records, self._cursor = self.storage.changes(self.study.study_id, self._cursor)
             self._pending.update((r.number, r) for r in records if r.state is not TrialState.WAITING)
             for number in sorted(self._pending):
-                self._write(self._pending[number])
+                self._write_or_leave_out(self._pending[number])
                 del self._pending[number]
             self._mark_best()
 
@@ -264,6 +264,17 @@ class MlflowMirror:
             if not token:
                 return
 
+    def _write_or_leave_out(self, record: TrialRecord) -> None:
+        """Write a trial; what MLflow will never take must not hold up the others."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._write(record)
+        except MlflowException as error:
+            if error.error_code not in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
+                raise
+            log.warning("%s refuses trial %d: %s", self._place, record.number, _hide_passwords(error.message))
+
     def _write(self, record: TrialRecord) -> None:
         # A run of the mirror's own waits for something to say, so that a job has the time to start one.
         if record.number not in self._children and not record.reports and not record.state.is_finished():
@@ -314,10 +325,9 @@ class MlflowMirror:
         from mlflow.entities import Param, RunTag
 
         existing = self.client.get_run(child.run_id).data
+        named = {allowed_name(name): value for name, value in record.params.items()}
         params = [
-            Param(name, str(value)[:LONGEST_PARAMETER])
-            for name, value in record.params.items()
-            if name not in existing.params
+            Param(name, str(value)[:LONGEST_PARAMETER]) for name, value in named.items() if name not in existing.params
         ]
         tags = [RunTag("hpo.number", str(record.number))]
         if self.options.nested and self.parent_run_id is not None and PARENT_TAG not in existing.tags:
@@ -384,7 +394,9 @@ class MlflowMirror:
             self.client.set_tag(self.parent_run_id, "hpo.best_trial", str(number))
             self.client.set_tag(self.parent_run_id, "hpo.best_run_id", child.run_id)
             finished = sum(other.finished for other in self._children.values())
-            self.client.log_metric(self.parent_run_id, f"best/{self.options.metric_names[0]}", value, step=finished)
+            self.client.log_metric(
+                self.parent_run_id, f"best/{allowed_name(self.options.metric_names[0])}", value, step=finished
+            )
         self._best_marked = number
 
     def _close_parent(self, artifacts: Sequence[Path], finished: bool) -> None:
@@ -395,6 +407,11 @@ class MlflowMirror:
                 if path.exists():
                     self.client.log_artifact(self.parent_run_id, str(path))
             self.client.set_terminated(self.parent_run_id, "FINISHED" if finished else "KILLED")
+
+
+def allowed_name(name: str) -> str:
+    """Return a name that MLflow takes for a parameter or metric: ``+model@net`` becomes ``model_net``."""
+    return re.sub(r"[^\w\-. :/]", "_", name.lstrip("+"))
 
 
 def _child_of(run: Run) -> _Child:

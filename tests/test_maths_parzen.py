@@ -8,6 +8,8 @@ from scipy import integrate, stats
 
 from sweeper_core.maths.parzen import Marginals, Mixture, Points, own_mass, scott_widths
 
+PRIOR = 0.7
+
 
 def some_mixture(law: type, rng: np.random.Generator, k: int = 6, missing: bool = False) -> tuple:
     numbers, codes = rng.random((k, 2)), np.column_stack([rng.integers(0, 3, k), rng.integers(0, 2, k)])
@@ -15,9 +17,9 @@ def some_mixture(law: type, rng: np.random.Generator, k: int = 6, missing: bool 
         numbers[0, 1], codes[1, 0], numbers[2], codes[2] = np.nan, -1, np.nan, -1
     widths = rng.uniform(0.05, 0.6, (k, 2))
     choices = np.array([3, 2])
-    own = np.broadcast_to(own_mass(choices, k), (k, 2))
+    own = own_mass(choices, k)
     weights = rng.random(k) + 0.1
-    return law(weights, Points(numbers, codes), widths, choices, own), weights, numbers, codes, widths, own
+    return law(weights, Points(numbers, codes), widths, choices, own, PRIOR), weights, numbers, codes, widths, own
 
 
 def kernel_by_hand(x, code, numbers, codes, widths, own) -> np.ndarray:
@@ -37,10 +39,14 @@ def test_the_joint_density_is_the_sum_of_products(missing: bool) -> None:
     mixture, weights, numbers, codes, widths, own = some_mixture(Mixture, rng, missing=missing)
     at = Points(rng.random((5, 2)), np.column_stack([rng.integers(0, 3, 5), rng.integers(0, 2, 5)]))
     expected = [
-        sum(
-            w * kernel_by_hand(x, code, *kernel).prod()
-            for w, *kernel in zip(weights / weights.sum(), numbers, codes, widths, own, strict=True)
+        (
+            PRIOR / 6
+            + sum(
+                w * kernel_by_hand(x, code, *kernel, own).prod()
+                for w, *kernel in zip(weights, numbers, codes, widths, strict=True)
+            )
         )
+        / (PRIOR + weights.sum())
         for x, code in zip(at.numbers, at.codes, strict=True)
     ]
     assert np.exp(mixture.log_density(at)) == pytest.approx(expected, rel=1e-9)
@@ -77,7 +83,7 @@ def test_draws_follow_the_density(missing: bool) -> None:
 
 def test_conditional_draws_keep_what_is_given_and_follow_what_it_tells() -> None:
     centres = Points(np.array([[0.1, 0.9], [0.9, 0.1]]), np.zeros((2, 0), np.int64))
-    mixture = Mixture(np.ones(2), centres, np.full((2, 2), 0.05), np.zeros(0, np.int64), np.zeros((2, 0)))
+    mixture = Mixture(np.ones(2), centres, np.full((2, 2), 0.05), np.zeros(0, np.int64), np.zeros(0))
     given = Points(np.array([[0.12, np.nan]]), np.zeros((1, 0), np.int64))
     drawn = mixture.draw(200, np.random.default_rng(0), given)
     assert np.all(drawn.numbers[:, 0] == 0.12)
@@ -88,7 +94,7 @@ def test_conditional_draws_keep_what_is_given_and_follow_what_it_tells() -> None
 def test_marginal_densities_are_those_of_the_joint_one(missing: bool) -> None:
     rng = np.random.default_rng(4)
     joint, weights, numbers, codes, widths, own = some_mixture(Mixture, rng, missing=missing)
-    apart = Marginals(weights, Points(numbers, codes), widths, np.array([3, 2]), own)
+    apart = Marginals(weights, Points(numbers, codes), widths, np.array([3, 2]), own, PRIOR)
     at = Points(rng.random((5, 2)), np.column_stack([rng.integers(0, 3, 5), rng.integers(0, 2, 5)]))
     in_numbers, in_codes = apart.densities(at)
     for column in range(2):
@@ -107,7 +113,7 @@ def test_binned_marginals_are_close_to_exact_ones() -> None:
     numbers = rng.beta(2, 5, (n, 1))
     width = 0.03
     nothing = np.zeros((n, 0), np.int64)
-    apart = Marginals(np.ones(n), Points(numbers, nothing), np.full((n, 1), width), np.zeros(0, np.int64), nothing)
+    apart = Marginals(np.ones(n), Points(numbers, nothing), np.full((n, 1), width), np.zeros(0, np.int64), np.zeros(0))
     grid = np.linspace(0, 1, 50)
     exact = stats.truncnorm(-numbers / width, (1 - numbers) / width, loc=numbers, scale=width).pdf(grid).mean(axis=0)
     ours = apart.densities(Points(grid[:, None], np.zeros((50, 0), np.int64)))[0][:, 0]

@@ -3,7 +3,7 @@
 Notation
 
 ======  =====================================================================================
-k       number of kernels; one more than there are observations when a prior is mixed in
+k       number of kernels, one per observation
 c       number of points at which a density is wanted, or that are drawn
 p       number of numeric coordinates, each in [0, 1]
 q       number of categorical coordinates, each one of ``choices[j]`` codes 0, 1, …
@@ -13,7 +13,7 @@ sigma   widths ``(k, p)``
 
 A numeric kernel is the normal law truncated to [0, 1]; a categorical one gives its own choice the mass ``own``
 and shares the rest among the others (Aitchison & Aitken 1976). A coordinate that an observation lacks has the
-uniform law, so that a kernel without any coordinate is the uniform prior.
+uniform law.
 """
 
 from __future__ import annotations
@@ -98,83 +98,93 @@ def own_mass(choices: Integers, kernels: int) -> Floats:
 
 
 class Mixture:
-    """A weighted sum of product kernels.
+    """A weighted sum of product kernels and of the uniform law.
 
     Args:
-        weights: ``(k,)`` not negative; normalised here.
+        weights: ``(k,)`` not negative.
         centres: One kernel per point.
         widths: ``(k, p)``, positive.
         choices: ``(q,)`` numbers of choices.
-        own: ``(k, q)`` mass of a kernel's own choice.
+        own: ``(q,)`` mass of a kernel's own choice.
+        prior: Weight of the uniform law. All weights are normalised together.
     """
 
-    def __init__(self, weights: Floats, centres: Points, widths: Floats, choices: Integers, own: Floats) -> None:
-        self.weights = weights / weights.sum()
+    def __init__(
+        self, weights: Floats, centres: Points, widths: Floats, choices: Integers, own: Floats, prior: float = 0.0
+    ) -> None:
+        total = weights.sum() + prior
+        self.weights = weights / total
+        self.prior = float(prior / total)
         self.choices = choices
-        self._missing = np.isnan(centres.numbers)
-        self._mu = np.where(self._missing, 0.5, centres.numbers)
-        self._sigma = np.where(self._missing, FULL_WIDTH, widths)
         self._codes = centres.codes
         self._own = own
-        self._start = ndtr(-self._mu / self._sigma)
-        self._mass = ndtr((1.0 - self._mu) / self._sigma) - self._start
+        self._mu, self._sigma = centres.numbers, widths
+        missing = np.isnan(centres.numbers)
+        self._missing = missing if missing.any() else None
+        if self._missing is not None:
+            self._mu, self._sigma = np.where(missing, 0.5, self._mu), np.where(missing, FULL_WIDTH, widths)
+        inverse = 1.0 / self._sigma
+        self._start = ndtr(-self._mu * inverse)
+        self._mass = ndtr((1.0 - self._mu) * inverse) - self._start
 
     def __len__(self) -> int:
         return len(self.weights)
 
     @cached_property
-    def _linear(self) -> tuple[Floats, Floats]:
-        """Coefficients ``(p + p + p + Σ choices, k)`` and constant ``(k,)``: log kernels are linear in them.
+    def _linear(self) -> Floats:
+        """Coefficients ``(p + p + p + Σ choices, k)``: the log kernels are linear in them.
 
         log N(x; mu, sigma) = x (mu / sigma^2) - x^2 / 2 (1 / sigma^2) - [mu^2 / 2 sigma^2 + log norm], and one
-        row for each choice. The bracket is a row for "coordinate given"; its sum is the constant where all are.
+        row for each choice. The bracket is multiplied with 1 where the coordinate is given.
         """
-        precision = np.where(self._missing, 0.0, self._sigma**-2)
+        precision, log_norm = self._sigma**-2, np.log(self._mass * self._sigma) + LOG_SQRT_2PI
+        if self._missing is not None:
+            precision, log_norm = np.where(self._missing, 0.0, precision), np.where(self._missing, 0.0, log_norm)
         scaled = precision * self._mu
-        offset = 0.5 * scaled * self._mu + np.where(self._missing, 0.0, np.log(self._mass * self._sigma) + LOG_SQRT_2PI)
-        rows = np.concatenate([scaled.T, precision.T, offset.T, self._rows_of_choices()])
-        return rows, -offset.sum(axis=1)
+        rows = [scaled.T, -0.5 * precision.T, -(0.5 * scaled * self._mu + log_norm).T]
+        return np.concatenate([*rows, self._rows_of_choices()])
 
     def _rows_of_choices(self) -> Floats:
         """Return ``(Σ choices, k)``: the log mass that each kernel gives to each choice."""
         counts = self.choices
         with np.errstate(divide="ignore"):
             own, other = np.log(self._own), np.log((1.0 - self._own) / np.maximum(counts - 1, 1))
-        absent = self._codes < 0
-        other = np.where(absent, -np.log(counts), other)
-        rows = np.repeat(other.T, counts, axis=0)
-        kernel, coordinate = np.nonzero(~absent)
-        starts = np.cumsum(counts) - counts
-        rows[starts[coordinate] + self._codes[kernel, coordinate], kernel] = own[kernel, coordinate]
+        codes = np.repeat(self._codes.T, counts, axis=0)
+        number = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows = np.where(codes == number[:, None], np.repeat(own, counts)[:, None], np.repeat(other, counts)[:, None])
+        if len(codes) and codes.min() < 0:
+            rows = np.where(codes < 0, -np.log(np.repeat(counts, counts))[:, None], rows)
         return rows
+
+    def _features(self, points: Points) -> Floats:
+        """Return ``(c, p + p + p + Σ choices)``: what :attr:`_linear` is multiplied with; nothing where missing."""
+        x, codes = points.numbers, points.codes
+        given = ~np.isnan(x)
+        filled = x if given.all() else np.where(given, x, 0.0)
+        hot = np.zeros((len(x), int(self.choices.sum())))
+        place = codes + (np.cumsum(self.choices) - self.choices)
+        if codes.size and codes.min() < 0:
+            point, coordinate = np.nonzero(codes >= 0)
+            hot[point, place[point, coordinate]] = 1.0
+        else:
+            np.put_along_axis(hot, place, 1.0, axis=1)
+        return np.concatenate([filled, filled * filled, given, hot], axis=1)
 
     def log_kernels(self, points: Points) -> Floats:
         """Return ``(c, k)``: the log of weight times kernel at each point; missing coordinates are left out."""
-        x, p = points.numbers, points.numbers.shape[1]
-        rows, constant = self._linear
-        given = ~np.isnan(x)
         with np.errstate(divide="ignore"):
-            logs = np.log(self.weights)
-        if given.all():
-            logs = logs + constant + x @ rows[:p] + (-0.5 * x * x) @ rows[p : 2 * p]
-        else:
-            filled = np.where(given, x, 0.0)
-            logs = logs + filled @ rows[:p] + (-0.5 * filled * filled) @ rows[p : 2 * p] - given @ rows[2 * p : 3 * p]
-        if len(self.choices):
-            logs = logs + self._one_hot(points.codes) @ rows[3 * p :]
-        return np.asarray(logs)
+            return np.asarray(self._features(points) @ self._linear + np.log(self.weights))
 
-    def _one_hot(self, codes: Integers) -> Floats:
-        """Return ``(c, Σ choices)``: 1 for each coordinate's code, nothing for a missing one."""
-        starts = np.cumsum(self.choices) - self.choices
-        hot = np.zeros((len(codes), int(self.choices.sum())))
-        point, coordinate = np.nonzero(codes >= 0)
-        hot[point, starts[coordinate] + codes[point, coordinate]] = 1.0
-        return hot
+    def log_prior(self, points: Points) -> Floats:
+        """Return ``(c,)``: the log of weight times density of the uniform law."""
+        shares = np.where(points.codes < 0, 0.0, -np.log(self.choices))
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.prior) + shares.sum(axis=1))
 
     def log_density(self, points: Points) -> Floats:
         """Return the log density ``(c,)`` at each point (mass in the categorical coordinates)."""
-        return _log_sum(self.log_kernels(points))
+        log_prior = self.log_prior(points)
+        return np.logaddexp(_log_sum(self.log_kernels(points)), log_prior) if len(self) else log_prior
 
     def draw(self, count: int, rng: np.random.Generator, given: Points | None = None) -> Points:
         """Return ``count`` points.
@@ -183,39 +193,55 @@ class Mixture:
             given: One point whose coordinates that are not missing are kept; the others follow the law
                 conditional on them.
         """
-        share = self.weights
+        shares = np.append(self.weights, self.prior)
         if given is not None:
-            logs = self.log_kernels(given)[0]
-            share = np.exp(logs - _log_sum(logs[None])[0])
-        edges = np.cumsum(share)
-        chosen = np.minimum(np.searchsorted(edges, rng.random(count) * edges[-1], side="right"), len(share) - 1)
+            logs = np.append(self.log_kernels(given)[0], self.log_prior(given))
+            shares = np.exp(logs - _log_sum(logs[None])[0])
+        edges = np.cumsum(shares)
+        chosen = np.minimum(np.searchsorted(edges, rng.random(count) * edges[-1], side="right"), len(self))
+        if not self.prior:
+            chosen = np.minimum(chosen, len(self) - 1)
         points = Points(self._draw_numbers(chosen, rng), self._draw_codes(chosen, rng))
         return points if given is None else _overlay(points, given)
 
     def _draw_numbers(self, chosen: Integers, rng: np.random.Generator) -> Floats:
-        """Draw from the chosen kernels by inversion, one random number a coordinate."""
+        """Draw from the chosen kernels by inversion, one random number a coordinate; ``k`` is the uniform law."""
         u = rng.random((len(chosen), self._mu.shape[1]))
-        z = ndtri(self._start[chosen] + u * self._mass[chosen])
-        numbers = self._mu[chosen] + self._sigma[chosen] * z
-        return np.where(self._missing[chosen], u, np.clip(numbers, 0.0, 1.0))
+        uniform = np.broadcast_to((chosen == len(self))[:, None], u.shape)
+        kernel = np.minimum(chosen, len(self) - 1)
+        if self._missing is not None:
+            uniform = uniform | self._missing[kernel]
+        z = ndtri(self._start[kernel] + u * self._mass[kernel])
+        numbers = self._mu[kernel] + self._sigma[kernel] * z
+        return np.where(uniform, u, np.clip(numbers, 0.0, 1.0))
 
     def _draw_codes(self, chosen: Integers, rng: np.random.Generator) -> Integers:
         u = rng.random((len(chosen), self._codes.shape[1]))
         v = rng.random(u.shape)
-        centre = self._codes[chosen]
+        centre = np.where((chosen == len(self))[:, None], -1, self._codes[np.minimum(chosen, len(self) - 1)])
         # One of the others: the codes above the own one are one place farther.
         other = np.floor(v * (self.choices - 1)).astype(np.int64)
         other += other >= centre
         anything = np.minimum((v * self.choices).astype(np.int64), self.choices - 1)
-        kept = np.where(u < self._own[chosen], centre, np.minimum(other, self.choices - 1))
+        kept = np.where(u < self._own, centre, np.minimum(other, self.choices - 1))
         return np.where(centre < 0, anything, kept)
+
+
+def _overlay(points: Points, given: Points) -> Points:
+    numbers = np.where(np.isnan(given.numbers), points.numbers, given.numbers)
+    return Points(numbers, np.where(given.codes < 0, points.codes, given.codes))
 
 
 class Marginals:
     """Estimates of each coordinate by itself; the arguments are those of :class:`Mixture`."""
 
-    def __init__(self, weights: Floats, centres: Points, widths: Floats, choices: Integers, own: Floats) -> None:
+    def __init__(
+        self, weights: Floats, centres: Points, widths: Floats, choices: Integers, own: Floats, prior: float = 0.0
+    ) -> None:
         self.choices = choices
+        weights = np.append(weights, prior)
+        centres = centres.and_nowhere()
+        widths = np.concatenate([widths, np.ones((1, widths.shape[1]))])
         missing = np.isnan(centres.numbers)
         self._mu = np.where(missing, 0.5, centres.numbers)
         self._sigma = np.where(missing, FULL_WIDTH, widths)
@@ -224,7 +250,9 @@ class Marginals:
             self._bin(missing)
         self._start = ndtr(-self._mu / self._sigma)
         self._mass = ndtr((1.0 - self._mu) / self._sigma) - self._start
-        self._shares = [_shares(weights, centres.codes[:, j], own[:, j], int(count)) for j, count in enumerate(choices)]
+        self._shares = [
+            _shares(weights, centres.codes[:, j], float(own[j]), int(count)) for j, count in enumerate(choices)
+        ]
 
     def _bin(self, missing: npt.NDArray[np.bool_]) -> None:
         """Replace the kernels by one in the middle of each bin, of their common width, and a uniform one."""
@@ -267,20 +295,13 @@ class Marginals:
         return Points(numbers, codes)
 
 
-def _shares(weights: Floats, codes: Integers, own: Floats, count: int) -> Floats:
+def _shares(weights: Floats, codes: Integers, own: float, count: int) -> Floats:
     """Return the mass ``(count,)`` of each choice in a mixture of categorical kernels."""
     here = codes >= 0
-    kept = np.bincount(codes[here], (weights * own)[here], count)
-    spread = (weights * (1.0 - own))[here]
-    given_away = np.bincount(codes[here], spread, count)
-    from_others = (spread.sum() - given_away) / max(count - 1, 1)
-    shares = kept + from_others + weights[~here].sum() / count
+    sums = np.bincount(codes[here], weights[here], count)
+    from_others = (1.0 - own) * (sums.sum() - sums) / max(count - 1, 1)
+    shares = own * sums + from_others + weights[~here].sum() / count
     return np.asarray(shares / shares.sum())
-
-
-def _overlay(points: Points, given: Points) -> Points:
-    numbers = np.where(np.isnan(given.numbers), points.numbers, given.numbers)
-    return Points(numbers, np.where(given.codes < 0, points.codes, given.codes))
 
 
 def _log_sum(logs: Floats) -> Floats:

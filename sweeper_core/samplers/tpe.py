@@ -42,7 +42,7 @@ from sweeper_core.trial.state import TrialState
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-_Kernels = tuple[Floats, Points, Floats, Integers, Floats]
+_Kernels = tuple[Floats, Points, Floats, Integers, Floats, float]
 _Law = TypeVar("_Law", Mixture, Marginals)
 
 LARGEST_GOOD = 25
@@ -323,16 +323,14 @@ class TPESampler(Sampler):
         return 0.5 * block.cells_at(centres.numbers)
 
     def _kernels(self, block: Coordinates, centres: Points, group: _Group, widths: Floats, prior: float) -> _Kernels:
-        """Return what an estimate with a prior is made of: a kernel for each observation, and the uniform law.
+        """Return what an estimate with a prior is made of.
 
         Args:
             prior: Weight of the uniform law relative to all observations together. It is the same for l and g:
                 a place of which nothing is known is then neither good nor bad.
         """
-        weights = np.append(group.weights, prior * max(group.weights.sum(), 1.0))
-        own = np.broadcast_to(own_mass(block.choices, len(weights)), (len(weights), len(block.choices)))
-        filled = np.concatenate([widths, np.ones((1, block.numeric))])
-        return weights, centres.and_nowhere(), filled, block.choices, own
+        own = own_mass(block.choices, len(centres) + 1)
+        return group.weights, centres, widths, block.choices, own, prior * max(float(group.weights.sum()), 1.0)
 
     def _outcomes(
         self, law: type[_Law], block: Coordinates, points: Points, groups: _Groups, widths: Floats
@@ -344,7 +342,6 @@ class TPESampler(Sampler):
             centres = points.take(group.rows)
             filled = np.maximum(np.broadcast_to(common, centres.numbers.shape), self._least(block, centres))
             own = own_mass(block.choices, len(groups.good.rows) + 1)
-            own = np.broadcast_to(own, (len(centres), len(own)))
             both.append(law(group.weights, centres, filled, block.choices, own))
         return both[0], both[1]
 

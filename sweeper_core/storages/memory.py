@@ -295,6 +295,12 @@ class InMemoryStorage(Storage):
         internals(params, distributions)
 
     def _extend(self, row: _Row, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
+        if len(described) == 1:  # as objectives ask: one after the other
+            ((name, (distribution, value)),) = described.items()
+            known = self._extensions.get((id(row.layout), name, id(distribution)))
+            if known is not None and len(known[0].names) > len(row.layout.names):
+                row.layout, row.internals = known[0], (*row.internals, value)
+                return
         distributions = {name: distribution for name, (distribution, _) in described.items()}
         new = self._extended(row.layout, distributions)
         values = dict(zip(row.layout.names, row.internals, strict=True))

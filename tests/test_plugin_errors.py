@@ -166,6 +166,23 @@ IN_YAML: dict[str, tuple[str, str, str]] = {
     ),
     "mlflow-text": ("mlflow: x", "hydra.sweeper.mlflow", "tracking_uri: URL"),
     "storage-mapping": ("storage: {_target_: optuna.storages.X}", "hydra.sweeper.storage", "sqlite:///study.db"),
+    "storage-unknown": ("storage: mongodb://host/db", "hydra.sweeper.storage", "postgresql://user@host/name"),
+    "storage-a-word": ("storage: study", "hydra.sweeper.storage", "sqlite:///study.db"),
+    "sampler-without-end": (
+        "sampler: grid\nparams: {lr: 'interval(0,1)'}",
+        "hydra.sweeper.sampler",
+        "parameter 'lr' is continuous",
+    ),
+    "sampler-for-one-objective": (
+        "sampler: cmaes\ndirection: [minimize, minimize]\nparams: {lr: 'interval(0,1)'}",
+        "hydra.sweeper.sampler",
+        "Use NSGAIISampler",
+    ),
+    "sampler-knows-other-names": (
+        "sampler: {_target_: GridSampler, search_space: {depth: [1]}}\nparams: {lr: '1,2'}",
+        "hydra.sweeper.sampler",
+        "Add its values",
+    ),
     "custom-module-missing": (
         "custom_search_space: nowhere.f",
         "hydra.sweeper.custom_search_space",
@@ -187,6 +204,11 @@ IN_YAML: dict[str, tuple[str, str, str]] = {
     "sampler-own-class-missing": ("sampler: {_target_: my.Sampler}", "hydra.sweeper.sampler._target_", "importable"),
     "sampler-own-class-wrong": ("sampler: {_target_: decimal.Decimal}", "hydra.sweeper.sampler", "derive it from"),
     "pruner-unknown": ("pruner: medium", "hydra.sweeper.pruner", "Did you mean 'median'?"),
+    "pruner-for-several-objectives": (
+        "pruner: median\ndirection: [minimize, minimize]",
+        "hydra.sweeper.pruner",
+        "hydra.sweeper.pruning_metric",
+    ),
     "pruner-argument-unknown": (
         "pruner: {_target_: optuna.pruners.MedianPruner, n_warmup: 1}",
         "hydra.sweeper.pruner.n_warmup",

@@ -120,6 +120,19 @@ ACCEPTED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"storage": {"_target_": "optuna.storages.RDBStorage", "url": "sqlite:///x.db"}},
         {"storage": "sqlite:///x.db"},
     ),
+    "storage-journal": ({"storage": "runs/study.log"}, {"storage": "runs/study.log"}),
+    "journal-of-optuna": (
+        {
+            "storage": {
+                "_target_": "optuna.storages.JournalStorage",
+                "log_storage": {
+                    "_target_": "optuna.storages.journal.JournalFileBackend",
+                    "file_path": "/data/study.log",
+                },
+            }
+        },
+        {"storage": "journal:////data/study.log"},
+    ),
     "custom_search_space": ({"custom_search_space": "os.path.join"}, {"custom_search_space": os.path.join}),
     "custom_search_space-mapping": (
         {"custom_search_space": {"_target_": "os.path.join", "_partial_": True}},

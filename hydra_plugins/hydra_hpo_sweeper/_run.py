@@ -14,6 +14,7 @@ from hydra.core.utils import configure_log
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.hydra_hpo_sweeper._checks import checked
 from hydra_plugins.hydra_hpo_sweeper._ending import Ending, Judge, Recorder, given_up, pruned, why_pruned
 from hydra_plugins.hydra_hpo_sweeper._grammar import Plan, read_plan
 from hydra_plugins.hydra_hpo_sweeper._interrupt import Interrupt
@@ -73,8 +74,7 @@ def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     plan = read_plan(arguments, settings.params, app.context.config_loader, app.config)
     directory = Path(str(app.config.hydra.sweep.dir))
     factory = LaneFactory(settings, app.context, app.task, app.config, directory)
-    plan.check(factory.compose, {} if settings.repeat is None else {settings.repeat.key: settings.repeat.values[0]})
-    settings = replace(settings, enqueue=plan.points(settings.enqueue, settings.custom_search_space is not None))
+    settings = checked(settings, plan, factory.compose)
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
     directory.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(factory.config, directory / "multirun.yaml")

@@ -305,11 +305,20 @@ def _text(key: str, value: Any) -> str | None:
     return value
 
 
+_STORAGE = re.compile(r"(sqlite|postgresql|mysql|mariadb|journal)(\+\w+)?://.*|(?!.*://).*\.(log|journal)", re.DOTALL)
+
+
 def _storage(key: str, value: Any) -> str | None:
     """Return the storage's URL, also of a mapping that describes one of Optuna's storages."""
     if isinstance(value, dict):
         value = _storage_url(value)
-    return _text(key, value)
+    if value is not None and not (isinstance(value, str) and _STORAGE.fullmatch(value)):
+        # Without the value, in which there may be a password.
+        raise ConfigError(
+            f"hydra.sweeper.{key} must be a URL such as sqlite:///study.db, postgresql://user@host/name, "
+            "mysql://user@host/name or journal:///study.log, or the path of a journal that ends in .log or .journal."
+        )
+    return value
 
 
 def _storage_url(config: Mapping[str, Any]) -> str:
@@ -319,7 +328,7 @@ def _storage_url(config: Mapping[str, Any]) -> str:
         return url
     backend = config.get("log_storage")
     if word == "JournalStorage" and isinstance(backend, Mapping) and isinstance(backend.get("file_path"), str):
-        return f"journal:///{os.path.abspath(backend['file_path']).lstrip('/')}"
+        return f"journal:///{backend['file_path']}"
     raise ConfigError(
         "hydra.sweeper.storage must be a URL such as sqlite:///study.db, postgresql://… or journal:///study.log, "
         f"not {dict(config)!r}."

@@ -39,11 +39,15 @@ LARGEST_CODE = 2**62
 
 def uniform_value(distribution: BaseDistribution, u: float) -> Any:
     """Return the (external) value at quantile ``u`` in [0, 1) of the uniform law of a distribution."""
+    if type(distribution) is FloatDistribution:  # first, as isinstance costs more with abstract classes
+        return _uniform_float(distribution, u)
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[int(u * len(distribution.choices))]
-    if isinstance(distribution, IntDistribution):
-        return _uniform_int(distribution, u)
-    assert isinstance(distribution, FloatDistribution)
+    assert isinstance(distribution, IntDistribution)
+    return _uniform_int(distribution, u)
+
+
+def _uniform_float(distribution: FloatDistribution, u: float) -> float:
     if distribution.step is not None:
         return distribution.grid(int(u * (distribution.cardinality or 1)))
     low, high = distribution.low, distribution.high

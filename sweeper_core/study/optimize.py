@@ -97,6 +97,7 @@ class Loop:
     ) -> None:
         self._study = study
         self._session = study.session
+        self._n_objectives = study.session.n_objectives
         self._objective = objective
         self._limits = limits
         self._catch = catch
@@ -182,10 +183,10 @@ class Loop:
         raised: BaseException | None = None
         try:
             told = self._objective(trial)
-            outcome = outcome_of(told, None, self._session.n_objectives, None)
+            outcome = outcome_of(told, None, self._n_objectives, None)
         except TrialPruned as error:
             raised = error
-            outcome = outcome_of(None, TrialState.PRUNED, self._session.n_objectives, trial.last_report)
+            outcome = outcome_of(None, TrialState.PRUNED, self._n_objectives, trial.last_report)
         except BaseException as error:
             raised = error
             outcome = Outcome(TrialState.FAIL, None, repr(error))

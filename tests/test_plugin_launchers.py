@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from plugin_support import run
+from test_plugin_lanes import listening, records, start, wait_for_end
 
-from sweeper_core.storages import get_storage
 from sweeper_core.trial.record import FAILURE, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -35,15 +36,6 @@ def launcher(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def there(tmp_path: Path) -> Path:
     return tmp_path / "sweep"
-
-
-def records(directory: Path) -> list[TrialRecord]:
-    """Return the trials that a sweep has left in its own storage."""
-    storage = get_storage(f"sqlite:///{directory / 'study.db'}")
-    (study,) = storage.list_studies()
-    found, _ = storage.changes(study.study_id)
-    storage.close()
-    return sorted(found, key=lambda record: record.number)
 
 
 def sees(directory: Path) -> dict[int, dict[str, Any]]:
@@ -80,3 +72,20 @@ def test_a_job_that_raises_fails_and_one_that_dies_is_tried_again(there: Path, l
     ]
     assert len(by_kind["exit"]) == 4, "each was tried twice"
     assert sum("hpo:lost" in record.system_attrs for record in by_kind["exit"]) == 2
+
+
+def test_two_interrupts_end_jobs_that_run_elsewhere(there: Path, tmp_path: Path, launcher: str) -> None:
+    with listening(tmp_path) as pipe:
+        overrides = ("+x=interval(0,1)", "+how=wait", "hydra.sweeper.n_jobs=2")
+        process = start("jobs.py", there, launcher, *overrides, pipe=pipe)
+        jobs = [int(pipe.readline().split()[1]) for _ in range(2)]
+        assert process.stdout is not None
+        process.send_signal(signal.SIGINT)
+        next(line for line in process.stdout if "Interrupted" in line)
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        assert process.wait() == 130
+        for job in jobs:
+            wait_for_end(job)
+    states = [record.state for record in records(there)]
+    assert states == [TrialState.FAIL] * 2 + [TrialState.WAITING] * 2

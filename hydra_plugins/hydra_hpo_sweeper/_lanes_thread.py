@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 
 from hydra.plugins.launcher import Launcher
 
+from hydra_plugins.hydra_hpo_sweeper._cancel import Canceller
 from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Failure, Job, Lanes, run_job
 from hydra_plugins.hydra_hpo_sweeper._tickets import Surroundings
 
@@ -24,17 +25,15 @@ class ThreadLanes(Lanes):
     Args:
         make: Returns a launcher, ready to launch, and what brings variables to its jobs.
         count: Number of lanes.
-        cancel: Ends the job that a thread waits for, where the launcher's library can do that.
+        canceller: Ends the job that a thread waits for, where the launcher's library can do that.
     """
 
-    def __init__(
-        self, make: Callable[[], _Lane], count: int, cancel: Callable[[threading.Thread], bool] | None = None
-    ) -> None:
+    def __init__(self, make: Callable[[], _Lane], count: int, canceller: Canceller | None = None) -> None:
         self._idle = [make() for _ in range(count)]
         self._busy: dict[tuple[int, int], tuple[Job, _Lane, threading.Thread]] = {}
         self._done: SimpleQueue[Done] = SimpleQueue()
         self._stopped: set[tuple[int, int]] = set()
-        self._cancel = cancel
+        self._canceller = canceller
 
     @property
     def free(self) -> int:
@@ -67,7 +66,8 @@ class ThreadLanes(Lanes):
                 done.append(self._done.get_nowait())
             except Empty:
                 break
-        return [self._free(ended) for ended in done]
+        # What was given up may still come in.
+        return [self._free(ended) for ended in done if ended.job.key in self._busy]
 
     def _free(self, done: Done) -> Done:
         _, lane, _ = self._busy.pop(done.job.key)
@@ -81,7 +81,7 @@ class ThreadLanes(Lanes):
             return
         self._stopped.add(key)
         job, _, thread = self._busy[key]
-        if self._cancel is None or not self._cancel(thread):
+        if self._canceller is None or not self._canceller.cancel(thread):
             log.warning("Trial %d runs where it cannot be stopped from here; it is given up.", job.number)
             self._done.put(Done(job, "stopped", failure=Failure("Stopped", "given up by the user")))
 
@@ -91,3 +91,5 @@ class ThreadLanes(Lanes):
         end = time.monotonic() + 10.0
         while self._busy and time.monotonic() < end:
             self.wait(0.1)
+        if self._canceller is not None:
+            self._canceller.close()

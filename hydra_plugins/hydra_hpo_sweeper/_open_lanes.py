@@ -23,6 +23,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from hydra_plugins.hydra_hpo_sweeper._cancel import Canceller, RayTasks, SubmititJobs
 from hydra_plugins.hydra_hpo_sweeper._compose import ComposedOnce
 from hydra_plugins.hydra_hpo_sweeper._devices import environments
 from hydra_plugins.hydra_hpo_sweeper._ending import Recorder
@@ -36,6 +37,7 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 JOBLIB = "hydra_joblib_launcher"
 RAY = "hydra_ray_launcher"
+SUBMITIT = "hydra_submitit_launcher"
 LANE_LOGS = ".lanes"
 
 SMALLEST_OBJECT_STORE = 78643200
@@ -83,9 +85,13 @@ class LaneFactory:
     def _threads(self) -> Lanes:
         from hydra_plugins.hydra_hpo_sweeper._lanes_thread import ThreadLanes
 
+        canceller: Canceller | None = None
         if RAY in self._target:
             _start_ray(self._launcher())
-        return ThreadLanes(self._launcher_with_surroundings, self.settings.n_jobs)
+            canceller = RayTasks()
+        elif SUBMITIT in self._target:
+            canceller = SubmititJobs()
+        return ThreadLanes(self._launcher_with_surroundings, self.settings.n_jobs, canceller)
 
     def _launcher_with_surroundings(self) -> tuple[Launcher, Surroundings]:
         context, surroundings = with_surroundings(self.context)

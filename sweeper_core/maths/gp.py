@@ -333,6 +333,11 @@ class Posterior:
         inverse = np.asarray(lapack.dpotri(self._factor, lower=1)[0]).diagonal()
         return self.data.y - self._alpha / inverse, 1.0 / inverse
 
+    def log_density_left_out(self) -> Floats:
+        """Return the log density ``(n,)`` of each target given the others, without the constant, eq. (5.10)."""
+        mean, variance = self.leave_one_out()
+        return np.asarray(-0.5 * np.log(variance) - 0.5 * (self.data.y - mean) ** 2 / variance)
+
 
 def _factor_of(K: Floats, noise: Floats) -> Floats:
     """Return the Cholesky factor of ``K + diag(noise)``; more is added when rounding left it indefinite."""

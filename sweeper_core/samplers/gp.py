@@ -40,7 +40,7 @@ from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.gp_evidence import Evidence, Points, gather, points_of
 from sweeper_core.samplers.gp_models import KNOWN_NOISE, Memo, Target, model_of
 from sweeper_core.samplers.gp_search import Acquisition, Search
-from sweeper_core.samplers.gp_sources import best_of, joint_model, sources_of
+from sweeper_core.samplers.gp_sources import best_of, informed_model, sources_of
 from sweeper_core.samplers.gp_space import Encoding, balanced, farthest, fix
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
@@ -66,10 +66,10 @@ safe side of a cliff behind which it would be large, so the mere product would s
 LATEST = 20
 FAILURES_BORNE, CARE_FOR_FAILURES = 0.0, 8.0
 VIOLATIONS_BORNE, CARE_FOR_VIOLATIONS = 0.3, 6.0
-"""The share of lost runs among the ``LATEST`` above which a distance from the edge is kept, and how many
-standard deviations a further share of 1 adds to it: 1.2 when three of twenty have failed. The share regulates itself, as
-probabilities cannot: the search picks the very points where they are wrong. A violated constraint says by how much, and
-optima lie on its edge; a failure says nothing."""
+"""The share of lost runs among the ``LATEST`` above which a distance from the edge is kept, and how many standard
+deviations a further share of 1 adds to it: 1.2 when three of twenty have failed. The share regulates itself, as
+probabilities cannot: the search picks the very points where they are wrong. A violated constraint says by how
+much, and optima lie on its edge; a failure says nothing."""
 LARGEST_FRONT = 32
 """A three-dimensional front is thinned to this many points before it is cut into boxes."""
 
@@ -171,7 +171,7 @@ class GPSampler(Sampler):
 
     def _single(self, task: _Task, y: Floats, limits: list[Term]) -> tuple[Acquisition, Floats]:
         target = self._target(task, y, warped=True)
-        model = joint_model(target, task.sources, self._memo) if task.sources else model_of(target, self._memo)
+        model = informed_model(target, task.sources, self._memo) if task.sources else model_of(target, self._memo)
         elite = _elite(task.evidence, y)
         if len(elite) == 0:
             return Sum(limits), task.evidence.unit[np.argsort(y)[:PARENTS]]

@@ -8,7 +8,8 @@ p, t    number of embedded columns, of tasks (the sources and the study, which i
 ======  =======================================================================================
 
 The distance between tasks has a lengthscale of its own. When the tasks are alike it is long, and points of a source
-count almost as much as the study's own; when they are not, the likelihood makes it short, and the sources drop out.
+count almost as much as the study's own; when they are not, the likelihood makes it short. The study's own process,
+which knows no source, stands beside it: whichever foretells the study's points better is asked.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from sweeper_core.maths.gp import Posterior
 from sweeper_core.maths.transforms import warps
 from sweeper_core.samplers.gp_evidence import Evidence, gather
-from sweeper_core.samplers.gp_models import Memo, Model, Target, model_of, refitted
+from sweeper_core.samplers.gp_models import LARGEST_MODEL, Memo, Model, Target, model_of, refitted
 from sweeper_core.samplers.gp_space import ONE_HOT, Encoding
 from sweeper_core.trial.history import History
 
@@ -36,6 +37,10 @@ DISTRUST = 0.3
 """Standard deviation that every value of a source has beside its own noise, in units of the source's spread."""
 NARROWEST, WIDEST = 0.3, 1.5
 """Limits of the study's spread relative to the sources', until it has points enough to have its own."""
+
+
+ENOUGH = 4
+"""Points of the study that can tell whether the sources help."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,24 @@ def best_of(sources: Sequence[Source]) -> Floats:
     return np.array([source.unit[rank] for rank in range(longest) for source in sources if rank < len(source.unit)])
 
 
-def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> Model:
-    """Return the study's model given its own points and those of the sources; inputs are the study's ``(q, p)``."""
+def informed_model(target: Target, sources: Sequence[Source], memo: Memo) -> Model:
+    """Return the model with the sources, or the one without where that foretells the study's own points better."""
+    n = len(target.y)
+    if n > LARGEST_MODEL:
+        return model_of(target, memo)
+    joint, slopes = joint_model(target, sources, memo)
+    if n < ENOUGH:
+        return joint
+    alone = model_of(target, memo)
+    own = alone.posterior.log_density_left_out() + alone.warp.log_slope(target.y)
+    return joint if float(np.sum(joint.posterior.log_density_left_out()[-n:] + slopes - own)) >= 0.0 else alone
+
+
+def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> tuple[Model, Floats]:
+    """Return the study's model given its own points and those of the sources; inputs are the study's ``(q, p)``.
+
+    Also returned: the logarithm of the slope ``(n,)`` of the transformation that its own values have gone through.
+    """
     tasks = len(sources) + 1
     columns = np.eye(tasks) * ONE_HOT
     Z = np.concatenate(
@@ -86,7 +107,7 @@ def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> Model:
         ]
     )
     known = np.concatenate([source.y for source in sources])
-    own = aligned(target, sources, memo)
+    own, slopes = aligned(target, sources, memo)
     joint = replace(
         target,
         Z=Z,
@@ -99,21 +120,22 @@ def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> Model:
         warped=False,
     )
     model = refitted(joint, memo)
-    return Model(model.warp, OnTask(model.posterior, columns[-1]))
+    return Model(model.warp, OnTask(model.posterior, columns[-1])), slopes + model.warp.log_slope(own)
 
 
-def aligned(target: Target, sources: Sequence[Source], memo: Memo) -> Floats:
-    """Return the study's values ``(n,)`` on the scale of its sources.
+def aligned(target: Target, sources: Sequence[Source], memo: Memo) -> tuple[Floats, Floats]:
+    """Return the study's values ``(n,)`` on the scale of its sources, and the log slopes ``(n,)`` of the change.
 
     Few points of the study, chosen where the sources are good, say nothing of its mean and spread over the space.
     So they get the mean and spread that the sources' models have at the same points.
     """
     n = len(target.y)
     if n == 0:
-        return np.zeros(0)
+        return np.zeros(0), np.zeros(0)
     expected = np.mean([_alone(target, source, memo).posterior.mean(target.Z) for source in sources], axis=0)
     spread = float(np.clip(np.std(expected), NARROWEST, WIDEST)) if n > 1 else 0.0
-    return np.asarray(np.mean(expected) + spread * warps(target.y)[-1](target.y))
+    warp = warps(target.y)[-1]
+    return np.mean(expected) + spread * warp(target.y), np.log(max(spread, 1e-300)) + warp.log_slope(target.y)
 
 
 def _alone(target: Target, source: Source, memo: Memo) -> Model:
@@ -149,6 +171,9 @@ class OnTask(Posterior):
         mean, variance, d_mean, d_variance = self._everything.predict_with_gradient(self._with_task(Z))
         p = Z.shape[1]
         return mean, variance, d_mean[:, :p], d_variance[:, :p]
+
+    def log_density_left_out(self) -> Floats:
+        return self._everything.log_density_left_out()
 
     def believing(self, Z: Floats) -> Posterior:
         return OnTask(self._everything.believing(self._with_task(Z)), self._task)

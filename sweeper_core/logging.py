@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from logging import CRITICAL, DEBUG, ERROR, FATAL, INFO, WARN, WARNING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "CRITICAL",
@@ -39,7 +39,13 @@ _lock = threading.Lock()
 _default_handler: logging.Handler | None = None
 
 
-class _StandardError(logging.StreamHandler[Any]):
+if TYPE_CHECKING:
+    _Stream = logging.StreamHandler[Any]
+else:
+    _Stream = logging.StreamHandler  # has no brackets before Python 3.11
+
+
+class _StandardError(_Stream):
     """Writes to what ``sys.stderr`` is at that moment, so that redirections and captures work."""
 
     def __init__(self) -> None:

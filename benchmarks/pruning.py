@@ -40,7 +40,7 @@ try:
 except ImportError:
     optuna = None
 
-TASKS = ("3945", "126026", "167168", "168868", "189866", "189909")
+TASKS = ("167181", "167184", "167200", "168331", "168868", "168910", "189354", "189862", "189866", "189909")
 """LCBench tasks that differ in size and difficulty."""
 
 COLUMNS = (
@@ -185,9 +185,10 @@ RULES: dict[str, Callable[[Any], Any]] = {
     "none": lambda p: p.NopPruner(),
     "median": lambda p: p.MedianPruner(),
     "asha": lambda p: p.SuccessiveHalvingPruner(),
-    "asha, eta 3": lambda p: p.SuccessiveHalvingPruner(1, 3),
+    "asha, r 5, eta 2": lambda p: p.SuccessiveHalvingPruner(5, 2),
+    "asha, r 5, eta 3": lambda p: p.SuccessiveHalvingPruner(5, 3),
     "hyperband": lambda p: p.HyperbandPruner(),
-    "hyperband, R given": lambda p: p.HyperbandPruner(1, 52, 3),
+    "hyperband, r 3": lambda p: p.HyperbandPruner(3, 52, 3),
     "extrapolate": lambda p: p.ExtrapolationPruner(),
 }
 

@@ -1,0 +1,129 @@
+"""Every command and every configuration that the pages show is run; every Python block too."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from plugin_support import ROOT, surroundings
+
+from sweeper_core import create_study
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PROJECT = Path(__file__).parent / "docs_project"
+RUN_ELSEWHERE = ("make ", "pip ")
+"""Set-up: the tests themselves run after it."""
+SHORT = "hydra.sweeper.n_trials=2"
+NEEDS = {"mlflow": "mlflow", "lightning": "lightning", "visualization": "plotly"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.name}:{self.line}"
+
+
+def blocks(language: str) -> list[Block]:
+    """Return the blocks of a language on all pages."""
+    found = []
+    for page in PAGES:
+        for match in re.finditer(r"^```(\w+)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+            line = page.read_text()[: match.start()].count("\n") + 1
+            found.append(Block(page, line, match[1], match[2]))
+    return [block for block in found if block.language == language]
+
+
+def test_every_block_is_of_a_kind_that_is_run() -> None:
+    text = "".join(page.read_text() for page in PAGES)
+    fences = re.findall(r"^```(\w*)$", text, re.MULTILINE)
+    opening = {language for language in fences if language}
+    assert opening == {"bash", "python", "yaml"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    shutil.copytree(PROJECT, folder)
+    return folder
+
+
+def skip_without(text: str) -> None:
+    """Skip what needs an optional package that is not installed."""
+    for word, package in NEEDS.items():
+        if word in text:
+            pytest.importorskip(package)
+
+
+def run(command: str, project: Path) -> None:
+    """Run a shell command as a user would, and see it succeed."""
+    command = re.sub(r"\bpython\b", sys.executable, command)
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=project, env=surroundings(), capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def shortened(line: str) -> str:
+    """Return a command that runs two trials only, unless it says how many."""
+    sweeps = "--multirun" in line or " -m " in line
+    return f"{line} {SHORT}" if sweeps and "n_trials" not in line else re.sub(r"n_trials=\d\d+", "n_trials=2", line)
+
+
+@pytest.mark.parametrize("block", blocks("bash"), ids=str)
+def test_commands(block: Block, project: Path) -> None:
+    skip_without(block.text)
+    lines = [line for line in block.text.splitlines() if line and not line.startswith(("#", *RUN_ELSEWHERE))]
+    lines = [shortened(line.split("    #")[0]) for line in lines]
+    if any(line.rstrip().endswith("&") for line in lines):
+        lines = ["\n".join([*lines, "wait"])]
+    for line in lines:
+        run(line, project)
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_configurations(block: Block, project: Path) -> None:
+    skip_without(block.text)
+    content: dict[str, Any] = yaml.safe_load(block.text)
+    if not {"hydra", "defaults"} & set(content):
+        content = {"hydra": {"sweeper": {"params": content}}}  # parameters by themselves
+    theirs = [entry for entry in content.pop("defaults", []) if entry != "_self_"]
+    overrides = [entry for entry in theirs if isinstance(entry, dict) and "override" in str(entry)]
+    if not any("hydra/sweeper" in str(entry) for entry in overrides):
+        overrides.append({"override hydra/sweeper": "hpo"})
+    others = [entry for entry in theirs if entry not in overrides and entry != {"model": "svm"}]
+    content["defaults"] = ["base", *others, "_self_", *overrides]
+    if not content.get("hydra", {}).get("sweeper", {}).get("params") and not others:
+        content.setdefault("hydra", {}).setdefault("sweeper", {})["params"] = {
+            "lr": "interval(0,1)",
+            "model": "choice(cnn, mlp)",
+        }
+    (project / "conf" / "block.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    run(f"python train.py --multirun --config-name block {SHORT}", project)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python(page: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The blocks of a page follow one another, as a reader would paste them."""
+    monkeypatch.chdir(project)
+    (project / "multirun" / "sweep").mkdir(parents=True)
+    study = create_study(storage="sqlite:///multirun/sweep/study.db", study_name="hpo")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1) + trial.suggest_float("y", 0, 1), n_trials=10)
+    namespace: dict[str, Any] = {"__name__": "pasted"}
+    for block in blocks("python"):
+        if block.page == page:
+            skip_without(block.text)
+            exec(compile(block.text, str(block), "exec"), namespace)

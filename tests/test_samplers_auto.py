@@ -9,7 +9,7 @@ import pytest
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from sweeper_core.samplers.auto import LONGEST_GP, LONGEST_GP_OF_SEVERAL, AutoSampler, choose
+from sweeper_core.samplers.auto import LONGEST_GP, LONGEST_GP_OF_NUMBERS, LONGEST_GP_OF_SEVERAL, AutoSampler, choose
 from sweeper_core.samplers.base import Request
 from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.search_space import Clause, Parameter, SearchSpace
@@ -79,16 +79,24 @@ def test_a_gaussian_process_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("space", "expected"), [(FLOATS, "cmaes"), (CONDITIONAL, "tpe")], ids=["numbers", "conditional"]
+    ("space", "longest", "expected"),
+    [(FLOATS, LONGEST_GP_OF_NUMBERS, "cmaes"), (CONDITIONAL, LONGEST_GP, "tpe")],
+    ids=["numbers", "conditional"],
 )
-def test_a_long_study_goes_on_with_a_cheaper_algorithm(space: SearchSpace, expected: str) -> None:
-    study = after(LONGEST_GP, space)
+def test_a_long_study_goes_on_with_a_cheaper_algorithm(space: SearchSpace, longest: int, expected: str) -> None:
+    study = after(longest, space)
     study.sampler = AutoSampler()
     study.run(loss, 40)
     late = study.suggestions[-40:]
     assert {s.origin for s in late} == {expected}
-    assert str(LONGEST_GP) in late[0].why
-    assert study.history.values[-40:].min() <= np.quantile(study.history.values[:LONGEST_GP], 0.02)
+    assert str(longest) in late[0].why
+    assert study.history.values[-40:].min() <= np.quantile(study.history.values[:longest], 0.02)
+
+
+def test_a_small_budget_is_left_to_the_gaussian_process() -> None:
+    history = after(LONGEST_GP_OF_NUMBERS).history
+    chosen = {budget: choose(Request(FLOATS, 300, budget=budget), history).algorithm for budget in (400, 1000, None)}
+    assert chosen == {400: "gp", 1000: "cmaes", None: "cmaes"}
 
 
 def test_a_long_study_of_several_objectives_goes_on_with_tpe() -> None:
@@ -116,7 +124,7 @@ def test_ten_thousand_trials_are_no_burden() -> None:
 
 
 def test_a_fresh_sampler_goes_on_as_the_old_one_would_have() -> None:
-    study = after(LONGEST_GP)
+    study = after(LONGEST_GP_OF_NUMBERS)
     study.sampler = AutoSampler()
     study.run(loss, 25)
     request, history = Request(FLOATS, len(study)), study.history

@@ -16,12 +16,16 @@ from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.cmaes import CmaEsSampler
 from sweeper_core.samplers.gp import GPSampler
 from sweeper_core.samplers.tpe import TPESampler
-from sweeper_core.search_space import SearchSpace
 from sweeper_core.trial.history import ABSENT, History
 from sweeper_core.trial.state import TrialState
 
 LONGEST_GP = 1000
 """From so many finished trials on, a process sees only a part of them, and cheap algorithms that see all catch up."""
+LONGEST_GP_OF_NUMBERS = 300
+"""The same where CMA-ES can take over: it begins where the best points lie, and goes on where the process, sure of
+its basin by then, finds little more."""
+WORTH_CMAES = 500
+"""CMA-ES takes some two hundred trials to pay: with a smaller budget the process stays."""
 LONGEST_GP_OF_SEVERAL = 400
 """The same for two and three objectives, where every suggestion costs as many processes."""
 LONGEST_GP_OF_MANY = 150
@@ -64,7 +68,7 @@ class AutoSampler(Sampler):
         """Return the suggestion of the algorithm that :func:`choose` names; ``why`` tells the reason."""
         choice = choose(request, history)
         if choice.algorithm == "cmaes":
-            history = replace(history, sources=(head_of(history, LONGEST_GP),))
+            history = replace(history, sources=(head_of(history, LONGEST_GP_OF_NUMBERS),))
         suggestion = self._members[choice.algorithm].suggest(request, history, rng)
         return replace(suggestion, why="; ".join(filter(None, (choice.why, suggestion.why))))
 
@@ -78,18 +82,20 @@ def choose(request: Request, history: History) -> Choice:
         if finished < longest:
             return Choice("gp", f"{m} objectives and fewer than {longest} trials")
         return Choice("tpe", f"{m} objectives and {longest} trials or more")
+    if finished >= LONGEST_GP_OF_NUMBERS and suits_cmaes(request, history):
+        return Choice("cmaes", f"{LONGEST_GP_OF_NUMBERS} trials or more of numbers alone")
     if finished < LONGEST_GP:
         return Choice("gp", f"fewer than {LONGEST_GP} trials")
-    if suits_cmaes(request.space, history):
-        return Choice("cmaes", f"{LONGEST_GP} trials or more of numbers alone")
     return Choice("tpe", f"{LONGEST_GP} trials or more")
 
 
-def suits_cmaes(space: SearchSpace, history: History) -> bool:
-    """Return whether a space is one of numbers, all continuous or nearly so, without conditions or constraints."""
-    free = [parameter for parameter in space if not parameter.distribution.single()]
+def suits_cmaes(request: Request, history: History) -> bool:
+    """Return whether a study is long, and one of numbers, all nearly continuous, without conditions or constraints."""
+    space = request.space
+    free = [p for p in space if p.name not in request.given and not p.distribution.single()]
     return (
-        2 <= len(free) <= WIDEST_CMAES
+        (request.budget is None or request.budget >= WORTH_CMAES)
+        and 2 <= len(free) <= WIDEST_CMAES
         and not space.is_conditional
         and not history.constraint_names
         and all(parameter.is_numeric and _is_fine(parameter.distribution.cardinality) for parameter in free)

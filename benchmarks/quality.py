@@ -103,14 +103,19 @@ class Store:
 
     def __init__(self, name: str) -> None:
         self.path = KEPT / f"{name}.json.xz"
-        self.data: dict[str, Any] = {}
-        if self.path.exists():
-            self.data = json.loads(lzma.decompress(self.path.read_bytes()))
+        self.data = self._on_disk()
+
+    def _on_disk(self) -> dict[str, Any]:
+        return json.loads(lzma.decompress(self.path.read_bytes())) if self.path.exists() else {}
 
     def save(self) -> None:
+        """Write what is known, together with what others have written in the meantime."""
         KEPT.mkdir(exist_ok=True)
+        self.data = {**self._on_disk(), **self.data}
         text = json.dumps(self.data, sort_keys=True, separators=(",", ":")).encode()
-        self.path.write_bytes(lzma.compress(text, preset=9))
+        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        draft.write_bytes(lzma.compress(text, preset=9))
+        draft.replace(self.path)
 
     def get(self, task: str, seed: int, n_trials: int) -> Curve | None:
         known = self.data.get(f"{task}|{seed}")
@@ -129,13 +134,13 @@ class Store:
 _tasks: dict[str, Task] = {}
 
 
-def _open_tasks(groups: tuple[str, ...], yahpo: Path | None) -> None:
-    _tasks.update({task.name: task for task in all_tasks(groups, yahpo)})
+def _open_tasks(groups: tuple[str, ...], yahpo: Path | None, only: str) -> None:
+    _tasks.update({task.name: task for task in all_tasks(groups, yahpo) if only in task.name})
 
 
-def _open_quietly(groups: tuple[str, ...], yahpo: Path | None) -> None:
+def _open_quietly(groups: tuple[str, ...], yahpo: Path | None, only: str) -> None:
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    _open_tasks(groups, yahpo)
+    _open_tasks(groups, yahpo, only)
 
 
 def _job(job: tuple[str, str, int, int]) -> tuple[str, str, int, Any]:
@@ -163,7 +168,7 @@ def all_curves(options: argparse.Namespace) -> tuple[dict[tuple[str, str, int], 
                 else:
                     curves[arm, task, seed] = kept
     started = time.perf_counter()
-    with Pool(options.jobs, _open_quietly, (tuple(options.groups), options.yahpo)) as pool:
+    with Pool(options.jobs, _open_quietly, (tuple(options.groups), options.yahpo, options.only)) as pool:
         for done, (arm, task, seed, result) in enumerate(pool.imap_unordered(_job, jobs), 1):
             if arm == "reference":
                 references.data[task] = result
@@ -264,6 +269,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--arms", nargs="+", default=["tpe"], choices=list(ARMS))
     parser.add_argument("--against", nargs="*", default=["optuna-tpe"], choices=list(ARMS))
     parser.add_argument("--groups", nargs="+", default=list(GROUPS), choices=GROUPS)
+    parser.add_argument("--only", default="", help="a part of the tasks' names")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--budgets", nargs="+", type=int, default=[25, 50, 100, 200])
     parser.add_argument("--yahpo", type=Path, help="folder with the YAHPO networks")
@@ -276,7 +282,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Iterable[str] | None = None) -> None:
     """Run what is missing, then report."""
     options = arguments(None if argv is None else list(argv))
-    _open_tasks(tuple(options.groups), options.yahpo)
+    _open_tasks(tuple(options.groups), options.yahpo, options.only)
     curves, references = all_curves(options)
     report(options, regrets(options, curves, references))
 

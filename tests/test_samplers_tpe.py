@@ -16,6 +16,7 @@ from sweeper_core.samplers.base import Request
 from sweeper_core.samplers.tpe import default_gamma, default_weights, hyperopt_default_gamma
 from sweeper_core.search_space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation, record_of
+from sweeper_core.trial.history import Ledger
 from sweeper_core.trial.state import TrialState
 
 MINIMIZE = StudyDirection.MINIMIZE
@@ -361,3 +362,21 @@ def test_a_long_history_is_thinned_evenly() -> None:
         simulation.suggestions.append(None)  # type: ignore[arg-type]
     asked = [simulation.ask()[1] for _ in range(20)]
     assert np.median([bowl(params) for params in asked]) < 0.02
+
+
+def test_an_earlier_study_tells_where_to_start() -> None:
+    space = floats(3)
+    earlier = Simulation(TPESampler(), space)
+    earlier.run(bowl, 60)
+    simulation = Simulation(TPESampler(), space, seed=5)
+    simulation.ledger = Ledger([MINIMIZE], (earlier.history,))
+    simulation.run(bowl, 10)
+    values = simulation.history.values[:, 0]
+    assert np.median(values[::2]) < 0.05 < np.median(values[1::2])
+    assert np.array_equal([s.why == "random start" for s in simulation.suggestions], np.arange(10) % 2 == 1)
+
+
+def test_no_random_start_when_none_is_wanted() -> None:
+    simulation = Simulation(TPESampler(n_startup_trials=0), floats(2))
+    simulation.run(bowl, 40)
+    assert simulation.history.values.min() < 0.01

@@ -15,7 +15,7 @@ What differs from these, and why:
 - The prior is uniform, with the same share in l and g: where nothing is known, their ratio is 1.
 - A parameter that a trial lacks has the uniform law in its kernel, so changed spaces keep their evidence.
 - Parameters under one condition are a block, modelled jointly within the trials that have it.
-- Failed trials give a probability of failure that the ratio is weighed with.
+- Failed trials, and those that violate constraints, give a chance to be of use that the ratio is weighed with.
 - Kernels of g are bounded in number: the newest trials, and an even sample of the older ones that stands for all.
 """
 
@@ -73,7 +73,7 @@ tried is then avoided, value by value. Jointly, the other parameters tell points
 ENOUGH_FOR_A_BLOCK = 4
 """Trials that have a conditional block's parameters before these are modelled."""
 
-MEMOS = 64
+MEMOS = 24
 """Histories in a space's coordinates that are remembered (define-by-run asks for many growing spaces)."""
 
 
@@ -161,6 +161,10 @@ class TPESampler(Sampler):
         self.constraints_func = constraints_func
         self._evidence: dict[tuple[int, SearchSpace], tuple[int, list[Evidence]]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the memo behind: the serials of its histories mean nothing in another process."""
+        return {**self.__dict__, "_evidence": {}}
+
     @staticmethod
     def hyperopt_parameters() -> dict[str, Any]:
         """Return the arguments that hyperopt's defaults correspond to."""
@@ -176,19 +180,42 @@ class TPESampler(Sampler):
         }
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
-        ended = (history.states == TrialState.COMPLETE) | (history.states == TrialState.PRUNED)
-        if np.count_nonzero(ended) < self.n_startup_trials or len(request.given) == len(request.space):
-            params = complete(request.space, request.given, rng)
-            return Suggestion(make_distinct(request, history, rng, params, near=False), "tpe", "random start")
-        blocks = self._blocks(request.space, history)
-        params = {}
+        if len(request.given) < len(request.space):
+            if _ended(history).sum() >= self.n_startup_trials:
+                return Suggestion(make_distinct(request, history, rng, self._point(request, history, rng)), "tpe")
+            source = self._source(request, history)
+            if source is not None:
+                params = make_distinct(request, history, rng, self._point(request, source, rng))
+                return Suggestion(params, "tpe", "evidence of an earlier study")
+        params = complete(request.space, request.given, rng)
+        return Suggestion(make_distinct(request, history, rng, params, near=False), "tpe", "random start")
+
+    def _source(self, request: Request, history: History) -> History | None:
+        """Return the earlier study with most to say to a trial of the start; every other trial stays random."""
+        fitting = [source for source in history.sources if source.n_objectives == history.n_objectives]
+        counts = [int(_ended(source).sum()) for source in fitting]
+        if request.number % 2 or max(counts, default=0) < max(self.n_startup_trials, ENOUGH_FOR_A_BLOCK):
+            return None
+        return fitting[int(np.argmax(counts))]
+
+    def _point(self, request: Request, history: History, rng: np.random.Generator) -> dict[str, Any]:
+        """Return the point that the trials of ``history`` speak for, block by block, parents first."""
+        space, blocks = request.space, self._blocks(request.space, history)
+        params: dict[str, Any] = {}
         for evidence in blocks:
             block = evidence.block
-            if request.space.is_active(block.names[0], params):
-                known = {name: request.given[name] for name in block.names if name in request.given}
-                params.update(self._block(evidence, known, request, history, ended, rng, len(blocks) == 1))
-        params = {name: params[name] for name in request.space.names if name in params}
-        return Suggestion(make_distinct(request, history, rng, params), "tpe")
+            if not space.is_active(block.names[0], params):
+                continue
+            known = {name: request.given[name] for name in block.names if name in request.given}
+            if len(known) < len(block):
+                candidates = self._candidates(evidence, known, history, rng)
+                if candidates is None:
+                    known = complete(space.select(block.names), known, rng)
+                else:
+                    tried = history if len(blocks) == 1 and is_finite(space) else None
+                    known = _first_new(space, tried, block, candidates, known)
+            params.update(known)
+        return {name: params[name] for name in space.names if name in params}
 
     def _blocks(self, space: SearchSpace, history: History) -> list[Evidence]:
         """Return the history in the coordinates of each block, from memory where there is one."""
@@ -201,32 +228,18 @@ class TPESampler(Sampler):
             del self._evidence[next(iter(self._evidence))]
         return known[1]
 
-    def _block(
-        self,
-        evidence: Evidence,
-        known: dict[str, Any],
-        request: Request,
-        history: History,
-        ended: Flags,
-        rng: np.random.Generator,
-        alone: bool,
-    ) -> dict[str, Any]:
-        block = evidence.block
-        if len(known) == len(block):
-            return known
-        points = evidence.points(history)
+    def _candidates(
+        self, evidence: Evidence, known: dict[str, Any], history: History, rng: np.random.Generator
+    ) -> Points | None:
+        """Return points of a block, best first; None when too few trials have its parameters."""
+        block, points = evidence.block, evidence.points(history)
         there = points.present()
-        rows = np.flatnonzero(ended & there)
-        if len(rows) < min(ENOUGH_FOR_A_BLOCK, self.n_startup_trials):
-            return complete(request.space.select(block.names), known, rng)
+        rows = np.flatnonzero(_ended(history) & there)
+        if len(rows) < max(1, min(ENOUGH_FOR_A_BLOCK, self.n_startup_trials)):
+            return None
         given = block.point_of(known) if known else None
-        groups = self._groups(history, rows, there)
         rank = self._rank_jointly if self.multivariate else self._rank_apart
-        candidates = rank(block, points, groups, given, rng)
-        params = {**block.values_of(candidates, 0), **known}
-        if alone and is_finite(request.space):
-            return _first_new(request.space, history, block, candidates, params, known)
-        return params
+        return rank(block, points, self._groups(history, rows, there), given, rng)
 
     def _groups(self, history: History, rows: Integers, there: Flags) -> _Groups:
         """Return the trials that have the block's parameters by what they are evidence of."""
@@ -390,20 +403,23 @@ def _log_survival(sound: Floats, failed: Floats, groups: _Groups) -> Floats:
     return np.asarray(groups.caution * (sound - np.logaddexp(sound, failed)))
 
 
+def _ended(history: History) -> Flags:
+    """Return ``(n,)``: the trials that ended with something to rank."""
+    return np.asarray((history.states == TrialState.COMPLETE) | (history.states == TrialState.PRUNED))
+
+
 def _first_new(
-    space: SearchSpace,
-    history: History,
-    block: Coordinates,
-    candidates: Points,
-    params: dict[str, Any],
-    known: dict[str, Any],
+    space: SearchSpace, tried: History | None, block: Coordinates, candidates: Points, known: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the best candidate at which no trial is yet; the best of all when there is none."""
-    for row in range(len(candidates)):
+    """Return the best candidate's values, or of the best one that is not in ``tried``, where there is one."""
+    best = {**block.values_of(candidates, 0), **known}
+    if tried is None or not is_known(space, tried, best):
+        return best
+    for row in range(1, len(candidates)):
         other = {**block.values_of(candidates, row), **known}
-        if not is_known(space, history, other):
+        if not is_known(space, tried, other):
             return other
-    return params
+    return best
 
 
 def _checked(weights: Floats, count: int) -> Floats:

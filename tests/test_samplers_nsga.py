@@ -301,3 +301,24 @@ def test_wrong_arguments_are_named(sampler: type, arguments: dict[str, Any], mes
 def test_wrong_reference_points_are_refused(points: Any) -> None:
     with pytest.raises(ValueError, match="reference_points"):
         NSGAIIISampler(reference_points=points)
+
+
+@BOTH
+def test_a_users_selection_and_children_take_the_place_of_the_algorithms(sampler: type) -> None:
+    seen: list[int] = []
+
+    def elite(study: Any, trials: list[Any]) -> list[Any]:
+        return sorted(trials, key=lambda trial: trial.values[0])[:3]
+
+    def child(study: Any, space: dict[str, Any], parents: list[Any]) -> dict[str, Any]:
+        seen.append(len(parents))
+        assert study.directions == (StudyDirection.MAXIMIZE, MINIMISE)
+        assert all(trial.params["model"] in MIXED["model"].distribution.choices for trial in parents)
+        assert min(trial.values[0] for trial in parents) >= 0.0
+        return {"model": "net", "rate": 1e-3}
+
+    own = sampler(population_size=4, elite_population_selection_strategy=elite, child_generation_strategy=child)
+    study = Simulation(own, MIXED, [StudyDirection.MAXIMIZE, MINIMISE])
+    study.run(mixed, 20)
+    assert set(seen) == {3}
+    assert all(s.params["rate"] == 1e-3 and "units" in s.params for s in study.suggestions[4:])

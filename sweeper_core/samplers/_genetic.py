@@ -25,6 +25,7 @@ from sweeper_core.samplers._crossovers import BaseCrossover, BaseMutation, OwnMu
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete
 from sweeper_core.samplers._scale import assemble, scales_of
+from sweeper_core.samplers._strategies import ChildStrategy, EliteStrategy, frozen_trials
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.search_space import Parameter, SearchSpace
 from sweeper_core.trial.history import History
@@ -72,7 +73,7 @@ class Memo:
 
 @dataclass(frozen=True)
 class StudyView:
-    """What crossovers and mutations may know of the study."""
+    """What operators and strategies may know of the study."""
 
     directions: tuple[StudyDirection, ...]
 
@@ -93,6 +94,8 @@ class GeneticSampler(Sampler):
         swapping_prob: float,
         seed: int | None,
         constraints_func: Callable[[Any], Sequence[float]] | None,
+        elite_population_selection_strategy: EliteStrategy | None,
+        child_generation_strategy: ChildStrategy | None,
     ) -> None:
         super().__init__(seed)
         _check_probability("mutation_prob", mutation_prob)
@@ -115,6 +118,8 @@ class GeneticSampler(Sampler):
         self.swapping_prob = swapping_prob
         self.constraints_func = constraints_func
         """Called by the study when a trial has ended; what it returns is in the history's constraints."""
+        self.elite_population_selection_strategy = elite_population_selection_strategy
+        self.child_generation_strategy = child_generation_strategy
         self._memo: Memo | None = None
 
     @abstractmethod
@@ -131,7 +136,8 @@ class GeneticSampler(Sampler):
         generation = completed // self.population_size
         if completed + running >= self.population_size:
             survivors = self._survivors(history)
-            params = self._child(request, history, survivors, rng)
+            make = self._child if self.child_generation_strategy is None else self._users_child
+            params = make(request, history, survivors, rng)
             if params is not None:
                 return Suggestion(make_distinct(request, history, rng, params), self.origin, generation=generation)
         params = make_distinct(request, history, rng, complete(request.space, request.given, rng), near=False)
@@ -166,6 +172,11 @@ class GeneticSampler(Sampler):
     def _fold(self, history: History, rows: Integers, individuals: Integers, start: int, count: int) -> Survivors:
         first, last = np.searchsorted(individuals, (start, start + count))
         rows = np.concatenate([rows, individuals[first:last]])
+        if self.elite_population_selection_strategy is not None and len(rows):
+            elite = self.elite_population_selection_strategy(
+                StudyView(history.directions), frozen_trials(history, rows)
+            )
+            rows = np.array([trial.number for trial in elite], np.int64)
         places, rank, room = self.select(
             history.values[rows], violation(history.constraints[rows]), self.population_size
         )
@@ -189,6 +200,16 @@ class GeneticSampler(Sampler):
         child = self._cross(space, parents, history, random)
         child = self._mutate(space, child, parents[0], np.array(wanted), history, random)
         return assemble(space, child.tolist(), request.given)
+
+    def _users_child(
+        self, request: Request, history: History, survivors: Survivors, rng: np.random.Generator
+    ) -> dict[str, Any]:
+        """Return the point that the user's strategy makes, what it leaves out drawn uniformly."""
+        assert self.child_generation_strategy is not None
+        asked = {name: it for name, it in request.space.distributions.items() if name not in request.given}
+        parents = frozen_trials(history, survivors.rows)
+        child = self.child_generation_strategy(StudyView(history.directions), asked, parents)
+        return complete(request.space, {**child, **request.given}, rng)
 
     def _parents(self, survivors: Survivors, random: np.random.RandomState) -> list[int]:
         """Binary tournaments by rank, then room; no individual twice."""

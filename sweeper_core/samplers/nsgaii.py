@@ -25,6 +25,7 @@ from sweeper_core.samplers._crossovers import (
     VSBXCrossover,
 )
 from sweeper_core.samplers._genetic import Floats, GeneticSampler, Integers
+from sweeper_core.samplers._strategies import ChildStrategy, EliteStrategy
 
 __all__ = [
     "BLXAlphaCrossover",
@@ -56,6 +57,10 @@ class NSGAIISampler(GeneticSampler):
         seed: The generator of trial ``k`` derives from ``(seed, k)``; None draws a seed at random.
         constraints_func: Takes a finished :class:`FrozenTrial`, returns constraint values that are satisfied
             where <= 0. Called by the study. ``trial.set_constraint`` says the same within the objective.
+        elite_population_selection_strategy: Takes a view of the study (its ``directions``) and the candidates as
+            :class:`FrozenTrial` objects; returns those that survive, in place of the algorithm's own choice.
+        child_generation_strategy: Takes that view, the distributions asked for and the survivors; returns a
+            child's parameters, of which missing ones are drawn uniformly.
 
     Raises:
         ValueError: A probability outside [0, 1], a population smaller than a child's number of parents, or
@@ -75,6 +80,8 @@ class NSGAIISampler(GeneticSampler):
         swapping_prob: float = 0.5,
         seed: int | None = None,
         constraints_func: Callable[[Any], Sequence[float]] | None = None,
+        elite_population_selection_strategy: EliteStrategy | None = None,
+        child_generation_strategy: ChildStrategy | None = None,
     ) -> None:
         super().__init__(
             population_size=population_size,
@@ -85,6 +92,8 @@ class NSGAIISampler(GeneticSampler):
             swapping_prob=swapping_prob,
             seed=seed,
             constraints_func=constraints_func,
+            elite_population_selection_strategy=elite_population_selection_strategy,
+            child_generation_strategy=child_generation_strategy,
         )
 
     def select(self, values: Floats, penalty: Floats, size: int) -> tuple[Integers, Integers, Floats]:

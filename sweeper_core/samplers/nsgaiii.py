@@ -16,6 +16,7 @@ from sweeper_core.maths.niching import associate, fill_niches, normalise, simple
 from sweeper_core.maths.pareto import non_domination_ranks
 from sweeper_core.samplers._crossovers import BaseCrossover, BaseMutation
 from sweeper_core.samplers._genetic import Floats, GeneticSampler, Integers
+from sweeper_core.samplers._strategies import ChildStrategy, EliteStrategy
 
 
 class NSGAIIISampler(GeneticSampler):
@@ -36,6 +37,10 @@ class NSGAIIISampler(GeneticSampler):
         reference_points: ``(r, m)`` directions from the ideal point that the population is spread along; None
             for an even lattice on the simplex.
         dividing_parameter: Divisions of each edge of that lattice; it has ``(m + d - 1) over d`` points.
+        elite_population_selection_strategy: Takes a view of the study (its ``directions``) and the candidates as
+            :class:`FrozenTrial` objects; returns those that survive, in place of the algorithm's own choice.
+        child_generation_strategy: Takes that view, the distributions asked for and the survivors; returns a
+            child's parameters, of which missing ones are drawn uniformly.
 
     Raises:
         ValueError: A probability outside [0, 1], a population smaller than a child's number of parents, an
@@ -57,6 +62,8 @@ class NSGAIIISampler(GeneticSampler):
         constraints_func: Callable[[Any], Sequence[float]] | None = None,
         reference_points: npt.ArrayLike | None = None,
         dividing_parameter: int = 3,
+        elite_population_selection_strategy: EliteStrategy | None = None,
+        child_generation_strategy: ChildStrategy | None = None,
     ) -> None:
         super().__init__(
             population_size=population_size,
@@ -67,6 +74,8 @@ class NSGAIIISampler(GeneticSampler):
             swapping_prob=swapping_prob,
             seed=seed,
             constraints_func=constraints_func,
+            elite_population_selection_strategy=elite_population_selection_strategy,
+            child_generation_strategy=child_generation_strategy,
         )
         if dividing_parameter < 1:
             raise ValueError(f"`dividing_parameter` must be at least 1, but it is {dividing_parameter}.")

@@ -119,7 +119,7 @@ class GPSampler(Sampler):
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
         """Return the point of the largest expected improvement, or one of the space-filling start."""
-        encoding = self._memo.get(("space", request.space), lambda: Encoding(request.space))
+        encoding = self._memo.get("space", request.space, lambda: Encoding(request.space))
         task = _Task(encoding, request, history, rng)
         if task.free == 0:
             return task.suggestion(task.fixed_point(), "nothing left to choose")

@@ -14,8 +14,9 @@ All fits are memoised by their data; forgetting them costs time and changes noth
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -43,23 +44,34 @@ STEEP = 0.3
 
 
 class Memo:
-    """The most recently used results of pure functions, by their arguments."""
+    """The most recently used results of pure functions, by their arguments, so many of each kind."""
 
-    def __init__(self, size: int = 64) -> None:
-        self._size = size
-        self._known: OrderedDict[Any, Any] = OrderedDict()
+    SIZES: Mapping[str, int] = {"space": 4, "fit": 64, "posterior": 8}
 
-    def get(self, key: Any, make: Callable[[], T]) -> T:
+    def __init__(self) -> None:
+        self._known: dict[str, OrderedDict[Hashable, Any]] = {kind: OrderedDict() for kind in self.SIZES}
+
+    def get(self, kind: str, key: Hashable, make: Callable[[], T]) -> T:
         """Return what is known for ``key``, or what ``make`` returns."""
-        if key in self._known:
-            self._known.move_to_end(key)
-            found: T = self._known[key]
+        known = self._known[kind]
+        if key in known:
+            known.move_to_end(key)
+            found: T = known[key]
             return found
         made = make()
-        self._known[key] = made
-        while len(self._known) > self._size:
-            self._known.popitem(last=False)
+        known[key] = made
+        while len(known) > self.SIZES[kind]:
+            known.popitem(last=False)
         return made
+
+
+def digest(*arrays: Floats) -> bytes:
+    """Return what tells arrays apart, in few bytes."""
+    hashed = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        hashed.update(repr(array.shape).encode())
+        hashed.update(np.ascontiguousarray(array).tobytes())
+    return hashed.digest()
 
 
 def checkpoint(n: int) -> int:
@@ -120,8 +132,8 @@ class Target:
     @property
     def key(self) -> tuple[Any, ...]:
         """What tells targets apart."""
-        arrays = (self.Z, self.y, self.noise_factor, self.doubt)
-        return (*(array.tobytes() for array in arrays), self.groups, self.warped, self.noise, str(self.run_variance))
+        arrays = digest(self.Z, self.y, self.noise_factor, self.doubt)
+        return arrays, self.groups, self.warped, self.noise, str(self.run_variance)
 
 
 @dataclass(frozen=True)
@@ -153,7 +165,7 @@ def _fit_at(target: Target, count: int, memo: Memo) -> Learned:
         warm = [_fit_at(target, earlier, memo).hyper] if earlier else []
         return _best_fit(_thinned(head), warm)
 
-    return memo.get(("fit", head.key), make)
+    return memo.get("fit", head.key, make)
 
 
 def _best_fit(target: Target, warm: list[Hyper]) -> Learned:
@@ -208,14 +220,14 @@ def model_of(target: Target, memo: Memo, focus: Floats | None = None) -> Model:
         return Model(learned.warp, Posterior(data.rows(local(data, learned.hyper, centre)), learned.hyper))
     base = max(checkpoint(n), 1)
     head = data.rows(slice(0, base))
-    key = ("posterior", head.Z.tobytes(), head.y.tobytes(), head.extra_noise.tobytes(), learned.hyper.theta.tobytes())
-    posterior = memo.get(key, lambda: Posterior(head, learned.hyper))
+    key = digest(head.Z, head.y, head.noise_factor, head.extra_noise, learned.hyper.theta)
+    posterior = memo.get("posterior", key, lambda: Posterior(head, learned.hyper))
     return Model(learned.warp, posterior.extended(data.rows(slice(base, n))) if n > base else posterior)
 
 
 def refitted(target: Target, memo: Memo) -> Model:
     """Return the posterior of a target with hyperparameters fitted to all of it: for values that change as a whole."""
-    learned = memo.get(("fit", target.key), lambda: _best_fit(_thinned(target), []))
+    learned = memo.get("fit", target.key, lambda: _best_fit(_thinned(target), []))
     return Model(learned.warp, Posterior(target.data(learned.warp), learned.hyper))
 
 

@@ -10,7 +10,7 @@ import secrets
 import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.search_space import SearchSpace
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
-from sweeper_core.trial.record import NOTHING
+from sweeper_core.trial.record import nothing
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Request:
 
     space: SearchSpace
     number: int
-    given: Mapping[str, Any] = NOTHING
+    given: Mapping[str, Any] = field(default_factory=nothing)
     budget: int | None = None
     lanes: int = 1
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.trial.frozen import FrozenTrial
-from sweeper_core.trial.record import NOTHING, TrialRecord
+from sweeper_core.trial.record import NOTHING, TrialRecord, nothing
 from sweeper_core.trial.state import TrialState
 
 
@@ -27,8 +27,8 @@ class StudyRecord:
     study_id: int
     name: str
     directions: tuple[StudyDirection, ...]
-    user_attrs: Mapping[str, Any] = NOTHING
-    system_attrs: Mapping[str, Any] = NOTHING
+    user_attrs: Mapping[str, Any] = field(default_factory=nothing)
+    system_attrs: Mapping[str, Any] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Point:
     """Parameters (external values, possibly only some) to be tried, with attributes for the trial to be."""
 
     params: Mapping[str, Any]
-    user_attrs: Mapping[str, Any] = NOTHING
-    system_attrs: Mapping[str, Any] = NOTHING
+    user_attrs: Mapping[str, Any] = field(default_factory=nothing)
+    system_attrs: Mapping[str, Any] = field(default_factory=nothing)
 
 
 class Storage(ABC):
@@ -85,6 +85,9 @@ class Storage(ABC):
 
     outlives_process: bool = True
     """Whether trials are still there after the process has ended (and therefore need leases)."""
+
+    quick_writes: bool = True
+    """Whether a small write takes well under a millisecond, because it waits neither for a disk nor for a network."""
 
     heartbeat_interval: float | None = None
     """Seconds between signs of life for trials of a bare ``ask``; None: these are not leased."""

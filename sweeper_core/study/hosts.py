@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from sweeper_core.study.view import StudyView
 from sweeper_core.trial.base import warn_if_outside
 from sweeper_core.trial.frozen import to_local
 from sweeper_core.trial.live import Trial
-from sweeper_core.trial.record import NOTHING, SUGGESTION, TrialRecord
+from sweeper_core.trial.record import NOTHING, SUGGESTION, TrialRecord, nothing
 
 
 class Working(Protocol):
@@ -62,7 +62,7 @@ class Plan:
     params: Mapping[str, Any]
     rng: np.random.Generator
     draw: Callable[[BaseDistribution, np.random.Generator], Any] | None = None
-    untold: Mapping[str, Any] = NOTHING
+    untold: Mapping[str, Any] = field(default_factory=nothing)
 
 
 class DefineByRun:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from sweeper_core.trial.curves import Peers
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History, Ledger
 from sweeper_core.trial.live import Trial
-from sweeper_core.trial.record import FAILURE, LIST_OF_CONSTRAINTS, NOTHING, SUGGESTION, TrialRecord
+from sweeper_core.trial.record import FAILURE, LIST_OF_CONSTRAINTS, NOTHING, SUGGESTION, TrialRecord, nothing
 from sweeper_core.trial.state import TrialState
 
 MOST_SPACES = 1024
@@ -51,8 +51,8 @@ class Started:
     params: dict[str, Any]
     space: SearchSpace
     suggestion: Suggestion
-    user_attrs: Mapping[str, Any] = NOTHING
-    system_attrs: Mapping[str, Any] = NOTHING
+    user_attrs: Mapping[str, Any] = field(default_factory=nothing)
+    system_attrs: Mapping[str, Any] = field(default_factory=nothing)
 
 
 class Session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,12 @@ class _Nothing(dict[str, Any]):
 
 NOTHING: Mapping[str, Any] = _Nothing()
 """The empty attributes that most trials share."""
+
+
+def nothing() -> Mapping[str, Any]:
+    """Return :data:`NOTHING`, as the default of a dataclass's field: Python 3.10 takes no dictionary as one."""
+    return NOTHING
+
 
 CONSTRAINT_PREFIX = "constraints:"
 LIST_OF_CONSTRAINTS = "constraints"
@@ -107,8 +113,8 @@ class TrialRecord:
     internals: tuple[float, ...] = ()
     values: tuple[float, ...] | None = None
     reports: tuple[tuple[int, float], ...] = ()
-    user_attrs: Mapping[str, Any] = NOTHING
-    system_attrs: Mapping[str, Any] = NOTHING
+    user_attrs: Mapping[str, Any] = field(default_factory=nothing)
+    system_attrs: Mapping[str, Any] = field(default_factory=nothing)
     started: datetime | None = None
     completed: datetime | None = None
 

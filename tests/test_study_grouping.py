@@ -104,6 +104,14 @@ def test_a_trial_costs_three_writes(storage: Counting) -> None:
         assert trial.intermediate_values == {step: float(step) for step in range(10)}
 
 
+def test_where_writing_is_slow_a_short_trial_costs_two_writes(storage: Counting) -> None:
+    storage.quick_writes = False
+    study = create_study(storage=storage, sampler=RandomSampler(seed=0))
+    study.optimize(lambda trial: trial.suggest_float("x", 0.0, 1.0) + trial.suggest_float("y", 0.0, 1.0), n_trials=2)
+    assert storage.writes == ["reserve", "finish"] * 2
+    assert [list(trial.params) for trial in study.trials] == [["x", "y"]] * 2
+
+
 def test_a_report_is_stored_before_should_prune_returns(storage: Counting, url: str) -> None:
     study = create_study(study_name="s", storage=storage, sampler=RandomSampler(seed=0))
 

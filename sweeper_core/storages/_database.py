@@ -72,7 +72,7 @@ class Link:
     def many(self, sql: str, values: Sequence[Mapping[str, Any]]) -> None:
         """Do a statement once for each set of values."""
         if values:
-            self.connection.execute(self._text(sql), list(values))
+            self.connection.execute(self._text(sql), values[0] if len(values) == 1 else list(values))
 
     @contextmanager
     def attempted(self, complaint: str) -> Iterator[None]:
@@ -112,6 +112,7 @@ class Database:
         self.dialect = _known_dialect(parsed)
         self.path = parsed.database if self.dialect == "sqlite" else None
         self.in_memory = self.dialect == "sqlite" and _is_in_memory(parsed)
+        self.quick_writes = self.dialect == "sqlite" and self._synchronous in ("NORMAL", "OFF")
         self._guard: AbstractContextManager[Any] = threading.RLock() if self.in_memory else nullcontext()
         self._reached = False
         self._texts: dict[str, sa.TextClause] = {}

@@ -42,6 +42,11 @@ from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.trial.record import LOST, NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
 
+_MOST_KEYS = 10_000
+"""Trials reserved here whose keys are remembered until they end; without its key a trial is looked up."""
+
+_NOT_PICKLED = frozenset({"_database", "_sql", "_reader", "_keys"})
+
 
 @dataclass(frozen=True)
 class _Cursor:
@@ -107,8 +112,10 @@ class RDBStorage(Storage):
     def _open(self) -> None:
         skip_creation, skip_check = self._skip
         self._database = Database(self.url, self.engine_kwargs)
+        self.quick_writes = self._database.quick_writes
         self._sql = _Statements(self._database.dialect)
         self._reader = Reader()
+        self._keys: dict[tuple[int, int], int] = {}
         open_schema(self._database, create=not skip_creation, check=not skip_check)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -116,7 +123,7 @@ class RDBStorage(Storage):
             raise StorageInternalError(
                 "An SQLite database in memory cannot be pickled. Use a file, or InMemoryStorage, which can."
             )
-        return {key: value for key, value in self.__dict__.items() if key not in ("_database", "_sql", "_reader")}
+        return {key: value for key, value in self.__dict__.items() if key not in _NOT_PICKLED}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -243,12 +250,17 @@ class RDBStorage(Storage):
             self._lock_study(link, study_id)
             if limit is not None and self._counted(link, study_id, limit) >= limit:
                 return None
-            claim = self._take_waiting(link, study_id, started) or self._take_new(link, study_id, started)
+            claim = self._take(link, study_id, started)
             if lease is not None:
                 self._put_lease(link, claim.trial_id, lease)
             return claim
 
-        return self._database.write(take)
+        claim = self._database.write(take)
+        if claim is not None:
+            if len(self._keys) >= _MOST_KEYS:
+                self._keys.clear()
+            self._keys[study_id, claim.number] = claim.trial_id
+        return claim
 
     def _counted(self, link: Link, study_id: int, limit: int) -> int:
         """Return how many trials count against the limit; lost ones are only looked for where it matters."""
@@ -267,26 +279,37 @@ class RDBStorage(Storage):
         )
         return int(taken - lost)
 
-    def _take_waiting(self, link: Link, study_id: int, started: datetime) -> Claim | None:
-        """Take the oldest trial from the queue; Optuna may take one at the same moment, so look again."""
-        while waiting := link.rows(
-            "SELECT trial_id, number FROM trials WHERE study_id = :study AND state = 'WAITING' ORDER BY number LIMIT 1",
-            study=study_id,
-        ):
-            trial_id, number = waiting[0]
-            if link.change(
-                "UPDATE trials SET state = 'RUNNING', datetime_start = :started "
-                "WHERE trial_id = :trial AND state = 'WAITING'",
-                trial=trial_id,
-                started=link.moment(started),
-            ):
-                (record,) = self._reader.records(link, [Heading(trial_id, number, TrialState.RUNNING, started, None)])
-                fixed = fixed_of(record.params, record.system_attrs)
-                return Claim(number, trial_id, fixed, record.user_attrs, record.system_attrs, started)
-        return None
+    def _take(self, link: Link, study_id: int, started: datetime) -> Claim:
+        """Take the oldest trial from the queue or else a new one; Optuna may be quicker, so look again."""
+        while True:
+            rows = link.rows(
+                "SELECT * FROM (SELECT trial_id, number FROM trials WHERE study_id = :study AND state = 'WAITING' "
+                "ORDER BY number LIMIT 1) AS waiting UNION ALL "
+                "SELECT -1, COALESCE(MAX(number) + 1, 0) FROM trials WHERE study_id = :study",
+                study=study_id,
+            )
+            (_, following), *waiting = sorted(map(tuple, rows))
+            if not waiting:
+                return self._take_new(link, study_id, int(following), started)
+            ((trial_id, number),) = waiting
+            claim = self._take_waiting(link, trial_id, number, started)
+            if claim is not None:
+                return claim
 
-    def _take_new(self, link: Link, study_id: int, started: datetime) -> Claim:
-        number = self._next_number(link, study_id)
+    def _take_waiting(self, link: Link, trial_id: int, number: int, started: datetime) -> Claim | None:
+        taken = link.change(
+            "UPDATE trials SET state = 'RUNNING', datetime_start = :started "
+            "WHERE trial_id = :trial AND state = 'WAITING'",
+            trial=trial_id,
+            started=link.moment(started),
+        )
+        if not taken:
+            return None
+        (record,) = self._reader.records(link, [Heading(trial_id, number, TrialState.RUNNING, started, None)])
+        fixed = fixed_of(record.params, record.system_attrs)
+        return Claim(number, trial_id, fixed, record.user_attrs, record.system_attrs, started)
+
+    def _take_new(self, link: Link, study_id: int, number: int, started: datetime) -> Claim:
         trial_id = link.insert(
             "INSERT INTO trials (number, study_id, state, datetime_start) "
             "VALUES (:number, :study, 'RUNNING', :started)",
@@ -401,21 +424,29 @@ class RDBStorage(Storage):
         completed = now()
 
         def end(link: Link) -> bool:
-            trial_id, before = self._find(link, study_id, number)
-            if before is not TrialState.RUNNING:
-                # The first attempt may have succeeded although its answer was lost with the connection.
-                return link.attempt > 0 and before is state and self._ended_at(link, trial_id, completed)
-            link.change(
-                "UPDATE trials SET state = :state, datetime_complete = :completed WHERE trial_id = :trial",
+            trial_id = self._keys.get((study_id, number))
+            if trial_id is None:
+                trial_id, _ = self._find(link, study_id, number)
+            changed = link.change(
+                "UPDATE trials SET state = :state, datetime_complete = :completed "
+                "WHERE trial_id = :trial AND study_id = :study AND number = :number AND state = 'RUNNING'",
                 state=state.name,
                 completed=link.moment(completed),
                 trial=trial_id,
+                study=study_id,
+                number=number,
             )
+            if not changed:
+                # The first attempt may have succeeded although its answer was lost with the connection.
+                _, now_is = self._find(link, study_id, number)
+                return link.attempt > 0 and now_is is state and self._ended_at(link, trial_id, completed)
             self._put_values(link, [(trial_id, checked or ())])
             self._put(link, trial_id, details)
             return True
 
-        return self._database.write(end)
+        ended = self._database.write(end)
+        self._keys.pop((study_id, number), None)
+        return ended
 
     def _ended_at(self, link: Link, trial_id: int, completed: datetime) -> bool:
         row = link.rows(f"SELECT {HEADING} FROM trials WHERE trial_id = :trial", trial=trial_id)[0]

@@ -2,9 +2,9 @@
 
 A define-by-run objective asks for one parameter after the other, and reports many values; a transaction for each would
 cost more than the objective. What is told waits here until the trial ends, until somebody reads the study in
-this process (a pruner does), or for half a second, whichever comes first. Parameters are written as soon as the trial
-has all those that an earlier trial had, which are most likely all of its own: what a job dies of within a millisecond
-should be known too.
+this process (a pruner does), or for half a second, whichever comes first. Where a write is quick, parameters are
+written as soon as the trial has all those that an earlier trial had, which are most likely all of its own: what a job
+dies of within a millisecond should be known too.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Grouping:
             pending.distributions.update(distributions)
             pending.user_attrs.update(user_attrs)
             pending.system_attrs.update(system_attrs)
-            whole = bool(params) and self._is_whole(number, params)
+            whole = bool(params) and self._storage.quick_writes and self._is_whole(number, params)
         if whole:
             self._write([number])
 

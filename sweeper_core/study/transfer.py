@@ -1,0 +1,216 @@
+"""Studies between storages and files. Every transfer can be broken off and repeated: it goes on where it was.
+
+A study as JSON lines: the first line describes the study, every other one a trial.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sweeper_core.directions import StudyDirection
+from sweeper_core.distributions import distribution_to_json, json_to_distribution
+from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.trial.record import Layout, TrialRecord
+from sweeper_core.trial.state import TrialState
+
+SOURCE_NUMBER = "hpo:copied_from"
+"""Attribute of a copied trial: its number in the study that it comes from."""
+BATCH = 500
+"""Trials written in one transaction."""
+
+
+def copy_trials(records: Iterable[TrialRecord], target: Storage, study: StudyRecord) -> int:
+    """Add the trials that the target study does not have yet; return how many.
+
+    Running trials are left out: they belong to whoever runs them.
+    """
+    known = {record.system_attrs.get(SOURCE_NUMBER) for record in target.changes(study.study_id)[0]}
+    wanted = sorted((r for r in records if r.state is not TrialState.RUNNING), key=lambda r: r.number)
+    missing = iter([_marked(record) for record in wanted if record.number not in known])
+    added = 0
+    while batch := list(islice(missing, BATCH)):
+        added += len(target.add_finished(study.study_id, batch))
+    return added
+
+
+def _marked(record: TrialRecord) -> TrialRecord:
+    attrs = {**record.system_attrs, SOURCE_NUMBER: record.number}
+    return TrialRecord(
+        record.number,
+        record.trial_id,
+        record.state,
+        record.layout,
+        record.internals,
+        record.values,
+        record.reports,
+        record.user_attrs,
+        attrs,
+        record.started,
+        record.completed,
+    )
+
+
+def export_json_lines(storage: Storage, study: StudyRecord, path: Path) -> int:
+    """Write a study's trials that the file does not hold yet; return how many.
+
+    Raises:
+        ValueError: The file holds another study, or something else.
+    """
+    records = _finished_or_waiting(storage, study)
+    _drop_torn_line(path)
+    known: set[int] = set()
+    if path.exists() and path.stat().st_size:
+        header, lines = read_json_lines(path)
+        if header["name"] != study.name:
+            raise ValueError(f"{path} holds study {header['name']!r}, not {study.name!r}; choose another file.")
+        known = {line["number"] for line in lines}
+    missing = [record for record in records if record.number not in known]
+    with path.open("a", encoding="utf-8") as file:
+        if not file.tell():
+            file.write(json.dumps(_study_line(study)) + "\n")
+        for record in missing:
+            file.write(json.dumps(_trial_line(record)) + "\n")
+    return len(missing)
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Remove what is left of a line whose writer was killed."""
+    if path.exists() and not (content := path.read_bytes()).endswith(b"\n"):
+        with path.open("r+b") as file:
+            file.truncate(content.rfind(b"\n") + 1)
+
+
+def read_json_lines(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the line of the study and those of its trials.
+
+    Raises:
+        ValueError: The file is no study in JSON lines.
+    """
+    try:
+        first, *lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if first["format"] != "hpo-study":
+            raise KeyError("format")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a study in JSON lines, as `hpo-sweeper export` writes them.") from error
+    return first, lines
+
+
+def import_json_lines(path: Path, storage: Storage, name: str | None = None) -> tuple[StudyRecord, int]:
+    """Add a file's trials to the study of its name (or ``name``), made when there is none.
+
+    Returns:
+        The study, and how many trials were new.
+
+    Raises:
+        ValueError: The file is no study, or the study has other directions.
+    """
+    header, lines = read_json_lines(path)
+    directions = tuple(StudyDirection[direction] for direction in header["directions"])
+    study = storage.create_or_open_study(name or header["name"], directions, exist_ok=True)
+    if study.directions != directions:
+        raise ValueError(f"Study {study.name!r} has other directions than {path}.")
+    storage.set_study_attrs(study.study_id, user=header["user_attrs"], system=header["system_attrs"])
+    return study, copy_trials([_trial_of(line) for line in lines], storage, study)
+
+
+def export_csv(storage: Storage, study: StudyRecord, path: Path) -> int:
+    """Write a study's trials as a table, the file replaced whole; return how many."""
+    records = _finished_or_waiting(storage, study)
+    params = list(dict.fromkeys(name for record in records for name in record.layout.names))
+    names = list(dict.fromkeys(name for record in records for name in record.user_attrs))
+    several = len(study.directions) > 1
+    values = [f"value_{index}" for index in range(len(study.directions))] if several else ["value"]
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        columns = [*(f"params_{name}" for name in params), *(f"user_attrs_{name}" for name in names)]
+        writer.writerow(["number", "state", *values, "datetime_start", "datetime_complete", *columns])
+        writer.writerows(_row(record, len(values), params, names) for record in records)
+    os.replace(temporary, path)
+    return len(records)
+
+
+def _row(record: TrialRecord, n_values: int, params: Sequence[str], names: Sequence[str]) -> list[Any]:
+    values = list(record.values or ()) + [""] * (n_values - len(record.values or ()))
+    own = record.params
+    given = [_cell(own, name) for name in params] + [_cell(record.user_attrs, name) for name in names]
+    return [record.number, record.state.name, *values, record.started or "", record.completed or "", *given]
+
+
+def _cell(entries: Mapping[str, Any], name: str) -> Any:
+    """Return a value such that strings and numbers can be told apart by JSON's rules where they must be."""
+    if name not in entries:
+        return ""
+    value = entries[name]
+    return value if isinstance(value, (str, int, float)) and not isinstance(value, bool) else json.dumps(value)
+
+
+def _finished_or_waiting(storage: Storage, study: StudyRecord) -> list[TrialRecord]:
+    records, _ = storage.changes(study.study_id)
+    wanted = [record for record in records if record.state is not TrialState.RUNNING]
+    return sorted(wanted, key=lambda record: record.number)
+
+
+def _study_line(study: StudyRecord) -> dict[str, Any]:
+    return {
+        "format": "hpo-study",
+        "name": study.name,
+        "directions": [direction.name for direction in study.directions],
+        "user_attrs": dict(study.user_attrs),
+        "system_attrs": dict(study.system_attrs),
+    }
+
+
+def _trial_line(record: TrialRecord) -> dict[str, Any]:
+    return {
+        "number": record.number,
+        "state": record.state.name,
+        "values": record.values,
+        "params": list(_described(record)),
+        "reports": record.reports,
+        "user_attrs": dict(record.user_attrs),
+        "system_attrs": dict(record.system_attrs),
+        "started": None if record.started is None else record.started.isoformat(),
+        "completed": None if record.completed is None else record.completed.isoformat(),
+    }
+
+
+def _described(record: TrialRecord) -> Iterator[dict[str, Any]]:
+    """Yield each parameter with its internal value and, for a reader's eyes, its external one."""
+    for name, distribution, internal in zip(
+        record.layout.names, record.layout.distributions, record.internals, strict=True
+    ):
+        yield {
+            "name": name,
+            "value": distribution.to_external_repr(internal),
+            "internal": internal,
+            "distribution": json.loads(distribution_to_json(distribution)),
+        }
+
+
+def _trial_of(line: Mapping[str, Any]) -> TrialRecord:
+    layout = Layout.of({p["name"]: json_to_distribution(json.dumps(p["distribution"])) for p in line["params"]})
+    return TrialRecord(
+        number=line["number"],
+        trial_id=-1,
+        state=TrialState[line["state"]],
+        layout=layout,
+        internals=tuple(float(p["internal"]) for p in line["params"]),
+        values=None if line["values"] is None else tuple(line["values"]),
+        reports=tuple((int(step), float(value)) for step, value in line["reports"]),
+        user_attrs=line["user_attrs"],
+        system_attrs=line["system_attrs"],
+        started=_moment(line["started"]),
+        completed=_moment(line["completed"]),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -157,6 +157,15 @@ SAMPLERS: dict[str, dict[str, Any]] = {
 }
 """``hydra/sweeper/sampler=<name>``, with the arguments that Optuna documents."""
 
+_HALVING = (
+    "min_resource",
+    "reduction_factor",
+    "min_early_stopping_rate",
+    "bootstrap_count",
+    "min_peers",
+    "smoothing",
+)
+
 PRUNERS: dict[str, dict[str, Any]] = {
     "none": _pruner("NopPruner"),
     "median": _pruner("MedianPruner", "n_startup_trials", "n_warmup_steps", "interval_steps", "n_min_trials"),
@@ -166,13 +175,17 @@ PRUNERS: dict[str, dict[str, Any]] = {
         ),
         "percentile": 25.0,
     },
-    "asha": _pruner(
-        "SuccessiveHalvingPruner", "min_resource", "reduction_factor", "min_early_stopping_rate", "bootstrap_count"
+    "asha": _pruner("SuccessiveHalvingPruner", *_HALVING),
+    "successive_halving": _pruner("SuccessiveHalvingPruner", *_HALVING),
+    "hyperband": _pruner(
+        "HyperbandPruner",
+        "min_resource",
+        "max_resource",
+        "reduction_factor",
+        "bootstrap_count",
+        "min_peers",
+        "smoothing",
     ),
-    "successive_halving": _pruner(
-        "SuccessiveHalvingPruner", "min_resource", "reduction_factor", "min_early_stopping_rate", "bootstrap_count"
-    ),
-    "hyperband": _pruner("HyperbandPruner", "min_resource", "max_resource", "reduction_factor", "bootstrap_count"),
     "patient": {**_pruner("PatientPruner", "wrapped_pruner", "patience", "min_delta"), "patience": 5},
     "threshold": _pruner("ThresholdPruner", "lower", "upper", "n_warmup_steps", "interval_steps"),
     "wilcoxon": _pruner("WilcoxonPruner", "p_threshold", "n_startup_steps"),

@@ -332,13 +332,13 @@ def _both_sides(
 def within_cells(state: Gaussian, low: Floats, high: Floats, quantile: Floats) -> Floats:
     """Return points ``(n, d)`` of the distribution's marginals, without amplification, given intervals.
 
-    What was evaluated was a value, the same for a whole interval of the coordinate. The update wants the coordinate
-    itself; it is drawn anew from the normal distribution cut to the interval.
+    What was evaluated was a value, the same for a whole interval of the coordinate. The update wants a coordinate; it
+    is a quantile of the normal distribution cut to the interval.
 
     Args:
         state: The distribution that the points came from.
         low, high: ``(n, d)`` intervals, with amplification.
-        quantile: ``(n, d)`` uniform numbers in (0, 1).
+        quantile: ``(n, d)`` in (0, 1): 1/2 for the median, uniform numbers for a draw.
     """
     spread = state.deviations * state.amplify
     a, b = (low - state.mean) / spread, (high - state.mean) / spread

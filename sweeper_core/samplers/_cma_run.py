@@ -33,9 +33,6 @@ TRIES = 3
 """How many points are drawn to find one within the bounds; then the first is put on the boundary. Few, so that the
 boundary itself is searched where the values fall towards it."""
 
-MARGIN_BASE = 0.73
-"""With the margin, a point keeps the most likely value in all discrete dimensions at most this often (CatCMA)."""
-
 
 @dataclass(frozen=True)
 class Frame:
@@ -209,8 +206,8 @@ def orthogonal(normal: Floats, others: Floats) -> Floats:
 def _coordinates(frame: Frame, state: cma.Gaussian, units: Floats, seed: int) -> Floats:
     """Return the coordinates behind evaluated values.
 
-    They themselves where continuous; drawn anew within the cell of a discrete value, beyond the boundary for a value
-    on it, and anywhere where the trial had no value.
+    They themselves where continuous; the median of the distribution within the cell of a discrete value (steadier than
+    a draw from it); a draw from beyond the boundary for a value on it, and from anywhere where there was no value.
     """
     unknown = np.isnan(units)
     below, above = ~frame.discrete & (units <= 0.0), ~frame.discrete & (units >= 1.0)
@@ -220,7 +217,7 @@ def _coordinates(frame: Frame, state: cma.Gaussian, units: Floats, seed: int) ->
     low, high = frame.cells(np.where(unknown, 0.5, units))
     high[below], low[above] = 0.0, 1.0
     low[unknown], high[unknown] = -np.inf, np.inf
-    quantile = np.random.default_rng(seed).random(units.shape)
+    quantile = np.where(frame.discrete & ~unknown, 0.5, np.random.default_rng(seed).random(units.shape))
     return np.where(vague, cma.within_cells(state, low, high, np.clip(quantile, 1e-9, 1 - 1e-9)), units)
 
 
@@ -230,7 +227,8 @@ def _corrected(frame: Frame, plan: Plan, state: cma.Gaussian) -> cma.Gaussian:
     if not plan.margin or not frame.discrete.any():
         return state
     low, high = frame.cells(state.mean[None, :])
-    margin = 1 - MARGIN_BASE ** (1 / (int(frame.discrete.sum()) + len(frame.choices)))
+    dimensions = len(frame.numbers) + len(frame.choices)
+    margin = 1 / (dimensions * cma.default_popsize(dimensions))  # Hamano et al. 2022, section 4.3
     return cma.with_margin(state, low[0], high[0], margin)
 
 

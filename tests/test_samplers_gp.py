@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.maths.hypervolume import hypervolume
-from sweeper_core.samplers.base import Request
+from sweeper_core.samplers.base import Request, Sampler
 from sweeper_core.samplers.gp import GPSampler
 from sweeper_core.samplers.gp_evidence import gather
 from sweeper_core.samplers.gp_models import anchor, checkpoint
 from sweeper_core.samplers.gp_space import Encoding
 from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.testing.samplers import SamplerConformance
 from sweeper_core.testing.simulation import Simulation, record_of
 from sweeper_core.trial.history import History, Ledger
 from sweeper_core.trial.state import TrialState
@@ -387,3 +388,15 @@ def test_fits_are_made_at_few_counts_and_start_from_smaller_ones(n: int) -> None
     assert checkpoint(c) == c
     assert anchor(c) < c
     assert anchor(c) == 0 or anchor(c) >= c / 2
+
+
+class TestConformance(SamplerConformance):
+    def make(self) -> Sampler:
+        return GPSampler(seed=0)
+
+
+class TestConformanceOfSeveralObjectives(SamplerConformance):
+    objectives = 2
+
+    def make(self) -> Sampler:
+        return GPSampler(seed=0)

@@ -1,0 +1,20 @@
+# What the package offers, for type checkers; the names load lazily at run time.
+from sweeper_core.storages import journal as journal
+from sweeper_core.storages._callbacks import RetryFailedTrialCallback as RetryFailedTrialCallback
+from sweeper_core.storages._callbacks import RetryHeartbeatStaleTrialCallback as RetryHeartbeatStaleTrialCallback
+from sweeper_core.storages._callbacks import fail_stale_trials as fail_stale_trials
+from sweeper_core.storages._open import get_storage as get_storage
+from sweeper_core.storages._process import this_process as this_process
+from sweeper_core.storages.base import BaseStorage as BaseStorage
+from sweeper_core.storages.base import Claim as Claim
+from sweeper_core.storages.base import Lease as Lease
+from sweeper_core.storages.base import Point as Point
+from sweeper_core.storages.base import Storage as Storage
+from sweeper_core.storages.base import StudyRecord as StudyRecord
+from sweeper_core.storages.journal import JournalFileBackend as JournalFileBackend
+from sweeper_core.storages.journal import JournalFileOpenLock as JournalFileOpenLock
+from sweeper_core.storages.journal import JournalFileStorage as JournalFileStorage
+from sweeper_core.storages.journal import JournalFileSymlinkLock as JournalFileSymlinkLock
+from sweeper_core.storages.journal import JournalStorage as JournalStorage
+from sweeper_core.storages.memory import InMemoryStorage as InMemoryStorage
+from sweeper_core.storages.rdb import RDBStorage as RDBStorage

@@ -1,0 +1,14 @@
+# What the package offers, for type checkers; the names load lazily at run time.
+from sweeper_core.visualization import matplotlib as matplotlib
+from sweeper_core.visualization.plotly_backend import is_available as is_available
+from sweeper_core.visualization.plotly_backend import plot_contour as plot_contour
+from sweeper_core.visualization.plotly_backend import plot_edf as plot_edf
+from sweeper_core.visualization.plotly_backend import plot_hypervolume_history as plot_hypervolume_history
+from sweeper_core.visualization.plotly_backend import plot_intermediate_values as plot_intermediate_values
+from sweeper_core.visualization.plotly_backend import plot_optimization_history as plot_optimization_history
+from sweeper_core.visualization.plotly_backend import plot_parallel_coordinate as plot_parallel_coordinate
+from sweeper_core.visualization.plotly_backend import plot_param_importances as plot_param_importances
+from sweeper_core.visualization.plotly_backend import plot_pareto_front as plot_pareto_front
+from sweeper_core.visualization.plotly_backend import plot_rank as plot_rank
+from sweeper_core.visualization.plotly_backend import plot_slice as plot_slice
+from sweeper_core.visualization.plotly_backend import plot_timeline as plot_timeline

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import yaml
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from plugin_support import sweep
 
-from hydra_plugins.hydra_hpo_sweeper._values import escape
+from hydra_plugins.hydra_hpo_sweeper._values import as_text, escape
 from sweeper_core.distributions import choice_key
 from sweeper_core.storages import get_storage
 
@@ -34,16 +34,8 @@ VALUES = st.recursive(
 )
 
 
-def literal(value: Any) -> Any:
-    """Return a value as it is written in a configuration, so that nothing in it is an interpolation."""
-    if isinstance(value, list):
-        return [literal(item) for item in value]
-    if isinstance(value, dict):
-        return {key: literal(item) for key, item in value.items()}
-    return escape(value) if isinstance(value, str) else value
-
-
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@example([1, True, [[7, "${"]], 1.0, "1", "${x}", r"\${x}", 1e-05, "null", None, {"a b": [0.1, "é\n"]}])
 @given(st.lists(VALUES, min_size=6, max_size=12, unique_by=choice_key))
 def test_each_job_the_study_and_the_results_have_exactly_the_value(values: list[Any]) -> None:
     seen: list[Any] = []
@@ -52,18 +44,17 @@ def test_each_job_the_study_and_the_results_have_exactly_the_value(values: list[
         seen.append(OmegaConf.to_container(cfg, resolve=True)["x"])  # type: ignore[index, call-overload]
         return float(len(seen) != 3)
 
-    space = {"x": {"type": "categorical", "choices": literal(values)}}
-    config = f"x: 0\nhydra: {{sweeper: {{params: {json.dumps(space)}}}}}\n"
+    choices = f"x=choice({','.join(as_text(value, escape) for value in values)})"
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "sweep"
         grid = ["hydra/sweeper/sampler=grid", "hydra.sweeper.sampler.seed=null", "hydra.sweeper.n_trials=99"]
-        result = sweep(task, directory, grid, config)
+        result = sweep(task, directory, [*grid, choices], "x: 0\n")
         storage = get_storage(f"sqlite:///{directory / 'study.db'}")
         (study,) = storage.list_studies()
         stored = [record.params["x"] for record in storage.changes(study.study_id)[0]]
         storage.close()
-        written = OmegaConf.load(directory / "optimization_results.yaml")
+        written = yaml.safe_load((directory / "optimization_results.yaml").read_text())
     assert list(map(choice_key, seen)) == list(map(choice_key, values))
     assert sorted(map(str, map(choice_key, stored))) == sorted(map(str, map(choice_key, values)))
     assert choice_key(result.best_params["x"]) == choice_key(values[2])
-    assert choice_key(OmegaConf.to_container(written)["best_params"]["x"]) == choice_key(values[2])  # type: ignore[index, call-overload]
+    assert choice_key(written["best_params"]["x"]) == choice_key(values[2])

@@ -7,6 +7,7 @@ import pickle
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sweeper_core.storages import InMemoryStorage, RDBStorage, Storage, get_stor
 from sweeper_core.storages._database import Database, shown
 from sweeper_core.storages._filesystem import is_on_network
 from sweeper_core.testing.storages import new_study, run_one, trials_of
+from sweeper_core.trial.state import TrialState
 
 
 def url_of(path: Path) -> str:
@@ -282,6 +284,43 @@ def test_a_full_disk(path: Path) -> None:
     assert again.get_study(study).user_attrs == {}
     assert run_one(again, study) == 1
     assert query(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("file systems cannot be mounted here")
+    yield tmp_path
+    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def test_a_disk_that_fills_up_while_trials_run(small_disk: Path) -> None:
+    path = small_disk / "study.db"
+    storage = RDBStorage(url_of(path))
+    study = new_study(storage).study_id
+    told: list[int] = []
+    with pytest.raises(StorageInternalError, match=r"full|disk I/O"):
+        _run_many(storage, study, told)
+    storage.close()
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    again = RDBStorage(url_of(path))
+    trials = trials_of(again, study)
+    assert told
+    assert [trials[number].values for number in told] == [(0.5,)] * len(told)
+    assert run_one(again, study) == len(trials)
+    assert query(path, "PRAGMA integrity_check") == [("ok",)]
+    again.close()
+
+
+def _run_many(storage: Storage, study: int, told: list[int]) -> None:
+    while len(told) < 100_000:
+        claim = storage.reserve(study)
+        assert claim is not None
+        storage.describe(study, claim.number, user_attrs={"text": "x" * 1000})
+        assert storage.finish(study, claim.number, TrialState.COMPLETE, [0.5])
+        told.append(claim.number)
 
 
 def test_a_value_of_another_world_is_kept_out(path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sweeper_core import samplers
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.exceptions import SearchSpaceExhausted
@@ -262,10 +263,12 @@ def test_generators_of_trials_differ_and_repeat() -> None:
     assert first == again != other
 
 
-def test_define_by_run_repeats_no_point_of_a_finite_space_before_all_have_been() -> None:
-    study = create_study(sampler=RandomSampler(seed=3), pruner=NopPruner())
+@pytest.mark.parametrize("sampler", ["RandomSampler", "TPESampler", "AutoSampler", "GPSampler", "QMCSampler"])
+def test_define_by_run_repeats_no_point_of_a_finite_space_before_all_have_been(sampler: str) -> None:
+    study = create_study(sampler=getattr(samplers, sampler)(seed=3), pruner=NopPruner())
 
     def objective(trial: Trial) -> float:
+        trial.suggest_int("only", 5, 5)
         return trial.suggest_int("n", 1, 4) + len(trial.suggest_categorical("kind", ["a", "bb", "ccc"]))
 
     study.optimize(objective, n_trials=14)

@@ -77,9 +77,9 @@ class Digest:
     def joint(self) -> SearchSpace:
         """The parameters that every COMPLETE and PRUNED trial has, with equal distributions, sorted by name.
 
-        Those with a single value are left out: there is nothing to suggest.
+        Empty when there is nothing to suggest, because each has a single value.
         """
         if self._joint is None:
-            common = {name: it for name, it in sorted((self._common or {}).items()) if not it.single()}
-            self._joint = SearchSpace.of(common) if common else NO_SPACE
+            common = dict(sorted((self._common or {}).items()))
+            self._joint = NO_SPACE if all(it.single() for it in common.values()) else SearchSpace.of(common)
         return self._joint

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from sweeper_core.maths.hypervolume import hypervolume
 from sweeper_core.search_space import Clause, Parameter, SearchSpace
 
 Params = Mapping[str, Any]
@@ -28,7 +29,7 @@ class Task:
         name, group: Name it.
         space: What is searched.
         objectives: How many values ``evaluate`` returns.
-        best: The least possible score, where it is known; for several objectives the largest hypervolume.
+        best: The least possible score, where it is known; for several objectives the largest hypervolume, negative.
         reference: Reference point of the hypervolume; None with one objective.
     """
 
@@ -295,12 +296,13 @@ def biobjective() -> Iterator[Task]:
         dimension = 10 if name in ("zdt4", "zdt6") else 12
         space = SearchSpace.of({f"x{place:02d}": FloatDistribution(0.0, 1.0) for place in range(dimension)})
         reference = [1.1, 60.0] if name == "zdt4" else [1.1, 6.0]
-        yield Function("biobjective", name, space, _several(function), reference=reference)
-    for name, dtlz in (("dtlz2", _dtlz2), ("dtlz7", _dtlz7)):
-        space = SearchSpace.of({f"x{place:02d}": FloatDistribution(0.0, 1.0) for place in range(8)})
-        yield Function(
-            "biobjective", name, space, _several(dtlz), reference=[1.1, 21.0] if name == "dtlz7" else [2.5, 2.5]
+        yield _with_front(
+            Function("biobjective", name, space, _several(function), reference=reference),
+            0.5 if name == "zdt4" else 0.0,
         )
+    for name, dtlz, optimum, reference in (("dtlz2", _dtlz2, 0.5, [2.5, 2.5]), ("dtlz7", _dtlz7, 0.0, [1.1, 21.0])):
+        space = SearchSpace.of({f"x{place:02d}": FloatDistribution(0.0, 1.0) for place in range(8)})
+        yield _with_front(Function("biobjective", name, space, _several(dtlz), reference=reference), optimum)
     for first, second in ((1, 2), (1, 15), (8, 21)):
         space = SearchSpace.of({f"x{place:02d}": FloatDistribution(-5.0, 5.0) for place in range(5)})
         problems = [
@@ -308,7 +310,19 @@ def biobjective() -> Iterator[Task]:
             for place, number in enumerate((first, second))
         ]
         # The logarithm keeps both objectives' scales in reach; dominance does not change.
-        yield Function("biobjective", f"bbob-{first}-{second}", space, _logs(problems), reference=[3.0, 6.0])
+        # No front is known; the ideal point bounds the hypervolume.
+        yield Function("biobjective", f"bbob-{first}-{second}", space, _logs(problems), -18.0, [3.0, 6.0])
+
+
+def _with_front(task: Function, optimum: float) -> Function:
+    """Set the best hypervolume: the first parameter spans the front, the others are at ``optimum``."""
+    front = [
+        task.score({name: share if place == 0 else optimum for place, name in enumerate(task.space.names)})
+        for share in np.linspace(0.0, 1.0, 4001).tolist()
+    ]
+    assert task.reference is not None
+    task.best = -hypervolume(np.array(front), task.reference)
+    return task
 
 
 def _several(function: Callable[[np.ndarray], tuple[float, float]]) -> Callable[[Params], list[float]]:

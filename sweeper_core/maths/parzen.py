@@ -36,8 +36,12 @@ FULL_WIDTH = 1e6
 SPREAD_OF_UNIFORM = 12.0**-0.5
 """Standard deviation of the uniform law on [0, 1]."""
 
-BINS = 200
-"""Bins of a marginal estimate of many kernels; half of the narrowest useful width."""
+LEAST_PRIOR = 1e-9
+"""Share of the uniform law that keeps densities positive."""
+
+BINS = 100
+"""Bins of a marginal estimate of many kernels: as wide as the narrowest useful kernel, of which a row of such bins
+is still smooth (its ripple is exp(-2 pi^2))."""
 
 
 @dataclass(frozen=True)
@@ -233,13 +237,16 @@ def _overlay(points: Points, given: Points) -> Points:
 
 
 class Marginals:
-    """Estimates of each coordinate by itself; the arguments are those of :class:`Mixture`."""
+    """Estimates of each coordinate by itself; the arguments are those of :class:`Mixture`.
+
+    There is always a trace of the uniform law, so that densities have a logarithm.
+    """
 
     def __init__(
         self, weights: Floats, centres: Points, widths: Floats, choices: Integers, own: Floats, prior: float = 0.0
     ) -> None:
         self.choices = choices
-        weights = np.append(weights, prior)
+        weights = np.append(weights, max(prior, LEAST_PRIOR * float(weights.sum())))
         centres = centres.and_nowhere()
         widths = np.concatenate([widths, np.ones((1, widths.shape[1]))])
         missing = np.isnan(centres.numbers)
@@ -269,9 +276,15 @@ class Marginals:
 
     def densities(self, points: Points) -> tuple[Floats, Floats]:
         """Return the density in each numeric coordinate ``(c, p)`` and the mass of each code ``(c, q)``."""
-        z = (points.numbers[:, None, :] - self._mu) / self._sigma
         heights = self._weights / (self._mass * self._sigma * np.sqrt(2.0 * np.pi))
-        numbers = np.einsum("ckp,kp->cp", np.exp(-0.5 * z * z), heights)
+        # Single precision is plenty for a sum of kernels, and several times as fast; centred, nothing cancels.
+        slope = np.asarray(np.sqrt(0.5) / self._sigma, np.float32)
+        z = np.asarray(points.numbers, np.float32)[:, None, :] - np.asarray(self._mu, np.float32)
+        z *= slope
+        z *= z
+        np.negative(z, out=z)
+        np.exp(z, out=z)
+        numbers = np.einsum("ckp,kp->cp", z, np.asarray(heights, np.float32)).astype(float)
         codes = np.empty(points.codes.shape)
         for j, shares in enumerate(self._shares):
             codes[:, j] = shares[points.codes[:, j]]

@@ -51,7 +51,7 @@ LARGEST_GOOD = 25
 LARGEST_GOOD_OF_SEVERAL = 100
 """The same for several objectives, whose front has to be covered."""
 
-KERNELS = 512
+KERNELS = 256
 """Kernels of g. Its resolution is set by the widths, which shrink as n^(-1/(d + 4)): more kernels change little."""
 
 MINIMAL_WIDTH = 0.03
@@ -232,8 +232,8 @@ class TPESampler(Sampler):
         self, evidence: Evidence, known: dict[str, Any], history: History, rng: np.random.Generator
     ) -> Points | None:
         """Return points of a block, best first; None when too few trials have its parameters."""
-        block, points = evidence.block, evidence.points(history)
-        there = points.present()
+        block = evidence.block
+        points, there = evidence.read(history)
         rows = np.flatnonzero(_ended(history) & there)
         if len(rows) < max(1, min(ENOUGH_FOR_A_BLOCK, self.n_startup_trials)):
             return None

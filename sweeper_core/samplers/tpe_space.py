@@ -170,11 +170,12 @@ class Evidence:
         self.block = block
         self._numbers = np.empty((0, block.numeric))
         self._codes = np.empty((0, len(block.choices)), np.int64)
+        self._there = np.empty(0, bool)
         self._final = np.empty(0, bool)
         self._tables: list[tuple[int, Integers]] = [(-1, np.empty(0, np.int64))] * len(block.choices)
 
-    def points(self, history: History) -> Points:
-        """Return the coordinates of all trials; a parameter that a trial lacks is missing."""
+    def read(self, history: History) -> tuple[Points, Flags]:
+        """Return the coordinates of all trials, missing where a trial lacks a parameter, and which have any."""
         n, known = len(history), len(self._final)
         if n > known:
             self._grow(n)
@@ -183,13 +184,14 @@ class Evidence:
             self._convert(history, stale)
             states = history.states[stale]
             self._final[stale] = (states >= TrialState.COMPLETE) & (states <= TrialState.FAIL)
-        return Points(self._numbers[:n], self._codes[:n])
+        return Points(self._numbers[:n], self._codes[:n]), self._there[:n]
 
     def _grow(self, n: int) -> None:
         size = max(n, 2 * len(self._final), 64)
         extra = size - len(self._final)
         self._numbers = np.concatenate([self._numbers, np.full((extra, self.block.numeric), np.nan)])
         self._codes = np.concatenate([self._codes, np.full((extra, len(self.block.choices)), -1, np.int64)])
+        self._there = np.concatenate([self._there, np.zeros(extra, bool)])
         self._final = np.concatenate([self._final, np.zeros(extra, bool)])
 
     def _convert(self, history: History, rows: Integers) -> None:
@@ -207,6 +209,7 @@ class Evidence:
                 codes = _table(parameter.distribution, column.choices)[_places(column.raw[rows], len(column.choices))]
                 raw[:, place] = np.where(codes < 0, np.nan, codes)
         self._numbers[rows] = block.numbers_of(raw)
+        self._there[rows] = Points(self._numbers[rows], self._codes[rows]).present()
 
     def _translate(self, place: int, choices: tuple[Any, ...] | None, raw: Floats) -> Integers:
         if choices is None:

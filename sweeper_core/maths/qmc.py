@@ -36,9 +36,10 @@ def _table(kind: str, dimension: int, scramble_seed: int | None, size: int) -> F
     from scipy.stats import qmc
 
     engine_type = {"sobol": qmc.Sobol, "halton": qmc.Halton}[kind]
-    engine = engine_type(dimension, scramble=scramble_seed is not None, seed=scramble_seed)
     with warnings.catch_warnings():
+        # SciPy is renaming `seed`; the old name works in all versions that are supported.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
+        engine = engine_type(dimension, scramble=scramble_seed is not None, seed=scramble_seed)
         table = np.asarray(engine.random(size), dtype=float)
     table.flags.writeable = False
     return table

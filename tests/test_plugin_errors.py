@@ -403,6 +403,14 @@ def test_torchrun_is_refused(ask: Callable[..., Answer], monkeypatch: pytest.Mon
     assert "python train.py -m" in answer.lines[0]
 
 
+def test_a_sweep_over_nothing_is_run_with_a_warning(
+    ask: Callable[..., Answer], caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = ask("lr=0.5", yaml="n_trials: 2", whole=False)
+    assert (answer.status, answer.jobs) == (0, 2)
+    assert "Nothing is swept" in caplog.text
+
+
 def test_a_real_command_ends_with_status_1_and_without_a_stack_trace(tmp_path: Path) -> None:
     (tmp_path / "conf" / "model").mkdir(parents=True)
     (tmp_path / "conf" / "model" / "cnn.yaml").write_text("name: cnn\n")

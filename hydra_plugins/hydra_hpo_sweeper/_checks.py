@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,8 @@ from hydra_plugins.hydra_hpo_sweeper._grammar import Plan
 from hydra_plugins.hydra_hpo_sweeper._settings import Settings
 from sweeper_core.samplers import Request
 from sweeper_core.trial.history import Ledger
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 
 def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any]) -> Settings:
@@ -39,6 +42,10 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any])
 def _rehearse(settings: Settings, plan: Plan) -> None:
     """Ask the sampler, a pure function, for the first point: what it cannot do it says now."""
     if not len(plan.space):
+        if settings.custom_search_space is None:
+            log.warning(
+                "Nothing is swept: every trial runs the same configuration. Name parameters in hydra.sweeper.params."
+            )
         return
     history = Ledger(settings.directions).history()
     request = Request(plan.space, 0, budget=settings.n_trials, lanes=settings.n_jobs)

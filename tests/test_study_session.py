@@ -275,3 +275,50 @@ def test_define_by_run_repeats_no_point_of_a_finite_space_before_all_have_been(s
     points = [tuple(trial.params.values()) for trial in study.trials]
     assert len(set(points[:12])) == 12
     assert len(points) == 14
+
+
+def test_a_sampler_of_the_users_own_serves_a_session_without_a_study() -> None:
+    class Corner(samplers.BaseSampler):
+        def __init__(self) -> None:
+            self.ended: list[tuple[int, str]] = []
+
+        def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+            return {"n": IntDistribution(1, 9)}
+
+        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+            return {"n": 9}
+
+        def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+            assert study.study_name == "s"
+            return getattr(param_distribution, "low", "b")
+
+        def after_trial(self, study: Any, trial: Any, state: TrialState, values: Any) -> None:
+            self.ended.append((trial.number, state.name))
+
+    corner = Corner()
+    session = session_of(corner)  # type: ignore[arg-type]
+    session.storage.enqueue(0, [Point({"kind": "a"})])
+    first, second = session.start(MIXED), session.start(MIXED)
+    assert first is not None
+    assert second is not None
+    assert first.params == {"x": -5.0, "n": 9, "kind": "a"}
+    assert second.params == {"x": -5.0, "n": 9, "kind": "b"}
+    assert second.suggestion.origin == "Corner"
+    session.finish(1, TrialState.COMPLETE, [1.0])
+    session.finish(0, TrialState.FAIL)
+    assert corner.ended == [(1, "COMPLETE"), (0, "FAIL")]
+
+
+def test_what_is_no_sampler_is_refused_with_what_is_one() -> None:
+    with pytest.raises(TypeError, match=r"A sampler is an instance of a class in sweeper_core\.samplers"):
+        session_of("tpe")  # type: ignore[arg-type]
+
+
+def test_a_constraint_function_is_evaluated_at_the_end_and_stored() -> None:
+    sampler = RandomSampler(seed=1)
+    sampler.constraints_func = lambda trial: (trial.params["x"], -1.0)
+    session = session_of(sampler)
+    started = session.start(MIXED)
+    assert started is not None
+    session.finish(started.number, TrialState.COMPLETE, [1.0])
+    assert session.record(0).constraints == {"0": started.params["x"], "1": -1.0}

@@ -208,6 +208,22 @@ def test_every_choice_is_tried_before_the_first_model() -> None:
     assert counts == [2, 2, 2, 2, 2]
 
 
+def test_a_choice_that_the_first_points_left_out_is_tried_soon() -> None:
+    space = SearchSpace.of({"c": CategoricalDistribution(list("abcd")), "x": FloatDistribution(0.0, 1.0)})
+    study = Simulation(GPSampler(), space)
+    for k in range(24):
+        number, params = study.ask({"c": "a"} if k < 10 else None)
+        study.tell(number, params["x"] + "dabc".index(params["c"]))
+    assert all(sum(s.params["c"] == choice for s in study.suggestions[10:16]) == 2 for choice in "bcd")
+    assert study.suggestions[-1].params["c"] == "d"
+
+
+def test_a_choice_that_always_fails_is_not_tried_for_ever() -> None:
+    space = SearchSpace.of({"c": CategoricalDistribution(["good", "bad"]), "x": FloatDistribution(0.0, 1.0)})
+    study = run(GPSampler(), space, lambda params: None if params["c"] == "bad" else params["x"], 40)
+    assert np.mean(study.history.states[15:] == TrialState.FAIL) < 0.2
+
+
 def test_the_start_is_spread_over_every_parameter() -> None:
     study = run(GPSampler(n_startup_trials=8), FLOATS, bowl, 8)
     strata = np.floor(study.history.unit(FLOATS) * 8)
@@ -354,6 +370,22 @@ def test_a_study_of_another_task_does_little_harm() -> None:
     source = run(GPSampler(), FLOATS, shifted(-4.0), 40).history
     warm = [with_source(source, shifted(3.0), 40, seed) for seed in range(3)]
     assert np.median(warm) < 0.1
+
+
+def test_a_source_alone_is_enough_to_begin_with() -> None:
+    source = run(GPSampler(), FLOATS, shifted(2.0), 30).history
+    study = Simulation(GPSampler(n_startup_trials=0), FLOATS)
+    study.ledger.sources = (source,)
+    study.run(shifted(2.0), 3)
+    assert best(study) < 0.5
+
+
+def test_constraints_reported_once_each_are_taken() -> None:
+    study = Simulation(GPSampler(n_startup_trials=4), SQUARE)
+    for k in range(8):
+        number, params = study.ask()
+        study.tell(number, params["x"], constraints={f"c{k}": 1.0})
+    assert study.history.within(SQUARE).all()
 
 
 def test_a_widened_and_a_narrowed_space_go_on_from_what_fits() -> None:

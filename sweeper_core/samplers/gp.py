@@ -58,6 +58,10 @@ point into a corner of a space of many dimensions."""
 EXPLORATION = 0.04
 """Share of the suggestions that look into the choice of a categorical that was tried least: a process can be sure,
 wrongly, that a choice is bad after one unlucky point."""
+LEAST_VISITS = 2
+"""Every choice is tried so often as soon as there are trials enough for all: the first points may have been given."""
+LEAST_POINTS = 4
+"""Points with values before the first model, however many have failed."""
 WARM_START = 3
 """Points before the first model when earlier studies have been given."""
 STIFFNESS = 1e4
@@ -123,14 +127,18 @@ class GPSampler(Sampler):
         task = _Task(encoding, request, history, rng)
         if task.free == 0:
             return task.suggestion(task.fixed_point(), "nothing left to choose")
-        if len(task.evidence) >= self._start_length(task):
+        if self._started(task):
             return task.suggestion(*self._improve(task))
         if self.independent_sampler is not None:
             return self.independent_sampler.suggest(request, history, rng)
         return task.suggestion(*self._start(task))
 
-    def _start_length(self, task: _Task) -> int:
-        return min(self.n_startup_trials, WARM_START) if task.sources else max(self.n_startup_trials, 2)
+    def _started(self, task: _Task) -> bool:
+        """Return whether enough is known for a model; failures count, beside some points that did not fail."""
+        if task.sources:
+            return len(task.evidence) >= max(min(self.n_startup_trials, WARM_START), 1)
+        least = min(max(self.n_startup_trials, 2), LEAST_POINTS)
+        return len(task.evidence) >= least and len(task.evidence) + len(task.failed) >= self.n_startup_trials
 
     def _start(self, task: _Task) -> tuple[Floats, str]:
         """Return a point of the space-filling start; with sources, every other one is the best of a source."""
@@ -149,16 +157,21 @@ class GPSampler(Sampler):
         return (found, why) if found is not None else (_spread_out(task, self.n_startup_trials), "all candidates known")
 
     def _explored(self, task: _Task) -> list[tuple[int, float]]:
-        """Return, now and then, the least tried choice of one of the categoricals, to be held fixed."""
+        """Return a choice of a categorical hardly tried yet, or now and then the least tried one, to be held fixed."""
         held = {position for position, _ in task.fixed}
         axes = [axis for axis in task.encoding.categorical if axis.position not in held and not axis.conditional]
-        if not axes or task.rng.random() >= EXPLORATION:
+        if not axes:
             return []
-        axis = axes[int(task.rng.integers(len(axes)))]
-        values = axis.values()
-        tried = np.concatenate([task.evidence.unit[:, axis.position], task.pending.unit[:, axis.position]])
-        visits = np.sum(np.abs(tried[:, None] - values) < 1e-9, axis=0)
-        return [(axis.position, float(values[int(np.argmin(visits))]))]
+        now_and_then = task.rng.random() < EXPLORATION
+        favourite = int(task.rng.integers(len(axes)))
+        tried = task.seen.unit
+        for index, axis in enumerate(axes):
+            values = axis.values()
+            visits = np.sum(np.abs(tried[:, axis.position, None] - values) < 1e-9, axis=0)
+            neglected = visits.min() < LEAST_VISITS and len(tried) >= LEAST_VISITS * len(values)
+            if neglected or (now_and_then and index == favourite):
+                return [(axis.position, float(values[int(np.argmin(visits))]))]
+        return []
 
     def _acquisition(self, task: _Task) -> tuple[Acquisition, Floats]:
         """Return what is to be maximised, and the best points so far ``(k, d)``."""
@@ -427,5 +440,9 @@ class Sum(Acquisition):
         return np.asarray(sum((term.score(Z) for term in self.terms), np.zeros(len(Z))))
 
     def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
-        parts = [term.score_with_gradient(Z) for term in self.terms]
-        return np.sum([score for score, _ in parts], axis=0), np.sum([gradient for _, gradient in parts], axis=0)
+        score, gradient = np.zeros(len(Z)), np.zeros_like(Z)
+        for term in self.terms:
+            part, slope = term.score_with_gradient(Z)
+            score += part
+            gradient += slope
+        return score, gradient

@@ -21,7 +21,7 @@ from sweeper_core.exceptions import UpdateFinishedTrialError
 from sweeper_core.samplers import RandomSampler
 from sweeper_core.search_space import SearchSpace
 from sweeper_core.storages import RDBStorage
-from sweeper_core.study.current import VERDICT, TicketTrial
+from sweeper_core.study.current import TicketTrial
 from sweeper_core.study.session import Session
 from sweeper_core.study.ticket import (
     VARIABLE,
@@ -31,6 +31,7 @@ from sweeper_core.study.ticket import (
     packed_pruner,
     remove_ticket,
 )
+from sweeper_core.trial.curves import VERDICT
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 

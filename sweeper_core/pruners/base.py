@@ -13,10 +13,17 @@ from sweeper_core.trial.frozen import FrozenTrial
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether to stop, and why (a clause that can follow "trial 17 stopped at step 4: ")."""
+    """Whether to stop, and why.
+
+    Attributes:
+        reason: A clause that can follow "trial 17 stopped at step 4: ".
+        forecast: Where the trial would probably have ended, with the standard deviation of that (not signed: as
+            the trial reports); None when the rule has no idea.
+    """
 
     stop: bool
     reason: str = ""
+    forecast: tuple[float, float] | None = None
 
 
 GO_ON = Verdict(False)

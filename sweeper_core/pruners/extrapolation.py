@@ -43,7 +43,7 @@ class ExtrapolationPruner(Pruner):
         n_warmup_steps: int = 0,
         interval_steps: int = 1,
         *,
-        n_min_reports: int = 3,
+        n_min_reports: int = 5,
     ) -> None:
         if not 0.0 < threshold < 1.0:
             raise ValueError(f"`threshold` must lie between 0 and 1, but got {threshold}.")
@@ -77,6 +77,7 @@ class ExtrapolationPruner(Pruner):
             True,
             f"it is expected to end at {expected:.4g} ± {deviation:.2g}, "
             f"with a chance of {chance:.2%} to beat {goal * peers.sign:.6g}",
+            (expected, deviation),
         )
 
     def forecast(self, curve: Curve, peers: Peers) -> Forecast | None:

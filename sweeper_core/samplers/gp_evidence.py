@@ -119,7 +119,8 @@ def extrapolated(history: History, complete: Integers, pruned: Integers) -> tupl
 
     A trial is stopped because it looked worse than its peers, so a report above the median of the final values is
     drawn towards that median by the part of the run that was left to go; a report below it stands. The
-    doubt, too, is that part: half of the spread of all values for a trial that was stopped at once.
+    doubt, too, is that part: half of the spread of all values for a trial that was stopped at once. Where the
+    pruner has followed the curve to its end, its forecast and its doubt are taken instead.
     """
     last = history.last_value[pruned]
     final = history.values[complete, 0]
@@ -130,7 +131,10 @@ def extrapolated(history: History, complete: Integers, pruned: Integers) -> tupl
         return last, left
     middle, worst = float(np.median(final)), max(float(final.max()), float(np.median(last)))
     above = np.minimum(last, worst) - middle
-    return np.where(above > 0.0, middle + (1.0 - left) * above, last), 0.1 + 0.5 * left
+    guessed, doubt = np.where(above > 0.0, middle + (1.0 - left) * above, last), 0.1 + 0.5 * left
+    expected, deviation = history.forecast[pruned].T
+    known, spread = np.isfinite(expected), max(float(np.std(final)), 1e-12)
+    return np.where(known, np.minimum(expected, worst), guessed), np.where(known, 0.1 + deviation / spread, doubt)
 
 
 def _finite(values: Floats) -> Floats:

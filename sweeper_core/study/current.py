@@ -18,13 +18,11 @@ from sweeper_core.pruners.base import Verdict
 from sweeper_core.study.ranks import Relay, rank
 from sweeper_core.study.ticket import TrialTicket, active_ticket, load_pruner
 from sweeper_core.trial.base import float_argument
+from sweeper_core.trial.curves import VERDICT
 from sweeper_core.trial.record import CONSTRAINT_PREFIX, NOTHING
 
 if TYPE_CHECKING:
     from sweeper_core.study.session import Session
-
-VERDICT = "hpo:verdict"
-"""Trial attribute: ``{"step", "reason"}`` of the verdict that stopped it."""
 
 _logger = get_logger(__name__)
 
@@ -194,7 +192,10 @@ class TicketTrial(CurrentTrial):
     def _stop(self, verdict: Verdict, step: int) -> None:
         self._stopped = True
         _logger.debug(f"Trial {self.number} stopped at step {step}: {verdict.reason}")
-        self._session.describe(self.number, system_attrs={VERDICT: {"step": step, "reason": verdict.reason}})
+        told: dict[str, Any] = {"step": step, "reason": verdict.reason}
+        if verdict.forecast is not None:
+            told["forecast"] = list(verdict.forecast)
+        self._session.describe(self.number, system_attrs={VERDICT: told})
 
 
 NO_TRIAL = NoTrial()

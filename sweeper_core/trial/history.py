@@ -27,6 +27,7 @@ import numpy.typing as npt
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
 from sweeper_core.search_space import SearchSpace
+from sweeper_core.trial.curves import VERDICT
 from sweeper_core.trial.record import REPEATS, SUGGESTION, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -64,6 +65,8 @@ class History:
         constraints: ``(n, c)``, satisfied where <= 0, NaN where not reported; ``constraint_names`` of length c.
         last_step: ``(n,)`` step of the last report, -1 without one; ``last_value`` its value, signed
             as the first objective (NaN without one).
+        forecast: ``(n, 2)`` where a pruned trial was expected to end, signed as the first objective, and the
+            standard deviation of that; NaN where nobody has said.
         repeats: ``(n,)`` how many runs the value is a mean of (1 for most), ``spread`` their standard deviation
             (0 where there is one run only).
         origin: ``(n,)`` names of the algorithms that made the suggestions ("" where unknown).
@@ -80,6 +83,7 @@ class History:
     constraint_names: tuple[str, ...]
     last_step: Integers
     last_value: Floats
+    forecast: Floats
     repeats: Integers
     spread: Floats
     origin: Sequence[str]
@@ -264,6 +268,7 @@ class Ledger:
         self._constraint_names: tuple[str, ...] = ()
         self._last_step = _Series(-1, np.int64)
         self._last_value = _Series(np.nan, float)
+        self._forecast = _Series(np.nan, float, width=2)
         self._repeats = _Series(1, np.int64)
         self._spread = _Series(0.0, float)
         self._generation = _Series(0, np.int64)
@@ -335,6 +340,10 @@ class Ledger:
         if suggestion:
             self._origin[row] = str(suggestion.get("origin", ""))
             self._generation.put(row, int(suggestion.get("generation", 0)))
+        verdict = record.system_attrs.get(VERDICT)
+        if verdict and verdict.get("forecast"):
+            expected, deviation = verdict["forecast"]
+            self._forecast.put(row, (expected * self._signs[0], deviation))
         repeats = record.system_attrs.get(REPEATS)
         if repeats:
             self._repeats.put(row, int(repeats["count"]))
@@ -357,6 +366,7 @@ class Ledger:
             constraint_names=self._constraint_names,
             last_step=self._last_step.view(n),
             last_value=self._last_value.view(n),
+            forecast=self._forecast.view(n),
             repeats=self._repeats.view(n),
             spread=self._spread.view(n),
             origin=self._origin[:n],

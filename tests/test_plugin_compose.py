@@ -216,6 +216,7 @@ def test_every_job_gets_the_configuration_that_hydra_composes(
         ["hydra.sweep.dir=/tmp/elsewhere", "hydra.job.chdir=true"],
         ["hydra/job_logging=none", "hydra.verbose=[a,b]"],
         ["hydra.job.name=other"],
+        ["hydra.sweep.subdir=a_${hydra.job.num}", "hydra.job.chdir=${oc.env:HPO_TEST_CHDIR,false}"],
     ],
     ids=" ".join,
 )
@@ -224,7 +225,9 @@ def test_hydras_own_overrides_of_the_command_line_stay(config_dir: Path, lines: 
     composed = ComposedOnce(loader)
     for job in (["x=2"], ["x=3", "db=postgresql"]):
         expected = outcome(lambda job=job: loader.load_sweep_config(master, list(job)))
-        assert outcome(lambda job=job: composed.load_sweep_config(master, list(job))) == expected
+        with counted(loader) as asked:
+            assert outcome(lambda job=job: composed.load_sweep_config(master, list(job))) == expected
+        assert asked == []
 
 
 @pytest.mark.parametrize(

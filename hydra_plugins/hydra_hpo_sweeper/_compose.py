@@ -34,6 +34,8 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from hydra_plugins.hydra_hpo_sweeper._public import hydra_overrides
+
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 OWN_OVERRIDES = ("hydra.sweep.subdir", "hydra.job.env_set.")
@@ -102,7 +104,7 @@ class ComposedOnce(ConfigLoader):
         return config
 
     def _forget_other_masters(self, master: DictConfig) -> None:
-        basis = (master.hydra.job.config_name, *_hydra_lines(master))
+        basis = (master.hydra.job.config_name, *hydra_overrides(master))
         if self._master is not master or self._basis != basis:
             self._master, self._basis = master, basis
             self._groups.clear()
@@ -126,7 +128,7 @@ class ComposedOnce(ConfigLoader):
         if known is None:
             found = self.inner.compute_defaults_list(
                 config_name=master.hydra.job.config_name,
-                overrides=[*_hydra_lines(master), *lines],
+                overrides=[*hydra_overrides(master), *lines],
                 run_mode=RunMode.RUN,
             )
             values = {override.input_line for override in found.config_overrides}
@@ -141,7 +143,7 @@ class ComposedOnce(ConfigLoader):
         if copier is None:
             config = self.inner.load_configuration(
                 config_name=master.hydra.job.config_name,
-                overrides=[*_hydra_lines(master), *group_lines],
+                overrides=[*hydra_overrides(master), *group_lines],
                 run_mode=RunMode.RUN,
             )
             with open_dict(config.hydra):
@@ -213,10 +215,6 @@ def _touches_hydra(override: Override) -> bool:
 def _form(override: Override) -> tuple[Any, ...]:
     """Return what decides whether an override is about a group: all but the value, unless that is a mapping."""
     return override.type, override.key_or_group, override.package, isinstance(override.value(), dict)
-
-
-def _hydra_lines(master: DictConfig) -> list[str]:
-    return [str(line) for line in master.hydra.overrides.hydra]
 
 
 def _copier(config: DictConfig) -> Callable[[], DictConfig]:

@@ -32,7 +32,7 @@ def for_launchers(config: DictConfig, changes: Mapping[str, Any] | None = None) 
     for key, text in _strings("hydra.sweeper", OmegaConf.to_container(config.hydra.sweeper, resolve=False)):
         if masked(text) != text:
             values[key] = masked(text)
-    before = [str(line) for line in config.hydra.overrides.hydra]
+    before = hydra_overrides(config)
     lines = [masked(line) for line in before if line.split("=")[0].lstrip("+") not in values]
     lines += [f"++{key}={_text(value)}" for key, value in values.items()]
     if lines == before:
@@ -43,6 +43,13 @@ def for_launchers(config: DictConfig, changes: Mapping[str, Any] | None = None) 
         for key, value in values.items():
             OmegaConf.update(changed, key, value, force_add=True)
     return changed
+
+
+def hydra_overrides(config: DictConfig) -> list[str]:
+    """Return the overrides of Hydra's own configuration as they were written; interpolations stay as they are."""
+    lines = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
+    assert isinstance(lines, list)
+    return [str(line) for line in lines]
 
 
 def _strings(key: str, content: Any) -> Iterator[tuple[str, str]]:

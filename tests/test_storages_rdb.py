@@ -145,6 +145,20 @@ def test_the_schema_version_may_be_part_of_the_name(tmp_path: Path) -> None:
     assert (tmp_path / "study-12.db").exists()
 
 
+def test_a_relative_path_is_that_of_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    storage = RDBStorage("sqlite:///a b.db")
+    study = new_study(storage).study_id
+    storage.close()
+    elsewhere = tmp_path / "job"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert run_one(storage, study) == 0
+    assert run_one(pickle.loads(pickle.dumps(storage)), study) == 1
+    assert (tmp_path / "a b.db").exists()
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_memory_cannot_be_pickled_and_says_so() -> None:
     with pytest.raises(StorageInternalError, match="InMemoryStorage"):
         pickle.dumps(RDBStorage("sqlite:///:memory:"))

@@ -351,6 +351,15 @@ def shown(url: sa.URL | str) -> str:
     return parsed.update_query_dict(hidden).render_as_string(hide_password=True).replace("%2A", "*")
 
 
+def absolute(url: str) -> str:
+    """Return the URL of a file such that it means the same after a change of the working directory."""
+    parsed = _parse(url)
+    path = parsed.database or ""
+    if parsed.get_backend_name() != "sqlite" or _is_in_memory(parsed) or os.path.isabs(path) or path[:5] == "file:":
+        return url
+    return parsed.set(database=os.path.abspath(path)).render_as_string(hide_password=False)
+
+
 _DRIVERS = {
     "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2"), ("pg8000", "pg8000")),
     "mysql": (("pymysql", "pymysql"), ("mysqldb", "MySQLdb"), ("mysqlconnector", "mysql.connector")),

@@ -14,7 +14,7 @@ import sqlalchemy.exc
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageInternalError
-from sweeper_core.storages._database import Database, Link
+from sweeper_core.storages._database import Database, Link, absolute
 from sweeper_core.storages._rows import HEADING, Heading, Reader, as_json, distribution_text, heading, stored
 from sweeper_core.storages._rules import (
     LEASE,
@@ -100,7 +100,7 @@ class RDBStorage(Storage):
                 raise ValueError(f"`{name}` must be a positive number of seconds or None, not {seconds!r}.")
         if heartbeat_stale_trial_callback is not None and failed_trial_callback is not None:
             raise ValueError("Specify only one of `heartbeat_stale_trial_callback` and `failed_trial_callback`.")
-        self.url = url.replace("{SCHEMA_VERSION}", str(SCHEMA_VERSION))
+        self.url = absolute(url.replace("{SCHEMA_VERSION}", str(SCHEMA_VERSION)))
         self.engine_kwargs = dict(engine_kwargs or {})
         self.heartbeat_interval = heartbeat_interval
         self.grace_period = grace_period

@@ -4,7 +4,7 @@ Run ``python benchmarks/pruning.py --data FOLDER`` with the folder of the YAHPO 
 networks on OpenML tasks, 52 epochs), or without for small networks trained on scikit-learn's digits. Trials run on
 simulated workers: an epoch takes one unit of time on each, so the order of events is that of a real parallel sweep.
 
-Two comparisons are printed.
+Three tables are printed.
 
 1. The same random points for everybody. ``spent`` is the epochs of the whole sweep, as a share of what no pruning
    takes; ``lost`` the share of sweeps whose best surviving trial is worse, by more than the noise, than the best
@@ -12,6 +12,8 @@ Two comparisons are printed.
 2. Each library's default sampler with each pruner: ``to quality`` is the epochs until a trial is complete that is as
    good, within the noise, as the best of the random search without pruning, as a share of that search's epochs
    (median over sweeps); ``reached`` the share of sweeps that got there within them.
+3. What ``should_prune`` costs in a study of 1,000 trials with 100 reports each, in a SQLite file, beside the insert of
+   the report; milliseconds of processor time.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ import heapq
 import json
 import statistics
 import sys
+import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -249,8 +253,32 @@ class Table:
             print(f"{rule:<20}{library:<10}{combine(list(one)):>12.3f}{statistics.fmean(two):>12.3f}")
 
 
+def cost_of_a_verdict(rule: str, trials: int = 1000, steps: int = 100) -> tuple[float, float]:
+    """Return the mean milliseconds of ``report`` and of ``should_prune`` in the last trial of a study."""
+    rng = np.random.default_rng(0)
+    curves = rng.uniform(0, 1, (trials, 1)) + rng.uniform(0, 2, (trials, 1)) / np.arange(1, steps + 1)
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/study.db"
+        study = sweeper_core.create_study(storage=url, study_name="s", pruner=RULES[rule](pruners))
+        done = [
+            sweeper_core.create_trial(value=curve[-1], intermediate_values=dict(enumerate(curve.tolist())))
+            for curve in curves[:-1]
+        ]
+        study.add_trials(done)
+        trial = study.ask()
+        took = [(_time_of(lambda: trial.report(0.0, step)), _time_of(trial.should_prune)) for step in range(steps)]  # noqa: B023
+        report, verdict = np.array(took[10:]).mean(axis=0)  # the first ones read the study and index its curves
+        return float(report), float(verdict)
+
+
+def _time_of(work: Callable[[], Any]) -> float:
+    began = time.process_time()
+    work()
+    return 1e3 * (time.process_time() - began)
+
+
 def main() -> None:
-    """Run both comparisons."""
+    """Print all tables."""
     options = _arguments()
     same, default = Table(), Table()
     for task, plain in sources(options.data, options.tasks):
@@ -275,6 +303,10 @@ def main() -> None:
     if options.sampler:
         print(f"\n2. Sampler {options.sampler!r} here, TPE in Optuna, {options.workers} workers")
         default.show("to quality", "reached", statistics.median)
+    print(f"\n3. {'pruner':<17}{'report':>12}{'verdict':>12}")
+    for rule in options.rules:
+        report, verdict = cost_of_a_verdict(rule)
+        print(f"{rule:<20}{report:>12.3f}{verdict:>12.3f}")
 
 
 def same_points(library: Any, pruner: Any, tried: list[Any], source: Any, noise: Any, options: Any) -> Sweep:

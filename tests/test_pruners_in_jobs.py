@@ -70,7 +70,7 @@ def test_the_same_application_runs_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.launcher
-@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray"])
 def test_where_launchers_run_jobs(launcher: str, tmp_path: Path) -> None:
     pytest.importorskip(f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher")
     run("curve.py", tmp_path / "sweep", *PRUNING, f"hydra/launcher={launcher}", "hydra.sweeper.n_jobs=2")

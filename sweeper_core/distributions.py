@@ -22,6 +22,9 @@ LARGEST_EXACT_INTEGER = 2**53
 """Storages keep numbers as IEEE doubles, which are exact up to here."""
 
 
+EXACT_CHOICES = "hpo:choices"
+
+
 class BaseDistribution(ABC):
     """The set of values of one parameter. Immutable by convention; equal by content; hashable."""
 
@@ -359,8 +362,16 @@ def _warn_lowered(low: float, high: float, step: float, reached: float) -> None:
 
 
 def distribution_to_json(dist: BaseDistribution) -> str:
-    """Return the JSON text of a distribution, in Optuna's form."""
-    return json.dumps({"name": type(dist).__name__, "attributes": dist._asdict()})
+    """Return the JSON text of a distribution, in Optuna's form.
+
+    Lists and dictionaries given as choices stand there as their JSON text, because Optuna's tools take a choice to be
+    hashable; the choices themselves are beside them, under a key of ours that Optuna passes over.
+    """
+    form: dict[str, Any] = {"name": type(dist).__name__, "attributes": dist._asdict()}
+    if isinstance(dist, CategoricalDistribution) and any(isinstance(c, (list, dict)) for c in dist.choices):
+        shown = [json.dumps(choice) if isinstance(choice, (list, dict)) else choice for choice in dist.choices]
+        form = {"name": form["name"], "attributes": {"choices": shown}, EXACT_CHOICES: dist.choices}
+    return json.dumps(form)
 
 
 def json_to_distribution(json_str: str) -> BaseDistribution:
@@ -376,6 +387,8 @@ def json_to_distribution(json_str: str) -> BaseDistribution:
     if "name" not in data:
         return _from_short_form(data)
     name, attributes = data["name"], data["attributes"]
+    if EXACT_CHOICES in data:
+        attributes = {"choices": data[EXACT_CHOICES]}
     if name not in _FROM_JSON:
         raise ValueError(f"Unknown distribution class: {name}")
     return _FROM_JSON[name](attributes)

@@ -58,6 +58,10 @@ def test_json_says_a_distribution_back(distribution: BaseDistribution) -> None:
 @given(distributions())
 def test_optuna_reads_our_json_and_we_read_optunas(distribution: BaseDistribution) -> None:
     theirs = optuna.distributions.json_to_distribution(distribution_to_json(distribution))
+    hash(theirs)  # Optuna's tools collect distributions in sets
+    if any(isinstance(choice, (list, dict)) for choice in getattr(distribution, "choices", ())):
+        assert all(not isinstance(choice, (list, dict)) for choice in theirs.choices)  # type: ignore[attr-defined]
+        return
     assert json_to_distribution(optuna.distributions.distribution_to_json(theirs)) == distribution
 
 

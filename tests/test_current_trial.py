@@ -316,6 +316,21 @@ def test_a_ticket_is_private_and_says_nothing_to_others(sweep: Sweep) -> None:
     assert not list(path.parent.iterdir())
 
 
+def test_a_sweep_may_follow_another_one_in_the_same_place_and_process(tmp_path: Path) -> None:
+    for turn in range(2):
+        sweep = Sweep(tmp_path)
+        path = sweep.ticket()
+        TrialTicket(sweep.url, "s", 0, {"turn": turn}, sweep=str(turn)).write(path)
+        with activated(path):
+            current_trial().report(float(turn), 0)
+            assert dict(current_trial().params) == {"turn": turn}
+        assert sweep.record(0).reports == ((0, float(turn)),)
+        remove_ticket(path)
+        sweep.storage.close()
+        for left in tmp_path.glob("study.db*"):
+            left.unlink()
+
+
 def test_a_ticket_that_is_gone_is_a_clear_error(tmp_path: Path) -> None:
     with activated(tmp_path / "gone"), pytest.raises(FileNotFoundError, match=VARIABLE):
         current_trial()

@@ -41,9 +41,9 @@ def check(trials: list[FrozenTrial], certain: int) -> None:
 
 
 def test_in_this_process(tmp_path: Path) -> None:
-    done = run("curve.py", tmp_path / "sweep", *PRUNING)
+    done = run("curve.py", tmp_path / "sweep", *PRUNING, "hydra.sweeper.progress=lines")
     check(trials_of(tmp_path / "sweep"), 1)
-    assert "Trial 1 stopped at step 0: 2 is worse than the median 1 of 1 trial" in done.stdout
+    assert "stopped at step 0: 2 is worse than the median 1 of 1 trial" in done.stdout
     assert not list((tmp_path / "sweep" / ".trials").iterdir())
 
 

@@ -25,7 +25,16 @@ from sweeper_core.storages.journal import (
     JournalStorage,
 )
 from sweeper_core.storages.journal_replay import utc_of
-from sweeper_core.testing.storages import UNIT, Opener, StorageConformance, elsewhere, new_study, run_one, trials_of
+from sweeper_core.testing.storages import (
+    UNIT,
+    Opener,
+    StorageConformance,
+    elsewhere,
+    in_threads,
+    new_study,
+    run_one,
+    trials_of,
+)
 from sweeper_core.trial.state import TrialState
 
 optuna = pytest.importorskip("optuna")
@@ -338,6 +347,25 @@ def test_a_study_goes_on_there_and_back(tmp_path: Path) -> None:
     assert [trial.state.name for trial in theirs.trials] == ["COMPLETE"] * 6
     assert theirs.best_trial.number in (4, 5, 0, 1, 2)
     assert len(trials_of(storage, study.study_id)) == 6
+
+
+def test_both_write_at_the_same_time(tmp_path: Path) -> None:
+    path = tmp_path / "s.log"
+    storage = open_journal(path)
+    study = new_study(storage, "s").study_id
+    theirs = optuna.load_study(study_name="s", storage=optuna_storage(path))
+
+    def work(who: int) -> None:
+        if who:
+            theirs.optimize(lambda trial: trial.suggest_float("x", 0.0, 1.0), n_trials=12)
+        else:
+            completed(storage, study, 12)
+
+    in_threads(2, work)
+    trials = trials_of(storage, study)
+    assert [trial.number for trial in trials] == list(range(24))
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE}
+    assert [trial.params for trial in trials] == [trial.params for trial in theirs.trials]
 
 
 def test_local_times_of_older_files_are_understood() -> None:

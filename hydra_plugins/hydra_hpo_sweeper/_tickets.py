@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -33,6 +34,7 @@ class Tickets:
         self._url = anchored(opened.url)
         self._pruner = packed_pruner(settings.pruner)
         self._objective = objective_of(settings)
+        self._sweep = uuid.uuid4().hex
         if not self.session.storage.outlives_process and settings.pruner is not None:
             log.warning("Jobs cannot reach a storage in memory: no trial is pruned. Leave out hydra.sweeper.storage.")
         self._remove_old()
@@ -50,9 +52,9 @@ class Tickets:
         if not self.session.storage.outlives_process:
             return list(jobs)
         path = self._path(started.number)
-        TrialTicket(self._url, self.session.study.name, started.number, params, self._objective, self._pruner).write(
-            path
-        )
+        study = self.session.study.name
+        ticket = TrialTicket(self._url, study, started.number, params, self._objective, self._pruner, self._sweep)
+        ticket.write(path)
         first = replace(jobs[0], environment={**jobs[0].environment, VARIABLE: str(path)})
         return [first, *jobs[1:]]
 

@@ -172,9 +172,9 @@ class TicketTrial(CurrentTrial):
 
     @property
     def _session(self) -> Session:
-        ticket = self._ticket
+        it = self._ticket
         with _opening:
-            return _open(os.getpid(), ticket.storage, ticket.study_name, ticket.objective or 0, ticket.pruner)
+            return _open((os.getpid(), it.sweep), it.storage, it.study_name, it.objective or 0, it.pruner)
 
     def _judge(self) -> bool:
         if self._stopped or self._ticket.pruner is None or self._ticket.objective is None:
@@ -215,20 +215,29 @@ def current_trial() -> CurrentTrial:
     if path is None:
         return NO_TRIAL
     with _opening:
-        return _trial(os.getpid(), path)
+        return _trial((os.getpid(), *_identity(path)), path)
 
 
 _opening = threading.RLock()
 
 
 @lru_cache(maxsize=16)
-def _trial(process: int, path: str) -> TicketTrial:
+def _trial(key: tuple[int, ...], path: str) -> TicketTrial:
     """Return the one trial of a ticket in a process (a forked child makes its own)."""
     return TicketTrial(Path(path))
 
 
+def _identity(path: str) -> tuple[int, ...]:
+    """Return what tells a ticket from an earlier one of the same name."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return ()
+    return found.st_ino, found.st_mtime_ns
+
+
 @lru_cache(maxsize=4)
-def _open(process: int, storage: str, study_name: str, objective: int, pruner: str | None) -> Session:
+def _open(key: tuple[int, str], storage: str, study_name: str, objective: int, pruner: str | None) -> Session:
     """Return the session on which a process's trials of one study stand, one after the other or several at a time."""
     # A job that never reports needs none of this.
     from sweeper_core.samplers.random import RandomSampler

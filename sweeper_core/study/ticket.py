@@ -39,6 +39,7 @@ class TrialTicket:
         objective: Which objective the reports are about; None when they are only kept (several objectives,
             none of them named for pruning).
         pruner: The pickled pruner, as text; None stops nobody.
+        sweep: Tells one run of a sweep from the next, which may be in the same directory, and in this process.
         outside: Variables that tell a process's rank, as they are outside of the job.
     """
 
@@ -48,6 +49,7 @@ class TrialTicket:
     params: Mapping[str, Any] = field(default_factory=dict)
     objective: int | None = 0
     pruner: str | None = None
+    sweep: str = ""
     outside: Mapping[str, str] = field(default_factory=rank_variables)
 
     def write(self, path: Path) -> None:

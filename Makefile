@@ -33,7 +33,7 @@ demo: $(VENV)/.demo
 	cd example_configs/digits && $(abspath $(BIN))/python train.py --multirun hydra/sweeper=hpo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -q -m 'not server and not launcher and not browser and not training and not storm and not slow' tests
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 -m 'not server and not launcher and not browser and not training and not storm and not slow' tests
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

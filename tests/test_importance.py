@@ -25,8 +25,6 @@ from sweeper_core.maths.fanova import Boxes, boxes_of_tree, main_effect_variance
 from sweeper_core.study import Study
 from sweeper_core.trial import TrialState, create_trial
 
-optuna.logging.set_verbosity(optuna.logging.ERROR)
-
 
 def trials_of(n: int, objective: Any, seed: int = 0) -> list[dict[str, Any]]:
     rng = np.random.default_rng(seed)

@@ -80,7 +80,7 @@ RULES: dict[str, Callable[[Any], Any]] = {
     "percentile 25": lambda m: m.PercentilePruner(25.0, n_startup_trials=2),
     "percentile 80": lambda m: m.PercentilePruner(80.0, 1, 2, 3, n_min_trials=2),
     "percentile 0": lambda m: m.PercentilePruner(0.0, 1),
-    "threshold": lambda m: m.ThresholdPruner(lower=-2.2, upper=2.2, n_warmup_steps=1, interval_steps=2),
+    "threshold": lambda m: m.ThresholdPruner(lower=-1.2, upper=1.2, n_warmup_steps=1, interval_steps=2),
     "threshold above": lambda m: m.ThresholdPruner(upper=1.5),
     "threshold below": lambda m: m.ThresholdPruner(lower=-0.5),
     "patient median": lambda m: m.PatientPruner(m.MedianPruner(1), patience=2),

@@ -134,6 +134,31 @@ def test_a_script_that_cannot_be_pickled_is_imported(there: Path) -> None:
     assert [record.state for record in records(there)] == [COMPLETE, COMPLETE]
 
 
+def test_a_worker_that_cannot_start_says_why(there: Path, tmp_path: Path) -> None:
+    package = tmp_path / "breaks"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "train.py").write_text(
+        "import os\nif os.environ.get('CUDA_VISIBLE_DEVICES') == '9':\n    raise ImportError('no driver')\n"
+        "import hydra\n@hydra.main(version_base='1.3', config_path=None)\ndef main(cfg):\n    return 0.0\n"
+    )
+    (tmp_path / "app.py").write_text("from breaks.train import main\nmain()\n")
+    arguments = [
+        "--multirun",
+        *SWEEP,
+        f"hydra.sweep.dir={there}",
+        "+x=choice(1)",
+        "hydra.sweeper.devices=[9]",
+        *ONE_TRY,
+    ]
+    subprocess.run([sys.executable, "app.py", *arguments], env=surroundings(), cwd=tmp_path, check=True)
+    (record,) = records(there)
+    assert record.system_attrs[FAILURE] == (
+        "WorkerFailed: its process ended with exit status 1 and without a result, before the job began: "
+        "ImportError: no driver"
+    )
+
+
 def test_one_interrupt_lets_running_jobs_finish_and_two_stop_them(there: Path, tmp_path: Path) -> None:
     with listening(tmp_path) as pipe:
         process = start("jobs.py", there, "+x=interval(0,1)", "+how=wait", TWO, pipe=pipe)
@@ -227,6 +252,7 @@ def start(app: str, directory: Path, *overrides: str, pipe: Any) -> subprocess.P
         env={**surroundings(), "TEST_PIPE": str(pipe.path)},
         cwd=directory.parent,
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
 

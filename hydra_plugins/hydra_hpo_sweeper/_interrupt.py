@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import signal
 import threading
 from types import FrameType
 from typing import Any
 
-log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+NOTICE = b"\nInterrupted: no new trials; running ones finish. Press Ctrl-C again to stop them.\n"
 
 
 class Interrupt:
@@ -47,6 +47,7 @@ class Interrupt:
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         self.count += 1
         if self.count == 1:
-            log.warning("Interrupted: no new trials; running ones finish. Press Ctrl-C again to stop them.")
+            # Straight to the file: a log handler may be in the middle of a line just now.
+            os.write(2, NOTICE)
         elif self.inline:
             raise KeyboardInterrupt

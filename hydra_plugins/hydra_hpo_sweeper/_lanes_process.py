@@ -125,6 +125,7 @@ class _Lane:
         self.worker: _Worker | None = None
         self.job: Job | None = None
         self.deadline: float | None = None
+        self._begun = False
         self._cut_short: Literal["timeout", "stopped"] | None = None
 
     @property
@@ -134,7 +135,7 @@ class _Lane:
 
     def start(self, job: Job) -> None:
         """Give the job to the worker, which is started when there is none."""
-        self.job, self.deadline, self._cut_short = job, None, None
+        self.job, self.deadline, self._cut_short, self._begun = job, None, None, False
         if self.worker is not None:
             try:
                 self.worker.connection.send(job)
@@ -153,6 +154,7 @@ class _Lane:
             except (EOFError, OSError):
                 return self._died()
             if kind == "begun":
+                self._begun = True
                 self.deadline = None if self._limit is None else time.monotonic() + self._limit
                 return None
             return self._free(content)
@@ -175,7 +177,14 @@ class _Lane:
             return self._free(Done(self.job, "timeout", failure=Failure("Timeout", text)))
         if self._cut_short == "stopped":
             return self._free(Done(self.job, "stopped", failure=Failure("Stopped", "stopped by the user")))
-        return self._free(Done(self.job, "lost", failure=Failure("WorkerLost", _words(status), _tail(self._log))))
+        return self._free(Done(self.job, "lost", failure=self._loss(status)))
+
+    def _loss(self, status: int | None) -> Failure:
+        tail = _tail(self._log)
+        if self._begun:
+            return Failure("WorkerLost", _words(status), tail)
+        last = tail.strip().rpartition("\n")[2]
+        return Failure("WorkerFailed", f"{_words(status)}, before the job began: {last}", tail)
 
     def _free(self, done: Done) -> Done:
         self.job, self.deadline = None, None
@@ -194,16 +203,23 @@ class _Lane:
         process, connection = self.worker.process, self.worker.connection
         self.worker = None
         # It is not reaped before the kill: until then its identifier cannot belong to anybody else.
-        _wait_unreaped(process.pid, patience)
+        _wait(process, patience)
         kill_tree(process.pid)
         connection.close()
         return process.wait()
 
 
-def _wait_unreaped(pid: int, seconds: float) -> None:
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait for a process to end, without reaping it where the system can do that."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+    while time.monotonic() < end and not _has_ended(process):
         time.sleep(0.01)
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    if sys.platform == "linux":
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+    return process.poll() is not None
 
 
 def _spawn(start: Start, variables: Mapping[str, str], application: int) -> _Worker:

@@ -22,7 +22,7 @@ import os
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -193,7 +193,9 @@ def _solution(record: TrialRecord) -> dict[str, Any]:
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock file: sweepers that share a directory write one after the other, each the newest state."""
     with open(path, "a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        # Some network file systems have no locks; files are replaced whole there too.
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 

@@ -153,8 +153,9 @@ class GPSampler(Sampler):
         acquisition, parents = self._acquisition(task)
         fixed = task.fixed + self._explored(task)
         found = Search(task.encoding, acquisition, fixed, task.known, task.rng).best(parents)
-        why = "exploring a choice rarely tried" if len(fixed) > len(task.fixed) else ""
-        return (found, why) if found is not None else (_spread_out(task, self.n_startup_trials), "all candidates known")
+        if found is None:
+            return _spread_out(task, self.n_startup_trials), "all candidates known"
+        return found, "exploring a choice rarely tried" if len(fixed) > len(task.fixed) else ""
 
     def _explored(self, task: _Task) -> list[tuple[int, float]]:
         """Return a choice of a categorical hardly tried yet, or now and then the least tried one, to be held fixed."""
@@ -173,7 +174,7 @@ class GPSampler(Sampler):
                 return [(axis.position, float(values[int(np.argmin(visits))]))]
         return []
 
-    def _acquisition(self, task: _Task) -> tuple[Acquisition, Floats]:
+    def _acquisition(self, task: _Task) -> tuple[Sum, Floats]:
         """Return what is to be maximised, and the best points so far ``(k, d)``."""
         m = task.evidence.values.shape[1]
         limits = self._limits(task)
@@ -182,7 +183,7 @@ class GPSampler(Sampler):
             return self._single(task, y, limits)
         return self._several(task, limits)
 
-    def _single(self, task: _Task, y: Floats, limits: list[Term]) -> tuple[Acquisition, Floats]:
+    def _single(self, task: _Task, y: Floats, limits: list[Term]) -> tuple[Sum, Floats]:
         target = self._target(task, y, warped=True)
         model = informed_model(target, task.sources, self._memo) if task.sources else model_of(target, self._memo)
         elite = _elite(task.evidence, y)
@@ -195,7 +196,7 @@ class GPSampler(Sampler):
         lowest = float(np.min(np.append(means, model.posterior.mean(task.pending_Z))))
         return Sum([Improvement(posterior, lowest), *limits]), parents
 
-    def _several(self, task: _Task, limits: list[Term]) -> tuple[Acquisition, Floats]:
+    def _several(self, task: _Task, limits: list[Term]) -> tuple[Sum, Floats]:
         evidence = task.evidence
         columns = evidence.values.T
         models = [model_of(self._target(task, column, warped=False), self._memo) for column in columns]

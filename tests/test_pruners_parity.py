@@ -16,7 +16,6 @@ from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 optuna = pytest.importorskip("optuna")
-optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def curves(seed: int, trials: int, steps: int, *, sparse: bool = False, nan: float = 0.0) -> list[dict[int, float]]:

@@ -31,7 +31,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore:Heartbeat of storage"),
 ]
-optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 PARAMS: dict[str, tuple[BaseDistribution, Any]] = {
     "uniform": (FloatDistribution(0.0, 1.0), 0.1 + 0.2),

@@ -38,7 +38,6 @@ from sweeper_core.testing.storages import (
 from sweeper_core.trial.state import TrialState
 
 optuna = pytest.importorskip("optuna")
-optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def open_journal(path: Path) -> JournalStorage:

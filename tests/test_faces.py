@@ -1,4 +1,4 @@
-"""The packages' names load lazily; type checkers read them from stubs. Both say the same, and importing costs little."""
+"""The packages' names load lazily, and type checkers read them from stubs: both say the same."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -250,9 +251,10 @@ def _pipeline(features: np.ndarray, target: np.ndarray) -> Callable[[Params], fl
     def loss(items: tuple[tuple[str, Any], ...]) -> float:
         params = dict(items)
         steps = _preprocessing(params)
-        scores = cross_val_score(
-            make_pipeline(*steps, _model(params)), features, target, cv=3, scoring="neg_log_loss", error_score=-20.0
-        )
+        model = make_pipeline(*steps, _model(params))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # some configurations do not converge; that is their score's affair
+            scores = cross_val_score(model, features, target, cv=3, scoring="neg_log_loss", error_score=-20.0)
         return min(-float(scores.mean()), 20.0)
 
     return lambda params: loss(tuple(params.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -240,6 +241,35 @@ def test_leases_are_renewed_until_the_trial_ends() -> None:
         if thread.name == "hpo-beats":
             thread.join(timeout=30)
             assert not thread.is_alive()
+
+
+def test_a_forked_child_renews_its_own_leases_and_no_others() -> None:
+    context = multiprocessing.get_context("fork")
+    heard, beaten = context.Pipe(duplex=False)
+
+    class Telling(InMemoryStorage):
+        def beat(self, study_id: int, numbers: Any) -> list[int]:
+            if multiprocessing.parent_process() is not None:
+                beaten.send(list(numbers))
+            return []
+
+    storage = Telling()
+    study = storage.create_or_open_study("s", [StudyDirection.MINIMIZE], exist_ok=False)
+    session = Session(storage, study, RandomSampler(seed=1))
+    session.start(MIXED, lease=Lease("host", "boot", 1, "now", interval=600.0, grace=6000.0))
+    lease = Lease("host", "boot", 2, "now", interval=0.001, grace=60.0)
+
+    def work() -> None:
+        session.start(MIXED, lease=lease)
+        threading.Event().wait()
+
+    child = context.Process(target=work, daemon=True)
+    child.start()
+    assert heard.poll(60)
+    assert heard.recv() == [1]
+    child.kill()
+    child.join()
+    session.close()
 
 
 def test_threads_share_a_session_without_losing_a_trial() -> None:

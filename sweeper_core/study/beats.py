@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
 
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.logging import get_logger
@@ -22,6 +22,11 @@ class Beats:
     def __init__(self, storage: Storage, study_id: int) -> None:
         self._storage = storage
         self._study_id = study_id
+        self.start_afresh()
+        _all_beats.add(self)
+
+    def start_afresh(self) -> None:
+        """Keep nothing alive: a forked child has no thread, and its parent's trials are its parent's."""
         self._lock = threading.Lock()
         self._numbers: set[int] = set()
         self._idle: threading.Event | None = None
@@ -55,18 +60,6 @@ class Beats:
             self._numbers.clear()
             self._stop()
 
-    @contextmanager
-    def around(self, number: int, lease: Lease | None) -> Iterator[None]:
-        """Keep a trial alive while the block runs; nothing without a lease."""
-        if lease is None:
-            yield
-            return
-        self.add(number, lease)
-        try:
-            yield
-        finally:
-            self.discard(number)
-
     def _stop(self) -> None:
         if self._idle is not None:
             self._idle.set()
@@ -95,3 +88,15 @@ class Beats:
             self._numbers -= given_up
         for number in sorted(given_up):
             _logger.warning(f"Trial {number} has been given up elsewhere; its result will not be stored.")
+
+
+_all_beats: weakref.WeakSet[Beats] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for beats in list(_all_beats):
+        beats.start_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

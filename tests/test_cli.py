@@ -92,6 +92,20 @@ def test_repeated_transfers_add_only_what_is_new(url: str, tmp_path: Path, capsy
         assert content(copy) == content(url)
 
 
+def test_a_trial_that_waited_is_exported_again_when_it_has_ended(url: str, tmp_path: Path) -> None:
+    study = fill(url)
+    file, other = str(tmp_path / "s.jsonl"), f"sqlite:///{tmp_path / 'b.db'}"
+    export = ["export", "--storage", url, "--study", "s", file]
+    assert main(export) == 0
+    waited = study.ask()
+    waited.suggest_float("x", 0, 1)
+    study.tell(waited, 7.0)
+    assert main(export) == 0
+    assert main(["import", "--storage", other, file]) == 0
+    assert content(other) == content(url)
+    assert load_study(study_name="s", storage=other).trials[5].value == 7.0
+
+
 def test_a_running_trial_stays_with_its_runner(url: str, tmp_path: Path) -> None:
     study = create_study(storage=url, study_name="s")
     first, second = study.ask(), study.ask()

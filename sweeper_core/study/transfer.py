@@ -1,6 +1,7 @@
 """Studies between storages and files. Every transfer can be broken off and repeated: it goes on where it was.
 
-A study as JSON lines: the first line describes the study, every other one a trial.
+A study as JSON lines: the first line describes the study, every other one a trial; of several lines on one trial the
+last one counts.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import csv
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -29,7 +31,8 @@ BATCH = 500
 def copy_trials(records: Iterable[TrialRecord], target: Storage, study: StudyRecord) -> int:
     """Add the trials that the target study does not have yet; return how many.
 
-    Running trials are left out: they belong to whoever runs them.
+    Running trials are left out: they belong to whoever runs them. A trial that was copied while it waited is the
+    target's own to run from then on.
     """
     known = {record.system_attrs.get(SOURCE_NUMBER) for record in target.changes(study.study_id)[0]}
     wanted = sorted((r for r in records if r.state is not TrialState.RUNNING), key=lambda r: r.number)
@@ -41,37 +44,24 @@ def copy_trials(records: Iterable[TrialRecord], target: Storage, study: StudyRec
 
 
 def _marked(record: TrialRecord) -> TrialRecord:
-    attrs = {**record.system_attrs, SOURCE_NUMBER: record.number}
-    return TrialRecord(
-        record.number,
-        record.trial_id,
-        record.state,
-        record.layout,
-        record.internals,
-        record.values,
-        record.reports,
-        record.user_attrs,
-        attrs,
-        record.started,
-        record.completed,
-    )
+    return replace(record, system_attrs={**record.system_attrs, SOURCE_NUMBER: record.number})
 
 
 def export_json_lines(storage: Storage, study: StudyRecord, path: Path) -> int:
-    """Write a study's trials that the file does not hold yet; return how many.
+    """Write a study's trials that the file does not hold yet, or that waited then and have ended; return how many.
 
     Raises:
         ValueError: The file holds another study, or something else.
     """
     records = _finished_or_waiting(storage, study)
     _drop_torn_line(path)
-    known: set[int] = set()
+    known: dict[int, str] = {}
     if path.exists() and path.stat().st_size:
         header, lines = read_json_lines(path)
         if header["name"] != study.name:
             raise ValueError(f"{path} holds study {header['name']!r}, not {study.name!r}; choose another file.")
-        known = {line["number"] for line in lines}
-    missing = [record for record in records if record.number not in known]
+        known = {line["number"]: line["state"] for line in lines}
+    missing = [record for record in records if known.get(record.number) != record.state.name]
     with path.open("a", encoding="utf-8") as file:
         if not file.tell():
             file.write(json.dumps(_study_line(study)) + "\n")
@@ -88,7 +78,7 @@ def _drop_torn_line(path: Path) -> None:
 
 
 def read_json_lines(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the line of the study and those of its trials.
+    """Return the line of the study and the last one of each of its trials.
 
     Raises:
         ValueError: The file is no study in JSON lines.
@@ -97,9 +87,10 @@ def read_json_lines(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         first, *lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         if first["format"] != "hpo-study":
             raise KeyError("format")
+        latest = {line["number"]: line for line in lines}
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a study in JSON lines, as `hpo-sweeper export` writes them.") from error
-    return first, lines
+    return first, list(latest.values())
 
 
 def import_json_lines(path: Path, storage: Storage, name: str | None = None) -> tuple[StudyRecord, int]:

@@ -119,6 +119,14 @@ def test_stop_ends_all_threads() -> None:
     assert all(trial.state is TrialState.COMPLETE for trial in study.trials)
 
 
+@pytest.mark.parametrize("jobs", [0, -2])
+def test_a_number_of_threads_that_means_nothing_is_refused(jobs: int) -> None:
+    study = hpo.create_study()
+    with pytest.raises(ValueError, match=f"n_jobs.*{jobs}"):
+        study.optimize(lambda trial: 0.0, n_trials=1, n_jobs=jobs)
+    assert not study.trials
+
+
 def test_an_error_in_one_thread_ends_the_others_and_is_raised() -> None:
     study = hpo.create_study(sampler=hpo.samplers.RandomSampler(seed=0))
 

@@ -24,7 +24,7 @@ from sweeper_core.study.session import Session
 from sweeper_core.study.view import METRIC_NAMES, StudyView
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.live import Trial
-from sweeper_core.trial.record import FIXED_PARAMS, LOST, TrialRecord
+from sweeper_core.trial.record import FAILURE, FIXED_PARAMS, LOST, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 _logger = get_logger(__name__)
@@ -123,9 +123,12 @@ class Study(StudyView):
 
         Raises:
             RuntimeError: It was called from within an objective or a callback of this study.
+            ValueError: ``n_jobs`` is neither positive nor -1.
         """
         if self._optimizes:
             raise RuntimeError("Nested invocation of `Study.optimize` method isn't allowed.")
+        if n_jobs < 1 and n_jobs != -1:
+            raise ValueError(f"`n_jobs` must be 1 or more, or -1 for one a processor, but got {n_jobs}.")
         caught = tuple(catch) if isinstance(catch, Iterable) else (catch,)
         if show_progress_bar and n_trials is None and timeout is not None and n_jobs != 1:
             warnings.warn("The timeout-based progress bar is not supported with n_jobs != 1.", stacklevel=2)
@@ -222,7 +225,7 @@ class Study(StudyView):
         lost = session.storage.reap(session.study.study_id, max_retries=retries or 0)
         for number in lost:
             trial = FrozenTrial.of(session.record(number))
-            _logger.warning(f"Trial {number} is given up: {trial.system_attrs.get('hpo:failure', 'its process died')}")
+            _logger.warning(f"Trial {number} is given up: {trial.system_attrs.get(FAILURE, 'its process died')}")
             if callback is not None and retries is None:
                 callback(self, trial)
 

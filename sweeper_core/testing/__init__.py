@@ -1,1 +1,1 @@
-"""To be filled."""
+"""What users' own samplers and storages can be tested with: conformance suites, simulated studies, real servers."""

@@ -221,15 +221,18 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 def own_surroundings(variables: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables for one job; what the job itself leaves behind does not reach the next one.
 
-    Lightning's ``ddp`` leaves the addresses of its ranks in the environment and the process group open; the next
-    job of the process would take both for its own.
+    A job may change the working directory, below which the sweep and its next jobs look for theirs. Lightning's
+    ``ddp`` leaves the addresses of its ranks in the environment and the process group open; the next job of the
+    process would take both for its own.
     """
     before = dict(os.environ)
+    directory = os.getcwd()
     had_group = _process_group() is not None
     os.environ.update(variables)
     try:
         yield
     finally:
+        os.chdir(directory)
         group = _process_group()
         if group is not None and not had_group:
             group.destroy_process_group()

@@ -84,7 +84,7 @@ def _expected(count: int) -> str:
 def _number(item: Any, count: int, returned: Any) -> float:
     try:
         value = float(item)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"expected {_expected(count)}, but the job returned {returned!r}") from None
     if math.isnan(value):
         raise ValueError(f"expected {_expected(count)}, but the job returned NaN")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from hydra_plugins.hydra_hpo_sweeper._checks import checked
 from hydra_plugins.hydra_hpo_sweeper._ending import Ending, Judge, Recorder, given_up, pruned, why_pruned
 from hydra_plugins.hydra_hpo_sweeper._grammar import Plan, read_plan
 from hydra_plugins.hydra_hpo_sweeper._interrupt import Interrupt
-from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, Lanes, write_trace
+from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, Lanes, failure_of, write_trace
 from hydra_plugins.hydra_hpo_sweeper._mlflow import mirrored
 from hydra_plugins.hydra_hpo_sweeper._open_lanes import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._opening import Opened, command_to_continue, open_study
@@ -29,7 +30,6 @@ from hydra_plugins.hydra_hpo_sweeper._results import Results, SweepResult
 from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, Settings, read_settings
 from hydra_plugins.hydra_hpo_sweeper._tickets import Tickets
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
-from sweeper_core.samplers import GridSampler
 from sweeper_core.storages._rules import retry_of
 from sweeper_core.storages.base import Point
 from sweeper_core.study.session import Started
@@ -76,8 +76,7 @@ def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     factory = LaneFactory(settings, app.context, app.task, app.config, directory)
     settings = checked(settings, plan, factory.compose)
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
-    directory.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(factory.config, directory / "multirun.yaml")
+    _begin(directory, factory.config)
     opened = open_study(settings, directory)
     results = Results(opened.session, plan, directory)
     recorder = Recorder(opened.url, opened.session.study.study_id, Judge.of(settings))
@@ -94,6 +93,38 @@ def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     finally:
         opened.session.close()
     return run.conclude(command_to_continue(settings, opened, directory))
+
+
+def _begin(directory: Path, config: DictConfig) -> None:
+    """Make the sweep directory and save the configuration there."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(config, directory / "multirun.yaml")
+    except OSError as error:
+        raise ConfigError(f"hydra.sweep.dir={directory} cannot be written: {error}") from error
+
+
+class Failures:
+    """Counts failures; those that differ only in numbers or in their trial count as one."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
+
+    def add(self, text: str) -> None:
+        """Count one failure."""
+        gist = _NUMBER.sub("#", _TRIAL.sub("", text))
+        self._counts[gist] += 1
+        self._examples.setdefault(gist, text)
+
+    def most_frequent(self) -> tuple[str, int]:
+        """Return the text of the first of the most frequent failures, and how many there were."""
+        gist, count = self._counts.most_common(1)[0]
+        return self._examples[gist], count
+
+
+_TRIAL = re.compile(r"^BadResult: trial \d+ \(.*?\): ", re.DOTALL)
+_NUMBER = re.compile(r"\d+(\.\d*)?([eE][-+]?\d+)?")
 
 
 @dataclass
@@ -142,7 +173,7 @@ class Run:
         self.running: dict[int, Running] = {}
         self.counted = 0
         self.states: Counter[TrialState] = Counter()
-        self.failures: Counter[str] = Counter()
+        self.failures = Failures()
         self.nothing_left = False
         self._subdirectory = OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"]  # type: ignore[index, call-overload]
         self._deadline = None if settings.timeout is None else time.monotonic() + settings.timeout
@@ -176,7 +207,7 @@ class Run:
         while self.lanes.free:
             trial = next((trial for trial in self.running.values() if trial.waiting), None)
             if trial is None:
-                trial = self._start_trial() if self._may_start() else None
+                trial = self._start_trial()
             if trial is None:
                 return
             trial.busy += 1
@@ -190,30 +221,43 @@ class Run:
         return self.settings.n_trials is None or self.counted < self.settings.n_trials
 
     def _start_trial(self) -> Running | None:
-        """Ask the study for the next trial."""
+        """Ask the study for the next trial; None when none is to be started."""
+        while self._may_start():
+            try:
+                started = self.session.start(
+                    self.plan.space,
+                    limit=self.settings.max_trials,
+                    lease=self.lease,
+                    budget=self._budget(),
+                    lanes=self.settings.n_jobs,
+                    distinct=self.settings.custom_search_space is None,
+                )
+            except SearchSpaceExhausted:
+                log.info("Every point of the search space has been tried.")
+                started = None
+            except ValueError as error:
+                # A point that waited does not fit the search space of today; it has failed, and the next one is due.
+                log.warning("%s", error)
+                self.states[TrialState.FAIL] += 1
+                self.failures.add(str(error))
+                continue
+            if started is None:
+                self.nothing_left = True
+                return None
+            self.counted += 1
+            trial = self._prepared(started)
+            if trial is not None:
+                return trial
+        return None
+
+    def _prepared(self, started: Started) -> Running | None:
+        """Return the trial with its jobs; None when the user's own function raised, which fails the trial."""
         try:
-            started = self.session.start(
-                self.plan.space,
-                limit=self.settings.max_trials,
-                lease=self.lease,
-                budget=self._budget(),
-                lanes=self.settings.n_jobs,
-                distinct=isinstance(self.session.sampler, GridSampler),
-            )
-        except SearchSpaceExhausted:
-            log.info("Every point of the search space has been tried.")
-            started = None
-        except ValueError as error:
-            # A point that waited does not fit the search space of today; it has failed, and the next one is due.
-            log.warning("%s", error)
-            self.states[TrialState.FAIL] += 1
-            self.failures[str(error)] += 1
-            return self._start_trial() if self._may_start() else None
-        if started is None:
-            self.nothing_left = True
+            params = self._extended(started)
+        except Exception as error:
+            done = Done(Job(started.number, ()), "raised", failure=failure_of(error))
+            self._finish(Running(started, dict(started.params), deque(), done=[done]), self.judge.ending([done]))
             return None
-        self.counted += 1
-        params = self._extended(started)
         overrides = self.plan.overrides(params)
         jobs = jobs_of(started.number, overrides, self.settings.repeat, self._subdirectory)
         jobs = self.tickets.hand_over(started, params, jobs)
@@ -254,6 +298,7 @@ class Run:
     # --- a job is done ----------------------------------------------------------------------------------------------
 
     def _take(self, done: Done) -> None:
+        self._after_interrupt(done)
         trial = self.running[done.job.number]
         trial.busy -= 1
         trial.done.append(done)
@@ -267,6 +312,14 @@ class Run:
                 ending = pruned(ending, self._record(done.job.number), len(self.settings.directions))
             self._finish(trial, ending)
             self.tickets.take_back(done.job.number)
+
+    def _after_interrupt(self, done: Done) -> None:
+        if done.end == "stopped" and not self.interrupt.requested:
+            # Only the job was told: it has a handler of its own, or raises KeyboardInterrupt itself.
+            self.interrupt.count = 1
+        if done.directory is None and self.interrupt.inline:
+            # The launcher was left in the middle of the job, whose logging is still in force.
+            configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
 
     def _is_bad(self, trial: Running) -> bool:
         """Return whether the repeats that are left can be spared."""
@@ -304,10 +357,10 @@ class Run:
         return told
 
     def _failed(self, number: int, ending: Ending, retry: Point | None) -> None:
-        again = "" if retry is None else " Its parameters will be tried again."
+        again = "" if retry is None else "; its parameters will be tried again"
         log.warning("Trial %d %s: %s%s", number, "was lost" if ending.lost else "failed", ending.failure, again)
         if not ending.lost:
-            self.failures[str(ending.failure)] += 1
+            self.failures.add(str(ending.failure))
         if retry is not None:
             self.session.storage.enqueue(self.session.study.study_id, [retry], once_key=f"retry:{number}")
             self.nothing_left = False
@@ -344,7 +397,7 @@ class Run:
 
     def _what_failed(self) -> str:
         failed, finished = self.states[TrialState.FAIL], sum(self.states.values())
-        text, count = self.failures.most_common(1)[0]
+        text, count = self.failures.most_frequent()
         return (
             f"{failed} of {finished} trials failed, more than hydra.sweeper.max_failure_rate="
             f"{self.settings.max_failure_rate} allows. Most frequent failure ({count} of {failed}): {text}"

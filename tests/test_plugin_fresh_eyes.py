@@ -1,0 +1,121 @@
+"""What jobs and users do that a sweep has to survive."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.errors import CompactHydraException
+from plugin_support import sweep
+
+X = "x=interval(0,1)"
+
+
+def rows(directory: Path) -> list[dict[str, str]]:
+    """Return the table of trials."""
+    with open(directory / "trials.csv", newline="") as table:
+        return list(csv.DictReader(table))
+
+
+@pytest.mark.parametrize("lanes", ["inline", "process"])
+def test_a_job_may_leave_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lanes: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def task(config: Any) -> float:
+        os.chdir(elsewhere)
+        return float(config.x)
+
+    sweep(
+        task,
+        tmp_path / "sweep",
+        [
+            X,
+            "hydra.sweep.dir=below",
+            "hydra.job.chdir=false",
+            "hydra.sweeper.n_trials=3",
+            f"hydra.sweeper.lanes={lanes}",
+        ],
+    )
+    assert [row["job_dir"] for row in rows(tmp_path / "below")] == [str(tmp_path / "below" / str(i)) for i in range(3)]
+    assert not list(elsewhere.iterdir())
+    assert Path.cwd() == tmp_path
+
+
+def test_a_number_that_no_float_can_hold_fails_its_trial_alone(tmp_path: Path) -> None:
+    def task(config: Any) -> Any:
+        return 10**400 if config.x < 0.5 else 1
+
+    sweep(task, tmp_path / "sweep", [X, "hydra.sweeper.n_trials=8", "hydra.sweeper.max_failure_rate=1"])
+    table = rows(tmp_path / "sweep")
+    assert {row["state"] for row in table} == {"COMPLETE", "FAIL"}
+    assert all((row["state"] == "FAIL") == (float(row["params.x"]) < 0.5) for row in table)
+
+
+@pytest.mark.parametrize("lanes", ["inline", "process"])
+def test_an_interrupt_that_only_the_job_hears_ends_the_sweep(tmp_path: Path, lanes: str) -> None:
+    def task(config: Any) -> float:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as caught:
+        sweep(task, tmp_path / "sweep", [X, f"hydra.sweeper.lanes={lanes}"])
+    assert caught.value.code == 130
+    assert [row["state"] for row in rows(tmp_path / "sweep")] == ["FAIL", "WAITING"]
+
+
+def test_failures_that_differ_in_numbers_or_trial_are_counted_together(tmp_path: Path) -> None:
+    def raising(config: Any) -> float:
+        raise ValueError(f"x={config.x} is bad")
+
+    with pytest.raises(CompactHydraException, match=r"Most frequent failure \(5 of 5\): ValueError: x=0\.\d+ is bad"):
+        sweep(raising, tmp_path / "raising", [X])
+
+    def returning(config: Any) -> None:
+        return None
+
+    with pytest.raises(CompactHydraException, match=r"\(5 of 5\): BadResult: trial 0 .* returned None"):
+        sweep(returning, tmp_path / "returning", [X, "y=choice(a,b)"])
+
+
+def test_the_users_function_fails_a_trial_and_not_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fresh_space.py").write_text(
+        "def suggest(cfg, trial):\n"
+        "    if trial.params['x'] < 0.5:\n"
+        "        raise RuntimeError('too small')\n"
+        "    trial.suggest_float('y', 0, 1)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings = ["hydra.sweeper.custom_search_space=fresh_space.suggest", "hydra.sweeper.n_trials=8"]
+    try:
+        result = sweep(
+            lambda config: float(config.x), tmp_path / "sweep", [X, *settings, "hydra.sweeper.max_failure_rate=1"]
+        )
+    finally:
+        sys.modules.pop("fresh_space", None)
+    assert sum(result.finished.values()) == 8
+    for row in rows(tmp_path / "sweep"):
+        assert (row["state"] == "FAIL") == (float(row["params.x"]) < 0.5) == (row["params.y"] == "")
+
+
+def test_a_job_that_exits_leaves_the_sweeps_logging_in_force(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def task(config: Any) -> float:
+        sys.exit(3)
+
+    with pytest.raises(CompactHydraException, match="SystemExit: 3"):
+        sweep(task, tmp_path / "sweep", [X, "hydra.sweeper.n_trials=2"])
+    said = [line for line in capsys.readouterr().out.splitlines() if "failed: SystemExit" in line]
+    assert len(said) == 2
+    assert all("[HYDRA]" in line for line in said)
+
+
+def test_a_sweep_directory_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CompactHydraException, match=r"^hydra\.sweep\.dir=.*file cannot be written: "):
+        sweep(lambda config: 0.0, tmp_path / "file", [X])

@@ -434,3 +434,16 @@ def test_two_interrupts_stop_the_running_trial_which_is_tried_again_later(there:
     assert [record.state for record in records(there)] == [FAIL, COMPLETE, COMPLETE]
     assert seen[0] == seen[1] != seen[2]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "auto", "bruteforce", "grid"])
+def test_a_finite_space_is_tried_once_and_then_the_sweep_ends(tmp_path: Path, sampler: str) -> None:
+    points = ["x=choice(1,2,3)", "y=choice(1,2)", f"hydra/sweeper/sampler={sampler}", "hydra.sweeper.n_trials=50"]
+    seen: list[tuple[int, int]] = []
+
+    def task(cfg: Any) -> float:
+        seen.append((cfg.x, cfg.y))
+        return float(cfg.x * cfg.y)
+
+    sweep(task, tmp_path / "sweep", points)
+    assert sorted(seen) == [(x, y) for x in (1, 2, 3) for y in (1, 2)]

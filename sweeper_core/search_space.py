@@ -16,7 +16,6 @@ unit    coordinates, ``(n, d)`` in [0, 1]: numbers scaled between the bounds (af
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -385,9 +384,3 @@ class IntersectionSearchSpace:
             raise ValueError("`IntersectionSearchSpace` cannot handle multiple studies.")
         self._study = key
         return intersection_search_space(study.get_trials(deepcopy=False), self._include_pruned)
-
-
-def cartesian(values: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    """Yield every combination of named value lists, the last name fastest."""
-    for combination in itertools.product(*values.values()):
-        yield dict(zip(values, combination, strict=True))

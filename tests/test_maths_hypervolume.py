@@ -12,7 +12,6 @@ from hypothesis.extra.numpy import arrays
 
 from sweeper_core.maths.hypervolume import (
     contributions,
-    exclusive_hypervolume,
     greedy_subset,
     hypervolume,
     low_discrepancy,
@@ -70,17 +69,6 @@ def test_sampled_contributions_are_close_to_the_exact_ones(m: int) -> None:
     whole = hypervolume(points, reference)
     lost = np.array([whole - hypervolume(np.delete(points, i, axis=0), reference) for i in range(len(points))])
     assert contributions(points, reference) == pytest.approx(lost, rel=0.15, abs=0.02 * lost.max())
-
-
-@settings(deadline=None, max_examples=100)
-@given(grids, st.integers(0, 3))
-def test_exclusive_volume_is_the_growth_of_the_whole(points: np.ndarray, at: int) -> None:
-    reference = np.full(points.shape[1], 2.0)
-    if at >= len(points):
-        return
-    others = np.delete(points, at, axis=0)
-    growth = hypervolume(points, reference) - hypervolume(others, reference)
-    assert exclusive_hypervolume(points[at], others, reference) == pytest.approx(growth)
 
 
 def test_points_beyond_the_reference_add_nothing() -> None:

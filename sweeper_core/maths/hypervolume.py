@@ -44,14 +44,6 @@ def hypervolume(points: Floats, reference: Floats) -> float:
     return _volume(inside, reference)
 
 
-def exclusive_hypervolume(point: Floats, others: Floats, reference: Floats) -> float:
-    """Return the volume that ``point`` ``(m,)`` adds to the one dominated by ``others`` ``(n, m)``."""
-    if not np.all(point < reference):
-        return 0.0
-    box = float(np.prod(reference - point))
-    return box - hypervolume(np.maximum(others, point), reference) if np.isfinite(box) else box
-
-
 def contributions(points: Floats, reference: Floats, samples: int = SAMPLES) -> Floats:
     """Return ``(n,)``: the volume that each point alone dominates; zero for dominated and doubled points.
 

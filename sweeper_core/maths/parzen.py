@@ -25,10 +25,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from sweeper_core.maths.truncnorm import LOG_SQRT_2PI
-
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+
+LOG_SQRT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 
 FULL_WIDTH = 1e6
 """Width that makes a truncated normal law uniform to double precision."""

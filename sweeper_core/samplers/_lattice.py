@@ -30,9 +30,6 @@ Codes = npt.NDArray[np.int64]
 LARGEST_LISTED_SPACE = 100_000
 """Spaces with more points are treated as if they had no end: a sweep does not get there."""
 
-LARGEST_CODE = 2**62
-"""Codes are 64-bit integers."""
-
 
 # ------------------------------------------------------------------------------------------- drawing
 

@@ -14,7 +14,12 @@ from dataclasses import replace
 import pytest
 
 from sweeper_core.directions import StudyDirection
-from sweeper_core.exceptions import StorageFormatError, StorageInternalError, StorageUnavailableError
+from sweeper_core.exceptions import (
+    StorageFormatError,
+    StorageInternalError,
+    StorageUnavailableError,
+    UpdateFinishedTrialError,
+)
 from sweeper_core.storages import RDBStorage, this_process
 from sweeper_core.storages._database import Database
 from sweeper_core.testing.servers import PASSWORD, MariaDB, PostgreSQL, Server, ServerMissing
@@ -159,6 +164,61 @@ def test_an_operation_waits_for_a_server_that_is_away(server: Server) -> None:
     assert run_one(storage, study) == 1
     restart.join()
     assert [trial.state for trial in trials_of(storage, study)] == [TrialState.COMPLETE] * 2
+
+
+def test_whoever_was_forgotten_by_the_server_cannot_touch_the_next_trial_of_that_number(postgresql: Server) -> None:
+    url = postgresql.new_database()
+    forgotten, other = RDBStorage(url), RDBStorage(url)
+    study = new_study(forgotten).study_id
+    lease = this_process()
+    reader = RDBStorage(url)
+    mine = forgotten.reserve(study, lease=lease)
+    assert mine is not None
+    _, cursor = reader.changes(study)
+    # What a crash does to a reservation that is not on disk yet, the sequence of keys included.
+    for table in ("trial_heartbeats", "trial_system_attributes", "trials"):
+        Database(url, {}).read(lambda link, table=table: link.change(f"DELETE FROM {table}"))
+    Database(url, {}).read(lambda link: link.rows("SELECT setval('trials_trial_id_seq', 1, false)"))
+    assert forgotten.beat(study, [0]) == [0]
+    with pytest.raises(UpdateFinishedTrialError, match="crashed"):
+        forgotten.report(study, 0, 0, 1.0)
+    theirs = other.reserve(study, lease=lease)
+    assert theirs is not None
+    assert (theirs.number, theirs.trial_id) == (mine.number, mine.trial_id)
+    with pytest.raises(UpdateFinishedTrialError, match="crashed"):
+        forgotten.describe(study, 0, user_attrs={"whose": "mine"})
+    assert forgotten.beat(study, [0]) == [0]
+    assert forgotten.finish(study, 0, TrialState.COMPLETE, [1.0]) is False
+    assert other.beat(study, [0]) == []
+    assert other.finish(study, 0, TrialState.COMPLETE, [2.0]) is True
+    (trial,), _ = reader.changes(study, cursor)
+    assert (trial.values, trial.user_attrs) == ((2.0,), {})
+
+
+def test_what_a_bare_reserve_has_returned_survives_the_server(postgresql: Server) -> None:
+    storage = RDBStorage(postgresql.new_database())
+    study = new_study(storage).study_id
+    claims = [storage.reserve(study) for _ in range(3)]
+    postgresql.kill()
+    postgresql.start()
+    assert [trial.number for trial in trials_of(storage, study)] == [claim.number for claim in claims if claim]
+
+
+def test_what_a_finish_has_returned_for_survives_the_server_with_the_reservation_before_it(postgresql: Server) -> None:
+    storage = RDBStorage(postgresql.new_database())
+    study = new_study(storage).study_id
+    numbers = [run_one(storage, study, lease=this_process()) for _ in range(3)]
+    last = storage.reserve(study, lease=this_process())
+    postgresql.kill()
+    postgresql.start()
+    trials = trials_of(storage, study)
+    assert [trial.number for trial in trials if trial.state is TrialState.COMPLETE] == numbers == [0, 1, 2]
+    again = RDBStorage(storage.url).reserve(study)
+    assert last is not None
+    assert again is not None
+    remembered = len(trials) == 4
+    assert again.number == (4 if remembered else 3)
+    assert storage.finish(study, last.number, TrialState.COMPLETE, [0.0]) is remembered
 
 
 def test_a_killed_writer_leaves_nothing_half_done(server: Server) -> None:

@@ -36,6 +36,9 @@ _SQLALCHEMY = tuple(int(part) for part in re.findall("[0-9]+", sa.__version__)[:
 
 _OF_OTHER_POOLS = frozenset({"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"})
 
+LATER = "SELECT set_config('synchronous_commit', 'off', true)"
+"""Lets PostgreSQL commit the transaction at hand before it is on disk."""
+
 _SECRET = re.compile("pass|pwd|secret|token", re.IGNORECASE)
 
 
@@ -68,6 +71,19 @@ class Link:
         if self.dialect == "postgresql":
             return int(self.connection.execute(self._text(f"{sql} RETURNING {key}"), values).scalar_one())
         return int(self.connection.execute(self._text(sql), values).lastrowid)
+
+    def one_message(self, statements: Sequence[str]) -> Sequence[Any]:
+        """Do whole statements, the first one a query, as one transaction with one message; return the last one's rows.
+
+        Only where :attr:`Database.takes_scripts`.
+        """
+        result = self.connection.exec_driver_sql("; ".join(statements).replace("%", "%%"))
+        cursor: Any = result.cursor
+        while cursor.nextset():
+            pass
+        rows: Sequence[Any] = cursor.fetchall()
+        result.close()
+        return rows
 
     def many(self, sql: str, values: Sequence[Mapping[str, Any]]) -> None:
         """Do a statement once for each set of values."""
@@ -112,6 +128,8 @@ class Database:
         self.dialect = _known_dialect(parsed)
         self.path = parsed.database if self.dialect == "sqlite" else None
         self.in_memory = self.dialect == "sqlite" and _is_in_memory(parsed)
+        self.takes_scripts = parsed.drivername == "postgresql+psycopg"
+        """Whether the driver sends several statements at once and returns what each of them found."""
         self.quick_writes = self.dialect == "sqlite" and self._synchronous in ("NORMAL", "OFF")
         self._guard: AbstractContextManager[Any] = threading.RLock() if self.in_memory else nullcontext()
         self._reached = False
@@ -178,12 +196,19 @@ class Database:
         """Return what ``work`` makes of a connection; each statement stands alone."""
         return self._patiently(lambda connection, attempt: work(Link(self, connection, attempt)))
 
-    def write(self, work: Callable[[Link], T]) -> T:
-        """Do ``work`` as one transaction. It may be done again from its beginning, so it must not keep anything."""
+    def write(self, work: Callable[[Link], T], *, at_once: bool = True) -> T:
+        """Do ``work`` as one transaction. It may be done again from its beginning, so it must not keep anything.
+
+        Args:
+            at_once: Whether it must be on the server's disk when this returns. Where not, PostgreSQL releases its locks
+                without waiting for the disk; the next transaction that waits for it brings this one along.
+        """
 
         def transaction(connection: sa.Connection, attempt: int) -> T:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN")
             try:
+                if not at_once and self.dialect == "postgresql":
+                    connection.exec_driver_sql(LATER)
                 result = work(Link(self, connection, attempt))
                 connection.exec_driver_sql("COMMIT")
             except BaseException:

@@ -138,6 +138,12 @@ class Storage(ABC):
 
         Numbers are unique and gapless under any concurrency.
 
+        A leased trial is its owner's alone, so a reservation with a lease need not have reached the disk yet: a
+        database server that crashes within the next moments may forget it, until something else of the study has
+        been stored since. Nothing is lost by that but this trial, which had told nothing: its owner's :meth:`describe`
+        and :meth:`report` raise ``UpdateFinishedTrialError``, :meth:`finish` answers False, and never do they touch the
+        trial of somebody else who was given the number.
+
         Args:
             limit: Return None when the study has this many trials already, not counting those that wait
                 and those that were lost (attribute ``hpo:lost``).

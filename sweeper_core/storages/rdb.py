@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy.exc
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.exceptions import StorageInternalError
-from sweeper_core.storages._database import Database, Link, absolute
+from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
+from sweeper_core.storages._database import LATER, Database, Link, absolute
 from sweeper_core.storages._rows import HEADING, Heading, Reader, as_json, distribution_text, heading, stored
 from sweeper_core.storages._rules import (
     LEASE,
@@ -42,6 +43,8 @@ from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.trial.record import LOST, NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
 
+_logger = logging.getLogger(__name__)
+
 _MOST_KEYS = 10_000
 """Trials reserved here whose keys are remembered until they end; without its key a trial is looked up."""
 
@@ -59,6 +62,27 @@ class _Cursor:
 
     top: int = -1
     open: Mapping[int, TrialRecord] = field(default_factory=dict)
+
+
+class _Key(NamedTuple):
+    """By what a trial that was reserved here is known again.
+
+    A server that crashes may forget a reservation and give number and key to somebody else; the moment at which it was
+    reserved is nobody else's.
+    """
+
+    trial_id: int
+    started: datetime
+
+
+class _NotOursError(UpdateFinishedTrialError):
+    """The reservation was lost in a crash of the server."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"Trial {number} is not this process's any more: the server crashed right after it was reserved, and has "
+            "forgotten it. Its number may be another's now."
+        )
 
 
 class RDBStorage(Storage):
@@ -115,7 +139,7 @@ class RDBStorage(Storage):
         self.quick_writes = self._database.quick_writes
         self._sql = _Statements(self._database.dialect)
         self._reader = Reader()
-        self._keys: dict[tuple[int, int], int] = {}
+        self._keys: dict[tuple[int, int], _Key] = {}
         open_schema(self._database, create=not skip_creation, check=not skip_check)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -244,6 +268,35 @@ class RDBStorage(Storage):
     # A trial's life
 
     def reserve(self, study_id: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
+        claim = self._take_at_once(study_id, limit, lease) if self._database.takes_scripts else None
+        if claim is None:
+            claim = self._take_in_steps(study_id, limit, lease)
+        if claim is None:
+            return None
+        if lease is None:
+            # Its number may leave this process, and somebody else finish it: a crash of the server must not undo it.
+            self._flush()
+        assert claim.started is not None
+        if len(self._keys) >= _MOST_KEYS:
+            self._keys.clear()
+        self._keys[study_id, claim.number] = _Key(claim.trial_id, claim.started)
+        return claim
+
+    def _take_at_once(self, study_id: int, limit: int | None, lease: Lease | None) -> Claim | None:
+        """Take a new trial with one message, so that the study is locked for no longer than the server works.
+
+        None where it takes a closer look: a trial waits, the limit may be reached, there is no such study.
+        """
+        started = now()
+        script = self._sql.taking(study_id, limit, None if lease is None else as_json(attr_of_lease(lease)), started)
+
+        def take(link: Link) -> Claim | None:
+            rows = link.one_message(script)
+            return Claim(rows[0][0], rows[0][1], started=started) if rows else None
+
+        return self._database.read(take)
+
+    def _take_in_steps(self, study_id: int, limit: int | None, lease: Lease | None) -> Claim | None:
         started = now()
 
         def take(link: Link) -> Claim | None:
@@ -255,12 +308,12 @@ class RDBStorage(Storage):
                 self._put_lease(link, claim.trial_id, lease)
             return claim
 
-        claim = self._database.write(take)
-        if claim is not None:
-            if len(self._keys) >= _MOST_KEYS:
-                self._keys.clear()
-            self._keys[study_id, claim.number] = claim.trial_id
-        return claim
+        return self._database.write(take, at_once=False)
+
+    def _flush(self) -> None:
+        """Wait until the server's disk has all that was committed; nobody waits for a lock meanwhile."""
+        if self._sql.flush:
+            self._database.read(lambda link: link.rows(self._sql.flush))
 
     def _counted(self, link: Link, study_id: int, limit: int) -> int:
         """Return how many trials count against the limit; lost ones are only looked for where it matters."""
@@ -367,15 +420,28 @@ class RDBStorage(Storage):
         self._put_attrs(link, trial_id, details.user, details.system)
 
     def _find(self, link: Link, study_id: int, number: int) -> tuple[int, TrialState]:
-        """Return a trial's key and state, and keep others from changing it."""
+        """Return a trial's key and state, and keep others from changing it.
+
+        Raises:
+            _NotOursError: It was reserved here, and the one of that number is another.
+        """
         found = link.rows(
-            f"SELECT trial_id, state FROM trials WHERE study_id = :study AND number = :number{self._sql.for_update}",
+            "SELECT trial_id, state, datetime_start FROM trials WHERE study_id = :study AND number = :number"
+            + self._sql.for_update,
             study=study_id,
             number=number,
         )
-        if not found:
+        row = found[0] if found else None
+        if self._is_lost(study_id, number, row and (row[0], row[2])):
+            raise _NotOursError(number)
+        if row is None:
             raise no_trial(study_id, number)
-        return found[0][0], TrialState[found[0][1]]
+        return row[0], TrialState[row[1]]
+
+    def _is_lost(self, study_id: int, number: int, found: tuple[int, datetime | None] | None) -> bool:
+        """Return whether the server has forgotten a reservation of ours; ``found`` has that number now."""
+        key = self._keys.get((study_id, number))
+        return self._sql.may_forget and key is not None and key != found
 
     def _put_params(
         self, link: Link, trials: Iterable[tuple[int, Mapping[str, tuple[BaseDistribution, float]]]]
@@ -424,29 +490,37 @@ class RDBStorage(Storage):
         completed = now()
 
         def end(link: Link) -> bool:
-            trial_id = self._keys.get((study_id, number))
-            if trial_id is None:
-                trial_id, _ = self._find(link, study_id, number)
+            key = self._keys.get((study_id, number))
+            trial_id = self._find(link, study_id, number)[0] if key is None else key.trial_id
             changed = link.change(
                 "UPDATE trials SET state = :state, datetime_complete = :completed "
-                "WHERE trial_id = :trial AND study_id = :study AND number = :number AND state = 'RUNNING'",
+                "WHERE trial_id = :trial AND study_id = :study AND number = :number AND state = 'RUNNING'"
+                + ("" if key is None else self._sql.and_ours),
                 state=state.name,
                 completed=link.moment(completed),
                 trial=trial_id,
                 study=study_id,
                 number=number,
+                **({} if key is None or not self._sql.and_ours else {"started": key.started}),
             )
             if not changed:
-                # The first attempt may have succeeded although its answer was lost with the connection.
-                _, now_is = self._find(link, study_id, number)
-                return link.attempt > 0 and now_is is state and self._ended_at(link, trial_id, completed)
+                return self._finished_before(link, study_id, number, state, completed)
             self._put_values(link, [(trial_id, checked or ())])
             self._put(link, trial_id, details)
             return True
 
-        ended = self._database.write(end)
+        try:
+            ended = self._database.write(end)
+        except _NotOursError as error:
+            _logger.warning(str(error))
+            ended = False
         self._keys.pop((study_id, number), None)
         return ended
+
+    def _finished_before(self, link: Link, study_id: int, number: int, state: TrialState, completed: datetime) -> bool:
+        """Return whether the first attempt has succeeded although its answer was lost with the connection."""
+        trial_id, now_is = self._find(link, study_id, number)
+        return link.attempt > 0 and now_is is state and self._ended_at(link, trial_id, completed)
 
     def _ended_at(self, link: Link, trial_id: int, completed: datetime) -> bool:
         row = link.rows(f"SELECT {HEADING} FROM trials WHERE trial_id = :trial", trial=trial_id)[0]
@@ -587,6 +661,9 @@ class RDBStorage(Storage):
         if since.open:
             keys = ",".join(map(str, since.open))
             rows.extend(link.stream(f"SELECT {HEADING} FROM trials WHERE trial_id IN ({keys})"))
+            forgotten = since.open.keys() - {row[0] for row in rows}
+            if forgotten:  # by a server that crashed; their keys may be others' by now
+                return self._headings(link, study_id, _Cursor(min(forgotten) - 1))
         return sorted(map(heading, rows), key=lambda item: item.number)
 
     # Leases
@@ -594,19 +671,28 @@ class RDBStorage(Storage):
     def beat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
         if not numbers:
             return []
-        chosen = f"study_id = :study AND number IN ({','.join(str(int(number)) for number in numbers)})"
+        chosen = ",".join(str(int(number)) for number in numbers)
 
         def renew(link: Link) -> list[int]:
-            link.change(
-                "UPDATE trial_heartbeats SET heartbeat = CURRENT_TIMESTAMP WHERE trial_id IN "
-                f"(SELECT trial_id FROM trials WHERE {chosen} AND state = 'RUNNING')",
+            rows = link.rows(
+                f"SELECT number, state, trial_id, datetime_start FROM trials WHERE study_id = :study "
+                f"AND number IN ({chosen})",
                 study=study_id,
             )
-            states = dict(map(tuple, link.rows(f"SELECT number, state FROM trials WHERE {chosen}", study=study_id)))
+            found = {number: (state, (trial_id, started)) for number, state, trial_id, started in rows}
+            running = []
             for number in numbers:
-                if number not in states:
+                state, key = found.get(number, ("", None))
+                if self._is_lost(study_id, number, key):
+                    continue
+                if key is None:
                     raise no_trial(study_id, number)
-            return [number for number in numbers if states[number] != "RUNNING"]
+                if state == "RUNNING":
+                    running.append((number, key[0]))
+            if running:
+                keys = ",".join(str(trial_id) for _, trial_id in running)
+                link.change(f"UPDATE trial_heartbeats SET heartbeat = CURRENT_TIMESTAMP WHERE trial_id IN ({keys})")
+            return sorted(set(numbers) - {number for number, _ in running})
 
         return self._database.read(renew)
 
@@ -695,6 +781,11 @@ class _Statements:
         mysql, postgresql = dialect == "mysql", dialect == "postgresql"
         self._mysql = mysql
         self.key = "`key`" if mysql else '"key"'
+        self.may_forget = postgresql
+        """Whether a crash of the server may undo a reservation."""
+        self.and_ours = " AND datetime_start = :started" if postgresql else ""
+        self.flush = "SELECT pg_logical_emit_message(true, 'hpo', '')" if postgresql else ""
+        """Commits something small, which is on disk when the statement returns, and with it all that was before."""
         self.for_update = "" if dialect == "sqlite" else " FOR UPDATE"
         self.clock = "LOCALTIMESTAMP" if postgresql else "CURRENT_TIMESTAMP"
         self.upsert_param = (
@@ -728,6 +819,27 @@ class _Statements:
             f"WHERE study_id = :study AND number = :number AND state = 'RUNNING'{self.for_update}{first_counts}"
         )
 
+    def taking(self, study_id: int, limit: int | None, lease: str | None, started: datetime) -> list[str]:
+        """Return the statements by which PostgreSQL gives out a new trial, when none waits; the last returns it."""
+        room = "" if limit is None else f" AND COALESCE(MAX(number) + 1, 0) < {int(limit)}"
+        take = (
+            "INSERT INTO trials (number, study_id, state, datetime_start) "
+            f"SELECT COALESCE(MAX(number) + 1, 0), {int(study_id)}, 'RUNNING', TIMESTAMP '{started.isoformat(' ')}' "
+            f"FROM trials WHERE study_id = {int(study_id)} HAVING EXISTS "
+            f"(SELECT 1 FROM studies WHERE study_id = {int(study_id)}) AND NOT EXISTS "
+            f"(SELECT 1 FROM trials WHERE study_id = {int(study_id)} AND state = 'WAITING'){room} "
+            "RETURNING number, trial_id"
+        )
+        if lease is not None:
+            take = (
+                f"WITH taken AS ({take}), beaten AS (INSERT INTO trial_heartbeats (trial_id, heartbeat) "
+                "SELECT trial_id, CURRENT_TIMESTAMP FROM taken), leased AS (INSERT INTO trial_system_attributes "
+                f"(trial_id, key, value_json) SELECT trial_id, '{LEASE}', {_literal(lease)} FROM taken) "
+                "SELECT number, trial_id FROM taken"
+            )
+        # The lock first, in a statement of its own: the next one sees what was committed while it was waited for.
+        return [LATER, f"SELECT 1 FROM studies WHERE study_id = {int(study_id)} FOR UPDATE", take]
+
     def upsert_attr(self, table: str) -> str:
         """Return the statement that sets an attribute of a study or a trial."""
         owner = "study_id" if table.startswith("study_") else "trial_id"
@@ -740,6 +852,11 @@ class _Statements:
             return "ON DUPLICATE KEY UPDATE " + ", ".join(f"{column} = VALUES({column})" for column in columns)
         changed = ", ".join(f"{column} = excluded.{column}" for column in columns)
         return f"ON CONFLICT ({unique}) DO UPDATE SET {changed}"
+
+
+def _literal(text: str) -> str:
+    """Return a text as PostgreSQL writes it, whatever its settings."""
+    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def _still_waiting(item: Heading, since: _Cursor) -> bool:

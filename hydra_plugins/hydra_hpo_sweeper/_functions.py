@@ -1,7 +1,6 @@
-"""The functions of the sweep grammar: the table used for search spaces, and what Hydra's own parser must let pass.
+"""The functions of the sweep grammar: the table with which search spaces are read.
 
-Hydra parses the command line before any sweeper sees it, so that ``interval(a, b, log=true)`` has to mean something to
-Hydra too: :func:`extend_hydra` widens two of its functions, which then do for every other input what they did.
+Hydra parses the command line before any sweeper sees it; what it must let pass is in ``_extension.py``.
 
 Functions have no annotations here: Hydra's parser checks arguments against them, and knows only plain types.
 """

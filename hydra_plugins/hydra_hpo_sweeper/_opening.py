@@ -15,10 +15,10 @@ from pathlib import Path
 
 from hydra_plugins.hydra_hpo_sweeper._public import masked
 from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, EarlierStudy, Settings
-from sweeper_core.storages._open import get_storage
-from sweeper_core.storages._process import this_process
+from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.study.session import Session
+from sweeper_core.study.view import METRIC_NAMES
 from sweeper_core.trial.history import History, Ledger
 from sweeper_core.trial.state import TrialState
 
@@ -26,7 +26,6 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 DEFAULT_STUDY = "hpo"
 DEFAULT_FILE = "study.db"
-METRIC_NAMES = "study:metric_names"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from sweeper_core.logging import get_logger
 from sweeper_core.pruners.base import Verdict
 from sweeper_core.study.ranks import Relay, rank
 from sweeper_core.study.ticket import TrialTicket, active_ticket, load_pruner
-from sweeper_core.trial.base import float_argument
+from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
 from sweeper_core.trial.curves import VERDICT
 from sweeper_core.trial.record import CONSTRAINT_PREFIX, NOTHING
 
@@ -95,7 +95,8 @@ class NoTrial(CurrentTrial):
         return False
 
     def report(self, value: float, step: int) -> None:
-        _checked_report(value, step)
+        float_argument("value", value)
+        step_argument(step)
 
     def should_prune(self) -> bool:
         return False
@@ -104,7 +105,7 @@ class NoTrial(CurrentTrial):
         """Nothing."""
 
     def set_constraint(self, key: str, value: float) -> None:
-        _checked_constraint(key, value)
+        constraint_argument(key, value)
 
 
 class TicketTrial(CurrentTrial):
@@ -130,7 +131,7 @@ class TicketTrial(CurrentTrial):
         return True
 
     def report(self, value: float, step: int) -> None:
-        number, step = _checked_report(value, step)
+        number, step = float_argument("value", value), step_argument(step)
         with self._lock:
             if step in self._reported:
                 warnings.warn(f"The report is ignored: step {step} has been reported already.", stacklevel=2)
@@ -157,7 +158,7 @@ class TicketTrial(CurrentTrial):
             self._session.describe(self.number, user_attrs={key: value})
 
     def set_constraint(self, key: str, value: float) -> None:
-        number = _checked_constraint(key, value)
+        number = constraint_argument(key, value)
         with self._lock:
             if key in self._constraints:
                 warnings.warn(f"The constraint {key!r} is set already; {number} is ignored.", stacklevel=2)
@@ -247,21 +248,3 @@ def _open(key: tuple[int, str], storage: str, study_name: str, objective: int, p
     opened = get_storage(storage)
     study = opened.create_or_open_study(study_name, None, exist_ok=True)
     return Session(opened, study, RandomSampler(), load_pruner(pruner), objective=objective)
-
-
-def _checked_report(value: Any, step: Any) -> tuple[float, int]:
-    number = float_argument("value", value)
-    try:
-        whole = int(step)
-    except (TypeError, ValueError):
-        raise TypeError(f"`step` must be an integer, but got {step!r}.") from None
-    if whole < 0:
-        raise ValueError(f"`step` must be 0 or more, but got {whole}.")
-    return number, whole
-
-
-def _checked_constraint(key: str, value: Any) -> float:
-    number = float_argument("value", value)
-    if number != number:
-        raise ValueError(f"Constraint {key!r} was given NaN, but a constraint needs a number: <= 0 when satisfied.")
-    return number

@@ -32,7 +32,7 @@ from sweeper_core.distributions import (
     IntDistribution,
 )
 from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
-from sweeper_core.storages._process import this_process
+from sweeper_core.storages import this_process
 from sweeper_core.storages._rules import now
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.trial.record import (

@@ -17,7 +17,7 @@ from pathlib import Path
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import FloatDistribution
 from sweeper_core.exceptions import UpdateFinishedTrialError
-from sweeper_core.storages._process import this_process
+from sweeper_core.storages import this_process
 from sweeper_core.storages.base import Claim, Point, Storage
 from sweeper_core.trial.record import LOST, TrialRecord
 from sweeper_core.trial.state import TrialState

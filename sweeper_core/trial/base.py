@@ -81,9 +81,7 @@ class BaseTrial(ABC):
             TypeError: The value cannot be made a float.
             ValueError: It is NaN.
         """
-        number = float_argument("value", value)
-        if math.isnan(number):
-            raise ValueError(f"Constraint {key!r} was given NaN, but a constraint needs a number: <= 0 when satisfied.")
+        number = constraint_argument(key, value)
         if key in self.constraints:
             warnings.warn(f"The constraint {key!r} is set already; the new value {number} is ignored.", stacklevel=2)
             return
@@ -147,6 +145,26 @@ def float_argument(name: str, value: Any) -> float:
     except (TypeError, ValueError):
         message = f"The `{name}` argument is of type '{type(value)}' but supposed to be a float."
         raise TypeError(message) from None
+
+
+def step_argument(step: Any) -> int:
+    """Return the step of a report given by a user as int."""
+    try:
+        number = int(step)
+    except (TypeError, ValueError):
+        message = f"The `step` argument is of type '{type(step)}' but supposed to be an int."
+        raise TypeError(message) from None
+    if number < 0:
+        raise ValueError(f"`step` must be non-negative, but got {number}.")
+    return number
+
+
+def constraint_argument(key: str, value: Any) -> float:
+    """Return a constraint's value given by a user as float."""
+    number = float_argument("value", value)
+    if math.isnan(number):
+        raise ValueError(f"Constraint {key!r} was given NaN, but a constraint needs a number: <= 0 when satisfied.")
+    return number
 
 
 def warn_if_outside(name: str, value: Any, distribution: BaseDistribution, what: str) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
-from sweeper_core.trial.base import BaseTrial, float_argument, warn_if_outside
+from sweeper_core.trial.base import BaseTrial, float_argument, step_argument, warn_if_outside
 from sweeper_core.trial.record import NOTHING, constraints_in
 
 
@@ -39,7 +39,7 @@ class Host(Protocol):
         """Store parameters and attributes of the running trial."""
 
     def report(self, trial: Trial, step: int, value: float) -> None:
-        """Store one report; it is stored when this returns."""
+        """Take in one report; it is stored before :meth:`should_prune` returns, or within a second."""
 
     def should_prune(self, trial: Trial) -> bool:
         """Return whether the trial should stop."""
@@ -123,7 +123,7 @@ class Trial(BaseTrial):
         )
 
     def report(self, value: float, step: int) -> None:
-        """Tell how good the objective is after ``step``; it is stored when this returns.
+        """Tell how good the objective is after ``step``; stored before :meth:`should_prune` returns or within a second.
 
         Args:
             value: Anything that ``float()`` takes; NaN and infinities too.
@@ -135,7 +135,7 @@ class Trial(BaseTrial):
             ValueError: The step is negative.
         """
         self._one_objective("report")
-        number, step = float_argument("value", value), _step_argument(step)
+        number, step = float_argument("value", value), step_argument(step)
         if step in self._reports:
             warnings.warn(
                 f"The reported value is ignored because this `step` {step} is already reported.", stacklevel=2
@@ -209,14 +209,3 @@ def _only_value(distribution: BaseDistribution) -> Any:
     """Return the value of a distribution that has one only."""
     low = getattr(distribution, "low", None)
     return distribution.to_external_repr(0.0 if low is None else low)
-
-
-def _step_argument(step: Any) -> int:
-    try:
-        number = int(step)
-    except (TypeError, ValueError):
-        message = f"The `step` argument is of type '{type(step)}' but supposed to be an int."
-        raise TypeError(message) from None
-    if number < 0:
-        raise ValueError(f"`step` must be non-negative, but got {number}.")
-    return number

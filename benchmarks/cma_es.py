@@ -1,7 +1,7 @@
 """CMA-ES here beside the package cmaes (and pycma), on the functions of the BBOB suites.
 
-    python benchmarks/cma_es.py                                   bbob in 5, 10 and 20 dimensions, 5 instances, 200 trials
-    python benchmarks/cma_es.py --suite bbob-mixint               with integers, beside cmaes.CMAwM
+    python benchmarks/cma_es.py                               bbob in 5, 10 and 20 dimensions, 5 instances, 200 trials
+    python benchmarks/cma_es.py --suite bbob-mixint           with integers, beside cmaes.CMAwM
     python benchmarks/cma_es.py --trials 1000 --dimensions 5 --functions 1 10 15
 
 Needs the packages ``coco-experiment`` and ``cmaes``; ``cma`` (pycma) takes part where it is installed. All begin in the

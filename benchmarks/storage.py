@@ -115,7 +115,8 @@ def opening(directory: Path, quick: bool) -> None:
     found: dict[str, list[tuple[float, float]]] = {OURS: [], PEER: []}
     for _ in range(1 if quick else 3):
         for name in found:
-            done = subprocess.run([sys.executable, "-c", OPENING, name, url], capture_output=True, text=True, check=True)
+            command = [sys.executable, "-c", OPENING, name, url]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
             seconds, megabytes = map(float, done.stdout.split())
             found[name].append((seconds, megabytes))
     ours, theirs = ([statistics.median(column) for column in zip(*found[name], strict=True)] for name in (OURS, PEER))
@@ -162,22 +163,23 @@ def crowd(url: str, quick: bool) -> None:
             worker.start()
         barrier.wait()
         begun = time.perf_counter()
+        barrier.wait()
+        rates[processes] = each * processes / (time.perf_counter() - begun)
         for worker in workers:
             worker.join()
-        rates[processes] = each * processes / (time.perf_counter() - begun)
         print(f"{processes:2} processes: {rates[processes]:8.1f} trials/s", flush=True)
     print(f"16 processes keep {rates[16] / max(rates[n] for n in (1, 2, 4, 8)):.2f} of the best of 1 to 8")
 
 
 def reserve_and_finish(url: str, study_id: int, trials: int, barrier: Any) -> None:
-    """Be one of the crowd."""
+    """Be one of the crowd; the time runs from one meeting at the barrier to the next, after a few trials to warm up."""
     storage = library(OURS).storages.get_storage(url)
     state = importlib.import_module(f"{OURS}.trial").TrialState.COMPLETE
-    storage.changes(study_id)
-    barrier.wait()
-    for _ in range(trials):
-        claim = storage.reserve(study_id)
-        assert storage.finish(study_id, claim.number, state, [0.0])
+    for count in (3, trials):
+        for _ in range(count):
+            claim = storage.reserve(study_id)
+            assert storage.finish(study_id, claim.number, state, [0.0])
+        barrier.wait()
 
 
 def files(directory: Path) -> Iterator[tuple[str, Callable[[], str]]]:

@@ -140,6 +140,9 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     store.store(name="structured_app", node=App)
     store.store(group="opt", name="structured", node=Optimizer)
     yield
+    # A config group that stayed would make a group choice of a key of that name in other tests.
+    for name in ("structured_app.yaml", "opt"):
+        del store.repo[name]
     GlobalHydra.instance().clear()
     BaseContainer._resolvers = resolvers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from hydra.errors import CompactHydraException
 from plugin_support import sweep
+
+from sweeper_core import current_trial, load_study
 
 X = "x=interval(0,1)"
 
@@ -119,3 +122,16 @@ def test_a_sweep_directory_that_cannot_be_made_is_told_in_one_line(tmp_path: Pat
     (tmp_path / "file").write_text("")
     with pytest.raises(CompactHydraException, match=r"^hydra\.sweep\.dir=.*file cannot be written: "):
         sweep(lambda config: 0.0, tmp_path / "file", [X])
+
+
+def test_the_whole_study_is_in_its_file_when_the_sweep_ends(tmp_path: Path) -> None:
+    def task(config: Any) -> float:
+        # The job's own connection stays open in this process.
+        current_trial().report(config.x, 0)
+        return float(config.x)
+
+    sweep(task, tmp_path / "sweep", [X, "hydra.sweeper.n_trials=3"])
+    shutil.copy(tmp_path / "sweep" / "study.db", tmp_path / "copy.db")
+    study = load_study(study_name="hpo", storage=f"sqlite:///{tmp_path / 'copy.db'}")
+    assert [trial.intermediate_values for trial in study.trials] == [{0: trial.value} for trial in study.trials]
+    assert len(study.trials) == 3

@@ -78,6 +78,16 @@ def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
     _begin(directory, factory.config)
     opened = open_study(settings, directory)
+    try:
+        return _run(app, settings, plan, factory, opened, directory)
+    finally:
+        # All of the study is in its file then, and not in the log that SQLite keeps beside it.
+        opened.session.storage.close()
+
+
+def _run(
+    app: App, settings: Settings, plan: Plan, factory: LaneFactory, opened: Opened, directory: Path
+) -> SweepResult:
     results = Results(opened.session, plan, directory)
     recorder = Recorder(opened.url, opened.session.study.study_id, Judge.of(settings))
     try:

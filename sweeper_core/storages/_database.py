@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -270,7 +270,14 @@ class Database:
     def close(self) -> None:
         """Close all connections; the next operation opens new ones."""
         if not self.in_memory:
+            if self.path is not None and os.path.exists(f"{self.path}-wal"):
+                self._empty_log()
             self.engine.dispose()
+
+    def _empty_log(self) -> None:
+        """Bring what is in SQLite's write-ahead log to the file itself, also where others still have it open."""
+        with suppress(sa.exc.SQLAlchemyError), self.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()

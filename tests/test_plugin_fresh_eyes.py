@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra.errors import CompactHydraException
-from plugin_support import sweep
+from plugin_support import surroundings, sweep
 
 from sweeper_core import current_trial, load_study
 
@@ -135,3 +136,32 @@ def test_the_whole_study_is_in_its_file_when_the_sweep_ends(tmp_path: Path) -> N
     study = load_study(study_name="hpo", storage=f"sqlite:///{tmp_path / 'copy.db'}")
     assert [trial.intermediate_values for trial in study.trials] == [{0: trial.value} for trial in study.trials]
     assert len(study.trials) == 3
+
+
+APP = """
+import hydra
+
+@hydra.main(config_path=".", config_name="config", version_base="1.3")
+def main(config):
+    print("ran", config.x)
+    return config.x
+
+main()
+"""
+
+ALWAYS_A_SWEEP = """
+defaults: [_self_, {override hydra/sweeper: hpo}, {override hydra/sweeper/sampler: random}]
+x: 0
+hydra: {mode: MULTIRUN, sweep: {dir: swept}, sweeper: {n_trials: 3, params: {x: "interval(0, 1)"}}}
+"""
+
+
+def test_the_best_trial_runs_once_also_where_the_configuration_asks_for_sweeps(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "config.yaml").write_text(ALWAYS_A_SWEEP)
+    again = f"xargs {sys.executable} app.py < swept/best_overrides.txt"
+    for command, times in ((f"{sys.executable} app.py", 3), (again, 1)):
+        answer = subprocess.run(
+            command, shell=True, cwd=tmp_path, env=surroundings(), capture_output=True, text=True, check=True
+        )
+        assert answer.stdout.count("ran ") == times

@@ -29,9 +29,12 @@ from typing import Any
 
 import numpy as np
 import yaml
+from hydra.types import RunMode
+from omegaconf import DictConfig
 
 from hydra_plugins.hydra_hpo_sweeper._ending import JOB_DIRECTORY
 from hydra_plugins.hydra_hpo_sweeper._grammar import Plan
+from hydra_plugins.hydra_hpo_sweeper._public import hydra_overrides
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.study.session import Session
 from sweeper_core.trial.record import TrialRecord
@@ -101,12 +104,17 @@ def _short(values: Sequence[float] | None) -> list[float]:
 
 
 class Results:
-    """Writes the snapshots of one study into one directory."""
+    """Writes the snapshots of one study into one directory.
 
-    def __init__(self, session: Session, plan: Plan, directory: Path) -> None:
+    Args:
+        mode: Overrides that make a rerun a single run.
+    """
+
+    def __init__(self, session: Session, plan: Plan, directory: Path, mode: Sequence[str] = ()) -> None:
         self._session = session
         self._plan = plan
         self._directory = directory
+        self._mode = mode
         self._next = 0.0
         self._written_at = -1
 
@@ -160,7 +168,7 @@ class Results:
         return {"name": NAME, "solutions": [_solution(record) for record in best]}
 
     def _write_overrides(self, best: Sequence[TrialRecord]) -> None:
-        lists = {record.number: list(self._plan.overrides(record.params)) for record in best}
+        lists = {record.number: [*self._mode, *self._plan.overrides(record.params)] for record in best}
         if self._session.n_objectives > 1:
             self._replace("best_overrides.yaml", dump(lists))
             return
@@ -173,6 +181,12 @@ class Results:
         temporary = path.with_name(f".{name}.{os.getpid()}")
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
+
+
+def single_run(config: DictConfig) -> tuple[str, ...]:
+    """Return the override that makes a command a single run, where the configuration itself asks for sweeps."""
+    asked = "hydra.mode=MULTIRUN" in hydra_overrides(config)
+    return () if asked or config.hydra.mode is not RunMode.MULTIRUN else ("hydra.mode=RUN",)
 
 
 def _known(record: TrialRecord | None) -> TrialRecord:

@@ -26,7 +26,7 @@ from hydra_plugins.hydra_hpo_sweeper._opening import Opened, command_to_continue
 from hydra_plugins.hydra_hpo_sweeper._progress import Progress, open_progress
 from hydra_plugins.hydra_hpo_sweeper._ranks import ranked
 from hydra_plugins.hydra_hpo_sweeper._repeats import clearly_bad, jobs_of
-from hydra_plugins.hydra_hpo_sweeper._results import Results, SweepResult
+from hydra_plugins.hydra_hpo_sweeper._results import Results, SweepResult, single_run
 from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, Settings, read_settings
 from hydra_plugins.hydra_hpo_sweeper._tickets import Tickets
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
@@ -88,7 +88,7 @@ def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
 def _run(
     app: App, settings: Settings, plan: Plan, factory: LaneFactory, opened: Opened, directory: Path
 ) -> SweepResult:
-    results = Results(opened.session, plan, directory)
+    results = Results(opened.session, plan, directory, single_run(app.config))
     recorder = Recorder(opened.url, opened.session.study.study_id, Judge.of(settings))
     try:
         with mirrored(settings, opened, directory) as mirror:

@@ -114,7 +114,7 @@ def test_categories_are_named() -> None:
 
 
 def test_very_many_parameters_leave_the_important_ones() -> None:
-    shown = prepared.points(STUDIES["fifty_parameters"], None, None, "value", prepared.MOST_IN_MATRIX)
+    shown = prepared.points(STUDIES["fifty_parameters"], None, None, prepared.MOST_IN_MATRIX)
     assert len(shown.axes) == prepared.MOST_IN_MATRIX
     assert {"x", "lr"} <= {axis.name for axis in shown.axes}
     assert "6 most important of 50" in visualization.plot_contour(STUDIES["fifty_parameters"]).layout.title.text

@@ -12,12 +12,11 @@ from sweeper_core.study.study import Study
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.state import TrialState
 from sweeper_core.visualization import prepared
-from sweeper_core.visualization.prepared import PALETTE, SCALE, STATE_COLOURS, Axis, Target
+from sweeper_core.visualization.prepared import GREY, PALETTE, SCALE, STATE_COLOURS, Axis, Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-GREY = "#BBBBBB"
 EDGE: dict[str, Any] = {"edgecolors": "#555555", "linewidths": 0.4}
 
 
@@ -74,7 +73,7 @@ def plot_slice(
     Returns:
         Axes, or an array of them for several parameters.
     """
-    shown = prepared.points(study, params, target, target_name, prepared.MOST_IN_ROW)
+    shown = prepared.points(study, params, target, prepared.MOST_IN_ROW)
     figure, panels = _panels(f"Slice Plot{shown.note}", 1, len(shown.axes), share_y=True)
     cloud = None
     for panel, axis in zip(panels[0], shown.axes, strict=False):
@@ -100,7 +99,7 @@ def plot_contour(
     Returns:
         Axes, or a matrix of them for more than two parameters.
     """
-    shown = prepared.points(study, params, target, target_name, prepared.MOST_IN_MATRIX)
+    shown = prepared.points(study, params, target, prepared.MOST_IN_MATRIX)
     low, high = shown.limits
     levels = np.linspace(low, high if high > low else low + 1.0, 15)
 
@@ -126,7 +125,7 @@ def plot_rank(
     Returns:
         Axes, or a matrix of them for more than two parameters.
     """
-    shown = prepared.points(study, params, target, target_name, prepared.MOST_IN_MATRIX)
+    shown = prepared.points(study, params, target, prepared.MOST_IN_MATRIX)
     colours = prepared.ranks(shown.values)
 
     def draw(panel: Axes, x: Axis, y: Axis) -> Any:
@@ -148,7 +147,7 @@ def plot_parallel_coordinate(
     from matplotlib import cm, colors
     from matplotlib.collections import LineCollection
 
-    shown = prepared.points(study, params, target, target_name, prepared.MOST_IN_ROW)
+    shown = prepared.points(study, params, target, prepared.MOST_IN_ROW)
     axes = _single(f"Parallel Coordinate Plot{shown.note}", "", "")
     if len(shown.values) == 0 or not shown.axes:
         return _finished(axes)
@@ -210,8 +209,7 @@ def plot_param_importances(
 def plot_intermediate_values(study: Study) -> Axes:
     """Plot the reports of trials; see :func:`sweeper_core.visualization.plot_intermediate_values`."""
     shown = prepared.curves(study)
-    note = f" ({len(shown.curves)} of {shown.total} trials)" if len(shown.curves) < shown.total else ""
-    axes = _single(f"Intermediate Values Plot{note}", "Step", "Intermediate Value")
+    axes = _single(f"Intermediate Values Plot{shown.note}", "Step", "Intermediate Value")
     for number, state, steps, values in shown.curves:
         pruned = state is TrialState.PRUNED
         style = {"linestyle": ":" if pruned else "-", "alpha": 0.5 if pruned else 1.0, "color": PALETTE[number % 7]}

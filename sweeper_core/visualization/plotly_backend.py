@@ -12,12 +12,11 @@ from sweeper_core.study.study import Study
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.state import TrialState
 from sweeper_core.visualization import prepared
-from sweeper_core.visualization.prepared import PALETTE, SCALE, STATE_COLOURS, Axis, Target
+from sweeper_core.visualization.prepared import GREY, PALETTE, SCALE, STATE_COLOURS, Axis, Target
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-GREY = "#BBBBBB"
 MOST_SVG_POINTS = 2000
 MARKER = {"line": {"width": 0.5, "color": "#555555"}}
 """A thin edge, so that pale markers show on a pale ground."""
@@ -99,7 +98,7 @@ def plot_slice(
         target: What to plot instead of the objective value; needed with several objectives.
         target_name: Its name on the axis.
     """
-    shown = prepared.points(study, params, target, target_name, prepared.MOST_IN_ROW)
+    shown = prepared.points(study, params, target, prepared.MOST_IN_ROW)
     figure = _grid_figure(f"Slice Plot{shown.note}", 1, len(shown.axes), shared_yaxes=True)
     for column, axis in enumerate(shown.axes, start=1):
         marker = {**MARKER, "color": shown.numbers, "colorscale": SCALE, "coloraxis": "coloraxis"}
@@ -137,7 +136,7 @@ def plot_contour(
         trace = {"mode": "markers", "showlegend": False, "marker": marker, "text": _trial_texts(shown.numbers)}
         figure.add_scatter(x=x.positions, y=y.positions, **trace, **place)
 
-    shown = prepared.points(study, params, target, target_name, prepared.MOST_IN_MATRIX)
+    shown = prepared.points(study, params, target, prepared.MOST_IN_MATRIX)
     # The good end is the dark one, whatever the direction.
     scale = {"colorscale": SCALE, "reversescale": not shown.smaller_is_better, "colorbar": {"title": target_name}}
     return _pairs("Contour Plot", shown, draw, {**scale, "cmin": shown.limits[0], "cmax": shown.limits[1]})
@@ -158,7 +157,7 @@ def plot_rank(
         target: What to rank instead of the objective value; needed with several objectives.
         target_name: Its name in the legend.
     """
-    shown = prepared.points(study, params, target, target_name, prepared.MOST_IN_MATRIX)
+    shown = prepared.points(study, params, target, prepared.MOST_IN_MATRIX)
     colours = prepared.ranks(shown.values)
 
     def draw(figure: Figure, shown: prepared.Points, x: Axis, y: Axis, place: dict[str, int]) -> None:
@@ -191,7 +190,7 @@ def plot_parallel_coordinate(
     """
     from plotly import graph_objects
 
-    shown = prepared.points(study, params, target, target_name, prepared.MOST_IN_ROW)
+    shown = prepared.points(study, params, target, prepared.MOST_IN_ROW)
     order = shown.best_last
     values = shown.clipped[order]
     dimensions = [{"label": target_name, "values": values}]
@@ -241,8 +240,7 @@ def plot_intermediate_values(study: Study) -> Figure:
         study: The study.
     """
     shown = prepared.curves(study)
-    note = f" ({len(shown.curves)} of {shown.total} trials)" if len(shown.curves) < shown.total else ""
-    figure = _figure(f"Intermediate Values Plot{note}", "Step", "Intermediate Value")
+    figure = _figure(f"Intermediate Values Plot{shown.note}", "Step", "Intermediate Value")
     for number, state, steps, values in shown.curves:
         pruned = state is TrialState.PRUNED
         line = {"width": 1, "dash": "dot" if pruned else "solid", "color": PALETTE[number % 7]}

@@ -31,6 +31,8 @@ Studies = Study | Sequence[Study]
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
 """Okabe and Ito's colours, told apart by people with any kind of colour vision."""
+GREY = "#BBBBBB"
+"""Of infeasible trials."""
 SCALE = "cividis"
 """Perceptually even, and safe for colour vision deficiencies."""
 STATE_COLOURS = {
@@ -115,7 +117,6 @@ class Points:
     numbers: tuple[int, ...]
     values: Floats
     axes: tuple[Axis, ...]
-    value_name: str
     smaller_is_better: bool
     omitted: int = 0
 
@@ -168,10 +169,15 @@ class MeanProgress:
 
 @dataclass(frozen=True)
 class Curves:
-    """Learning curves; ``shown`` of ``total`` trials."""
+    """Learning curves of some of ``total`` trials: each a trial's number, state, steps and values."""
 
     curves: tuple[tuple[int, TrialState, tuple[int, ...], tuple[float, ...]], ...]
     total: int
+
+    @property
+    def note(self) -> str:
+        """A line for the title when trials were left out."""
+        return f" ({len(self.curves)} of {self.total} trials)" if len(self.curves) < self.total else ""
 
 
 @dataclass(frozen=True)
@@ -216,7 +222,6 @@ class Span:
     state: TrialState
     start: datetime
     end: datetime
-    feasible: bool
     text: str
 
 
@@ -320,7 +325,7 @@ def _mean_and_spread(columns: Sequence[dict[int, float]], numbers: Sequence[int]
     return np.array([np.mean(s) for s in samples]), np.array([np.std(s) for s in samples])
 
 
-def points(study: Study, params: Sequence[str] | None, target: Target | None, target_name: str, most: int) -> Points:
+def points(study: Study, params: Sequence[str] | None, target: Target | None, most: int) -> Points:
     """Return trials with their parameters' axes.
 
     Args:
@@ -336,7 +341,7 @@ def points(study: Study, params: Sequence[str] | None, target: Target | None, ta
     values = np.array([value_of(trial, target) for trial in trials])
     axes = tuple(_axis(name, trials) for name in names)
     numbers = tuple(trial.number for trial in trials)
-    return Points(numbers, values, axes, target_name, minimises(study, target), omitted)
+    return Points(numbers, values, axes, minimises(study, target), omitted)
 
 
 def _choose(
@@ -599,5 +604,5 @@ def timeline(study: Study, n_recent_trials: int | None) -> list[Span]:
         assert trial.datetime_start is not None
         end = trial.datetime_complete or now
         text = f"trial {trial.number}: {trial.state.name}" + (f", values {trial.values}" if trial.values else "")
-        spans.append(Span(trial.number, trial.state, trial.datetime_start, end, is_feasible(trial), text))
+        spans.append(Span(trial.number, trial.state, trial.datetime_start, end, text))
     return spans

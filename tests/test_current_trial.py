@@ -17,7 +17,7 @@ import pytest
 from sweeper_core import TrialPruned, current_trial, pruners
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import FloatDistribution
-from sweeper_core.exceptions import UpdateFinishedTrialError
+from sweeper_core.exceptions import StorageUnavailableError, UpdateFinishedTrialError
 from sweeper_core.samplers import RandomSampler
 from sweeper_core.search_space import SearchSpace
 from sweeper_core.storages import RDBStorage
@@ -127,6 +127,24 @@ def test_the_first_report_of_a_step_and_the_first_value_of_a_constraint_count(sw
         trial.set_constraint("c", 2.0)
     record = sweep.record(trial.number)
     assert (record.reports, record.constraints) == (((0, 0.5),), {"c": 1.0})
+
+
+def test_what_could_not_be_stored_may_be_said_again(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*arguments: Any, **named: Any) -> None:
+        raise StorageUnavailableError("The server is away.")
+
+    trial = TicketTrial(sweep.ticket())
+    with monkeypatch.context() as outage:
+        outage.setattr(RDBStorage, "report", away)
+        outage.setattr(RDBStorage, "describe", away)
+        with pytest.raises(StorageUnavailableError):
+            trial.report(1.0, 0)
+        with pytest.raises(StorageUnavailableError):
+            trial.set_constraint("c", 2.0)
+    trial.report(1.0, 0)
+    trial.set_constraint("c", 2.0)
+    record = sweep.record(trial.number)
+    assert (record.reports, record.constraints) == (((0, 1.0),), {"c": 2.0})
 
 
 def test_a_bad_trial_is_stopped_and_the_reason_kept(sweep: Sweep) -> None:

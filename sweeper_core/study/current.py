@@ -136,9 +136,9 @@ class TicketTrial(CurrentTrial):
             if step in self._reported:
                 warnings.warn(f"The report is ignored: step {step} has been reported already.", stacklevel=2)
                 return
-            self._reported.add(step)
             if self._speaks:
                 self._session.report(self.number, step, number)
+            self._reported.add(step)
 
     def should_prune(self) -> bool:
         with self._lock:
@@ -163,9 +163,9 @@ class TicketTrial(CurrentTrial):
             if key in self._constraints:
                 warnings.warn(f"The constraint {key!r} is set already; {number} is ignored.", stacklevel=2)
                 return
-            self._constraints.add(key)
             if self._speaks:
                 self._session.describe(self.number, system_attrs={CONSTRAINT_PREFIX + key: number})
+            self._constraints.add(key)
 
     @property
     def _speaks(self) -> bool:

@@ -49,8 +49,10 @@ STATUS_OF = {
 }
 LONGEST_PARAMETER = 6000
 """MLflow refuses longer parameter values."""
-LARGEST_BATCH = 1000
+MOST_METRICS = 1000
 """Metrics that MLflow takes in one call."""
+MOST_PARAMETERS = 100
+"""Parameters that MLflow takes in one call."""
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """A mirror tries again by itself, so one call need not wait for minutes."""
 
@@ -332,8 +334,9 @@ class MlflowMirror:
         tags = [RunTag("hpo.number", str(record.number))]
         if self.options.nested and self.parent_run_id is not None and PARENT_TAG not in existing.tags:
             tags.append(RunTag(PARENT_TAG, self.parent_run_id))
-        for start in range(0, max(len(params), 1), 100):
-            self.client.log_batch(child.run_id, params=params[start : start + 100], tags=tags if start == 0 else ())
+        for start in range(0, max(len(params), 1), MOST_PARAMETERS):
+            some = params[start : start + MOST_PARAMETERS]
+            self.client.log_batch(child.run_id, params=some, tags=tags if start == 0 else ())
 
     def _write_reports(self, child: _Child, record: TrialRecord) -> None:
         new = record.reports[child.reports :]
@@ -368,8 +371,8 @@ class MlflowMirror:
 
         now = _milliseconds(datetime.now(timezone.utc).replace(tzinfo=None)) or 0
         entries = [Metric(name, value, now, step) for name, value, step in metrics]
-        for start in range(0, len(entries), LARGEST_BATCH):
-            self.client.log_batch(child.run_id, metrics=entries[start : start + LARGEST_BATCH])
+        for start in range(0, len(entries), MOST_METRICS):
+            self.client.log_batch(child.run_id, metrics=entries[start : start + MOST_METRICS])
 
     def _consider(self, record: TrialRecord) -> None:
         """Remember the best complete, feasible trial of a study with one objective."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -165,3 +166,18 @@ def test_the_best_trial_runs_once_also_where_the_configuration_asks_for_sweeps(t
             command, shell=True, cwd=tmp_path, env=surroundings(), capture_output=True, text=True, check=True
         )
         assert answer.stdout.count("ran ") == times
+
+
+@pytest.mark.parametrize("where", ["plain", "it's here", "now-${now:%f}"])
+def test_the_command_that_goes_on_gives_the_directory_as_it_was(tmp_path: Path, where: str) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "config.yaml").write_text("x: 0")
+    directory = where.replace("'", "\\'")
+    settings = ["hydra/sweeper=hpo", "hydra/sweeper/sampler=random", "hydra.sweeper.n_trials=1", X]
+    command = [sys.executable, "app.py", "-m", *settings, f"hydra.sweep.dir='below/{directory}'"]
+    for _ in range(2):
+        answer = subprocess.run(command, cwd=tmp_path, env=surroundings(), capture_output=True, text=True, check=True)
+        (last,) = [line for line in answer.stdout.splitlines() if "To continue: " in line]
+        command = shlex.split(last.partition("To continue: ")[2])
+    (there,) = (tmp_path / "below").iterdir()
+    assert [row["state"] for row in rows(there)] == ["COMPLETE"] * 2

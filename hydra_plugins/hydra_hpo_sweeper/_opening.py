@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hydra_plugins.hydra_hpo_sweeper._public import masked
 from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, EarlierStudy, Settings
+from hydra_plugins.hydra_hpo_sweeper._values import as_text
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.study.session import Session
@@ -136,9 +137,13 @@ def command_to_continue(settings: Settings, opened: Opened, directory: Path) -> 
 
 
 def _add(words: list[str], key: str, value: str) -> None:
-    if not any(word.lstrip("+").startswith(f"{key}=") for word in words):
-        plain = re.fullmatch(r"[\w./-]+", value)
-        words.append(f"{key}={value}" if plain else f"{key}='{value}'")
+    """Let the words of a command give a value, unless they do; what is resolved anew each time, does not."""
+    given = [word for word in words if word.lstrip("+").startswith(f"{key}=")]
+    if given and "${" not in given[-1]:
+        return
+    words[:] = [word for word in words if word not in given]
+    plain = re.fullmatch(r"[\w./-]+", value)
+    words.append(f"{key}={value if plain else as_text(value)}")
 
 
 def _shorter(directory: Path) -> str:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sweeper_core.maths.hypervolume import (
-    contributions,
     greedy_subset,
     hypervolume,
     low_discrepancy,
@@ -42,15 +41,6 @@ def test_volume_agrees_with_inclusion_and_exclusion(points: np.ndarray) -> None:
     assert hypervolume(points, reference) == pytest.approx(by_inclusion_exclusion(points, reference))
 
 
-@settings(deadline=None, max_examples=200)
-@given(grids.filter(lambda points: points.shape[1] <= 3))
-def test_contributions_are_what_is_lost_without_the_point(points: np.ndarray) -> None:
-    reference = np.full(points.shape[1], 2.0)
-    whole = hypervolume(points, reference)
-    lost = [whole - hypervolume(np.delete(points, i, axis=0), reference) for i in range(len(points))]
-    assert contributions(points, reference) == pytest.approx(lost)
-
-
 @pytest.mark.parametrize("m", [2, 3, 4, 5])
 def test_volume_of_many_points_agrees_with_monte_carlo(m: int) -> None:
     rng = np.random.default_rng(m)
@@ -62,19 +52,9 @@ def test_volume_of_many_points_agrees_with_monte_carlo(m: int) -> None:
     assert hypervolume(points, np.ones(m)) == pytest.approx(share.mean(), abs=0.006)
 
 
-@pytest.mark.parametrize("m", [4, 5])
-def test_sampled_contributions_are_close_to_the_exact_ones(m: int) -> None:
-    points = np.random.default_rng(m).random((18, m))
-    reference = np.ones(m)
-    whole = hypervolume(points, reference)
-    lost = np.array([whole - hypervolume(np.delete(points, i, axis=0), reference) for i in range(len(points))])
-    assert contributions(points, reference) == pytest.approx(lost, rel=0.15, abs=0.02 * lost.max())
-
-
 def test_points_beyond_the_reference_add_nothing() -> None:
     reference = np.array([1.0, 1.0])
     assert hypervolume(np.array([[0.0, 1.0], [2.0, -1.0], [np.nan, 0.0]]), reference) == 0.0
-    assert contributions(np.array([[0.0, 1.0], [0.5, 0.5]]), reference).tolist() == [0.0, 0.25]
 
 
 def test_volume_is_infinite_where_a_point_is() -> None:

@@ -11,8 +11,7 @@ reference  ``(m,)``
 
 Exact for two objectives by sorting, for three by a sweep that keeps the staircase of the first two
 (Fonseca, Paquete, López-Ibáñez 2006), above by the WFG recursion (While, Bradstreet, Barone 2012) on top of
-the sweep. Contributions are exact up to three objectives; above, they are measured with a low-discrepancy
-sample within the smallest box that can hold them (Bringmann, Friedrich 2009).
+the sweep.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 SAMPLES = 1024
-"""Points of the sample that measures a contribution: about 1 % of its bounding box."""
+"""Points of the sample that measures gains: each stands for about a thousandth of the dominated box."""
 
 
 def hypervolume(points: Floats, reference: Floats) -> float:
@@ -42,33 +41,6 @@ def hypervolume(points: Floats, reference: Floats) -> float:
     if not (np.all(np.isfinite(inside)) and np.all(np.isfinite(reference))):
         return float("inf")
     return _volume(inside, reference)
-
-
-def contributions(points: Floats, reference: Floats, samples: int = SAMPLES) -> Floats:
-    """Return ``(n,)``: the volume that each point alone dominates; zero for dominated and doubled points.
-
-    A dominated point has no share, but what it dominates too is nobody's alone.
-
-    Args:
-        points: ``(n, m)``, finite.
-        reference: ``(m,)``, finite.
-        samples: For four objectives and more, how many sample points measure each contribution.
-    """
-    result = np.zeros(len(points))
-    inside = np.flatnonzero(np.all(points < reference, axis=1))
-    if len(inside) == 0:
-        return result
-    distinct, position, counts = distinct_rows(points[inside])
-    front = pareto_front(distinct)
-    shares = np.zeros(len(distinct))
-    if points.shape[1] > 3:
-        shares[front] = _sampled_contributions(distinct, np.flatnonzero(front), reference, samples)
-    elif points.shape[1] == 2 and front.all():
-        shares = _contributions_2d(distinct, reference)
-    else:
-        shares = _swept_contributions(distinct, reference)
-    result[inside] = np.where(counts == 1, shares, 0.0)[position]
-    return result
 
 
 def greedy_subset(points: Floats, reference: Floats, size: int, samples: int = SAMPLES) -> Integers:
@@ -155,78 +127,6 @@ def _wfg(inside: Floats, reference: Floats) -> float:
         limited = np.maximum(ordered[index:, :-1], point[:-1])
         total -= _volume(limited, reference[:-1]) * float(reference[-1] - point[-1])
     return total
-
-
-def _contributions_2d(front: Floats, reference: Floats) -> Floats:
-    right = np.append(front[1:, 0], reference[0])
-    above = np.append(reference[1], front[:-1, 1])
-    return np.asarray((right - front[:, 0]) * (above - front[:, 1]))
-
-
-def _swept_contributions(points: Floats, reference: Floats) -> Floats:
-    """Columns over the grid of the first two objectives: the lowest point owns a column up to the second lowest.
-
-    Up to three objectives (fewer are filled up with zeros). The points are distinct and in lexicographic order:
-    the grid is walked along the first objective with O(n) vector operations of length n.
-    """
-    n, m = points.shape
-    points = np.hstack([points, np.zeros((n, 3 - m))])
-    reference = np.append(reference, np.ones(3 - m))
-    widths = np.diff(np.append(points[:, 0], reference[0]))
-    edges = np.sort(points[:, 1])
-    depths = np.diff(np.append(edges, reference[1]))
-    lowest, second = np.full(n, reference[2]), np.full(n, reference[2])
-    owner = np.zeros(n, dtype=np.int64)
-    shares = np.zeros(n)
-    for row, start in enumerate(np.searchsorted(edges, points[:, 1])):
-        z = points[row, 2]
-        low, next_low = lowest[start:], second[start:]
-        below = z < low
-        np.minimum(next_low, np.maximum(low, z), out=next_low)
-        owner[start:][below] = row
-        np.minimum(low, z, out=low)
-        if widths[row] > 0.0:
-            shares += widths[row] * np.bincount(owner, (second - lowest) * depths, minlength=n)
-    return shares
-
-
-def _sampled_contributions(points: Floats, front: Integers, reference: Floats, samples: int) -> Floats:
-    unit = low_discrepancy(samples, points.shape[1])
-    bounds = _bounds(points, front, reference)
-    shares = np.empty(len(front))
-    for position, (index, bound) in enumerate(zip(front, bounds, strict=True)):
-        others = np.delete(points, index, axis=0)
-        others = others[np.all(others < bound, axis=1)]
-        sample = points[index] + unit * (bound - points[index])
-        free = ~_covered(others, sample)
-        shares[position] = np.prod(bound - points[index]) * np.count_nonzero(free) / samples
-    return shares
-
-
-def _bounds(points: Floats, front: Integers, reference: Floats) -> Floats:
-    """Return ``(f, m)``: how far the own region of each point of the front can reach along each objective.
-
-    Along objective i it ends at the nearest other point that is nowhere worse in all other objectives.
-    """
-    m = points.shape[1]
-    worse = [points[:, None, i] > points[None, front, i] for i in range(m)]  # (n, f): a point is worse than the front's
-    count = np.sum(worse, axis=0)
-    bounds = np.tile(reference, (len(front), 1))
-    for i in range(m):
-        blocks = (count == 1) & worse[i]
-        bounds[:, i] = np.minimum(bounds[:, i], np.where(blocks, points[:, None, i], np.inf).min(axis=0))
-    return bounds
-
-
-def _covered(points: Floats, sample: Floats) -> npt.NDArray[np.bool_]:
-    """Return ``(s,)``: which sample points some point dominates."""
-    covered = np.zeros(len(sample), dtype=bool)
-    if len(points):
-        inside = np.ones((len(points), len(sample)), dtype=bool)
-        for i in range(sample.shape[1]):
-            inside &= points[:, None, i] <= sample[None, :, i]
-        covered |= inside.any(axis=0)
-    return covered
 
 
 def _exact_greedy(points: Floats, reference: Floats, size: int) -> list[int]:

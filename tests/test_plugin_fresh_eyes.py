@@ -62,6 +62,12 @@ def test_a_number_that_no_float_can_hold_fails_its_trial_alone(tmp_path: Path) -
     assert all((row["state"] == "FAIL") == (float(row["params.x"]) < 0.5) for row in table)
 
 
+def test_what_was_returned_is_shown_in_short(tmp_path: Path) -> None:
+    with pytest.raises(CompactHydraException, match=r"the job returned \[0, 1, 2.*…$") as caught:
+        sweep(lambda config: list(range(100_000)), tmp_path / "sweep", [X, "hydra.sweeper.n_trials=1"])
+    assert len(str(caught.value)) < 1000
+
+
 @pytest.mark.parametrize("lanes", ["inline", "process"])
 def test_an_interrupt_that_only_the_job_hears_ends_the_sweep(tmp_path: Path, lanes: str) -> None:
     def task(config: Any) -> float:

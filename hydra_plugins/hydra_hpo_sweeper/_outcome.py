@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+LONGEST_SHOWN = 200
+"""Characters of a returned object that a message shows."""
+
 
 @dataclass(frozen=True)
 class Opaque:
@@ -39,7 +42,7 @@ def plain(returned: Any) -> Any:
 def _sequence_or_opaque(returned: Any) -> Any:
     if isinstance(returned, Sequence):
         return [plain(value) for value in returned]
-    return Opaque(f"{type(returned).__name__}: {repr(returned)[:200]}")
+    return Opaque(f"{type(returned).__name__}: {repr(returned)[:LONGEST_SHOWN]}")
 
 
 def values_of(returned: Any, count: int, metric: Sequence[str] | None) -> tuple[float, ...]:
@@ -59,7 +62,7 @@ def values_of(returned: Any, count: int, metric: Sequence[str] | None) -> tuple[
     else:
         items = [returned]
     if len(items) != count:
-        raise ValueError(f"expected {_expected(count)}, but the job returned {returned!r}")
+        raise ValueError(f"expected {_expected(count)}, but the job returned {_shown(returned)}")
     return tuple(_number(item, count, returned) for item in items)
 
 
@@ -77,6 +80,11 @@ def _entries(returned: Mapping[str, Any], count: int, metric: Sequence[str] | No
     return [returned[name] for name in metric]
 
 
+def _shown(returned: Any) -> str:
+    text = repr(returned)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
 def _expected(count: int) -> str:
     return "a number" if count == 1 else f"a sequence of {count} numbers"
 
@@ -85,7 +93,7 @@ def _number(item: Any, count: int, returned: Any) -> float:
     try:
         value = float(item)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"expected {_expected(count)}, but the job returned {returned!r}") from None
+        raise ValueError(f"expected {_expected(count)}, but the job returned {_shown(returned)}") from None
     if math.isnan(value):
         raise ValueError(f"expected {_expected(count)}, but the job returned NaN")
     return value

@@ -11,7 +11,6 @@ from hypothesis.extra.numpy import arrays
 from sweeper_core.maths import pareto
 from sweeper_core.maths.pareto import (
     crowding_distance,
-    dominates,
     non_domination_ranks,
     pareto_front,
     violation,
@@ -73,13 +72,6 @@ def test_large_sets_are_peeled_to_the_same_ranks(monkeypatch: pytest.MonkeyPatch
     at_once = non_domination_ranks(values)
     monkeypatch.setattr(pareto, "LARGEST_MATRIX", 10)
     assert non_domination_ranks(values).tolist() == at_once.tolist()
-
-
-def test_a_point_does_not_dominate_itself() -> None:
-    point = np.array([1.0, 2.0])
-    assert not dominates(point, point)
-    assert dominates(point, np.array([1.0, 3.0]))
-    assert not dominates(point, np.array([0.0, 3.0]))
 
 
 def test_violation_sums_what_is_above_zero_and_ignores_unknown_constraints() -> None:

@@ -29,11 +29,6 @@ LARGEST_MATRIX = 2048
 """Up to here all pairs are compared at once (4 MB of flags); larger sets are peeled front by front."""
 
 
-def dominates(first: Floats, second: Floats) -> bool:
-    """Return whether the point ``first`` ``(m,)`` dominates ``second`` ``(m,)``."""
-    return bool(np.all(first <= second) and np.any(first < second))
-
-
 def violation(constraints: Floats) -> Floats:
     """Return the penalty ``(n,)`` of constraint values ``(n, c)``: the sum of what is above zero, NaN ignored."""
     return np.asarray(np.sum(np.fmax(constraints, 0.0), axis=1, where=~np.isnan(constraints)))

@@ -41,7 +41,8 @@ def objective(trial: Any) -> float:
 def test_the_first_plots_agree_with_optunas(url: str) -> None:
     hpo.create_study(storage=url, study_name="drawn").optimize(objective, n_trials=60)
     ours = hpo.load_study(study_name="drawn", storage=url)
-    theirs = optuna.load_study(study_name="drawn", storage=url)
+    driven = url.replace("mysql://", "mysql+pymysql://").replace("postgresql://", "postgresql+psycopg://")
+    theirs = optuna.load_study(study_name="drawn", storage=driven)
 
     history, other = plot_optimization_history(ours), optuna.visualization.plot_optimization_history(theirs)
     assert history.data[0].y == pytest.approx(other.data[0].y)

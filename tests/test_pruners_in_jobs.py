@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from plugin_support import APPS, run, surroundings
+from plugin_support import APPS, run, surroundings, sweep
 
-from sweeper_core import load_study
+from sweeper_core import current_trial, load_study
 from sweeper_core.trial import FrozenTrial, TrialState
+
+STEPS = 3
 
 PRUNING = (
     "hydra/sweeper/sampler=grid",
@@ -75,3 +78,30 @@ def test_where_launchers_run_jobs(launcher: str, tmp_path: Path) -> None:
     pytest.importorskip(f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher")
     run("curve.py", tmp_path / "sweep", *PRUNING, f"hydra/launcher={launcher}", "hydra.sweeper.n_jobs=2")
     check(trials_of(tmp_path / "sweep"), 2)
+
+
+def test_with_several_objectives_the_reports_are_about_the_one_named(tmp_path: Path) -> None:
+    """Accuracy is maximised: the second trial, which is worse there and better in size, is stopped."""
+
+    def task(cfg: Any) -> dict[str, float]:
+        for step in range(STEPS):
+            current_trial().report_or_prune(float(cfg.x), step)
+        return {"size": 10.0 + cfg.x, "accuracy": float(cfg.x)}
+
+    result = sweep(
+        task,
+        tmp_path / "sweep",
+        [
+            "hydra/sweeper/pruner=median",
+            "hydra.sweeper.pruner.n_startup_trials=1",
+            "hydra.sweeper.direction=[minimize,maximize]",
+            "hydra.sweeper.metric=[size,accuracy]",
+            "hydra.sweeper.pruning_metric=accuracy",
+            "hydra.sweeper.enqueue=[{x: 5}, {x: 1}, {x: 9}]",
+            "hydra.sweeper.n_trials=3",
+            "x=choice(1,5,9)",
+        ],
+    )
+    states = [trial.state for trial in trials_of(tmp_path / "sweep")]
+    assert states == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.COMPLETE]
+    assert sorted(result.best_values) == [(15.0, 5.0), (19.0, 9.0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -167,6 +168,27 @@ def retry_of(lost: TrialRecord, max_retries: int) -> Point | None:
     fixed = fixed_of(lost.params, lost.system_attrs)
     attrs = {**kept, FIXED_PARAMS: fixed, RETRY_OF: history[0], RETRY_HISTORY: history}
     return Point(fixed, dict(lost.user_attrs), attrs)
+
+
+def may_come_late(trial: TrialRecord, told: TrialState) -> bool:
+    """Return whether a result may still count, by a retry, that is told of a trial which has ended.
+
+    A failure does not: the retry shall run.
+    """
+    lost = trial.state is TrialState.FAIL and LOST in trial.system_attrs and LEASE in trial.system_attrs
+    return lost and told is not TrialState.FAIL
+
+
+def retry_for_result(lost: TrialRecord) -> Point:
+    """Return the point of the retry that takes a late result, however often the trial has been repeated."""
+    point = retry_of(lost, sys.maxsize)
+    assert point is not None
+    return point
+
+
+def repeats(system_attrs: Mapping[str, Any], number: int) -> bool:
+    """Return whether a trial with these attributes is the next attempt after trial ``number``."""
+    return bool((system_attrs.get(RETRY_HISTORY) or [None])[-1] == number)
 
 
 def once_attr(key: str) -> str:

@@ -208,6 +208,10 @@ class Storage(ABC):
     ) -> bool:
         """End a RUNNING trial; return False (and change nothing) when it is not RUNNING any more.
 
+        A result (COMPLETE or PRUNED) that comes after :meth:`reap` has given the trial up still counts when no retry
+        has started: the retry that waits, or else one that is made now, ends with it at once, with the
+        parameters and reports of the lost attempt, and is not run. What has ended stays as it is.
+
         Whatever else is given is merged as by :meth:`describe`, in the same transaction. ``values`` may contain
         infinities, not NaN.
         """

@@ -35,12 +35,15 @@ from sweeper_core.storages._rules import (
     fixed_of,
     internals,
     lease_of_attr,
+    may_come_late,
     new_study_name,
     no_study,
     no_trial,
     now,
     once_attr,
     reason_to_give_up,
+    repeats,
+    retry_for_result,
     retry_of,
 )
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
@@ -54,7 +57,7 @@ from sweeper_core.storages.journal_file import (
 from sweeper_core.storages.journal_replay import Op, Replay, text_of
 from sweeper_core.storages.memory import _Row, _Study
 from sweeper_core.trial.frozen import FrozenTrial
-from sweeper_core.trial.record import NOTHING, RETRY_HISTORY, TrialRecord
+from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 __all__ = [
@@ -365,20 +368,47 @@ class JournalStorage(Storage):
         described = internals(params, distributions)
         with self._writing() as new:
             row = self._row(study_id, number)
-            if row.state is not TrialState.RUNNING:
-                return False
-            new.add_params(row.trial_id, described)
-            new.add_reports(row, reports)
-            new.add_attrs(row.trial_id, user=user_attrs, system=system_attrs)
-            self._end(new, row, state, checked)
+            if row.state is TrialState.RUNNING:
+                trial_id = row.trial_id
+                new.add_params(trial_id, described)
+                new.add_reports(row, reports)
+                new.add_attrs(trial_id, user=user_attrs, system=system_attrs)
+            else:
+                late = self._retry_for_result(new, study_id, row, state)
+                if late is None:
+                    return False
+                trial_id = late
+                new.add_params(trial_id, {**_described(row), **described})
+                for step, value in {**dict(reversed(reports)), **dict(row.reports)}.items():
+                    new.add(Op.REPORT, trial_id=trial_id, step=int(step), intermediate_value=float(value))
+                new.add_attrs(trial_id, user=user_attrs, system=system_attrs)
+                self._begin_late(new, trial_id, row)
+            self._end(new, trial_id, state, checked)
         if LEASE in row.system_attrs:
             self._untouch(f"{study_id}-{number}")
         return True
 
-    def _end(self, new: _Entries, row: _Row, state: TrialState, values: tuple[float, ...] | None) -> None:
+    def _retry_for_result(self, new: _Entries, study_id: int, row: _Row, state: TrialState) -> int | None:
+        """Return the key of the waiting retry that takes a late result; None when it must not count."""
+        lost = row.record
+        if not may_come_late(lost, state):
+            return None
+        retry = _retry_of(self._study(study_id), lost.number)
+        if retry is None:
+            self._wait(new, study_id, retry_for_result(lost))
+            return self._replay.next_trial
+        return retry.trial_id if retry.state is TrialState.WAITING else None
+
+    def _begin_late(self, new: _Entries, trial_id: int, lost: _Row) -> None:
+        """Take a retry from the queue, with the lost one's lease: it is given up too after a crash within the write."""
+        new.add_attrs(trial_id, system={LEASE: lost.system_attrs[LEASE]})
+        start = {"state": int(TrialState.RUNNING), "values": None, "datetime_start": text_of(lost.record.started)}
+        new.add(Op.STATE_VALUES, trial_id=trial_id, **start)
+
+    def _end(self, new: _Entries, trial_id: int, state: TrialState, values: tuple[float, ...] | None) -> None:
         told = None if values is None else list(values)
         end = text_of(now())
-        new.add(Op.STATE_VALUES, trial_id=row.trial_id, state=int(state), values=told, datetime_complete=end)
+        new.add(Op.STATE_VALUES, trial_id=trial_id, state=int(state), values=told, datetime_complete=end)
 
     def enqueue(self, study_id: int, points: Sequence[Point], *, once_key: str | None = None) -> list[int]:
         with self._writing() as new:
@@ -444,10 +474,10 @@ class JournalStorage(Storage):
             for number, reason in lost.items():
                 row = study.rows[number]
                 point = retry_of(row.record, max_retries)
-                if point is not None and not _has_retry(study, number):
+                if point is not None and _retry_of(study, number) is None:
                     self._wait(new, study_id, point)  # first: a crash in between loses nothing
                 new.add_attrs(row.trial_id, system=attrs_of_loss(reason))
-                self._end(new, row, TrialState.FAIL, None)
+                self._end(new, row.trial_id, TrialState.FAIL, None)
         for number in lost:
             self._untouch(f"{study_id}-{number}")
         return list(lost)
@@ -494,9 +524,17 @@ class JournalStorage(Storage):
             os.unlink(os.path.join(self._file.path + BEATS, name))
 
 
-def _has_retry(study: _Study, number: int) -> bool:
-    """Return whether somebody has enqueued a lost trial's parameters already, and died before saying so."""
-    return any((row.system_attrs.get(RETRY_HISTORY) or [None])[-1] == number for row in study.rows[number + 1 :])
+def _retry_of(study: _Study, number: int) -> _Row | None:
+    """Return the next attempt after a lost trial; whoever enqueued it may have died before it could say so."""
+    return next((row for row in study.rows[number + 1 :] if repeats(row.system_attrs, number)), None)
+
+
+def _described(row: _Row) -> dict[str, tuple[BaseDistribution, float]]:
+    layout = row.layout
+    return {
+        name: (distribution, value)
+        for name, distribution, value in zip(layout.names, layout.distributions, row.internals, strict=True)
+    }
 
 
 def _whole(trial: TrialRecord) -> dict[str, Any]:

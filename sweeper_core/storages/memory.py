@@ -26,11 +26,14 @@ from sweeper_core.storages._rules import (
     fixed_of,
     internals,
     lease_of_attr,
+    may_come_late,
     new_study_name,
     no_study,
     no_trial,
     once_attr,
     reason_to_give_up,
+    repeats,
+    retry_for_result,
     retry_of,
 )
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
@@ -345,7 +348,10 @@ class InMemoryStorage(Storage):
             study = self._study(study_id)
             row = self._trial(study, number)
             if row.state is not RUNNING:
-                return False
+                retry = self._retry_for_result(study, row, state)
+                if retry is None:
+                    return False
+                row = retry
             if study.beats:
                 study.beats.pop(number, None)
             if described:
@@ -363,6 +369,24 @@ class InMemoryStorage(Storage):
             row.completed = time.time()
             study.changed(row)
             return True
+
+    def _retry_for_result(self, study: _Study, row: _Row, state: TrialState) -> _Row | None:
+        """Return the retry that takes a late result, off the queue; None when it must not count."""
+        if row.state is not TrialState.FAIL or not may_come_late(row.record, state):
+            return None
+        lost = row.record
+        found = [later for later in study.rows[lost.number + 1 :] if repeats(later.system_attrs, lost.number)]
+        retry = found[0] if found else study.rows[self._enqueue(study, retry_for_result(lost))]
+        if retry.state is not TrialState.WAITING:
+            return None
+        study.waiting.remove(retry.number)
+        retry.layout, retry.internals, retry.reports, retry.started = (
+            row.layout,
+            row.internals,
+            row.reports,
+            row.started,
+        )
+        return retry
 
     def enqueue(self, study_id: int, points: Sequence[Point], *, once_key: str | None = None) -> list[int]:
         with self._lock:

@@ -30,17 +30,20 @@ from sweeper_core.storages._rules import (
     fixed_of,
     internals,
     lease_of_attr,
+    may_come_late,
     new_study_name,
     no_study,
     no_trial,
     now,
     once_attr,
     reason_to_give_up,
+    repeats,
+    retry_for_result,
     retry_of,
 )
 from sweeper_core.storages._schema import CHILDREN_OF_STUDIES, CHILDREN_OF_TRIALS, SCHEMA_VERSION, open_schema
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
-from sweeper_core.trial.record import LOST, NOTHING, TrialRecord
+from sweeper_core.trial.record import LOST, NOTHING, RETRY_HISTORY, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 _logger = logging.getLogger(__name__)
@@ -485,46 +488,92 @@ class RDBStorage(Storage):
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> bool:
-        checked = check_end(state, values)
         details = _Details.checked(params, distributions, reports, user_attrs, system_attrs)
-        completed = now()
-
-        def end(link: Link) -> bool:
-            key = self._keys.get((study_id, number))
-            trial_id = self._find(link, study_id, number)[0] if key is None else key.trial_id
-            changed = link.change(
-                "UPDATE trials SET state = :state, datetime_complete = :completed "
-                "WHERE trial_id = :trial AND study_id = :study AND number = :number AND state = 'RUNNING'"
-                + ("" if key is None else self._sql.and_ours),
-                state=state.name,
-                completed=link.moment(completed),
-                trial=trial_id,
-                study=study_id,
-                number=number,
-                **({} if key is None or not self._sql.and_ours else {"started": key.started}),
-            )
-            if not changed:
-                return self._finished_before(link, study_id, number, state, completed)
-            self._put_values(link, [(trial_id, checked or ())])
-            self._put(link, trial_id, details)
-            return True
-
+        end = _End(state, check_end(state, values), now(), details)
         try:
-            ended = self._database.write(end)
+            ended = self._database.write(lambda link: self._end(link, study_id, number, end))
         except _NotOursError as error:
             _logger.warning(str(error))
             ended = False
         self._keys.pop((study_id, number), None)
         return ended
 
-    def _finished_before(self, link: Link, study_id: int, number: int, state: TrialState, completed: datetime) -> bool:
-        """Return whether the first attempt has succeeded although its answer was lost with the connection."""
+    def _end(self, link: Link, study_id: int, number: int, end: _End) -> bool:
+        key = self._keys.get((study_id, number))
+        trial_id = self._find(link, study_id, number)[0] if key is None else key.trial_id
+        ours = self._sql.and_ours if key else ""
+        changed = link.change(
+            "UPDATE trials SET state = :state, datetime_complete = :completed "
+            f"WHERE trial_id = :trial AND study_id = :study AND number = :number AND state = 'RUNNING'{ours}",
+            state=end.state.name,
+            completed=link.moment(end.completed),
+            trial=trial_id,
+            study=study_id,
+            number=number,
+            **({"started": key.started} if key and ours else {}),
+        )
+        if not changed:
+            return self._end_late(link, study_id, number, end)
+        self._put_end(link, trial_id, end)
+        return True
+
+    def _put_end(self, link: Link, trial_id: int, end: _End) -> None:
+        self._put_values(link, [(trial_id, end.values or ())])
+        self._put(link, trial_id, end.details)
+
+    def _end_late(self, link: Link, study_id: int, number: int, end: _End) -> bool:
+        """Let the result of a trial that was given up count by its retry, when that has not started."""
+        self._lock_study(link, study_id)
         trial_id, now_is = self._find(link, study_id, number)
-        return link.attempt > 0 and now_is is state and self._ended_at(link, trial_id, completed)
+        if self._done_already(link, trial_id, now_is, end):
+            return True
+        (lost,) = self._reader.records(link, [self._heading(link, trial_id)])
+        if not may_come_late(lost, end.state):
+            return False
+        retry_id, retry_is = self._retry_for_result(link, study_id, lost)
+        taken = link.change(
+            "UPDATE trials SET state = :state, datetime_start = :started, datetime_complete = :completed "
+            "WHERE trial_id = :trial AND state = 'WAITING'",
+            state=end.state.name,
+            started=None if lost.started is None else link.moment(lost.started),
+            completed=link.moment(end.completed),
+            trial=retry_id,
+        )
+        if not taken:
+            return self._done_already(link, retry_id, retry_is, end)
+        self._put_params(link, [(retry_id, _described(lost))])
+        self._put_reports(link, [(retry_id, lost.reports)])
+        self._put_end(link, retry_id, end)
+        return True
+
+    def _retry_for_result(self, link: Link, study_id: int, lost: TrialRecord) -> tuple[int, TrialState]:
+        """Return key and state of the next attempt after a lost trial, made when there is none."""
+        rows = link.rows(
+            "SELECT t.trial_id, t.state, a.value_json FROM trials t "
+            f"JOIN trial_system_attributes a ON a.trial_id = t.trial_id AND a.{self._sql.key} = :history "
+            "WHERE t.study_id = :study AND t.number > :number ORDER BY t.number",
+            history=RETRY_HISTORY,
+            study=study_id,
+            number=lost.number,
+        )
+        for trial_id, state, text in rows:
+            if repeats({RETRY_HISTORY: json.loads(text)}, lost.number):
+                return trial_id, TrialState[state]
+        point = retry_for_result(lost)
+        ((_, trial_id),) = self._add_waiting(
+            link, study_id, [(_texts(point.user_attrs), _texts(attrs_of_point(point)))]
+        )
+        return trial_id, TrialState.WAITING
+
+    def _done_already(self, link: Link, trial_id: int, now_is: TrialState, end: _End) -> bool:
+        """Return whether the first attempt has succeeded although its answer was lost with the connection."""
+        return link.attempt > 0 and now_is is end.state and self._ended_at(link, trial_id, end.completed)
+
+    def _heading(self, link: Link, trial_id: int) -> Heading:
+        return heading(link.rows(f"SELECT {HEADING} FROM trials WHERE trial_id = :trial", trial=trial_id)[0])
 
     def _ended_at(self, link: Link, trial_id: int, completed: datetime) -> bool:
-        row = link.rows(f"SELECT {HEADING} FROM trials WHERE trial_id = :trial", trial=trial_id)[0]
-        found = heading(row).completed
+        found = self._heading(link, trial_id).completed
         # Optuna's tables on MySQL keep whole seconds.
         return found is not None and abs(found - completed) <= timedelta(seconds=1)
 
@@ -545,7 +594,7 @@ class RDBStorage(Storage):
             self._lock_study(link, study_id)
             if once_key is not None and not self._first_time(link, study_id, once_attr(once_key)):
                 return []
-            return self._add_waiting(link, study_id, attrs)
+            return [number for number, _ in self._add_waiting(link, study_id, attrs)]
 
         return self._database.write(add)
 
@@ -560,7 +609,8 @@ class RDBStorage(Storage):
 
     def _add_waiting(
         self, link: Link, study_id: int, attrs: Sequence[tuple[list[dict[str, str]], list[dict[str, str]]]]
-    ) -> list[int]:
+    ) -> list[tuple[int, int]]:
+        """Add trials to the queue; return their numbers and keys."""
         added = self._add_trials(link, study_id, [(TrialState.WAITING, None, None)] * len(attrs))
         for table, position in (("trial_user_attributes", 0), ("trial_system_attributes", 1)):
             link.many(
@@ -571,7 +621,7 @@ class RDBStorage(Storage):
                     for attr in pair[position]
                 ],
             )
-        return [number for number, _ in added]
+        return added
 
     def _add_trials(
         self, link: Link, study_id: int, headings: Sequence[tuple[TrialState, datetime | None, datetime | None]]
@@ -680,7 +730,7 @@ class RDBStorage(Storage):
                 study=study_id,
             )
             found = {number: (state, (trial_id, started)) for number, state, trial_id, started in rows}
-            running = []
+            running: dict[int, int] = {}
             for number in numbers:
                 state, key = found.get(number, ("", None))
                 if self._is_lost(study_id, number, key):
@@ -688,11 +738,11 @@ class RDBStorage(Storage):
                 if key is None:
                     raise no_trial(study_id, number)
                 if state == "RUNNING":
-                    running.append((number, key[0]))
+                    running[number] = key[0]
             if running:
-                keys = ",".join(str(trial_id) for _, trial_id in running)
+                keys = ",".join(map(str, running.values()))
                 link.change(f"UPDATE trial_heartbeats SET heartbeat = CURRENT_TIMESTAMP WHERE trial_id IN ({keys})")
-            return sorted(set(numbers) - {number for number, _ in running})
+            return [number for number in numbers if number not in running]
 
         return self._database.read(renew)
 
@@ -772,6 +822,16 @@ class _Details:
     ) -> _Details:
         """Return the details, or raise what is wrong with them before anything is written."""
         return cls(internals(params, distributions), reports, _texts(user_attrs), _texts(system_attrs))
+
+
+@dataclass(frozen=True)
+class _End:
+    """With what a trial ends."""
+
+    state: TrialState
+    values: tuple[float, ...] | None
+    completed: datetime
+    details: _Details
 
 
 class _Statements:

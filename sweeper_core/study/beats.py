@@ -87,7 +87,9 @@ class Beats:
             given_up = self._numbers.intersection(lost)
             self._numbers -= given_up
         for number in sorted(given_up):
-            _logger.warning(f"Trial {number} has been given up elsewhere; its result will not be stored.")
+            _logger.warning(
+                f"Trial {number} has been given up elsewhere; its result counts unless a retry starts before."
+            )
 
 
 _all_beats: weakref.WeakSet[Beats] = weakref.WeakSet()

@@ -201,7 +201,12 @@ class Loop:
             if state is not COMPLETE or _logger.isEnabledFor(INFO):
                 self._log.ended(trial, outcome, told, raised)
             return
-        stored = self._session.record(trial.number)
+        try:
+            stored = self._session.record(trial.number)
+        except KeyError:
+            return  # a crash of the server has undone the reservation, as the storage has said
+        if stored.trial_id != trial._trial_id or not stored.state.is_finished():
+            return  # and the number is another's
         if LOST not in stored.system_attrs:
             raise ValueError(f"Cannot tell a {stored.state.name} trial.")
         _logger.warning(

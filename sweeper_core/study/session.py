@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.exceptions import SearchSpaceExhausted
+from sweeper_core.exceptions import SearchSpaceExhausted, UpdateFinishedTrialError
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
@@ -244,6 +244,9 @@ class Session:
         try:
             suggestion = self._decide(claim, Request(space, claim.number, _given(space, claim), budget, lanes))
             self._describe(claim.number, space, suggestion)
+        except UpdateFinishedTrialError:  # given up, or forgotten by a server that crashed, before it could begin
+            self.beats.discard(claim.number)
+            return self.start(space, limit=limit, lease=lease, budget=budget, lanes=lanes, distinct=distinct)
         except BaseException as error:
             self.finish(claim.number, TrialState.FAIL, system_attrs={FAILURE: f"no suggestion: {error!r}"})
             raise

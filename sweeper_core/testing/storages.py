@@ -561,7 +561,9 @@ class StorageConformance:
         assert trial.completed is not None
         assert trial.system_attrs[LOST] is True
         assert "elsewhere" in trial.system_attrs[FAILURE]
-        assert storage.finish(study, 0, TrialState.COMPLETE, [1.0]) is False
+        assert storage.finish(study, 0, TrialState.FAIL) is False
+        with pytest.raises(UpdateFinishedTrialError):
+            storage.report(study, 0, 1, 0.5)
         assert storage.beat(study, [0]) == [0]
         assert storage.reap(study) == []
 
@@ -593,6 +595,62 @@ class StorageConformance:
                 assert claim.fixed == {"x": 0.25, "y": 0.5}
         assert histories == [(None, None), (0, [0]), (0, [0, 1])]
         assert len(trials_of(storage, study)) == 3
+
+    @pytest.mark.parametrize("max_retries", [0, 1], ids=["no retry", "a retry waits"])
+    def test_a_late_result_counts_when_no_retry_has_started(self, opener: Opener, max_retries: int) -> None:
+        storage, reader = opener(), opener()
+        study = new_study(storage, "s").study_id
+        storage.enqueue(study, [Point({"x": 0.25}, {"u": 1})])
+        claim = storage.reserve(study, lease=elsewhere())
+        assert claim is not None
+        storage.describe(study, 0, {"x": 0.25}, {"x": UNIT}, reports=[(0, 0.5)])
+        assert storage.reap(study, max_retries=max_retries) == [0]
+        seen, cursor = reader.changes(study)
+        late: dict[str, Any] = {"params": {"y": 0.75}, "distributions": {"y": UNIT}, "reports": [(0, 9.0), (1, 0.25)]}
+        assert storage.finish(study, 0, TrialState.COMPLETE, [2.0], user_attrs={"v": 2}, **late) is True
+        assert storage.finish(study, 0, TrialState.COMPLETE, [3.0]) is False, "it counts once"
+        changed, _ = reader.changes(study, cursor)
+        assert [trial.number for trial in changed] == [1]
+        lost, counted = trials_of(opener(), study)
+        assert lost == seen[0], "what has ended stays as it is"
+        assert changed == [counted]
+        assert (counted.state, counted.values) == (TrialState.COMPLETE, (2.0,))
+        assert counted.params == {"x": 0.25, "y": 0.75}
+        assert counted.reports == ((0, 0.5), (1, 0.25))
+        assert counted.user_attrs == {"u": 1, "v": 2}
+        assert (counted.system_attrs[RETRY_OF], counted.system_attrs[RETRY_HISTORY]) == (0, [0])
+        assert LOST not in counted.system_attrs
+        assert counted.started == lost.started
+        following = storage.reserve(study, limit=2)
+        assert following is not None
+        assert (following.number, dict(following.fixed)) == (2, {}), "the retry is not run"
+        assert storage.reserve(study, limit=2) is None
+
+    def test_a_late_result_is_left_out_when_a_retry_has_started(self, storage: Storage, study: int) -> None:
+        storage.reserve(study, lease=elsewhere())
+        assert storage.reap(study, max_retries=1) == [0]
+        assert storage.finish(study, 0, TrialState.FAIL) is False, "a failure leaves the retry to run"
+        claim = storage.reserve(study)
+        assert claim is not None
+        assert claim.number == 1
+        before = trials_of(storage, study)
+        assert storage.finish(study, 0, TrialState.COMPLETE, [1.0]) is False
+        assert trials_of(storage, study) == before
+        assert storage.finish(study, 1, TrialState.COMPLETE, [2.0])
+        assert storage.finish(study, 0, TrialState.COMPLETE, [1.0]) is False
+        assert len(trials_of(storage, study)) == 2
+
+    def test_a_late_result_and_the_start_of_the_retry_exclude_each_other(self, opener: Opener) -> None:
+        storage, other = opener(), opener()
+        study = new_study(storage, "s").study_id
+        for turn in range(5):
+            claim = storage.reserve(study, lease=elsewhere())
+            assert claim is not None
+            storage.reap(study, max_retries=1)
+            counted, retried = in_threads(2, functools.partial(_tell_or_reserve, storage, other, study, claim.number))
+            assert retried is not None
+            assert (RETRY_OF in retried.system_attrs) is not counted, turn
+            assert storage.finish(study, retried.number, TrialState.COMPLETE, [2.0])
 
     def test_many_who_notice_a_loss_repeat_it_once(self, opener: Opener) -> None:
         storage = opener()
@@ -675,6 +733,10 @@ class StorageConformance:
 
 def _finish_by(handles: list[Storage], study: int, number: int, index: int) -> bool:
     return handles[index].finish(study, number, TrialState.COMPLETE, [float(index)], user_attrs={"who": index})
+
+
+def _tell_or_reserve(one: Storage, other: Storage, study: int, number: int, index: int) -> Any:
+    return other.reserve(study) if index else one.finish(study, number, TrialState.COMPLETE, [1.0])
 
 
 def _create_and_run(storage: Storage, index: int) -> str:

@@ -1,0 +1,72 @@
+"""What becomes of a trial's result when its process was thought dead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sweeper_core as hpo
+from sweeper_core.distributions import FloatDistribution
+from sweeper_core.search_space import SearchSpace
+from sweeper_core.storages import RDBStorage, this_process
+from sweeper_core.trial.record import RETRY_OF
+from sweeper_core.trial.state import TrialState
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Any:
+    return hpo.create_study(storage=f"sqlite:///{tmp_path / 'study.db'}", sampler=hpo.samplers.RandomSampler(seed=0))
+
+
+def give_up(study: Any, retries: int) -> None:
+    """Let another process find every lease over."""
+    storage = RDBStorage(study.session.storage.url)
+    with storage.engine.connect() as connection:
+        connection.exec_driver_sql("UPDATE trial_heartbeats SET heartbeat = datetime('now', '-1 day')")
+    storage.reap(study.session.study.study_id, max_retries=retries)
+
+
+def test_a_result_that_comes_late_counts_by_the_retry(study: Any) -> None:
+    def objective(trial: Any) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        if trial.number == 0:
+            give_up(study, retries=1)
+        return float(x)
+
+    study.optimize(objective, n_trials=2)
+    lost, counted, other = study.trials
+    assert (lost.state, counted.state, other.state) == (TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE)
+    assert counted.system_attrs[RETRY_OF] == 0
+    assert counted.value == counted.params["x"]
+    assert RETRY_OF not in other.system_attrs
+
+
+def test_a_result_that_comes_after_the_retry_has_started_is_left_out(study: Any) -> None:
+    def objective(trial: Any) -> float:
+        give_up(study, retries=1)
+        assert study.ask().number == 1
+        return float(trial.suggest_float("x", 0, 1))
+
+    study.optimize(objective, n_trials=1)
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.RUNNING]
+
+
+def test_a_trial_that_was_given_up_before_it_had_parameters_is_begun_anew(
+    study: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suggest = study.sampler.suggest
+
+    def slow(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        give_up(study, retries=0)
+        return suggest(*arguments)
+
+    monkeypatch.setattr(study.sampler, "suggest", slow)
+    space = SearchSpace.of({"x": FloatDistribution(0, 1)})
+    started = study.session.start(space, lease=this_process())
+    assert started is not None
+    assert started.number == 1
+    assert study.session.finish(1, TrialState.COMPLETE, [1.0])
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]

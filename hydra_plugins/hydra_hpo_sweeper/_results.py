@@ -42,6 +42,8 @@ from sweeper_core.trial.state import TrialState
 
 NAME = "hpo"
 
+IN_WORDS = {"fail": "failed"}
+
 SECONDS_BETWEEN = 1.0
 SHARE_OF_TIME = 0.02
 """Of a run's time that snapshots may take: large studies are written less often than once a second."""
@@ -87,7 +89,7 @@ class SweepResult:
 
     def lines(self) -> list[str]:
         """Return a summary for the log."""
-        counts = ", ".join(f"{count} {state}" for state, count in self.finished.items()) or "none"
+        counts = ", ".join(f"{count} {IN_WORDS.get(state, state)}" for state, count in self.finished.items()) or "none"
         lines = [f"Trials: {counts}. Results: {self.directory}"]
         if not self.best:
             return [*lines, "No trial is complete and within its constraints."]

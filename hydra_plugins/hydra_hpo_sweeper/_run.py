@@ -248,6 +248,7 @@ class Run:
             except ValueError as error:
                 # A point that waited does not fit the search space of today; it has failed, and the next one is due.
                 log.warning("%s", error)
+                self.counted += 1
                 self.states[TrialState.FAIL] += 1
                 self.failures.add(str(error))
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import signal
@@ -447,3 +448,17 @@ def test_a_finite_space_is_tried_once_and_then_the_sweep_ends(tmp_path: Path, sa
 
     sweep(task, tmp_path / "sweep", points)
     assert sorted(seen) == [(x, y) for x in (1, 2, 3) for y in (1, 2)]
+
+
+def test_what_the_core_warns_of_goes_where_hydra_logs(tmp_path: Path) -> None:
+    core = logging.getLogger("sweeper_core")
+    before = core.propagate, list(core.handlers)
+    heard: list[tuple[bool, bool]] = []
+
+    def task(cfg: Any) -> float:
+        heard.append((core.propagate, core.handlers == []))
+        return float(cfg.x)
+
+    sweep(task, tmp_path / "sweep", ["x=choice(1,2)", "hydra.sweeper.n_trials=1"])
+    assert heard == [(True, True)]
+    assert (core.propagate, core.handlers) == before

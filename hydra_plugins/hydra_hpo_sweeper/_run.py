@@ -6,7 +6,8 @@ import logging
 import re
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from hydra_plugins.hydra_hpo_sweeper._repeats import clearly_bad, jobs_of
 from hydra_plugins.hydra_hpo_sweeper._results import Results, SweepResult, single_run
 from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, Settings, read_settings
 from hydra_plugins.hydra_hpo_sweeper._tickets import Tickets
+from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
 from sweeper_core.storages._rules import retry_of
 from sweeper_core.storages.base import Point
@@ -70,6 +72,11 @@ class App:
 
 def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     """Run a sweep from its settings to its results."""
+    with _logged_by_hydra():
+        return _sweep(app, arguments)
+
+
+def _sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     settings = read_settings(app.config)
     plan = read_plan(arguments, settings.params, app.context.config_loader, app.config)
     directory = Path(str(app.config.hydra.sweep.dir))
@@ -135,6 +142,20 @@ class Failures:
 
 _TRIAL = re.compile(r"^BadResult: trial \d+ \(.*?\): ", re.DOTALL)
 _NUMBER = re.compile(r"\d+(\.\d*)?([eE][-+]?\d+)?")
+
+
+@contextmanager
+def _logged_by_hydra() -> Iterator[None]:
+    """Let what the core has to say go where Hydra's logging goes, and not to the console a second time."""
+    core_logging.get_verbosity()  # sets the logger up, if nobody has
+    core = logging.getLogger("sweeper_core")
+    before = core.propagate, list(core.handlers)
+    core_logging.enable_propagation()
+    core_logging.disable_default_handler()
+    try:
+        yield
+    finally:
+        core.propagate, core.handlers[:] = before
 
 
 @dataclass

@@ -6,6 +6,7 @@ import errno
 import functools
 import json
 import math
+import multiprocessing
 import os
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -14,10 +15,11 @@ from typing import Any
 
 import pytest
 
+import sweeper_core.logging
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, IntDistribution, distribution_to_json
 from sweeper_core.exceptions import StorageFormatError, StorageUnavailableError
-from sweeper_core.storages import Point, get_storage, journal_snapshot
+from sweeper_core.storages import Point, _process, get_storage, journal_snapshot
 from sweeper_core.storages.journal import (
     JournalFileBackend,
     JournalFileOpenLock,
@@ -247,6 +249,50 @@ def test_a_lock_whose_owner_has_died_is_taken_over(tmp_path: Path, lock: type) -
     with pytest.raises(RuntimeError, match="lost"):
         dead.release()
     assert not (tmp_path / "s.log.lock").exists()
+
+
+def _die_with_the_lock(path: str, lock: type) -> None:
+    child = multiprocessing.get_context("fork").Process(target=lambda: (lock(path).acquire(), os._exit(0)))
+    child.start()
+    child.join()
+    assert os.path.lexists(f"{path}.lock")
+
+
+@pytest.mark.parametrize("lock", [JournalFileSymlinkLock, JournalFileOpenLock])
+def test_a_lock_of_a_process_of_this_machine_that_has_died_is_taken_over_at_once(tmp_path: Path, lock: type) -> None:
+    path = str(tmp_path / "s.log")
+    storage = JournalStorage(JournalFileBackend(path, lock(path, grace_period=None)))  # or else it waits for ever
+    study = new_study(storage, "s").study_id
+    _die_with_the_lock(path, lock)
+    handles = [JournalStorage(JournalFileBackend(path, lock(path, grace_period=None))) for _ in range(6)]
+    assert sorted(in_threads(6, lambda index: run_one(handles[index], study))) == [0, 1, 2, 3, 4, 5]
+    assert not os.path.lexists(f"{path}.lock")
+
+
+def test_a_lock_of_another_machine_is_left_alone_until_its_grace_period_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = str(tmp_path / "s.log")
+    storage = JournalStorage(JournalFileBackend(path, JournalFileSymlinkLock(path, grace_period=0.3)))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("platform.node", lambda: "elsewhere")
+        _process._machine.cache_clear()
+        _die_with_the_lock(path, JournalFileSymlinkLock)
+    _process._machine.cache_clear()
+    sweeper_core.logging.enable_propagation()
+    try:
+        new_study(storage, "s")
+    finally:
+        sweeper_core.logging.disable_propagation()
+    assert "was not released for 0.3 s" in caplog.text
+
+
+def test_the_link_that_locks_leads_to_the_journal_where_optuna_looks(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in ("s.log", str(tmp_path / "t.log")):
+        backend = JournalFileBackend(path)
+        with backend.locked():
+            assert os.path.samefile(f"{path}.lock", path)
 
 
 @pytest.mark.parametrize("lock", [JournalFileSymlinkLock, JournalFileOpenLock])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from sweeper_core.storages.base import Lease
 
@@ -36,6 +38,40 @@ def owner_is_dead(lease: Lease) -> bool:
     if not lease.boot or not lease.process_started or (lease.host, lease.boot) != (platform.node(), _boot()):
         return False
     return _start_of(lease.pid) != lease.process_started
+
+
+class ProcessName(NamedTuple):
+    """Names a process for as long as its machine is up, in few bits.
+
+    Attributes:
+        pid: Its number, below 2**32.
+        machine: 48 bits that stand for the machine, this run of its kernel, and the process namespace.
+    """
+
+    pid: int
+    machine: int
+
+
+def name_of_process() -> ProcessName | None:
+    """Return the name of the current process; None where its death could not be seen."""
+    machine = _machine()
+    return None if machine is None else ProcessName(os.getpid(), machine)
+
+
+def process_is_gone(name: ProcessName) -> bool:
+    """Return whether a process of this machine has ended; False for one of another machine.
+
+    It is not seen when its number has been given to another process.
+    """
+    return name.machine == _machine() and _start_of(name.pid) is None
+
+
+@functools.lru_cache(maxsize=1)
+def _machine() -> int | None:
+    boot = _boot()
+    if not boot:
+        return None
+    return int.from_bytes(hashlib.sha256(f"{platform.node()}/{boot}".encode()).digest()[:6], "big")
 
 
 @functools.lru_cache(maxsize=1)

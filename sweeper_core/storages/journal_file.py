@@ -8,8 +8,10 @@ read, and is cut off by the next writer.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import random
+import re
 import time
 import uuid
 from abc import ABC, abstractmethod
@@ -18,6 +20,12 @@ from contextlib import contextmanager, suppress
 
 from sweeper_core.exceptions import StorageUnavailableError
 from sweeper_core.logging import get_logger
+from sweeper_core.storages._process import ProcessName, name_of_process, process_is_gone
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _logger = get_logger(__name__)
 
@@ -50,7 +58,8 @@ class _LockFile(BaseJournalFileLock):
     Args:
         filepath: The journal; the lock lies beside it, with ``.lock`` added to its name.
         grace_period: Seconds after which a lock that nobody has released is taken away from its owner, who
-            must have died; None waits for ever.
+            must have died; None waits for ever. From an owner on the same machine it is taken away as soon as
+            that one has died.
 
     Raises:
         ValueError: The grace period is not positive.
@@ -65,7 +74,15 @@ class _LockFile(BaseJournalFileLock):
 
     @abstractmethod
     def _make(self) -> None:
-        """Make the file; raise ``FileExistsError`` when it exists."""
+        """Make the file, with the owner's name in it; raise ``FileExistsError`` when it exists."""
+
+    @abstractmethod
+    def _owner(self) -> ProcessName | None:
+        """Return who has made the file; None where that cannot be told.
+
+        Raises:
+            OSError: The file is not there.
+        """
 
     def acquire(self) -> bool:
         pause, began, warned = FIRST_PAUSE, time.monotonic(), False
@@ -81,6 +98,8 @@ class _LockFile(BaseJournalFileLock):
             holder = self._identity()
             if holder != seen:
                 seen, since, pause = holder, now, FIRST_PAUSE
+            elif pause == LONGEST_PAUSE and self._taken_from_the_dead():
+                continue
             elif holder is not None and self.grace_period is not None and now - since > self.grace_period:
                 _logger.warning(f"{self._file} was not released for {self.grace_period:g} s; its owner must have died.")
                 with suppress(RuntimeError):
@@ -91,6 +110,30 @@ class _LockFile(BaseJournalFileLock):
                 _logger.warning(f"Still waiting for {self._file} after {SECONDS_BEFORE_WARNING:g} s.")
             time.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _taken_from_the_dead(self) -> bool:
+        """Take the lock away from an owner on this machine that has died; return whether there was one."""
+        if fcntl is None or not self._is_of_the_dead():
+            return False
+        try:
+            # All who can see its death are on this machine. One after the other they look again, lest one of them
+            # takes away the lock that another has just made.
+            with open(self._target, "rb") as journal:
+                fcntl.flock(journal, fcntl.LOCK_EX)
+                if not self._is_of_the_dead():
+                    return True
+                self.release()
+        except (OSError, RuntimeError):
+            return False
+        _logger.info(f"{self._file} was taken away from a process that has died.")
+        return True
+
+    def _is_of_the_dead(self) -> bool:
+        try:
+            owner = self._owner()
+        except OSError:
+            return False
+        return owner is not None and process_is_gone(owner)
 
     def release(self) -> None:
         # Renaming tells whether the lock was there; unlinking alone could remove one that was just made.
@@ -113,14 +156,51 @@ class JournalFileSymlinkLock(_LockFile):
     """A lock made by creating a symbolic link, which is atomic on NFS of version 2 and later."""
 
     def _make(self) -> None:
-        os.symlink(self._target, self._file)
+        os.symlink(_spelt(name_of_process()) + os.path.basename(self._target), self._file)
+
+    def _owner(self) -> ProcessName | None:
+        return _read(os.readlink(self._file))
 
 
 class JournalFileOpenLock(_LockFile):
     """A lock made by opening a file exclusively, atomic on local file systems and on NFS of version 3 and later."""
 
     def _make(self) -> None:
-        os.close(os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        descriptor = os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        try:
+            os.write(descriptor, _spelt(name_of_process()).encode())
+        finally:
+            os.close(descriptor)
+
+    def _owner(self) -> ProcessName | None:
+        with open(self._file, encoding="ascii", errors="replace") as file:
+            return _read(file.read())
+
+
+# A symbolic link must lead to the journal: Optuna looks there for signs of life. So its owner's name is spelt in steps
+# that lead nowhere: "./" is a zero, ".//" a one.
+_BITS = 32 + 48
+_STEPS = re.compile(r"(?:\./{1,2})+")
+
+
+@functools.lru_cache(maxsize=4)
+def _spelt(name: ProcessName | None) -> str:
+    """Return the name of a process as the beginning of a path; "" without one."""
+    if name is None:
+        return ""
+    return f"{name.pid << 48 | name.machine:0{_BITS}b}".replace("1", ".//").replace("0", "./")
+
+
+def _read(path: str) -> ProcessName | None:
+    """Return the name that a path begins with."""
+    found = _STEPS.match(path)
+    if found is None:
+        return None
+    bits = found[0].replace(".//", "1").replace("./", "0")
+    if len(bits) != _BITS:
+        return None
+    number = int(bits, 2)
+    return ProcessName(number >> 48, number & (1 << 48) - 1)
 
 
 class JournalFileBackend:

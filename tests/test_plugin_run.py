@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from plugin_support import sweep
 
+from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import TrialPruned
 from sweeper_core.storages import Point, get_storage
 from sweeper_core.trial.record import FAILURE, RETRY_HISTORY, TrialRecord
@@ -451,6 +452,7 @@ def test_a_finite_space_is_tried_once_and_then_the_sweep_ends(tmp_path: Path, sa
 
 
 def test_what_the_core_warns_of_goes_where_hydra_logs(tmp_path: Path) -> None:
+    core_logging.get_verbosity()  # sets the logger up
     core = logging.getLogger("sweeper_core")
     before = core.propagate, list(core.handlers)
     heard: list[tuple[bool, bool]] = []

@@ -40,16 +40,29 @@ def owner_is_dead(lease: Lease) -> bool:
     return _start_of(lease.pid) != lease.process_started
 
 
+_MACHINE_BITS = 38
+
+
 class ProcessName(NamedTuple):
-    """Names a process for as long as its machine is up, in few bits.
+    """Names a process for as long as its machine is up, in so few bits that they can be a file's time.
 
     Attributes:
-        pid: Its number, below 2**32.
-        machine: 48 bits that stand for the machine, this run of its kernel, and the process namespace.
+        pid: Its number.
+        machine: 38 bits that stand for the machine, this run of its kernel, and the process namespace.
     """
 
     pid: int
     machine: int
+
+    @property
+    def number(self) -> int:
+        """The name as one number, below 2**60 (as a time in nanoseconds, before 2007)."""
+        return self.pid << _MACHINE_BITS | self.machine
+
+    @classmethod
+    def of(cls, number: int) -> ProcessName:
+        """Return the name that is a number, if it is one: else it is the name of nobody that is known."""
+        return cls(number >> _MACHINE_BITS, number & (1 << _MACHINE_BITS) - 1)
 
 
 def name_of_process() -> ProcessName | None:
@@ -71,7 +84,9 @@ def _machine() -> int | None:
     boot = _boot()
     if not boot:
         return None
-    return int.from_bytes(hashlib.sha256(f"{platform.node()}/{boot}".encode()).digest()[:6], "big")
+    return (
+        int.from_bytes(hashlib.sha256(f"{platform.node()}/{boot}".encode()).digest()[:8], "big") >> 64 - _MACHINE_BITS
+    )
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,7 +8,6 @@ read, and is cut off by the next writer.
 from __future__ import annotations
 
 import errno
-import functools
 import os
 import random
 import re
@@ -74,7 +73,7 @@ class _LockFile(BaseJournalFileLock):
 
     @abstractmethod
     def _make(self) -> None:
-        """Make the file, with the owner's name in it; raise ``FileExistsError`` when it exists."""
+        """Make the file, then put the owner's name on it; raise ``FileExistsError`` when it exists."""
 
     @abstractmethod
     def _owner(self) -> ProcessName | None:
@@ -149,17 +148,23 @@ class _LockFile(BaseJournalFileLock):
             found = os.lstat(self._file)
         except OSError:
             return None
-        return found.st_ino, found.st_mtime_ns
+        return found.st_ino, found.st_ctime_ns  # the time of its making; the other one may be set
 
 
 class JournalFileSymlinkLock(_LockFile):
     """A lock made by creating a symbolic link, which is atomic on NFS of version 2 and later."""
 
     def _make(self) -> None:
-        os.symlink(_spelt(name_of_process()) + os.path.basename(self._target), self._file)
+        # The link must lead to the journal: Optuna looks there for signs of life.
+        os.symlink(os.path.basename(self._target), self._file)
+        # A longer target, with the owner's name in it, would take four times as long to make.
+        name = name_of_process()
+        if name is not None:
+            with suppress(OSError, NotImplementedError):
+                os.utime(self._file, ns=(name.number, name.number), follow_symlinks=False)
 
     def _owner(self) -> ProcessName | None:
-        return _read(os.readlink(self._file))
+        return ProcessName.of(os.lstat(self._file).st_mtime_ns)
 
 
 class JournalFileOpenLock(_LockFile):
@@ -168,39 +173,16 @@ class JournalFileOpenLock(_LockFile):
     def _make(self) -> None:
         descriptor = os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         try:
-            os.write(descriptor, _spelt(name_of_process()).encode())
+            name = name_of_process()
+            if name is not None:
+                os.write(descriptor, f"{name.number}\n".encode())
         finally:
             os.close(descriptor)
 
     def _owner(self) -> ProcessName | None:
         with open(self._file, encoding="ascii", errors="replace") as file:
-            return _read(file.read())
-
-
-# A symbolic link must lead to the journal: Optuna looks there for signs of life. So its owner's name is spelt in steps
-# that lead nowhere: "./" is a zero, ".//" a one.
-_BITS = 32 + 48
-_STEPS = re.compile(r"(?:\./{1,2})+")
-
-
-@functools.lru_cache(maxsize=4)
-def _spelt(name: ProcessName | None) -> str:
-    """Return the name of a process as the beginning of a path; "" without one."""
-    if name is None:
-        return ""
-    return f"{name.pid << 48 | name.machine:0{_BITS}b}".replace("1", ".//").replace("0", "./")
-
-
-def _read(path: str) -> ProcessName | None:
-    """Return the name that a path begins with."""
-    found = _STEPS.match(path)
-    if found is None:
-        return None
-    bits = found[0].replace(".//", "1").replace("./", "0")
-    if len(bits) != _BITS:
-        return None
-    number = int(bits, 2)
-    return ProcessName(number >> 48, number & (1 << 48) - 1)
+            found = re.fullmatch(r"([0-9]{1,20})\n", file.read(32))
+        return None if found is None else ProcessName.of(int(found[1]))
 
 
 class JournalFileBackend:

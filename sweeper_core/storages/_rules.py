@@ -99,6 +99,10 @@ def check_end(state: TrialState, values: Sequence[float] | None) -> tuple[float,
 
 def check_values(values: Sequence[float]) -> tuple[float, ...]:
     """Return values as floats; they may be infinite."""
+    if len(values) == 1:  # nearly always
+        only = float(values[0])
+        if only == only:
+            return (only,)
     numbers = tuple([float(value) for value in values])
     if any([number != number for number in numbers]):  # noqa: C419 (a generator costs more than it could save)
         raise ValueError(f"Objective values must not be NaN, but got {numbers}. End such a trial as FAIL.")

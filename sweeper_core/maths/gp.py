@@ -37,7 +37,6 @@ from scipy.optimize import minimize
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-SQRT5 = np.sqrt(5.0)
 JITTER = 1e-8
 """Added to the diagonal, relative to the signal: double precision keeps K positive definite with it."""
 

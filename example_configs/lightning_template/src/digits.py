@@ -49,8 +49,10 @@ class DigitsLitModule(L.LightningModule):
 
     def __init__(self, net: nn.Module, optimizer: Any, compile: bool = False) -> None:
         super().__init__()
-        self.save_hyperparameters(logger=False, ignore=["net"])
+        # Hydra 1.4's partials cannot be pickled, and Lightning drops such hyperparameters: the module keeps its own.
+        self.save_hyperparameters(logger=False, ignore=["net", "optimizer"])
         self.net = net
+        self.optimizer = optimizer
         self.best = 0.0
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -65,4 +67,4 @@ class DigitsLitModule(L.LightningModule):
         self.log("val/acc_best", self.best)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        return {"optimizer": self.hparams["optimizer"](params=self.parameters())}
+        return {"optimizer": self.optimizer(params=self.parameters())}

@@ -106,17 +106,15 @@ def draw(distribution: Any, rng: random.Random) -> Any:
 def fill(lib: Any, study: Any, row: Row, space: dict[str, Any]) -> None:
     """Give the study its trials."""
     rng = random.Random(0)
-    if not row.filled or not hasattr(study, "add_trials"):
+    if not row.filled:
         for _ in range(row.trials):
             one_trial(study, row, space)
         return
-    points = [{name: draw(distribution, rng) for name, distribution in space.items()} for _ in range(row.trials)]
-    study.add_trials(
-        [
-            lib.trial.create_trial(params=point, distributions=space, values=values_of(point, row.objectives))
-            for point in points
-        ]
-    )
+    distributions = space_of(lib, row)
+    for _ in range(row.trials):
+        point = {name: draw(distribution, rng) for name, distribution in space.items()}
+        values = values_of(point, row.objectives)
+        study.add_trial(lib.trial.create_trial(params=point, distributions=distributions, values=values))
 
 
 def clock() -> float:
@@ -132,7 +130,8 @@ def one_trial(study: Any, row: Row, space: dict[str, Any]) -> float:
     asked = clock()
     values = values_of(params, row.objectives)
     told = clock()
-    study.tell(trial, values if row.objectives > 1 else values[0])
+    # rustuna knows trials by their numbers.
+    study.tell(trial if hasattr(trial, "params") else trial.number, values if row.objectives > 1 else values[0])
     return asked - start + clock() - told
 
 

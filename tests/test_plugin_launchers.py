@@ -83,8 +83,8 @@ def test_two_interrupts_end_jobs_that_run_elsewhere(there: Path, tmp_path: Path,
         process.send_signal(signal.SIGINT)
         next(line for line in process.stdout if "Interrupted" in line)
         process.send_signal(signal.SIGINT)
-        process.stdout.read()
-        assert process.wait() == 130
+        output = process.stdout.read()
+        assert process.wait() == 130, output
         for job in jobs:
             wait_for_end(job)
     states = [record.state for record in records(there)]

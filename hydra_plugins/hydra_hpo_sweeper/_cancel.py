@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary, WeakSet
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -19,48 +22,82 @@ class Canceller(Protocol):
         """Leave everything as it was found."""
 
 
-class SubmititJobs:
-    """Notes which submitit jobs each thread has submitted; launchers keep that to themselves."""
+class Noted(ABC):
+    """Notes what each thread starts through a function of the launcher's, which keeps that to itself.
+
+    Args:
+        owner: The module or class that has the function.
+        name: The function's name.
+    """
+
+    def __init__(self, owner: Any, name: str) -> None:
+        self._owner, self._name = owner, name
+        self._original = getattr(owner, name)
+        self._lock = threading.Lock()
+        # A thread that has ended takes its notes along: they may keep what a job returned.
+        self._started: WeakKeyDictionary[threading.Thread, Sequence[Any]] = WeakKeyDictionary()
+        self._cancelled: WeakSet[threading.Thread] = WeakSet()
+
+        def noting(*arguments: Any, **named: Any) -> Any:
+            result = self._original(*arguments, **named)
+            thread, jobs = threading.current_thread(), result if isinstance(result, list) else [result]
+            with self._lock:
+                self._started[thread] = jobs
+                cancelled = thread in self._cancelled
+            if cancelled:
+                self._end_all(jobs)
+            return result
+
+        setattr(owner, name, noting)
+
+    def cancel(self, thread: threading.Thread) -> bool:
+        """End what the thread has started, or is about to start."""
+        with self._lock:
+            self._cancelled.add(thread)
+            jobs = self._started.get(thread, [])
+        return self._end_all(jobs)
+
+    def _end_all(self, jobs: Sequence[Any]) -> bool:
+        for job in jobs:
+            try:
+                self.end(job)
+            except Exception as error:
+                log.warning("Job %s could not be cancelled: %s", getattr(job, "job_id", job), error)
+                return False
+        return True
+
+    @abstractmethod
+    def end(self, job: Any) -> None:
+        """End one job."""
+
+    def close(self) -> None:
+        """Stop taking notes."""
+        setattr(self._owner, self._name, self._original)
+
+
+class SubmititJobs(Noted):
+    """Jobs of submitit: ``scancel``, or a signal to the local process."""
 
     def __init__(self) -> None:
         from submitit.core.core import Executor
 
-        self._executor: Any = Executor
-        self._original = Executor.map_array
-        self._jobs: dict[threading.Thread, list[Any]] = {}
+        super().__init__(Executor, "map_array")
 
-        def map_array(executor: Any, *arguments: Any) -> Any:
-            jobs = self._original(executor, *arguments)
-            self._jobs[threading.current_thread()] = list(jobs)
-            return jobs
-
-        self._executor.map_array = map_array
-
-    def cancel(self, thread: threading.Thread) -> bool:
-        """Cancel the thread's jobs (``scancel``, or a signal to the local process)."""
-        jobs = self._jobs.get(thread, [])
-        for job in jobs:
-            try:
-                job.cancel(check=False)
-            except OSError as error:
-                log.warning("Job %s could not be cancelled: %s", job.job_id, error)
-                return False
-        return bool(jobs)
-
-    def close(self) -> None:
-        """Stop taking notes."""
-        self._executor.map_array = self._original
+    def end(self, job: Any) -> None:
+        """Cancel the job."""
+        job.cancel(check=False)
 
 
-class RayTasks:
-    """Ray ends what a driver has started when the driver leaves."""
+class RayTasks(Noted):
+    """Tasks of Ray. (To leave the cluster would end them too, and this process with them when a thread still waits.)"""
 
-    def cancel(self, thread: threading.Thread) -> bool:
-        """Leave the cluster, with all jobs."""
+    def __init__(self) -> None:
+        from hydra_plugins.hydra_ray_launcher import _core
+
+        super().__init__(_core, "launch_job_on_ray")
+
+    def end(self, job: Any) -> None:
+        """End the worker that runs the task."""
         import ray
 
-        ray.shutdown()
-        return True
-
-    def close(self) -> None:
-        """Nothing was changed."""
+        ray.cancel(job, force=True)

@@ -36,7 +36,8 @@ from hydra_plugins.hydra_hpo_sweeper._tickets import Surroundings, with_surround
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 JOBLIB = "hydra_joblib_launcher"
-RAY = "hydra_ray_launcher"
+RAY = "hydra_ray_launcher.ray_launcher"
+"""Not the launcher that starts a cluster elsewhere (``ray_aws_launcher``)."""
 SUBMITIT = "hydra_submitit_launcher"
 LANE_LOGS = ".lanes"
 

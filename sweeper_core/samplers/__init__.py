@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_module(
     __name__,
     {
         "AutoSampler": "sweeper_core.samplers.auto",
+        "BaseGASampler": "sweeper_core.samplers.user_genetic",
         "BaseSampler": "sweeper_core.samplers.user",
         "BruteForceSampler": "sweeper_core.samplers.brute_force",
         "CmaEsSampler": "sweeper_core.samplers.cmaes",

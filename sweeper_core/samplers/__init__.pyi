@@ -14,3 +14,4 @@ from sweeper_core.samplers.qmc import QMCSampler as QMCSampler
 from sweeper_core.samplers.random import RandomSampler as RandomSampler
 from sweeper_core.samplers.tpe import TPESampler as TPESampler
 from sweeper_core.samplers.user import BaseSampler as BaseSampler
+from sweeper_core.samplers.user_genetic import BaseGASampler as BaseGASampler

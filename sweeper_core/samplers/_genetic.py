@@ -25,7 +25,7 @@ from sweeper_core.samplers._crossovers import BaseCrossover, BaseMutation, OwnMu
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete
 from sweeper_core.samplers._scale import assemble, scales_of
-from sweeper_core.samplers._strategies import ChildStrategy, EliteStrategy, frozen_trials
+from sweeper_core.samplers._strategies import AfterStrategy, ChildStrategy, EliteStrategy, frozen_trials
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.search_space import Parameter, SearchSpace
 from sweeper_core.trial.history import History
@@ -96,6 +96,7 @@ class GeneticSampler(Sampler):
         constraints_func: Callable[[Any], Sequence[float]] | None,
         elite_population_selection_strategy: EliteStrategy | None,
         child_generation_strategy: ChildStrategy | None,
+        after_trial_strategy: AfterStrategy | None,
     ) -> None:
         super().__init__(seed)
         _check_probability("mutation_prob", mutation_prob)
@@ -120,6 +121,7 @@ class GeneticSampler(Sampler):
         """Called by the study when a trial has ended; what it returns is in the history's constraints."""
         self.elite_population_selection_strategy = elite_population_selection_strategy
         self.child_generation_strategy = child_generation_strategy
+        self.after_trial_strategy = after_trial_strategy
         self._memo: Memo | None = None
 
     @abstractmethod

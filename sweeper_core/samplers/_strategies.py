@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ EliteStrategy = Callable[[Any, list[FrozenTrial]], list[FrozenTrial]]
 
 ChildStrategy = Callable[[Any, dict[str, BaseDistribution], list[FrozenTrial]], dict[str, Any]]
 """From the study's view, the parameters asked for, and the parents to a child's parameters."""
+
+AfterStrategy = Callable[[Any, FrozenTrial, TrialState, Sequence[float] | None], None]
+"""What is done with the study, a trial that ends, its state and its values."""
 
 
 def frozen_trials(history: History, rows: npt.NDArray[np.int64]) -> list[FrozenTrial]:

@@ -22,6 +22,7 @@ from sweeper_core.search_space import SearchSpace
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
 from sweeper_core.trial.record import nothing
+from sweeper_core.trial.state import TrialState
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ class Sampler(BaseSampler):
     """The user's function from a trial that has just been evaluated to its constraint values (satisfied where
     <= 0); ``Study`` calls it and stores what it returns with the trial's end."""
 
+    after_trial_strategy: Callable[[Any, FrozenTrial, TrialState, Sequence[float] | None], None] | None = None
+    """The user's function of the study, a trial that ends, its state and its values; called before that is stored."""
+
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
@@ -121,6 +125,11 @@ class Sampler(BaseSampler):
         space = SearchSpace.of({**trial.distributions, param_name: param_distribution})
         given = {name: value for name, value in trial.params.items() if name != param_name}
         return self._sample(study, trial, space, given, param_name).params[param_name]
+
+    def after_trial(self, study: Any, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Call :attr:`after_trial_strategy` where there is one."""
+        if self.after_trial_strategy is not None:
+            self.after_trial_strategy(study, trial, state, values)
 
     def _sample(
         self, study: Any, trial: FrozenTrial, space: SearchSpace, given: Mapping[str, Any], salt: str

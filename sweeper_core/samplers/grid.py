@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -59,7 +60,18 @@ class GridSampler(Sampler):
 
     def exhausted(self, space: SearchSpace, history: History) -> bool:
         lattice = self._lattice(space)
+        held = {} if self._own is None else _held(space)
+        if held:
+            left = lattice.matching(held)
+            wanted = np.count_nonzero(left)
+            left[lattice.visited(history)] = False
+            return bool(wanted) and not left.any()
         return len(history) >= lattice.n_points and len(lattice.visited(history)) >= lattice.n_points
+
+    def is_exhausted(self, study: Any) -> bool:
+        """Return whether every point of the grid is among the study's trials; running ones count."""
+        known = study.known_to(sys.maxsize)
+        return self.exhausted(SearchSpace.of(known.joint), known.history)
 
     def _next(self, lattice: Lattice, request: Request, history: History) -> int:
         """Return the index of the first point in order, from the trial's own on, that is free and fits the given."""
@@ -127,6 +139,12 @@ def _check_size(count: int) -> None:
             f"The grid has {count} points, more than the {LARGEST_GRID} that can be covered. "
             "Give fewer values, or use the random sampler."
         )
+
+
+def _held(space: SearchSpace) -> dict[str, Any]:
+    """Return the parameters with a single value: those that are held fixed around a grid of lists."""
+    held = [parameter for parameter in space if parameter.distribution.single()]
+    return {parameter.name: axis_of(parameter.name, parameter.distribution).value(0) for parameter in held}
 
 
 def _inside(space: SearchSpace, params: dict[str, Any]) -> dict[str, Any]:

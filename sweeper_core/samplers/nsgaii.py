@@ -25,7 +25,7 @@ from sweeper_core.samplers._crossovers import (
     VSBXCrossover,
 )
 from sweeper_core.samplers._genetic import Floats, GeneticSampler, Integers
-from sweeper_core.samplers._strategies import ChildStrategy, EliteStrategy
+from sweeper_core.samplers._strategies import AfterStrategy, ChildStrategy, EliteStrategy
 
 __all__ = [
     "BLXAlphaCrossover",
@@ -61,6 +61,8 @@ class NSGAIISampler(GeneticSampler):
             :class:`FrozenTrial` objects; returns those that survive, in place of the algorithm's own choice.
         child_generation_strategy: Takes that view, the distributions asked for and the survivors; returns a
             child's parameters, of which missing ones are drawn uniformly.
+        after_trial_strategy: Takes the study, a trial that ends (:class:`FrozenTrial`), its state and its values;
+            called before the end is stored. Constraints are stored in any case.
 
     Raises:
         ValueError: A probability outside [0, 1], a population smaller than a child's number of parents, or
@@ -82,6 +84,7 @@ class NSGAIISampler(GeneticSampler):
         constraints_func: Callable[[Any], Sequence[float]] | None = None,
         elite_population_selection_strategy: EliteStrategy | None = None,
         child_generation_strategy: ChildStrategy | None = None,
+        after_trial_strategy: AfterStrategy | None = None,
     ) -> None:
         super().__init__(
             population_size=population_size,
@@ -94,6 +97,7 @@ class NSGAIISampler(GeneticSampler):
             constraints_func=constraints_func,
             elite_population_selection_strategy=elite_population_selection_strategy,
             child_generation_strategy=child_generation_strategy,
+            after_trial_strategy=after_trial_strategy,
         )
 
     def select(self, values: Floats, penalty: Floats, size: int) -> tuple[Integers, Integers, Floats]:

@@ -16,7 +16,7 @@ from sweeper_core.maths.niching import associate, fill_niches, normalise, simple
 from sweeper_core.maths.pareto import non_domination_ranks
 from sweeper_core.samplers._crossovers import BaseCrossover, BaseMutation
 from sweeper_core.samplers._genetic import Floats, GeneticSampler, Integers
-from sweeper_core.samplers._strategies import ChildStrategy, EliteStrategy
+from sweeper_core.samplers._strategies import AfterStrategy, ChildStrategy, EliteStrategy
 
 
 class NSGAIIISampler(GeneticSampler):
@@ -41,6 +41,8 @@ class NSGAIIISampler(GeneticSampler):
             :class:`FrozenTrial` objects; returns those that survive, in place of the algorithm's own choice.
         child_generation_strategy: Takes that view, the distributions asked for and the survivors; returns a
             child's parameters, of which missing ones are drawn uniformly.
+        after_trial_strategy: Takes the study, a trial that ends (:class:`FrozenTrial`), its state and its values;
+            called before the end is stored. Constraints are stored in any case.
 
     Raises:
         ValueError: A probability outside [0, 1], a population smaller than a child's number of parents, an
@@ -64,6 +66,7 @@ class NSGAIIISampler(GeneticSampler):
         dividing_parameter: int = 3,
         elite_population_selection_strategy: EliteStrategy | None = None,
         child_generation_strategy: ChildStrategy | None = None,
+        after_trial_strategy: AfterStrategy | None = None,
     ) -> None:
         super().__init__(
             population_size=population_size,
@@ -76,6 +79,7 @@ class NSGAIIISampler(GeneticSampler):
             constraints_func=constraints_func,
             elite_population_selection_strategy=elite_population_selection_strategy,
             child_generation_strategy=child_generation_strategy,
+            after_trial_strategy=after_trial_strategy,
         )
         if dividing_parameter < 1:
             raise ValueError(f"`dividing_parameter` must be at least 1, but it is {dividing_parameter}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +16,11 @@ from sweeper_core.distributions import (
     IntDistribution,
 )
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.search_space import Parameter, SearchSpace
+from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
+from sweeper_core.trial.state import TrialState
 
 
 class PartialFixedSampler(Sampler):
@@ -28,21 +31,30 @@ class PartialFixedSampler(Sampler):
 
     Args:
         fixed_params: Values by name of parameter.
-        base_sampler: Suggests the other parameters.
+        base_sampler: Suggests the other parameters; built in or a user's own.
+
+    Raises:
+        TypeError: ``base_sampler`` is no sampler.
     """
 
-    def __init__(self, fixed_params: Mapping[str, Any], base_sampler: Sampler) -> None:
-        super().__init__(base_sampler.seed)
+    def __init__(self, fixed_params: Mapping[str, Any], base_sampler: BaseSampler) -> None:
+        if not isinstance(base_sampler, BaseSampler):
+            raise TypeError(f"`base_sampler` must be a sampler, but it is {base_sampler!r}.")
+        super().__init__(getattr(base_sampler, "seed", None))
         self.fixed_params = dict(fixed_params)
         self.base_sampler = base_sampler
-        self.constraints_func = base_sampler.constraints_func
-        self.ends = base_sampler.ends
+        self.constraints_func = getattr(base_sampler, "constraints_func", None)
+        self.after_trial_strategy = getattr(base_sampler, "after_trial_strategy", None)
+        self.ends = bool(getattr(base_sampler, "ends", False))
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
+        assert isinstance(self.base_sampler, Sampler)  # others are asked by the methods at the end
         given = {**self._fixed_in(request.space), **request.given}
         return self.base_sampler.suggest(replace(request, given=given), history, rng)
 
     def exhausted(self, space: SearchSpace, history: History) -> bool:
+        if not isinstance(self.base_sampler, Sampler):
+            return False
         fixed = self._fixed_in(space)
         kept = [
             replace(parameter, distribution=_only(parameter.distribution, fixed[parameter.name]))
@@ -51,6 +63,35 @@ class PartialFixedSampler(Sampler):
             for parameter in space
         ]
         return self.base_sampler.exhausted(SearchSpace(kept), history)
+
+    # What follows serves a base sampler that a user has written.
+
+    def infer_relative_search_space(self, study: Any, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return what the base sampler suggests together, but for the fixed parameters."""
+        space = self.base_sampler.infer_relative_search_space(study, trial)
+        return {name: distribution for name, distribution in space.items() if name not in self.fixed_params}
+
+    def sample_relative(
+        self, study: Any, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return the base sampler's values."""
+        return self.base_sampler.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: Any, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Return the fixed value where there is one, else the base sampler's."""
+        if param_name in self.fixed_params:
+            return _checked(Parameter(param_name, param_distribution), self.fixed_params[param_name])
+        return self.base_sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: Any, trial: FrozenTrial) -> None:
+        """Tell the base sampler."""
+        self.base_sampler.before_trial(study, trial)
+
+    def after_trial(self, study: Any, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Tell the base sampler."""
+        self.base_sampler.after_trial(study, trial, state, values)
 
     def _fixed_in(self, space: SearchSpace) -> dict[str, Any]:
         fixed = {name: value for name, value in self.fixed_params.items() if name in space}

@@ -12,6 +12,7 @@ from sweeper_core.pruners.base import Pruner, Verdict
 from sweeper_core.pruners.patient import PatientPruner
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.partial_fixed import PartialFixedSampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.study.view import StudyView
 from sweeper_core.trial.curves import Curve, Peers
@@ -38,9 +39,7 @@ def native_sampler(sampler: BaseSampler, owner: Owner) -> Sampler:
     Raises:
         TypeError: It is no sampler.
     """
-    if isinstance(sampler, Sampler) and all(
-        getattr(type(sampler), name) is getattr(Sampler, name) for name in REPLACEABLE
-    ):
+    if isinstance(sampler, Sampler) and _is_built_in(sampler):
         return sampler
     if isinstance(sampler, BaseSampler):
         return UserSampler(sampler, owner)
@@ -48,6 +47,13 @@ def native_sampler(sampler: BaseSampler, owner: Owner) -> Sampler:
         f"A sampler is an instance of a class in sweeper_core.samplers or of your own subclass of BaseSampler, not "
         f"{sampler!r}."
     )
+
+
+def _is_built_in(sampler: BaseSampler) -> bool:
+    """Return whether a sampler suggests by the contract alone, and so does the one that it asks."""
+    if type(sampler) is PartialFixedSampler:
+        return _is_built_in(sampler.base_sampler)
+    return all(getattr(type(sampler), name) is getattr(Sampler, name, None) for name in REPLACEABLE)
 
 
 def native_pruner(pruner: BasePruner | None, owner: Owner) -> Pruner | None:

@@ -122,7 +122,11 @@ class Session:
         self._sampler = native_sampler(sampler, self)
         self.host: DefineByRun = StepByStep(self) if isinstance(self._sampler, UserSampler) else DefineByRun(self)
         """Who runs live trials."""
-        self._ends_plainly = self._sampler.constraints_func is None and not isinstance(self._sampler, UserSampler)
+        self._ends_plainly = (
+            self._sampler.constraints_func is None
+            and self._sampler.after_trial_strategy is None
+            and not isinstance(self._sampler, UserSampler)
+        )
 
     @property
     def pruner(self) -> Pruner | None:
@@ -335,8 +339,8 @@ class Session:
     ) -> bool:
         """End a running trial; return False (and change nothing) when it is not RUNNING any more.
 
-        The sampler's ``constraints_func`` and a user's sampler's ``after_trial`` are called before; the trial
-        ends also when they raise.
+        The sampler's ``constraints_func`` and ``after_trial_strategy``, and a user's sampler's ``after_trial``, are
+        called before; the trial ends also when they raise.
         """
         if self._ends_plainly:
             return self._end(number, state, values, user_attrs, system_attrs)
@@ -346,6 +350,8 @@ class Session:
                 system_attrs = {**system_attrs, LIST_OF_CONSTRAINTS: self._constraints(number)}
             if isinstance(sampler, UserSampler):
                 sampler.end(number, state, values)
+            elif sampler.after_trial_strategy is not None:
+                sampler.after_trial(self.view, FrozenTrial.of(self.record(number)), state, values)
         finally:
             ended = self._end(number, state, values, user_attrs, system_attrs)
         return ended

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra_plugins.hydra_hpo_sweeper._public import masked
 from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, EarlierStudy, Settings
 from hydra_plugins.hydra_hpo_sweeper._values import as_text
+from sweeper_core.masking import masked
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.study.session import Session

@@ -8,18 +8,12 @@ value, and the list of overrides, such that composing gives the changed value ag
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-_PASSWORD = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^/@:\s]*:)(?P<password>[^/\s'\"]+)(?=@)")
-
-
-def masked(text: str) -> str:
-    """Return the text with ``***`` in place of every password in a URL."""
-    return _PASSWORD.sub(r"\g<before>***", text)
+from sweeper_core.masking import masked
 
 
 def for_launchers(config: DictConfig, changes: Mapping[str, Any] | None = None) -> DictConfig:

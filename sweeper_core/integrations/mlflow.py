@@ -23,6 +23,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper_core.masking import masked
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.trial.record import FAILURE, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -125,7 +126,7 @@ class MlflowMirror:
         self.options = options
         self.interval = interval
         self.uid = study_uid(storage, study)
-        self._place = f"MLflow at {_hide_passwords(options.tracking_uri)}" if options.tracking_uri else "MLflow"
+        self._place = f"MLflow at {masked(options.tracking_uri)}" if options.tracking_uri else "MLflow"
         self.parent_run_id: str | None = None
         self._client: MlflowClient | None = None
         self._experiment_id: str | None = None
@@ -199,7 +200,7 @@ class MlflowMirror:
             # Whatever MLflow's client raises (its own errors, requests', the database's) must not end the sweep.
             if not self._out_of_reach:
                 first_line = (str(error).splitlines() or [""])[0]
-                reason = _hide_passwords(f"{type(error).__name__}: {first_line}")
+                reason = masked(f"{type(error).__name__}: {first_line}")
                 log.warning("%s cannot be written to (%s). Trials go on; this is tried again.", self._place, reason)
             self._out_of_reach = True
             return False
@@ -275,7 +276,7 @@ class MlflowMirror:
         except MlflowException as error:
             if error.error_code not in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
                 raise
-            log.warning("%s refuses trial %d: %s", self._place, record.number, _hide_passwords(error.message))
+            log.warning("%s refuses trial %d: %s", self._place, record.number, masked(error.message))
 
     def _write(self, record: TrialRecord) -> None:
         # A run of the mirror's own waits for something to say, so that a job has the time to start one.
@@ -421,10 +422,6 @@ def _child_of(run: Run) -> _Child:
     own = MIRRORED_TAG in run.data.tags
     finished = "hpo.state" in run.data.tags and run.info.status in ("FINISHED", "FAILED", "KILLED")
     return _Child(run.info.run_id, own=own, finished=finished)
-
-
-def _hide_passwords(text: str) -> str:
-    return re.sub(r"://[^@/\s]*@", "://***@", text)
 
 
 def _milliseconds(moment: datetime | None) -> int | None:

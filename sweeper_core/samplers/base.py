@@ -96,8 +96,12 @@ class Sampler(BaseSampler):
     independent = False
     """Whether a parameter can be drawn by itself (:meth:`draw`), whatever else is known."""
 
-    def draw(self, distribution: BaseDistribution, rng: np.random.Generator) -> Any:
-        """Return a value (external) for one parameter of a define-by-run trial; only where ``independent``."""
+    def draw(self, distribution: BaseDistribution, u: float) -> Any:
+        """Return a value (external) for one parameter of a define-by-run trial; only where ``independent``.
+
+        Args:
+            u: The parameter's own random number, uniform in [0, 1).
+        """
         raise NotImplementedError(f"{self} does not draw parameters by themselves.")
 
     def needs_history(self, space: SearchSpace) -> bool:

@@ -30,8 +30,8 @@ class RandomSampler(Sampler):
 
     independent = True
 
-    def draw(self, distribution: BaseDistribution, rng: np.random.Generator) -> Any:
-        return uniform_value(distribution, rng.random())
+    def draw(self, distribution: BaseDistribution, u: float) -> Any:
+        return uniform_value(distribution, u)
 
     def needs_history(self, space: SearchSpace) -> bool:
         return is_finite(space)

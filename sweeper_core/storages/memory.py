@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from time import time as now
 from typing import Any
 
 from sweeper_core.directions import StudyDirection
@@ -22,6 +23,7 @@ from sweeper_core.storages._rules import (
     check_end,
     check_name,
     check_runs,
+    check_values,
     duplicate,
     fixed_of,
     internals,
@@ -40,7 +42,11 @@ from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.trial.record import LOST, NO_PARAMETERS, NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
-RUNNING = TrialState.RUNNING  # looking up the members of an enum costs more than what is done with them here
+# Looking up the members of an enum costs more than what is done with them here.
+RUNNING, COMPLETE = TrialState.RUNNING, TrialState.COMPLETE
+
+# A tuple's own constructor does without the detour through Python that a named one takes.
+_new_tuple = tuple.__new__
 
 
 class _Row:
@@ -52,14 +58,15 @@ class _Row:
     layout = NO_PARAMETERS
     internals: tuple[float, ...] = ()
     values: tuple[float, ...] | None = None
-    reports: tuple[tuple[int, float], ...] = ()
+    reports: Sequence[tuple[int, float]] = ()
+    """In order of step; a list of the row's own once it has grown here."""
     user_attrs = NOTHING
     system_attrs = NOTHING
     # Seconds since the epoch while nobody has looked: a datetime costs many times as much.
     started: datetime | float | None = None
     completed: datetime | float | None = None
     known: TrialRecord | None = None
-    """The record made last; None when it is out of date."""
+    """The record made last; None when it is out of date, which the log has said since."""
 
     def __init__(self, number: int, trial_id: int, state: TrialState) -> None:
         self.number = number
@@ -77,18 +84,22 @@ class _Row:
 
     def copy(self) -> _Row:
         """Return a row of its own with the same content."""
-        return _Row.of(self.record, self.number, self.trial_id, self.layout)
+        row = _Row.of(self.record, self.number, self.trial_id, self.layout)
+        row.known = self.record
+        return row
 
     def report(self, step: int, value: float) -> bool:
         """Put a report in its place; return False when the step has one already."""
         reports = self.reports
+        if not isinstance(reports, list):
+            reports = self.reports = [*reports]
         if not reports or reports[-1][0] < step:
-            self.reports = (*reports, (step, value))
+            reports.append((step, value))
             return True
         place = bisect_left(reports, step, key=lambda report: report[0])
         if reports[place][0] == step:
             return False
-        self.reports = (*reports[:place], (step, value), *reports[place:])
+        reports.insert(place, (step, value))
         return True
 
     @property
@@ -104,7 +115,7 @@ class _Row:
                 self.layout,
                 self.internals,
                 self.values,
-                self.reports,
+                tuple(self.reports),
                 self.user_attrs,
                 self.system_attrs,
                 self.started,
@@ -126,7 +137,7 @@ _EPOCH = datetime(1970, 1, 1)
 
 def _as_utc(time: datetime | float | None) -> datetime | None:
     if isinstance(time, float):
-        return _EPOCH + timedelta(seconds=time)
+        return _EPOCH + timedelta(0, time)
     return time
 
 
@@ -139,12 +150,13 @@ class _Study:
     beats: dict[int, float] = field(default_factory=dict)
     """Last sign of life of leased running trials."""
     log: list[int] = field(default_factory=list)
-    """The trial of every change; its length is the study's version."""
+    """The trial of every change that somebody may have missed; its length is the study's version."""
 
     def changed(self, row: _Row) -> None:
-        """Note that a trial is new or different."""
-        row.known = None
-        self.log.append(row.number)
+        """Note that a trial is different; not again before anybody has looked."""
+        if row.known is not None:
+            row.known = None
+            self.log.append(row.number)
 
     def add(self, row: _Row) -> None:
         """Take in a new trial."""
@@ -153,7 +165,8 @@ class _Study:
 
     def since(self, version: int) -> list[TrialRecord]:
         """Return the trials that changed after a version, by number."""
-        return [self.rows[number].record for number in sorted(set(self.log[version:]))]
+        new = self.log[version:]
+        return [self.rows[number].record for number in (sorted(set(new)) if len(new) > 1 else new)]
 
     def copy(self) -> _Study:
         """Return a study of its own with the same content."""
@@ -166,7 +179,7 @@ class _Study:
         )
 
 
-MOST_EXTENSIONS = 4096
+MOST_STEPS = 4096
 """How many steps from one layout to the next are remembered."""
 
 
@@ -185,13 +198,12 @@ class InMemoryStorage(Storage):
         self._next_study = 0
         self._next_trial = 0
         self._layouts: dict[Layout, Layout] = {}
-        self._extensions: dict[tuple[Any, ...], tuple[Layout, Mapping[str, BaseDistribution]]] = {}
+        self._no_parameters = Layout((), ())
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
             state = {**self.__dict__, "_studies": {key: study.copy() for key, study in self._studies.items()}}
         del state["_lock"]
-        state["_extensions"] = {}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -249,19 +261,20 @@ class InMemoryStorage(Storage):
             fixed = NOTHING
             if study.waiting:
                 row = study.rows[study.waiting.popleft()]
-                row.state = RUNNING
                 fixed = fixed_of(row.record.params, row.system_attrs)
+                row.state = RUNNING
+                study.changed(row)
             else:
-                row = _Row(len(study.rows), self._next_trial, RUNNING)
-                self._next_trial += 1
-                study.rows.append(row)
-            study.log.append(row.number)
-            row.started = time.time()
+                rows, trial_id = study.rows, self._next_trial
+                row = _Row(len(rows), trial_id, RUNNING)
+                self._next_trial = trial_id + 1
+                rows.append(row)
+                study.log.append(row.number)
+            row.started = now()
             if lease is not None:
                 row.system_attrs = {**row.system_attrs, LEASE: attr_of_lease(lease)}
                 study.beats[row.number] = self._clock()
-            row.known = None
-            return Claim(row.number, row.trial_id, fixed, row.user_attrs, row.system_attrs)
+            return _new_tuple(Claim, (row.number, row.trial_id, fixed, row.user_attrs, row.system_attrs, None))
 
     def describe(
         self,
@@ -285,7 +298,8 @@ class InMemoryStorage(Storage):
                 row.user_attrs = {**row.user_attrs, **user_attrs}
             if system_attrs:
                 row.system_attrs = {**row.system_attrs, **system_attrs}
-            study.changed(row)
+            if row.known is not None:
+                study.changed(row)
 
     def check(
         self,
@@ -298,35 +312,41 @@ class InMemoryStorage(Storage):
         internals(params, distributions)
 
     def _extend(self, row: _Row, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
+        layout = row.layout if row.internals else self._no_parameters
         if len(described) == 1:  # as objectives ask: one after the other
             ((name, (distribution, value)),) = described.items()
-            known = self._extensions.get((id(row.layout), name, id(distribution)))
-            if known is not None and len(known[0].names) > len(row.layout.names):
-                row.layout, row.internals = known[0], (*row.internals, value)
+            step = layout.steps.get(name)
+            if step is None or step[0] is not distribution:
+                step = self._step(layout, name, distribution)
+            if step is not None:
+                row.layout, row.internals = step[1], (*row.internals, value)
                 return
-        distributions = {name: distribution for name, (distribution, _) in described.items()}
-        new = self._extended(row.layout, distributions)
-        values = dict(zip(row.layout.names, row.internals, strict=True))
+        values = dict(zip(layout.names, row.internals, strict=True))
         values.update({name: value for name, (_, value) in described.items()})
-        row.layout, row.internals = new, tuple(values.values())
+        row.layout = self._interned(
+            Layout.of({**layout.as_dict(), **{name: distribution for name, (distribution, _) in described.items()}})
+        )
+        row.internals = tuple(values.values())
 
-    def _extended(self, layout: Layout, distributions: Mapping[str, BaseDistribution]) -> Layout:
-        """Return the layout with further parameters; the same object for the same step."""
-        key = (id(layout), *distributions, *map(id, distributions.values()))
-        known = self._extensions.get(key)
-        if known is None:
-            merged = Layout.of({**layout.as_dict(), **distributions})
-            # The distributions are kept with the result, so that their ids stay theirs; layouts are kept anyway.
-            known = self._layouts.setdefault(merged, merged), dict(distributions)
-            if len(self._extensions) >= MOST_EXTENSIONS:
-                self._extensions.clear()
-            self._extensions[key] = known
-        return known[0]
+    def _step(
+        self, layout: Layout, name: str, distribution: BaseDistribution
+    ) -> tuple[BaseDistribution, Layout] | None:
+        """Return the layout with one more parameter, and remember it; None where it has the parameter already."""
+        if name in layout.names:
+            return None
+        longer = self._interned(Layout((*layout.names, name), (*layout.distributions, distribution)))
+        if len(layout.steps) >= MOST_STEPS:
+            layout.steps.clear()
+        step = layout.steps[name] = distribution, longer
+        return step
+
+    def _interned(self, layout: Layout) -> Layout:
+        return self._layouts.setdefault(layout, layout)
 
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
         with self._lock:
             study, row = self._running(study_id, number)
-            if row.report(int(step), float(value)):
+            if row.report(int(step), float(value)) and row.known is not None:
                 study.changed(row)
 
     def finish(
@@ -342,10 +362,10 @@ class InMemoryStorage(Storage):
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> bool:
-        checked = check_end(state, values)
+        checked = check_values(values) if state is COMPLETE and values is not None else check_end(state, values)
         described = internals(params, distributions) if params else None
         with self._lock:
-            study = self._study(study_id)
+            study = self._studies.get(study_id) or self._study(study_id)
             row = self._trial(study, number)
             if row.state is not RUNNING:
                 retry = self._retry_for_result(study, row, state)
@@ -366,8 +386,9 @@ class InMemoryStorage(Storage):
                 row.user_attrs = {**row.user_attrs, **user_attrs}
             row.state = state
             row.values = checked
-            row.completed = time.time()
-            study.changed(row)
+            row.completed = now()
+            if row.known is not None:
+                study.changed(row)
             return True
 
     def _retry_for_result(self, study: _Study, row: _Row, state: TrialState) -> _Row | None:
@@ -383,7 +404,7 @@ class InMemoryStorage(Storage):
         retry.layout, retry.internals, retry.reports, retry.started = (
             row.layout,
             row.internals,
-            row.reports,
+            tuple(row.reports),
             row.started,
         )
         return retry
@@ -410,8 +431,7 @@ class InMemoryStorage(Storage):
             study = self._study(study_id)
             first = len(study.rows)
             for trial in trials:
-                layout = self._layouts.setdefault(trial.layout, trial.layout)
-                row = _Row.of(trial, len(study.rows), self._new_trial_id(), layout)
+                row = _Row.of(trial, len(study.rows), self._new_trial_id(), self._interned(trial.layout))
                 study.add(row)
                 study.lost += LOST in row.system_attrs
                 if row.state is TrialState.WAITING:
@@ -462,7 +482,7 @@ class InMemoryStorage(Storage):
         return study.rows[number]
 
     def _running(self, study_id: int, number: int) -> tuple[_Study, _Row]:
-        study = self._study(study_id)
+        study = self._studies.get(study_id) or self._study(study_id)
         row = self._trial(study, number)
         if row.state is not RUNNING:
             check_runs(number, row.state)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -13,10 +13,11 @@ from sweeper_core.distributions import BaseDistribution, check_distribution_comp
 from sweeper_core.pruners.base import Verdict
 from sweeper_core.samplers.base import Sampler, Suggestion
 from sweeper_core.search_space import SearchSpace
+from sweeper_core.storages.base import Claim, Storage
 from sweeper_core.study.adapters import UserSampler
 from sweeper_core.study.digest import Digest
 from sweeper_core.study.grouping import Grouping
-from sweeper_core.study.seeding import generator
+from sweeper_core.study.seeding import generator, quantiles
 from sweeper_core.study.view import StudyView
 from sweeper_core.trial.base import warn_if_outside
 from sweeper_core.trial.frozen import to_local
@@ -28,8 +29,12 @@ class Working(Protocol):
     """The session, as far as hosts are concerned."""
 
     view: StudyView
+    storage: Storage
     grouping: Grouping
+    leases: bool
 
+    @property
+    def study_id(self) -> int: ...
     @property
     def seed(self) -> int: ...
     @property
@@ -54,15 +59,27 @@ class Plan:
     Attributes:
         space, params: Distributions and values (external) of the parameters suggested together.
         rng: The trial's own generator, from which later suggestions go on.
-        draw: Draws each parameter by itself; None where the sampler wants to know of the others.
         untold: Attributes to be stored with the next parameter.
     """
 
     space: Mapping[str, BaseDistribution]
     params: Mapping[str, Any]
     rng: np.random.Generator
-    draw: Callable[[BaseDistribution, np.random.Generator], Any] | None = None
     untold: Mapping[str, Any] = field(default_factory=nothing)
+
+
+@dataclass
+class Draws:
+    """The plan of a trial whose sampler draws each parameter by itself.
+
+    Attributes:
+        draw: Makes a value of a number in [0, 1).
+        quantiles: These numbers.
+    """
+
+    draw: Callable[[BaseDistribution, float], Any]
+    quantiles: Iterator[float]
+    untold: ClassVar[Mapping[str, Any]] = NOTHING
 
 
 class DefineByRun:
@@ -86,8 +103,10 @@ class DefineByRun:
         """The study, as the user knows it."""
         return self.session.view
 
-    def begin(self, trial: Trial) -> None:
-        """Prepare for a trial that has just started."""
+    def begin(self, claim: Claim) -> Trial:
+        """Return the live trial of a claim, about which nothing has been suggested."""
+        number, trial_id, fixed, user_attrs, system_attrs, _ = claim
+        return Trial(self, number, trial_id, fixed, user_attrs, system_attrs)
 
     def suggest_together(self, trial: Trial, distributions: Mapping[str, BaseDistribution]) -> None:
         """Suggest several parameters at once, and store them in one go."""
@@ -108,11 +127,11 @@ class DefineByRun:
 
     def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
         """Return a value for a parameter that the trial does not have yet."""
-        plan: Plan = trial.plan
+        plan: Plan | Draws = trial.plan
         if plan is None:
             plan = trial.plan = self.plan(trial)
-        if plan.draw is not None:
-            return plan.draw(distribution, plan.rng)
+        if isinstance(plan, Draws):
+            return plan.draw(distribution, next(plan.quantiles))
         if name in plan.params:
             value = plan.params[name]
             known = plan.space[name]
@@ -123,21 +142,21 @@ class DefineByRun:
                 return value
         return self.alone(trial, name, distribution)
 
-    def plan(self, trial: Trial) -> Plan:
+    def plan(self, trial: Trial) -> Plan | Draws:
         """Return a suggestion for the parameters that all earlier trials share."""
         session = self.session
-        rng = generator(session.seed, trial.number)
         sampler = session.sampler
         if self._draws_freely:
-            return Plan(NOTHING, NOTHING, rng, sampler.draw)
+            return Draws(sampler.draw, quantiles(session.seed, trial._number))
         session.sync()
         space = session.digest.joint
-        if not len(space):
-            return Plan(NOTHING, NOTHING, rng, sampler.draw if sampler.independent else None)
         # Where no point can come up twice, a sampler of independent parameters need know nothing, for good.
-        self._draws_freely = sampler.independent and not sampler.needs_history(space)
-        if self._draws_freely:
-            return Plan(NOTHING, NOTHING, rng, sampler.draw)
+        self._draws_freely = sampler.independent and len(space) > 0 and not sampler.needs_history(space)
+        if self._draws_freely or (sampler.independent and not len(space)):
+            return Draws(sampler.draw, quantiles(session.seed, trial._number))
+        rng = generator(session.seed, trial.number)
+        if not len(space):
+            return Plan(NOTHING, NOTHING, rng)
         fixed = {**trial.known, **trial.fixed}
         given = {
             name: value for name, value in fixed.items() if name in space and space[name].distribution.contains(value)
@@ -172,13 +191,23 @@ class DefineByRun:
         plan = trial.plan
         if plan is not None and plan.untold:
             system_attrs, plan.untold = {**plan.untold, **system_attrs}, NOTHING
-        self.session.grouping.describe(
-            trial.number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
-        )
+        session = self.session
+        if session.leases:
+            session.grouping.describe(
+                trial._number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
+            )
+        else:
+            session.storage.describe(
+                session.study_id, trial._number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
+            )
 
     def report(self, trial: Trial, step: int, value: float) -> None:
         """Take in one report; it is stored before :meth:`should_prune` returns, or within a second."""
-        self.session.grouping.report(trial.number, step, value)
+        session = self.session
+        if session.leases:
+            session.grouping.report(trial._number, step, value)
+        else:
+            session.storage.report(session.study_id, trial._number, step, value)
 
     def should_prune(self, trial: Trial) -> bool:
         """Return whether the trial should stop."""
@@ -192,8 +221,9 @@ class DefineByRun:
 class StepByStep(DefineByRun):
     """The host of live trials whose sampler is the user's own."""
 
-    def begin(self, trial: Trial) -> None:
-        self._sampler.begin(trial.number)
+    def begin(self, claim: Claim) -> Trial:
+        self._sampler.begin(claim.number)
+        return super().begin(claim)
 
     def suggest_together(self, trial: Trial, distributions: Mapping[str, BaseDistribution]) -> None:
         for name, distribution in distributions.items():

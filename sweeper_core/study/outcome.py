@@ -10,6 +10,9 @@ from sweeper_core.trial.state import TrialState
 
 COMPLETE = TrialState.COMPLETE
 
+# A tuple's own constructor does without the detour through Python that a named one takes.
+_new_tuple = tuple.__new__
+
 
 class Outcome(NamedTuple):
     """How a trial ends.
@@ -36,7 +39,7 @@ def outcome_of(told: Any, state: TrialState | None, n_objectives: int, last_repo
         ValueError: State and values contradict each other, or the values of a COMPLETE trial are not acceptable.
     """
     if type(told) is float and state is None and n_objectives == 1 and told == told:
-        return Outcome(COMPLETE, [told])  # what nearly all objectives return
+        return _new_tuple(Outcome, (COMPLETE, [told], None))  # what nearly all objectives return
     values = None if told is None else list(told) if isinstance(told, Sequence) else [told]
     _check_agreement(state, values)
     if state is TrialState.FAIL:

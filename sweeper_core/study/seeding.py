@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,15 @@ def generator(seed: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(_State(words)))  # type: ignore[arg-type]
 
 
+def quantiles(seed: int, number: int) -> Iterator[float]:
+    """Yield the numbers in [0, 1) with which trial ``number`` draws one parameter after the other, without end."""
+    first = number % STATES * FIRST
+    yield from _first_quantiles(seed, number // STATES)[first : first + FIRST]
+    rng = generator(seed, number)
+    while True:
+        yield rng.random()
+
+
 STATES = 256
 """Generators whose states are drawn at once: seeding each by itself would cost more than most suggestions."""
 
@@ -24,6 +34,17 @@ STATES = 256
 def _states(seed: int, block: int) -> npt.NDArray[np.uint64]:
     """Return ``(STATES, 4)`` words, each row the state and the increment of one generator."""
     return np.random.default_rng([seed, block]).integers(2**64, size=(STATES, 4), dtype=np.uint64)
+
+
+FIRST = 16
+"""Quantiles of each trial that are drawn together with those of other trials."""
+
+
+@functools.lru_cache(maxsize=8)
+def _first_quantiles(seed: int, block: int) -> list[float]:
+    """Return ``FIRST`` quantiles for each of ``STATES`` trials; none of the numbers that their generators give."""
+    numbers: list[float] = np.random.default_rng([seed, block, FIRST]).random(STATES * FIRST).tolist()
+    return numbers
 
 
 class _State(ISeedSequence):

@@ -80,11 +80,13 @@ class Session:
     ) -> None:
         self.storage = storage
         self.study = study
-        self._study_id = study.study_id
+        self.study_id = study.study_id
         self.view = StudyView(self)
         """The study as users' samplers and pruners see it."""
         self.beats = Beats(storage, study.study_id)
         self.grouping = Grouping(storage, study.study_id, self.beats)
+        self.leases = False
+        """Whether any trial has been kept alive: only what such ones tell is grouped."""
         self._drawn_seed = secrets.randbits(63)
         self._lock = threading.RLock()
         self._ledger = Ledger(study.directions, tuple(sources))
@@ -140,7 +142,8 @@ class Session:
     @property
     def seed(self) -> int:
         """The sampler's seed, or the one drawn for this session."""
-        return self._drawn_seed if self.sampler.seed is None else self.sampler.seed
+        seed = self._sampler.seed
+        return self._drawn_seed if seed is None else seed
 
     @property
     def n_objectives(self) -> int:
@@ -168,13 +171,15 @@ class Session:
 
     def sync(self) -> None:
         """Take in what has changed in the storage."""
-        self.grouping.flush()
+        if self.leases:
+            self.grouping.flush()
         with self._lock:
             records, self._cursor = self.storage.changes(self.study.study_id, self._cursor)
             if records:
                 self._digest.fold(records)
                 self._unread += records
-                self._latest.update((record.number, record) for record in records)
+                for record in records:
+                    self._latest[record.number] = record
 
     def _read(self) -> None:
         # The columns are filled when somebody looks at them: samplers that need no history never do.
@@ -244,7 +249,7 @@ class Session:
         if claim is None:
             return None
         if lease is not None:
-            self.beats.add(claim.number, lease)
+            self.keep(claim.number, lease)
         try:
             suggestion = self._decide(claim, Request(space, claim.number, _given(space, claim), budget, lanes))
             self._describe(claim.number, space, suggestion)
@@ -257,6 +262,11 @@ class Session:
         return Started(
             claim.number, claim.trial_id, suggestion.params, space, suggestion, claim.user_attrs, claim.system_attrs
         )
+
+    def keep(self, number: int, lease: Lease) -> None:
+        """Give signs of life for a trial in the background until it ends."""
+        self.leases = True
+        self.beats.add(number, lease)
 
     def _refuse_repetition(self, space: SearchSpace) -> None:
         self.sync()
@@ -342,8 +352,10 @@ class Session:
         The sampler's ``constraints_func`` and ``after_trial_strategy``, and a user's sampler's ``after_trial``, are
         called before; the trial ends also when they raise.
         """
-        if self._ends_plainly:
-            return self._end(number, state, values, user_attrs, system_attrs)
+        if self._ends_plainly and not self.leases:
+            return self.storage.finish(
+                self.study_id, number, state, values, user_attrs=user_attrs, system_attrs=system_attrs
+            )
         sampler = self._sampler
         try:
             if sampler.constraints_func is not None and state in (TrialState.COMPLETE, TrialState.PRUNED):
@@ -364,17 +376,13 @@ class Session:
         user_attrs: Mapping[str, Any],
         system_attrs: Mapping[str, Any],
     ) -> bool:
-        if not (self.beats.any or self.grouping.busy):  # nothing is leased here, and so nothing waits to be written
-            return self.storage.finish(
-                self._study_id, number, state, values, user_attrs=user_attrs, system_attrs=system_attrs
-            )
         self.beats.discard(number)
         told = self.grouping.take(number)
         if told:
             user_attrs = {**told.pop("user_attrs"), **user_attrs}
             system_attrs = {**told.pop("system_attrs"), **system_attrs}
         return self.storage.finish(
-            self._study_id, number, state, values, **told, user_attrs=user_attrs, system_attrs=system_attrs
+            self.study_id, number, state, values, **told, user_attrs=user_attrs, system_attrs=system_attrs
         )
 
     def _constraints(self, number: int) -> list[float]:

@@ -194,15 +194,11 @@ class Study(StudyView):
     def begin_trial(self, lease: Lease | None = None) -> Trial:
         """Return a trial that this process runs, under a lease or without; nothing is suggested yet."""
         session = self.session
-        claim = session.storage.reserve(session.study.study_id, lease=lease)
+        claim = session.storage.reserve(session.study_id, lease=lease)
         assert claim is not None, "There is no limit to reach."
-        number, trial_id, fixed, user_attrs, system_attrs, _ = claim
-        host = session.host
-        trial = Trial(host, number, trial_id, fixed=fixed, user_attrs=user_attrs, system_attrs=system_attrs)
         if lease is not None:
-            session.beats.add(number, lease)
-        host.begin(trial)
-        return trial
+            session.keep(claim.number, lease)
+        return session.host.begin(claim)
 
     def _lease_of_ask(self) -> Lease | None:
         interval = self._storage.heartbeat_interval

@@ -62,15 +62,18 @@ class Trial(BaseTrial):
         params, distributions: Likewise.
     """
 
+    plan: Any = None
+    """The host's own: what it has decided for parameters not asked for yet."""
+
     def __init__(
         self,
         host: Host,
         number: int,
         trial_id: int,
-        *,
         fixed: Mapping[str, Any] = NOTHING,
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
+        *,
         params: Mapping[str, Any] = NOTHING,
         distributions: Mapping[str, BaseDistribution] = NOTHING,
     ) -> None:
@@ -78,15 +81,13 @@ class Trial(BaseTrial):
         self._number = number
         self._trial_id = trial_id
         self.fixed = fixed
-        self.known: dict[str, Any] = {**params}
+        self.known: dict[str, Any] = {**params} if params else {}
         """The parameters so far; do not change it."""
-        self.known_distributions: dict[str, BaseDistribution] = {**distributions}
+        self.known_distributions: dict[str, BaseDistribution] = {**distributions} if distributions else {}
         """Their distributions; do not change it."""
-        self._user_attrs = {**user_attrs}
-        self._system_attrs = {**system_attrs}
+        self._user_attrs = user_attrs
+        self._system_attrs = system_attrs
         self._reports: dict[int, float] = {}
-        self.plan: Any = None
-        """The host's own: what it has decided for parameters not asked for yet."""
 
     def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
         known = self.known_distributions.get(name)
@@ -159,11 +160,11 @@ class Trial(BaseTrial):
 
     def set_user_attr(self, key: str, value: Any) -> None:
         self._host.describe(self, user_attrs={key: value})
-        self._user_attrs[key] = value
+        self._user_attrs = {**self._user_attrs, key: value}
 
     def _set_system_attr(self, key: str, value: Any) -> None:
         self._host.describe(self, system_attrs={key: value})
-        self._system_attrs[key] = value
+        self._system_attrs = {**self._system_attrs, key: value}
 
     @property
     def last_report(self) -> float | None:
@@ -185,12 +186,12 @@ class Trial(BaseTrial):
 
     @property
     def user_attrs(self) -> dict[str, Any]:
-        return copy.deepcopy(self._user_attrs)
+        return copy.deepcopy({**self._user_attrs})
 
     @property
     def system_attrs(self) -> dict[str, Any]:
         """Attributes that the library keeps for itself."""
-        return copy.deepcopy(self._system_attrs)
+        return copy.deepcopy({**self._system_attrs})
 
     @property
     def datetime_start(self) -> datetime | None:

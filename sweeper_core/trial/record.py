@@ -49,7 +49,7 @@ LOST = "hpo:lost"
 class Layout:
     """Names and distributions of the parameters of a trial; one object serves all trials that share them."""
 
-    __slots__ = ("_decoders", "_hash", "distributions", "names")
+    __slots__ = ("_decoders", "_hash", "distributions", "names", "steps")
 
     def __init__(self, names: tuple[str, ...], distributions: tuple[BaseDistribution, ...]) -> None:
         self.names = names
@@ -57,6 +57,8 @@ class Layout:
         self._hash = hash((names, distributions))
         # The internal value of a float is the float.
         self._decoders = [None if type(it) is FloatDistribution else it.to_external_repr for it in distributions]
+        self.steps: dict[str, tuple[BaseDistribution, Layout]] = {}
+        """A memo of whoever hands layouts out: with which distribution a name came next, and the layout then."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Layout, (self.names, self.distributions)  # hashes of strings differ between processes

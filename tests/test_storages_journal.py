@@ -8,6 +8,7 @@ import json
 import math
 import multiprocessing
 import os
+import pickle
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -163,6 +164,17 @@ def test_another_file_is_refused_and_left_as_it_is(tmp_path: Path, content: byte
     with pytest.raises(StorageFormatError, match=r"s\.log is not a journal"):
         open_journal(path)
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("fsync", "place", "quick"), [(False, None, True), (True, None, False), (False, "nfs4", False)]
+)
+def test_an_append_is_quick_where_it_waits_neither_for_a_disk_nor_for_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool, place: str | None, quick: bool
+) -> None:
+    monkeypatch.setattr("sweeper_core.storages.journal_file.is_on_network", lambda path: place)
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "s.log"), fsync=fsync))
+    assert (storage.quick_writes, pickle.loads(pickle.dumps(storage)).quick_writes) == (quick, quick)
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sweeper_core.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from sweeper_core.distributions import BaseDistribution, json_to_distribution
 from sweeper_core.storages._database import Link
 from sweeper_core.trial.record import NO_PARAMETERS, NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -45,12 +45,6 @@ def as_json(value: Any) -> str:
         return json.dumps(value)
     except (TypeError, ValueError) as error:
         raise TypeError(f"An attribute must be something that JSON can say, but {value!r} is not: {error}") from error
-
-
-@functools.lru_cache(maxsize=4096)
-def distribution_text(distribution: BaseDistribution) -> str:
-    """Return the JSON of a distribution."""
-    return distribution_to_json(distribution)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ import hashlib
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
 from sweeper_core.directions import StudyDirection
-from sweeper_core.distributions import BaseDistribution
+from sweeper_core.distributions import BaseDistribution, distribution_to_json
 from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.storages._process import owner_is_dead
 from sweeper_core.storages.base import Lease, Point
@@ -34,6 +33,9 @@ LEASE = "hpo:lease"
 
 ONCE = "hpo:once:"
 """Prefix of study attributes: keys of what was enqueued once."""
+
+MOST_TEXTS = 4096
+"""How many distributions are kept with their JSON."""
 
 LONGEST_NAME = 512
 """Characters that a name may have in Optuna's relational schema."""
@@ -122,6 +124,20 @@ def internals(
     return described
 
 
+_texts: dict[int, tuple[BaseDistribution, str]] = {}
+
+
+def distribution_text(distribution: BaseDistribution) -> str:
+    """Return the JSON of a distribution; the same object for the same one, unless there are very many."""
+    # By identity, because to compare distributions costs as much as to write them down. What is kept keeps its id.
+    known = _texts.get(id(distribution))
+    if known is None:
+        if len(_texts) >= MOST_TEXTS:
+            _texts.clear()
+        known = _texts[id(distribution)] = (distribution, distribution_to_json(distribution))
+    return known[1]
+
+
 def attrs_of_point(point: Point) -> dict[str, Any]:
     """Return the system attributes of the WAITING trial that a point becomes."""
     return {FIXED_PARAMS: dict(point.params), **point.system_attrs}
@@ -134,7 +150,7 @@ def fixed_of(params: Mapping[str, Any], system_attrs: Mapping[str, Any]) -> dict
 
 def attr_of_lease(lease: Lease) -> dict[str, Any]:
     """Return a lease as an attribute."""
-    return asdict(lease)
+    return dict(vars(lease))
 
 
 def lease_of_attr(attr: Any) -> Lease | None:

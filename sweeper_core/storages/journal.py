@@ -14,11 +14,11 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 from sweeper_core.directions import StudyDirection
-from sweeper_core.distributions import BaseDistribution, distribution_to_json
+from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageFormatError
 from sweeper_core.logging import get_logger
 from sweeper_core.storages import journal_snapshot as snapshot
@@ -31,6 +31,7 @@ from sweeper_core.storages._rules import (
     check_end,
     check_name,
     check_runs,
+    distribution_text,
     duplicate,
     fixed_of,
     internals,
@@ -53,6 +54,7 @@ from sweeper_core.storages.journal_file import (
     JournalFileOpenLock,
     JournalFileSymlinkLock,
     JournalShrunk,
+    OpenJournal,
 )
 from sweeper_core.storages.journal_replay import Op, Replay, text_of
 from sweeper_core.storages.memory import _Row, _Study
@@ -77,16 +79,34 @@ BEATS = ".beats"
 _logger = get_logger(__name__)
 
 
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
+_of_json = json.JSONDecoder().decode
+_quoted = json.encoder.encode_basestring_ascii
+
+
 class _Entries:
     """The operations of one write."""
 
     def __init__(self, worker: str) -> None:
         self._worker = worker
-        self.entries: list[dict[str, Any]] = []
+        self.lines: list[str] = []
+        self._plays: list[Callable[[Replay], None]] = []
+
+    @property
+    def content(self) -> bytes:
+        """What is to be appended to the file."""
+        return ("\n".join(self.lines) + "\n").encode()
+
+    def play(self, replay: Replay) -> None:
+        """Play the operations as they would be if they were read from the file."""
+        for play in self._plays:
+            play(replay)
 
     def add(self, op: Op, **fields: Any) -> None:
         """Add an operation."""
-        self.entries.append({"op_code": int(op), "worker_id": self._worker, **fields})
+        line = _as_json({"op_code": int(op), "worker_id": self._worker, **fields})
+        self.lines.append(line)
+        self._plays.append(lambda replay: replay.apply(_of_json(line)))
 
     def add_attrs(
         self, trial_id: int, *, user: Mapping[str, Any] = NOTHING, system: Mapping[str, Any] = NOTHING
@@ -99,9 +119,17 @@ class _Entries:
 
     def add_params(self, trial_id: int, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
         """Add parameters of a trial."""
+        if not described:
+            return
+        head = f'{{"op_code":{int(Op.PARAM)},"worker_id":"{self._worker}","trial_id":{trial_id},"param_name":'
+        params = []
         for name, (distribution, value) in described.items():
-            text = _distribution_text(distribution)
-            self.add(Op.PARAM, trial_id=trial_id, param_name=name, param_value_internal=value, distribution=text)
+            text, number = distribution_text(distribution), float(value)
+            # Put together here, and played as they are: parameters are most of a journal.
+            shown = repr(number) if isfinite(number) else _as_json(number)
+            self.lines.append(f'{head}{_quoted(name)},"param_value_internal":{shown},"distribution":{_quoted(text)}}}')
+            params.append((name, text, number))
+        self._plays.append(lambda replay: replay.describe(trial_id, params))
 
     def add_reports(self, row: _Row, reports: Sequence[tuple[int, float]]) -> None:
         """Add reports of a trial, but those of steps that have one."""
@@ -110,11 +138,6 @@ class _Entries:
             if int(step) not in known:
                 known.add(int(step))
                 self.add(Op.REPORT, trial_id=row.trial_id, step=int(step), intermediate_value=float(value))
-
-
-@lru_cache(maxsize=4096)
-def _distribution_text(distribution: BaseDistribution) -> str:
-    return distribution_to_json(distribution)
 
 
 class JournalStorage(Storage):
@@ -144,12 +167,14 @@ class JournalStorage(Storage):
         self.grace_period = grace_period
         self.heartbeat_stale_trial_callback = heartbeat_stale_trial_callback
         self._file = log_storage
+        self.quick_writes = log_storage.quick_writes
         self._begin()
         self._sync()
 
     def _begin(self) -> None:
         self._lock = threading.RLock()
         self._worker = f"{uuid.uuid4()}-"
+        self._beats = self._file.path + BEATS
         self._reload()
 
     def _reload(self) -> None:
@@ -161,6 +186,7 @@ class JournalStorage(Storage):
     def __getstate__(self) -> dict[str, Any]:
         return {
             "_file": self._file,
+            "quick_writes": self.quick_writes,
             "heartbeat_interval": self.heartbeat_interval,
             "grace_period": self.grace_period,
             "heartbeat_stale_trial_callback": self.heartbeat_stale_trial_callback,
@@ -174,24 +200,32 @@ class JournalStorage(Storage):
 
     def _sync(self) -> None:
         """Play what is new in the file."""
+        self._catch_up(self._file)
+        self._save_when_due()
+
+    def _catch_up(self, file: JournalFileBackend | OpenJournal) -> None:
         try:
-            self._play(self._file.read(self._offset), salvage=self._offset == 0)
+            content = file.read(self._offset)
+            if content:
+                self._play(content, salvage=self._offset == 0)
         except JournalShrunk:
-            self._start_again()
+            self._start_again(file)
+
+    def _save_when_due(self) -> None:
         if snapshot.is_due(self._offset, self._snapshot_at):
             self._snapshot_at = self._offset
             snapshot.save(self._file.path, self._offset, self._replay)
 
-    def _start_again(self) -> None:
+    def _start_again(self, file: JournalFileBackend | OpenJournal) -> None:
         """Play the whole file: the part that was known has changed."""
         self._replay, self._offset, self._snapshot_at = Replay(), 0, 0
         self._version = uuid.uuid4().hex
-        self._play(self._file.read(0), salvage=True)
+        self._play(file.read(0), salvage=True)
 
     def _play(self, content: bytes, salvage: bool) -> None:
         for line in content.splitlines(keepends=True):
             try:
-                self._replay.apply(json.loads(line))
+                self._replay.apply(_of_json(line.decode()))
             except (ValueError, KeyError, TypeError) as error:
                 if not salvage:
                     raise JournalShrunk from error
@@ -212,15 +246,17 @@ class JournalStorage(Storage):
     @contextmanager
     def _writing(self) -> Iterator[_Entries]:
         """Hold both locks, know everything that is in the file, and append at the end what was added."""
-        with self._lock, self._file.locked():
-            self._sync()
-            new = _Entries(self._worker)
-            yield new
-            if new.entries:
-                lines = [json.dumps(entry, separators=(",", ":")) for entry in new.entries]
-                content = ("\n".join(lines) + "\n").encode()
-                self._file.append(self._offset, content)
-                self._play(content, salvage=False)
+        with self._lock:
+            with self._file.locked() as file:
+                self._catch_up(file)
+                new = _Entries(self._worker)
+                yield new
+                if new.lines:
+                    content = new.content
+                    file.append(self._offset, content)
+                    self._offset += len(content)
+                    new.play(self._replay)
+            self._save_when_due()  # by now nobody waits for it
 
     def _study(self, study_id: int) -> _Study:
         study = self._replay.studies.get(study_id)
@@ -343,9 +379,10 @@ class JournalStorage(Storage):
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> None:
         internals(params, distributions)
-        for key, value in (*user_attrs.items(), *system_attrs.items()):
-            check_name("attribute", key)
-            json.dumps(value)
+        for attrs in (user_attrs, system_attrs):
+            for key, value in attrs.items():
+                check_name("attribute", key)
+                json.dumps(value)
 
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
         with self._writing() as new:
@@ -488,7 +525,7 @@ class JournalStorage(Storage):
         running = [number for number in sorted(study.beats) if study.rows[number].state is TrialState.RUNNING]
         if not running:
             return {}
-        moment = self._touch(f".now-{self._worker}{os.getpid()}-{threading.get_ident()}", keep=False)
+        moment = self._moment()
         found = {}
         for number in running:
             lease = lease_of_attr(study.rows[number].system_attrs.get(LEASE))
@@ -499,29 +536,40 @@ class JournalStorage(Storage):
                     found[number] = reason
         return found
 
-    def _touch(self, name: str, keep: bool = True) -> float:
-        """Set a file's time to now, by the file server's clock; return it."""
-        folder = self._file.path + BEATS
-        os.makedirs(folder, exist_ok=True)
-        path = os.path.join(folder, name)
-        with open(path, "ab"):
-            os.utime(path)
-        moment = os.stat(path).st_mtime
-        if not keep:
+    def _touch(self, name: str) -> None:
+        """Set the time of a sign of life to now, by the file server's clock."""
+        os.close(self._touched(os.path.join(self._beats, name)))
+
+    def _touched(self, path: str) -> int:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+        except FileNotFoundError:
+            os.makedirs(self._beats, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+        os.utime(path)
+        return descriptor
+
+    def _moment(self) -> float:
+        """Return the file server's time."""
+        path = os.path.join(self._beats, f".now-{self._worker}{os.getpid()}-{threading.get_ident()}")
+        descriptor = self._touched(path)
+        try:
+            return os.fstat(descriptor).st_mtime
+        finally:
+            os.close(descriptor)
             os.unlink(path)
-        return moment
 
     def _last_beat(self, name: str, moment: float) -> float:
         """Return the time of the last sign of life; without one the trial's time begins now."""
         try:
-            return os.stat(os.path.join(self._file.path + BEATS, name)).st_mtime
+            return os.stat(os.path.join(self._beats, name)).st_mtime
         except FileNotFoundError:
             self._touch(name)
             return moment
 
     def _untouch(self, name: str) -> None:
         with suppress(FileNotFoundError):
-            os.unlink(os.path.join(self._file.path + BEATS, name))
+            os.unlink(os.path.join(self._beats, name))
 
 
 def _retry_of(study: _Study, number: int) -> _Row | None:
@@ -548,7 +596,7 @@ def _whole(trial: TrialRecord) -> dict[str, Any]:
         "value": None if several or not trial.values else trial.values[0],
         "values": list(trial.values) if several and trial.values else None,
         **completed,
-        "distributions": {n: _distribution_text(d) for n, d in zip(names, distributions, strict=True)},
+        "distributions": {n: distribution_text(d) for n, d in zip(names, distributions, strict=True)},
         "params": dict(zip(names, trial.internals, strict=True)),
         "user_attrs": dict(trial.user_attrs),
         "system_attrs": dict(trial.system_attrs),

@@ -12,13 +12,13 @@ import os
 import random
 import re
 import time
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from sweeper_core.exceptions import StorageUnavailableError
 from sweeper_core.logging import get_logger
+from sweeper_core.storages._filesystem import is_on_network
 from sweeper_core.storages._process import ProcessName, name_of_process, process_is_gone
 
 try:
@@ -69,6 +69,7 @@ class _LockFile(BaseJournalFileLock):
             raise ValueError(f"`grace_period` must be positive or None, but got {grace_period}.")
         self._target = os.fspath(filepath)
         self._file = self._target + LOCK_SUFFIX
+        self._leads_to = os.path.basename(self._target)
         self.grace_period = grace_period
 
     @abstractmethod
@@ -135,13 +136,10 @@ class _LockFile(BaseJournalFileLock):
         return owner is not None and process_is_gone(owner)
 
     def release(self) -> None:
-        # Renaming tells whether the lock was there; unlinking alone could remove one that was just made.
-        away = f"{self._file}{uuid.uuid4()}.rename"
         try:
-            os.rename(self._file, away)
+            os.unlink(self._file)
         except OSError as error:
             raise RuntimeError(f"The lock {self._file} was lost before it was released.") from error
-        os.unlink(away)
 
     def _identity(self) -> tuple[int, int] | None:
         try:
@@ -156,7 +154,7 @@ class JournalFileSymlinkLock(_LockFile):
 
     def _make(self) -> None:
         # The link must lead to the journal: Optuna looks there for signs of life.
-        os.symlink(os.path.basename(self._target), self._file)
+        os.symlink(self._leads_to, self._file)
         # A longer target, with the owner's name in it, would take four times as long to make.
         name = name_of_process()
         if name is not None:
@@ -203,15 +201,22 @@ class JournalFileBackend:
         self.path = os.fspath(file_path)
         self._lock = lock_obj or JournalFileSymlinkLock(self.path)
         self._fsync = fsync
-        with _clear_errors(self.path):
+        self.quick_writes = not fsync and not is_on_network(self.path)
+        """Whether an append waits neither for a disk nor for a network."""
+        with _ClearErrors(self.path):
             os.close(os.open(self.path, os.O_RDONLY | (0 if os.path.exists(self.path) else os.O_CREAT), 0o666))
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the lock."""
+    def locked(self) -> Iterator[OpenJournal]:
+        """Hold the lock, with the journal open: opened after the lock was taken, it shows all that others wrote."""
         self._lock.acquire()
         try:
-            yield
+            with _ClearErrors(self.path):
+                descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND)
+            try:
+                yield OpenJournal(self.path, descriptor, self._fsync)
+            finally:
+                os.close(descriptor)
         finally:
             try:
                 self._lock.release()
@@ -219,19 +224,47 @@ class JournalFileBackend:
                 _logger.warning(str(error))
 
     def read(self, offset: int) -> bytes:
+        """Return the complete lines after an offset in bytes; see :meth:`OpenJournal.read`."""
+        with _ClearErrors(self.path):
+            descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            return OpenJournal(self.path, descriptor, self._fsync).read(offset)
+        finally:
+            os.close(descriptor)
+
+
+class OpenJournal:
+    """The file while it is open.
+
+    Args:
+        path: Names the file in messages.
+        descriptor: Of the open file; whoever has opened it closes it.
+        fsync: As for :class:`JournalFileBackend`.
+    """
+
+    def __init__(self, path: str, descriptor: int, fsync: bool) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self._fsync = fsync
+
+    def read(self, offset: int) -> bytes:
         """Return the complete lines after an offset in bytes.
 
         Raises:
             JournalShrunk: The file is shorter than the offset.
         """
-        with _clear_errors(self.path), open(self.path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size < offset:
+        with _ClearErrors(self._path):
+            missing = os.fstat(self._descriptor).st_size - offset
+            if missing < 0:
                 raise JournalShrunk
-            if size == offset:
+            if missing == 0:
                 return b""
-            file.seek(offset)
-            content = file.read()
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
+            pieces = []
+            while missing > 0 and (piece := os.read(self._descriptor, missing)):
+                pieces.append(piece)
+                missing -= len(piece)
+        content = b"".join(pieces)
         return content[: content.rfind(b"\n") + 1]
 
     def append(self, offset: int, content: bytes) -> None:
@@ -239,35 +272,35 @@ class JournalFileBackend:
 
         Either all of it is in the file afterwards, or nothing. The lock is held by the caller.
         """
-        with _clear_errors(self.path):
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND)
+        with _ClearErrors(self._path):
+            if os.fstat(self._descriptor).st_size > offset:
+                os.ftruncate(self._descriptor, offset)
             try:
-                if os.fstat(descriptor).st_size > offset:
-                    os.ftruncate(descriptor, offset)
-                self._write(descriptor, offset, content)
-            finally:
-                os.close(descriptor)
-
-    def _write(self, descriptor: int, offset: int, content: bytes) -> None:
-        try:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-            if self._fsync:
-                os.fsync(descriptor)
-        except BaseException:
-            os.ftruncate(descriptor, offset)
-            raise
+                rest = memoryview(content)
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
+                if self._fsync:
+                    os.fsync(self._descriptor)
+            except BaseException:
+                os.ftruncate(self._descriptor, offset)
+                raise
 
 
 class JournalShrunk(Exception):
     """The file is not what it was: it was replaced, or a write was taken back."""
 
 
-@contextmanager
-def _clear_errors(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = "there is no space left" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or error
-        raise StorageUnavailableError(f"The journal {path} cannot be used: {reason}.") from error
+class _ClearErrors:  # a generator would cost more than most of what is guarded
+    """Says which journal it was that could not be used, and why."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, OSError):
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            reason = "there is no space left" if full else error.strerror or error
+            raise StorageUnavailableError(f"The journal {self._path} cannot be used: {reason}.") from error

@@ -6,7 +6,7 @@ every reader must agree on which operations count: those on what does not exist,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from enum import IntEnum
@@ -134,23 +134,29 @@ class Replay:
         reports = entry.get("intermediate_values") or {}
         row.reports = tuple(sorted((int(step), float(number)) for step, number in reports.items()))
 
-    def _open_trial(self, entry: Mapping[str, Any]) -> tuple[_Study, _Row] | None:
-        found = self.trials.get(entry["trial_id"])
+    def _open_trial(self, trial_id: int) -> tuple[_Study, _Row] | None:
+        found = self.trials.get(trial_id)
         return None if found is None or found[1].state.is_finished() else found
 
     def _param(self, entry: Mapping[str, Any]) -> None:
-        found = self._open_trial(entry)
+        described = entry["param_name"], entry["distribution"], float(entry["param_value_internal"])
+        self.describe(entry["trial_id"], [described])
+
+    def describe(self, trial_id: int, params: Sequence[tuple[str, str, float]]) -> None:
+        """Play parameters of a trial: name, distribution as JSON, internal value."""
+        found = self._open_trial(trial_id)
         if found is None:
             return
         study, row = found
-        name, value = entry["param_name"], float(entry["param_value_internal"])
-        layout = self._extended(row.layout, name, self.distribution(entry["distribution"]))
-        if len(layout.names) > len(row.layout.names):
-            row.internals = (*row.internals, value)
-        else:
-            place = layout.names.index(name)
-            row.internals = (*row.internals[:place], value, *row.internals[place + 1 :])
-        row.layout = layout
+        layout, internals = row.layout, list(row.internals)
+        for name, text, value in params:
+            extended = self._extended(layout, name, self.distribution(text))
+            if len(extended.names) > len(internals):
+                internals.append(value)
+            else:
+                internals[extended.names.index(name)] = value
+            layout = extended
+        row.layout, row.internals = layout, tuple(internals)
         study.changed(row)
 
     def _extended(self, layout: Layout, name: str, distribution: BaseDistribution) -> Layout:
@@ -161,7 +167,7 @@ class Replay:
         return known
 
     def _state_values(self, entry: Mapping[str, Any]) -> None:
-        found = self._open_trial(entry)
+        found = self._open_trial(entry["trial_id"])
         state = TrialState(entry["state"])
         if found is None or (state is TrialState.RUNNING and found[1].state is state):
             return
@@ -181,7 +187,7 @@ class Replay:
         study.changed(row)
 
     def _report(self, entry: Mapping[str, Any]) -> None:
-        found = self._open_trial(entry)
+        found = self._open_trial(entry["trial_id"])
         if found is None:
             return
         study, row = found
@@ -191,14 +197,14 @@ class Replay:
         study.changed(row)
 
     def _user_attr(self, entry: Mapping[str, Any]) -> None:
-        found = self._open_trial(entry)
+        found = self._open_trial(entry["trial_id"])
         if found is not None:
             study, row = found
             row.user_attrs = {**row.user_attrs, **entry["user_attr"]}
             study.changed(row)
 
     def _system_attr(self, entry: Mapping[str, Any]) -> None:
-        found = self._open_trial(entry)
+        found = self._open_trial(entry["trial_id"])
         if found is None:
             return
         study, row = found
@@ -226,9 +232,16 @@ _PLAY = {
 
 def utc_of(text: str | None) -> datetime | None:
     """Return a time in the file as naive UTC; older files have local times without a zone."""
-    return None if text is None else datetime.fromisoformat(text).astimezone(timezone.utc).replace(tzinfo=None)
+    if text is None:
+        return None
+    if text.endswith(_UTC):
+        return datetime.fromisoformat(text[: -len(_UTC)])
+    return datetime.fromisoformat(text).astimezone(timezone.utc).replace(tzinfo=None)
 
 
 def text_of(time: datetime | None) -> str | None:
     """Return a naive UTC time as the file has it."""
-    return None if time is None else time.replace(tzinfo=timezone.utc).isoformat(timespec="microseconds")
+    return None if time is None else time.isoformat(timespec="microseconds") + _UTC
+
+
+_UTC = "+00:00"

@@ -22,8 +22,8 @@ from sweeper_core.trial.state import TrialState
 SUFFIX = ".snapshot"
 FORMAT = 1
 
-SMALLEST_STEP = 1 << 20
-"""Bytes of journal that are not worth a snapshot."""
+SMALLEST_STEP = 4 << 20
+"""Bytes of journal that are not worth a snapshot: they are played in less than a tenth of a second."""
 
 SAMPLE = 512
 """Bytes at the beginning of the journal, and before the snapshot's place, by which the journal is recognised."""
@@ -34,7 +34,7 @@ def is_due(offset: int, last: int) -> bool:
 
     The distance grows with the journal, so that all snapshots together cost about as much as writing it once.
     """
-    return offset - last > max(SMALLEST_STEP, last // 2)
+    return offset - last > max(SMALLEST_STEP, last)
 
 
 def save(path: str, offset: int, replay: Replay) -> None:
@@ -42,9 +42,8 @@ def save(path: str, offset: int, replay: Replay) -> None:
     temporary = f"{path}{SUFFIX}.{os.getpid()}"
     try:
         with open(temporary, "w", encoding="utf-8") as file:
-            json.dump({"format": FORMAT, "offset": offset, "sample": _sample(path, offset)}, file)
-            file.write("\n")
-            json.dump(_content(replay), file, separators=(",", ":"))
+            file.write(json.dumps({"format": FORMAT, "offset": offset, "sample": _sample(path, offset)}) + "\n")
+            file.write(json.dumps(_content(replay), separators=(",", ":")))  # many times as fast as `json.dump`
         os.replace(temporary, path + SUFFIX)
     except OSError:
         if os.path.exists(temporary):

@@ -16,7 +16,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.storages._database import LATER, Database, Link, absolute
-from sweeper_core.storages._rows import HEADING, Heading, Reader, as_json, distribution_text, heading, stored
+from sweeper_core.storages._rows import HEADING, Heading, Reader, as_json, heading, stored
 from sweeper_core.storages._rules import (
     LEASE,
     attr_of_lease,
@@ -26,6 +26,7 @@ from sweeper_core.storages._rules import (
     check_end,
     check_name,
     check_runs,
+    distribution_text,
     duplicate,
     fixed_of,
     internals,
@@ -41,7 +42,15 @@ from sweeper_core.storages._rules import (
     retry_for_result,
     retry_of,
 )
-from sweeper_core.storages._schema import CHILDREN_OF_STUDIES, CHILDREN_OF_TRIALS, SCHEMA_VERSION, open_schema
+from sweeper_core.storages._schema import (
+    CHILDREN_OF_STUDIES,
+    CHILDREN_OF_TRIALS,
+    OLDER_REVISIONS,
+    REVISION,
+    SCHEMA_VERSION,
+    open_schema,
+    schema_revision,
+)
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.trial.record import LOST, NOTHING, RETRY_HISTORY, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -166,6 +175,31 @@ class RDBStorage(Storage):
 
     def close(self) -> None:
         self._database.close()
+
+    # The schema; a storage with an older one opens with `skip_compatibility_check=True`
+
+    def get_head_version(self) -> str:
+        """Return the revision of the schema that is written today."""
+        return REVISION
+
+    def get_all_versions(self) -> list[str]:
+        """Return all revisions that are understood, the newest first."""
+        return [REVISION, *reversed(OLDER_REVISIONS)]
+
+    def get_current_version(self) -> str:
+        """Return the revision of the database's schema."""
+        return schema_revision(self._database)
+
+    def upgrade(self) -> None:
+        """Bring the database from an older revision to today's; nobody else may use it meanwhile.
+
+        Raises:
+            StorageFormatError: It holds no studies, or something that is not understood.
+            StorageUnavailableError: Other programs have kept it locked for a minute.
+        """
+        from sweeper_core.storages._upgrade import upgrade_database
+
+        upgrade_database(self._database)
 
     # Studies
 

@@ -8,6 +8,7 @@
     hpo-sweeper import  --storage URL FILE
     hpo-sweeper copy    --storage URL --study NAME --to URL [--to-study NAME]
     hpo-sweeper delete  --storage URL --study NAME
+    hpo-sweeper upgrade URL                                  (a database of an older Optuna)
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sweeper_core.exceptions import SweeperError
-from sweeper_core.storages import get_storage
+from sweeper_core.storages import get_storage, upgrade
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.study.studies import load_study
 from sweeper_core.study.transfer import copy_trials, export_csv, export_json_lines, import_json_lines
@@ -64,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--to", required=True, help="URL or path of the other storage")
     one.add_argument("--to-study", help="name there; by default the same")
     command("delete", _delete, "Remove a study and its trials.")
+    text = "Bring a database that an older Optuna wrote to today's schema; stop what uses it, and copy it, first."
+    one = commands.add_parser("upgrade", help=text, description=text)
+    one.set_defaults(command=_upgrade)
+    one.add_argument("storage", metavar="URL", help="URL of the database")
     return parser
 
 
@@ -127,6 +132,11 @@ def _delete(options: argparse.Namespace) -> None:
     storage, study = _open(options)
     storage.delete_study(study.study_id)
     print(f"study {study.name!r} deleted")
+
+
+def _upgrade(options: argparse.Namespace) -> None:
+    before = upgrade(options.storage)
+    print(f"upgraded from revision {before}" if before else "is up to date")
 
 
 if __name__ == "__main__":

@@ -227,7 +227,7 @@ def test_a_database_of_something_else(path: Path) -> None:
     assert query(path, "SELECT name FROM sqlite_master") == [("photos",)]
 
 
-@pytest.mark.parametrize(("revision", "advice"), [("v3.0.0.d", "optuna storage upgrade"), ("v9.9.9.a", "newer Optuna")])
+@pytest.mark.parametrize(("revision", "advice"), [("v3.0.0.d", "hpo-sweeper upgrade"), ("v9.9.9.a", "newer Optuna")])
 def test_a_schema_of_another_version(path: Path, revision: str, advice: str) -> None:
     RDBStorage(url_of(path)).close()
     query(path, f"UPDATE alembic_version SET version_num = '{revision}'")

@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_module(
         "JournalFileSymlinkLock": "sweeper_core.storages.journal",
         "JournalFileOpenLock": "sweeper_core.storages.journal",
         "get_storage": "sweeper_core.storages._open",
+        "upgrade": "sweeper_core.storages._upgrade",
         "this_process": "sweeper_core.storages._process",
         "fail_stale_trials": "sweeper_core.storages._callbacks",
         "RetryFailedTrialCallback": "sweeper_core.storages._callbacks",

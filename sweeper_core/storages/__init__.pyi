@@ -5,6 +5,7 @@ from sweeper_core.storages._callbacks import RetryHeartbeatStaleTrialCallback as
 from sweeper_core.storages._callbacks import fail_stale_trials as fail_stale_trials
 from sweeper_core.storages._open import get_storage as get_storage
 from sweeper_core.storages._process import this_process as this_process
+from sweeper_core.storages._upgrade import upgrade as upgrade
 from sweeper_core.storages.base import BaseStorage as BaseStorage
 from sweeper_core.storages.base import Claim as Claim
 from sweeper_core.storages.base import Lease as Lease

@@ -46,11 +46,12 @@ def open_schema(database: Database, *, create: bool, check: bool) -> None:
     Raises:
         StorageFormatError: The database holds something else, or a schema of another version.
     """
-    found = database.read(_names)
+    found = database.read(names_in)
     if create and not _complete(found):
         database.exclusively(_create)
+        found = database.read(names_in)
     if check:
-        database.read(lambda link: _check_revision(database, link))
+        database.read(lambda link: _check_revision(database, link, found))
 
 
 def _complete(found: set[str]) -> bool:
@@ -58,9 +59,39 @@ def _complete(found: set[str]) -> bool:
     return found >= {*tables, UNIQUE_NUMBER, BY_STATE}
 
 
-def _names(link: Link) -> set[str]:
+def names_in(link: Link) -> set[str]:
     """Return the names of all tables and indexes."""
     return {str(row[0]) for row in link.rows(_NAMES[link.dialect])}
+
+
+def revision_of(link: Link, found: set[str]) -> str | None:
+    """Return the revision of the tables that were found; None when there are none of studies."""
+    if "alembic_version" in found:
+        revisions = [str(row[0]) for row in link.rows("SELECT version_num FROM alembic_version")]
+        if revisions:
+            return revisions[0]
+    if "studies" not in found or "trial_values" not in found:
+        return None
+    # Before v0.9 revisions were not noted; today somebody may have been stopped before noting his.
+    return REVISION if _columns_are_new(link) else OLDER_REVISIONS[0]
+
+
+def schema_revision(database: Database) -> str:
+    """Return the revision of a database's tables.
+
+    Raises:
+        StorageFormatError: It has no tables of studies.
+    """
+    revision = database.read(lambda link: revision_of(link, names_in(link)))
+    if revision is None:
+        raise StorageFormatError(f"{database.shown} holds no studies.")
+    return revision
+
+
+def older_revision(link: Link, found: set[str]) -> str | None:
+    """Return the revision of the tables when an upgrade must come before anything else."""
+    revision = revision_of(link, found)
+    return revision if revision in OLDER_REVISIONS else None
 
 
 _NAMES = {
@@ -77,7 +108,13 @@ _NAMES = {
 
 
 def _create(database: Database, link: Link) -> None:
-    found = _names(link)
+    if older_revision(link, names_in(link)) is None:
+        finish_schema(database, link)
+
+
+def finish_schema(database: Database, link: Link) -> None:
+    """Make what is missing in a database whose tables, as far as they are there, are of today."""
+    found = names_in(link)
     metadata = tables(link.dialect)
     ours = set(metadata.tables)
     if "studies" not in found:
@@ -85,7 +122,7 @@ def _create(database: Database, link: Link) -> None:
     fresh = "trials" not in found
     # MySQL ends the transaction at each statement here: a second opener finds tables and goes on from there.
     metadata.create_all(link.connection, tables=[t for t in metadata.sorted_tables if t.name not in found])
-    _stamp(database, link, found)
+    _stamp(link)
     for name, unique, columns in (
         (UNIQUE_NUMBER, "UNIQUE ", "study_id, number"),
         (BY_STATE, "", "study_id, state, number"),
@@ -113,7 +150,7 @@ def _refuse_foreign(database: Database, link: Link, found: set[str], ours: set[s
         )
 
 
-def _stamp(database: Database, link: Link, found: set[str]) -> None:
+def _stamp(link: Link) -> None:
     if not link.rows("SELECT 1 FROM version_info"):
         link.change(
             "INSERT INTO version_info (version_info_id, schema_version, library_version) "
@@ -122,8 +159,6 @@ def _stamp(database: Database, link: Link, found: set[str]) -> None:
             library="hydra-hpo-sweeper",
         )
     if not link.rows("SELECT 1 FROM alembic_version"):
-        if "trial_values" in found and not _columns_are_new(link):
-            raise _older(database, "before v3.0")
         link.change("INSERT INTO alembic_version (version_num) VALUES (:revision)", revision=REVISION)
 
 
@@ -140,23 +175,18 @@ def _create_index(database: Database, link: Link, statement: str, fresh: bool) -
         link.change(statement)
 
 
-def _check_revision(database: Database, link: Link) -> None:
-    revisions = [str(row[0]) for row in link.rows("SELECT version_num FROM alembic_version")]
-    if revisions == [REVISION]:
+def _check_revision(database: Database, link: Link, found: set[str]) -> None:
+    revision = revision_of(link, found)
+    if revision == REVISION:
         return
-    revision = revisions[0] if revisions else "unknown"
     if revision in OLDER_REVISIONS:
-        raise _older(database, revision)
+        raise StorageFormatError(
+            f"{database.shown} has an older schema of Optuna ({revision}; {REVISION} was expected). Make a copy of it, "
+            f"then bring it up to date with: hpo-sweeper upgrade '{database.shown}'"
+        )
     raise StorageFormatError(
-        f"{database.shown} has schema revision {revision}, but {REVISION} was expected. "
+        f"{database.shown} has schema revision {revision or 'unknown'}, but {REVISION} was expected. "
         "It was made by a newer Optuna or by another program: update this package, or give another database."
-    )
-
-
-def _older(database: Database, revision: str) -> StorageFormatError:
-    return StorageFormatError(
-        f"{database.shown} has an older schema of Optuna ({revision}; {REVISION} was expected). Make a copy of it, "
-        "then upgrade it with: optuna storage upgrade --storage URL"
     )
 
 

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from plugin_support import APPS, run, surroundings, sweep
 
 from hydra_plugins.hydra_hpo_sweeper import _results
+from sweeper_core.exceptions import TrialPruned
 
 GRID = ("hydra/sweeper/sampler=grid", "hydra.sweeper.sampler.seed=null")
 
@@ -67,6 +68,22 @@ def test_the_table_has_a_row_for_every_trial(there: Path) -> None:
         ("2", "COMPLETE", repr(0.1 * 3.0), "3", str(there / "2")),
     ]
     assert all(float(row["duration"]) >= 0 for row in rows)
+
+
+def test_the_table_says_why_a_trial_failed_and_by_how_much_a_limit_was_broken(there: Path) -> None:
+    def task(cfg: Any) -> dict[str, float]:
+        if cfg.x == 3:
+            raise ValueError("no\nway, " + "x" * 1000)
+        if cfg.x == 4:
+            raise TrialPruned
+        return {"loss": 0.0, "size": cfg.x}
+
+    limits = ["hydra.sweeper.metric=loss", "hydra.sweeper.constraints={size: '<= 1.5'}"]
+    sweep(task, there, ["x=1,2,3,4", *GRID, *limits])
+    rows = table(there)
+    assert [row["constraints.size"] for row in rows] == ["-0.5", "0.5", "", ""]
+    assert [row["reason"][:22] for row in rows] == ["", "", "ValueError: no way, xx", "pruned itself"]
+    assert len(rows[2]["reason"]) <= 300
 
 
 VALUES = ["10", 10, 10.5, 1e-5, "1e-5", True, "true", None, "null", "a,b = 'c' \"d\"", "ünï", "", [1, "2", {"k": None}]]

@@ -7,6 +7,8 @@ import logging
 import math
 import os
 import signal
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from plugin_support import sweep
 
 from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import TrialPruned
-from sweeper_core.storages import Point, get_storage
+from sweeper_core.storages import Point, get_storage, this_process
 from sweeper_core.trial.record import FAILURE, RETRY_HISTORY, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -137,10 +139,62 @@ def test_a_job_that_raises_fails_its_trial_and_not_the_sweep(there: Path) -> Non
     assert "no memory left" in (there / "1" / "error.txt").read_text()
 
 
-def test_a_job_that_leaves_python_fails_its_trial(there: Path) -> None:
-    overrides = ["x=1,2", *GRID, "hydra.sweeper.max_failure_rate=1"]
-    sweep(lambda cfg: exit(3), there, overrides)
-    assert [record.system_attrs[FAILURE] for record in records(there)] == ["SystemExit: 3"] * 2
+@pytest.mark.parametrize("lanes", ["inline", "process", "thread"])
+def test_a_job_that_leaves_python_fails_its_trial_as_others_do(there: Path, lanes: str) -> None:
+    overrides = ["x=1,2", *GRID, "hydra.sweeper.max_failure_rate=1", f"hydra.sweeper.lanes={lanes}"]
+    sweep(lambda cfg: sys.exit(f"no {cfg.x}"), there, overrides)
+    for record in records(there):
+        x = record.params["x"]
+        assert record.system_attrs[FAILURE] == f"SystemExit: no {x}"
+        assert record.system_attrs["hpo:job_dir"] == str(there / str(record.number))
+        trace = (there / str(record.number) / "error.txt").read_text()
+        assert trace.startswith("Traceback (most recent call last)")
+        assert trace.rstrip().endswith(f"SystemExit: no {x}")
+
+
+def test_a_long_failure_is_shown_in_short_and_kept_in_full(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "begin\n" + "\U0001f4a3 middle\n" * 20_000 + "end"
+
+    def task(cfg: Any) -> float:
+        raise RuntimeError(text)
+
+    with pytest.raises(CompactHydraException) as caught:
+        sweep(task, there, ["x=interval(0,1)", "hydra.sweeper.n_trials=1"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "Trial 0 failed" in line]
+    for shown in (line, str(caught.value)):
+        assert "RuntimeError: begin" in shown
+        assert shown.endswith("end")
+        assert len(shown) < 600
+    assert text in (there / "0" / "error.txt").read_text(encoding="utf-8")
+    (record,) = records(there)
+    assert record.system_attrs[FAILURE].startswith("RuntimeError: begin")
+    assert record.system_attrs["hpo:traceback"].rstrip().endswith("end")
+    assert max(len(json.dumps(value)) for value in record.system_attrs.values()) < 2**16
+
+
+def test_a_result_that_comes_late_is_shown_as_the_trial_that_has_it(
+    there: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hydra_plugins.hydra_hpo_sweeper import _opening
+
+    lease = replace(this_process(), grace=0.0, interval=3600.0)
+    monkeypatch.setattr(_opening, "this_process", lambda: lease)
+
+    def task(cfg: Any) -> float:
+        if HydraConfig.get().job.num == 0:
+            storage = get_storage(f"sqlite:///{there / 'study.db'}")
+            assert storage.reap(storage.list_studies()[0].study_id, max_retries=1) == [0]
+            storage.close()
+        return 0.5
+
+    overrides = ["x=interval(0,1)", "hydra.sweeper.n_trials=1", "hydra.sweeper.progress=lines"]
+    sweep(task, there, overrides)
+    lost, retry = records(there)
+    assert (lost.state, retry.state, retry.values) == (FAIL, COMPLETE, (0.5,))
+    output = capsys.readouterr().out
+    assert "its result counts as trial 1" in output
+    assert "Trial 1 complete 0.5 (best 0.5, trial 1)" in output
+    assert "Trial 0 complete" not in output
 
 
 def test_a_pruned_job_keeps_its_state(there: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +24,12 @@ JOB_DIRECTORY = "hpo:job_dir"
 TRACEBACK = "hpo:traceback"
 """Trial attribute: the traceback of the exception that ended it."""
 
-LONGEST_TRACE = 20_000
-"""Characters of a traceback that are kept in the study (its end); the job's directory has all of it."""
+LONGEST_TEXT, LONGEST_TRACE = 5_000, 20_000
+"""Characters of a failure's text (its beginning) and of its traceback (its end) that are kept in the study; the job's
+directory has all of it."""
+
+LARGEST_ATTRIBUTE = 60_000
+"""Bytes of JSON that every database takes as one attribute."""
 
 AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
     "mean": statistics.fmean,
@@ -90,7 +95,7 @@ class Judge:
                 return _failed(Failure("BadResult", text), about)
         failure = done.failure or Failure("Failed", "nothing is known of the reason")
         if done.end in ("lost", "stopped"):
-            attrs = {**attrs_of_loss(str(failure)), **about}
+            attrs = {**attrs_of_loss(_kept(str(failure), slice(LONGEST_TEXT))), **about}
             return Ending(TrialState.FAIL, attrs=attrs, failure=failure, lost=True)
         return _failed(failure, about)
 
@@ -118,8 +123,16 @@ class Judge:
 
 
 def _failed(failure: Failure, about: Mapping[str, Any]) -> Ending:
-    attrs = {FAILURE: str(failure), TRACEBACK: failure.trace[-LONGEST_TRACE:], **about}
+    text, trace = _kept(str(failure), slice(LONGEST_TEXT)), _kept(failure.trace, slice(-LONGEST_TRACE, None))
+    attrs = {FAILURE: text, TRACEBACK: trace, **about}
     return Ending(TrialState.FAIL, attrs={name: text for name, text in attrs.items() if text}, failure=failure)
+
+
+def _kept(text: str, part: slice) -> str:
+    """Return a part of a text, or half of that part and so on, that fits into an attribute."""
+    while len(json.dumps(text[part])) > LARGEST_ATTRIBUTE:
+        part = slice(part.start and part.start // 2, part.stop and part.stop // 2)
+    return text[part]
 
 
 def given_up(ending: Ending) -> Ending:

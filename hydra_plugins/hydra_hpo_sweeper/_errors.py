@@ -1,4 +1,4 @@
-"""The user's mistake, in one line."""
+"""The user's mistake, or a job's, in one line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ import difflib
 from collections.abc import Iterable
 
 
+LONGEST_LINE = 300
+"""Characters of a job's failure that a line of the log shows."""
+
+
 class ConfigError(Exception):
     """A setting or a search space that cannot mean anything; the message names the key and the remedy."""
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(str(message).split()))
+
+
+def in_short(text: str) -> str:
+    """Return a text on one line; of a long one its beginning and its end."""
+    line = " ".join(text.split())
+    end = LONGEST_LINE // 3
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - end - 3]} … {line[-end:]}"
 
 
 def closest(name: str, known: Iterable[str]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import Any, Literal
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
+from hydra_plugins.hydra_hpo_sweeper._guarded import kind_of, trace_of
 from hydra_plugins.hydra_hpo_sweeper._outcome import plain
 
 End = Literal["returned", "raised", "pruned", "lost", "timeout", "stopped"]
@@ -164,9 +164,7 @@ def run_job(launcher: Launcher, job: Job) -> Done:
         returns = launcher.launch([list(job.overrides)], initial_job_idx=job.number)
     except KeyboardInterrupt:
         return Done(job, "stopped", failure=Failure("Interrupted", "the run was stopped by the user"))
-    except SystemExit as error:
-        return Done(job, "raised", failure=failure_of(error))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         lost = WORKER_DIED & {kind.__name__ for kind in type(error).__mro__}
         return Done(job, "lost" if lost else "raised", failure=failure_of(error))
     return done_of(job, returns[0])
@@ -198,8 +196,7 @@ def failure_of(error: BaseException) -> Failure:
         message = str(error)
     except Exception:
         message = "(the exception has no text)"
-    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    return Failure(type(error).__name__, message, trace)
+    return Failure(kind_of(error), message, trace_of(error))
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.experimental.callback import Callback
 
+from hydra_plugins.hydra_hpo_sweeper._guarded import Guarded
 from hydra_plugins.hydra_hpo_sweeper._kill import kill_tree
 from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, own_surroundings, run_job
 from hydra_plugins.hydra_hpo_sweeper._task import Application, MainModule, unpack
@@ -132,7 +133,7 @@ def prepare(start: Start, packed: bytes, descriptor: int) -> Callable[[Job], Don
     context = application.context
     context.callbacks.callbacks.append(Printed(descriptor))
     launcher = Plugins.instance().instantiate_launcher(
-        hydra_context=context, task_function=application.task, config=application.config
+        hydra_context=context, task_function=Guarded(application.task), config=application.config
     )
 
     def run(job: Job) -> Done:

@@ -28,6 +28,7 @@ from hydra_plugins.hydra_hpo_sweeper._compose import ComposedOnce
 from hydra_plugins.hydra_hpo_sweeper._devices import environments
 from hydra_plugins.hydra_hpo_sweeper._ending import Recorder
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from hydra_plugins.hydra_hpo_sweeper._guarded import Guarded
 from hydra_plugins.hydra_hpo_sweeper._lanes import InlineLane, Lanes
 from hydra_plugins.hydra_hpo_sweeper._public import for_launchers
 from hydra_plugins.hydra_hpo_sweeper._settings import Settings
@@ -80,7 +81,7 @@ class LaneFactory:
 
     def _launcher(self, context: HydraContext | None = None) -> Launcher:
         return Plugins.instance().instantiate_launcher(
-            hydra_context=context or self.context, task_function=self.task, config=self.config
+            hydra_context=context or self.context, task_function=Guarded(self.task), config=self.config
         )
 
     def _threads(self) -> Lanes:

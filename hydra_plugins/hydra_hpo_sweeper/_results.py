@@ -3,7 +3,8 @@
 ==========================  ==================================================================================
 optimization_results.yaml   name, best_params, best_value, best_trial, job_dir; with several objectives ``solutions``,
                             each with params, values, trial and job_dir
-trials.csv                  one row a trial: number, state, values, parameters, duration, job directory
+trials.csv                  one row a trial: number, state, values, parameters, constraints (kept when not above 0),
+                            duration, job directory, and why it failed or was pruned
 best_overrides.txt          the best trial's overrides, one a line, quoted for a shell:
                             ``xargs python train.py < best_overrides.txt`` runs it again
 best_overrides.yaml         the same as a list of strings; with several objectives a list for each best trial
@@ -32,12 +33,13 @@ import yaml
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from hydra_plugins.hydra_hpo_sweeper._ending import JOB_DIRECTORY
+from hydra_plugins.hydra_hpo_sweeper._ending import JOB_DIRECTORY, why_pruned
+from hydra_plugins.hydra_hpo_sweeper._errors import in_short
 from hydra_plugins.hydra_hpo_sweeper._grammar import Plan
 from hydra_plugins.hydra_hpo_sweeper._public import hydra_overrides
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.study.session import Session
-from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.record import FAILURE, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 NAME = "hpo"
@@ -221,11 +223,14 @@ def _locked(path: Path) -> Iterator[None]:
 def trials_csv(records: Sequence[TrialRecord], n_objectives: int) -> str:
     """Return the table of trials."""
     names = list(dict.fromkeys(name for record in records for name in record.layout.names))
+    constraints = [record.constraints for record in records]
+    limits = list(dict.fromkeys(name for found in constraints for name in found))
     values = ["value"] if n_objectives == 1 else [f"value_{index}" for index in range(n_objectives)]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["number", "state", *values, *[f"params.{name}" for name in names], "duration", "job_dir"])
-    for record in records:
+    wide = [f"params.{name}" for name in names] + [f"constraints.{name}" for name in limits]
+    writer.writerow(["number", "state", *values, *wide, "duration", "job_dir", "reason"])
+    for record, found in zip(records, constraints, strict=True):
         params = record.params
         writer.writerow(
             [
@@ -233,11 +238,19 @@ def trials_csv(records: Sequence[TrialRecord], n_objectives: int) -> str:
                 record.state.name,
                 *_cells(record.values, n_objectives),
                 *[cell(params[name]) if name in params else "" for name in names],
+                *[repr(found[name]) if name in found else "" for name in limits],
                 _duration(record),
                 record.system_attrs.get(JOB_DIRECTORY, ""),
+                _reason(record),
             ]
         )
     return buffer.getvalue()
+
+
+def _reason(record: TrialRecord) -> str:
+    if record.state is TrialState.PRUNED:
+        return in_short(why_pruned(record))
+    return in_short(str(record.system_attrs.get(FAILURE, "")))
 
 
 def _cells(values: Sequence[float] | None, count: int) -> list[str]:

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._checks import checked
 from hydra_plugins.hydra_hpo_sweeper._ending import Ending, Judge, Recorder, given_up, pruned, why_pruned
+from hydra_plugins.hydra_hpo_sweeper._errors import in_short
 from hydra_plugins.hydra_hpo_sweeper._grammar import Plan, read_plan
 from hydra_plugins.hydra_hpo_sweeper._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, Lanes, failure_of, write_trace
@@ -32,7 +33,7 @@ from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, Settings, rea
 from hydra_plugins.hydra_hpo_sweeper._tickets import Tickets
 from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
-from sweeper_core.storages._rules import retry_of
+from sweeper_core.storages._rules import repeats, retry_of
 from sweeper_core.storages.base import Point
 from sweeper_core.study.session import Started
 from sweeper_core.trial.record import TrialRecord
@@ -165,6 +166,7 @@ class Running:
     Attributes:
         waiting: Jobs that have not been started.
         busy: How many run.
+        begun: When, by the clock on the wall: a machine that slept gives no signs of life meanwhile.
     """
 
     started: Started
@@ -172,6 +174,7 @@ class Running:
     waiting: deque[Job]
     busy: int = 0
     done: list[Done] = field(default_factory=list)
+    begun: float = field(default_factory=time.time)
 
 
 class Run:
@@ -268,7 +271,7 @@ class Run:
                 started = None
             except ValueError as error:
                 # A point that waited does not fit the search space of today; it has failed, and the next one is due.
-                log.warning("%s", error)
+                log.warning("%s", in_short(str(error)))
                 self.counted += 1
                 self.states[TrialState.FAIL] += 1
                 self.failures.add(str(error))
@@ -376,9 +379,22 @@ class Run:
             log.warning("Trial %d had been given up before its job ended; what it returned is left out.", number)
             return
         if ending.failure is not None:
-            self._failed(number, ending, retry)
+            self._failed(number, ending, retry, stopped)
+        else:
+            number = self._counts_as(trial, ending)
         why = f" ({why_pruned(self._record(number))})" if ending.state is TrialState.PRUNED else ""
         self.progress.finished(number, ending, trial.params, why)
+
+    def _counts_as(self, trial: Running, ending: Ending) -> int:
+        """Return the number of the trial that has the result: a retry's, if this one had been given up meanwhile."""
+        number = trial.started.number
+        if self.lease is None or time.time() - trial.begun < self.lease.grace:
+            return number
+        if self._record(number).state is ending.state:
+            return number
+        retry = next((r.number for r in self.session.records if repeats(r.system_attrs, number)), number)
+        log.info("Trial %d had been given up before its job ended; its result counts as trial %d.", number, retry)
+        return retry
 
     def _tell(self, number: int, ending: Ending) -> bool:
         told = self.session.finish(number, ending.state, ending.values, system_attrs=ending.attrs)
@@ -388,9 +404,11 @@ class Run:
             self.states[ending.state] += 1
         return told
 
-    def _failed(self, number: int, ending: Ending, retry: Point | None) -> None:
+    def _failed(self, number: int, ending: Ending, retry: Point | None, stopped: bool) -> None:
         again = "" if retry is None else "; its parameters will be tried again"
-        log.warning("Trial %d %s: %s%s", number, "was lost" if ending.lost else "failed", ending.failure, again)
+        how = "was lost: " if ending.lost else "failed: "
+        how = "was stopped" if stopped else how + in_short(str(ending.failure))
+        log.warning("Trial %d %s%s", number, how, again)
         if not ending.lost:
             self.failures.add(str(ending.failure))
         if retry is not None:
@@ -432,5 +450,5 @@ class Run:
         text, count = self.failures.most_frequent()
         return (
             f"{failed} of {finished} trials failed, more than hydra.sweeper.max_failure_rate="
-            f"{self.settings.max_failure_rate} allows. Most frequent failure ({count} of {failed}): {text}"
+            f"{self.settings.max_failure_rate} allows. Most frequent failure ({count} of {failed}): {in_short(text)}"
         )

@@ -58,7 +58,7 @@ class HPOSweeperConf:
     max_trials: Any = None
     # Seconds after which no further trial starts; None: no limit.
     timeout: Any = None
-    # Share of failed trials, from the fifth finished one on and at the end, above which the sweep ends with an error.
+    # Share of this run's trials that may fail: above it, from the fifth finished one on, the sweep ends with an error.
     max_failure_rate: Any = 0.5
     # Runs of each suggestion, one for each value of a key: {seed: [0, 1, 2]}.
     repeat: Any = None

@@ -1,0 +1,63 @@
+"""The application's function as it runs in a job: what it ends with can be told in another process.
+
+Exits become exceptions, which Hydra takes for the job's end and not for that of the process; tracebacks become text,
+which is not lost when an exception is pickled.
+"""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+from hydra.types import TaskFunction
+
+TRACE = "_hpo_trace"
+
+
+class JobExit(Exception):
+    """A job called ``sys.exit``; with the arguments of the ``SystemExit``."""
+
+
+class Guarded:
+    """A task function around another."""
+
+    __wrapped__: TaskFunction
+
+    def __init__(self, task: TaskFunction) -> None:
+        functools.update_wrapper(self, task)
+
+    def __call__(self, config: Any) -> Any:
+        try:
+            return self.__wrapped__(config)
+        except SystemExit as error:
+            left = JobExit(*error.args)
+            _keep_trace(left, error)
+            raise left from error
+        except Exception as error:
+            _keep_trace(error, error)
+            raise
+
+
+def _keep_trace(carrier: BaseException, error: BaseException) -> None:
+    # Without the line of this file.
+    inner = error.__traceback__ and error.__traceback__.tb_next
+    with suppress(Exception):
+        setattr(carrier, TRACE, _text(error, inner))
+
+
+def _text(error: BaseException, trace: TracebackType | None) -> str:
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def kind_of(error: BaseException) -> str:
+    """Return the name of what a job ended with."""
+    return SystemExit.__name__ if isinstance(error, JobExit) else type(error).__name__
+
+
+def trace_of(error: BaseException) -> str:
+    """Return the traceback of what a job ended with, wherever it ran."""
+    kept = getattr(error, TRACE, None)
+    return kept if isinstance(kept, str) else _text(error, error.__traceback__)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
+from sweeper_core.trial.best import Best
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import NOTHING, TrialRecord, nothing
 from sweeper_core.trial.state import TrialState
@@ -235,6 +236,13 @@ class Storage(ABC):
         The records are whole. Cost is bounded by what changed and by the unfinished trials, not by the size of
         the study. The cursor is opaque, picklable, and valid for this storage and study only.
         """
+
+    def best(self, study_id: int) -> Best | None:
+        """Return the best feasible COMPLETE trial of a study with one objective, the earliest of equals.
+
+        None (not a :class:`Best` that names no trial) where the storage would have to read trials to know.
+        """
+        return None
 
     @abstractmethod
     def beat(self, study_id: int, numbers: Sequence[int]) -> list[int]:

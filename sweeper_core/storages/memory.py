@@ -39,6 +39,7 @@ from sweeper_core.storages._rules import (
     retry_of,
 )
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
+from sweeper_core.trial.best import Best, BestSoFar
 from sweeper_core.trial.record import LOST, NO_PARAMETERS, NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -151,6 +152,11 @@ class _Study:
     """Last sign of life of leased running trials."""
     log: list[int] = field(default_factory=list)
     """The trial of every change that somebody may have missed; its length is the study's version."""
+    completed: list[int] = field(default_factory=list)
+    """COMPLETE trials that have not been compared with the best."""
+
+    def __post_init__(self) -> None:
+        self._best = BestSoFar(self.record.directions)
 
     def changed(self, row: _Row) -> None:
         """Note that a trial is different; not again before anybody has looked."""
@@ -162,11 +168,21 @@ class _Study:
         """Take in a new trial."""
         self.rows.append(row)
         self.log.append(row.number)
+        if row.state is COMPLETE:
+            self.completed.append(row.number)
 
     def since(self, version: int) -> list[TrialRecord]:
         """Return the trials that changed after a version, by number."""
         new = self.log[version:]
         return [self.rows[number].record for number in (sorted(set(new)) if len(new) > 1 else new)]
+
+    def best(self) -> Best:
+        """Return the best trial."""
+        for number in self.completed:
+            row = self.rows[number]
+            self._best.take(number, row.values, row.system_attrs)
+        self.completed.clear()
+        return self._best.best
 
     def copy(self) -> _Study:
         """Return a study of its own with the same content."""
@@ -176,6 +192,7 @@ class _Study:
             waiting=deque(self.waiting),
             beats=dict(self.beats),
             log=list(self.log),
+            completed=[row.number for row in self.rows if row.state is COMPLETE],
         )
 
 
@@ -366,7 +383,7 @@ class InMemoryStorage(Storage):
         described = internals(params, distributions) if params else None
         with self._lock:
             study = self._studies.get(study_id) or self._study(study_id)
-            row = self._trial(study, number)
+            row = study.rows[number] if 0 <= number < len(study.rows) else self._trial(study, number)
             if row.state is not RUNNING:
                 retry = self._retry_for_result(study, row, state)
                 if retry is None:
@@ -386,6 +403,8 @@ class InMemoryStorage(Storage):
                 row.user_attrs = {**row.user_attrs, **user_attrs}
             row.state = state
             row.values = checked
+            if state is COMPLETE:
+                study.completed.append(row.number)
             row.completed = now()
             if row.known is not None:
                 study.changed(row)
@@ -443,6 +462,10 @@ class InMemoryStorage(Storage):
             study = self._study(study_id)
             return study.since(cursor or 0), len(study.log)
 
+    def best(self, study_id: int) -> Best | None:
+        with self._lock:
+            return self._study(study_id).best()
+
     def beat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
         with self._lock:
             study = self._study(study_id)
@@ -483,7 +506,7 @@ class InMemoryStorage(Storage):
 
     def _running(self, study_id: int, number: int) -> tuple[_Study, _Row]:
         study = self._studies.get(study_id) or self._study(study_id)
-        row = self._trial(study, number)
+        row = study.rows[number] if 0 <= number < len(study.rows) else self._trial(study, number)
         if row.state is not RUNNING:
             check_runs(number, row.state)
         return study, row

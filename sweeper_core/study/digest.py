@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.search_space import SearchSpace
+from sweeper_core.trial.best import Best, BestSoFar
 from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -20,8 +21,7 @@ class Digest:
     """
 
     def __init__(self, directions: Sequence[StudyDirection]) -> None:
-        self._sign = directions[0].sign
-        self._single = len(directions) == 1
+        self._best = BestSoFar(directions)
         self._counted: set[int] = set()
         self._common: dict[str, BaseDistribution] | None = None
         self._layout: Layout | None = None
@@ -31,11 +31,6 @@ class Digest:
         """The first distribution of each parameter."""
         self.completed = 0
         """How many trials are COMPLETE."""
-        self.best: int | None = None
-        """Number of the best feasible trial of a study with one objective; the earliest of equals."""
-        self.best_value = 0.0
-        """Its value, as the user gave it."""
-        self._best_signed = 0.0
 
     def fold(self, records: Iterable[TrialRecord]) -> None:
         """Take in new and changed trials."""
@@ -50,7 +45,8 @@ class Digest:
                 if record.layout is not self._layout:
                     self._intersect(record.layout)
                 if state is TrialState.COMPLETE:
-                    self._compare(record)
+                    self.completed += 1
+                    self._best.take(record.number, record.values, record.system_attrs)
 
     def _intersect(self, layout: Layout) -> None:
         known, self._layout = self._layout, layout
@@ -63,15 +59,15 @@ class Digest:
             self._common = {name: there for name, there in self._common.items() if mine.get(name) == there}
         self._joint = None
 
-    def _compare(self, record: TrialRecord) -> None:
-        self.completed += 1
-        if not self._single or not record.values:
-            return
-        if record.system_attrs and any(value > 0.0 for value in record.constraints.values()):
-            return
-        value = record.values[0] * self._sign
-        if self.best is None or (value, record.number) < (self._best_signed, self.best):
-            self.best, self.best_value, self._best_signed = record.number, record.values[0], value
+    @property
+    def best(self) -> int | None:
+        """Number of the best feasible trial of a study with one objective; the earliest of equals."""
+        return self._best.best.number
+
+    @property
+    def leader(self) -> Best:
+        """That trial, with its value."""
+        return self._best.best
 
     @property
     def joint(self) -> SearchSpace:

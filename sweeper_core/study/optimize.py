@@ -97,6 +97,7 @@ class Loop:
     ) -> None:
         self._study = study
         self._session = study.session
+        self._begin_trial = study.begin_trial
         self._n_objectives = study.session.n_objectives
         self._objective = objective
         self._limits = limits
@@ -161,11 +162,14 @@ class Loop:
             for callback in self._callbacks:
                 callback(self._session.view, FrozenTrial.of(self._session.record(trial.number)))
             if self._progress is not None:
-                self._progress.update(
-                    time.monotonic() - self._begun, self._log.best("Best trial: {}. Best value: {:.6g}")
-                )
-            if self._session.sampler.ends:
+                self._show(self._progress)
+            if self._session.may_end:
                 self._end_if_exhausted()
+
+    def _show(self, progress: Progress) -> None:
+        number, value = self._session.best()
+        best = "" if number is None else f"Best trial: {number}. Best value: {value:.6g}"
+        progress.update(time.monotonic() - self._begun, best)
 
     def _end_if_exhausted(self) -> None:
         session = self._session
@@ -178,7 +182,7 @@ class Loop:
         if lease is not None and time.monotonic() - self._reaped >= lease.interval:
             self._reaped = time.monotonic()
             self._study.reap()
-        trial = self._study.begin_trial(lease)
+        trial = self._begin_trial(lease)
         told: Any = None
         raised: BaseException | None = None
         try:
@@ -220,6 +224,7 @@ class Reporter:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._best: tuple[int | None, str] = (None, "")
 
     def ended(self, trial: Trial, outcome: Outcome, told: Any, raised: BaseException | None) -> None:
         """Log the end of a trial."""
@@ -246,13 +251,14 @@ class Reporter:
         names = self._session.study.system_attrs.get(METRIC_NAMES)
         if len(values) > 1:
             shown: Any = values if names is None else dict(zip(names, values, strict=True))
-            return f"Trial {trial.number} finished with values: {shown} and parameters: {trial.known}."
+            return f"Trial {trial._number} finished with values: {shown} and parameters: {trial.known}."
         shown = values[0] if names is None else {names[0]: values[0]}
-        line = f"Trial {trial.number} finished with value: {shown} and parameters: {trial.known}."
-        return line + self.best(" Best is trial {} with value: {}.")
+        line = f"Trial {trial._number} finished with value: {shown} and parameters: {trial.known}."
+        return line + self._about_best()
 
-    def best(self, template: str) -> str:
-        """Return the number and the value of the best trial in a template; "" where there is none."""
-        self._session.sync()
-        digest = self._session.digest
-        return "" if digest.best is None else template.format(digest.best, digest.best_value)
+    def _about_best(self) -> str:
+        number, value = self._session.best()
+        said = self._best
+        if said[0] != number:  # which is seldom
+            said = self._best = (number, f" Best is trial {number} with value: {value}.")
+        return said[1]

@@ -25,6 +25,7 @@ from sweeper_core.study.grouping import Grouping
 from sweeper_core.study.hosts import DefineByRun, StepByStep, told
 from sweeper_core.study.seeding import generator
 from sweeper_core.study.view import StudyView
+from sweeper_core.trial.best import Best
 from sweeper_core.trial.curves import Peers
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History, Ledger
@@ -124,6 +125,8 @@ class Session:
         self._sampler = native_sampler(sampler, self)
         self.host: DefineByRun = StepByStep(self) if isinstance(self._sampler, UserSampler) else DefineByRun(self)
         """Who runs live trials."""
+        self.may_end = self._sampler.ends
+        """Whether ``optimize`` stops by itself once the sampler is exhausted."""
         self._ends_plainly = (
             self._sampler.constraints_func is None
             and self._sampler.after_trial_strategy is None
@@ -193,6 +196,14 @@ class Session:
         """All trials by number, as of the last :meth:`sync`."""
         with self._lock:
             return [self._latest[number] for number in sorted(self._latest)]
+
+    def best(self) -> Best:
+        """Return the best trial as of now."""
+        known = self.storage.best(self.study_id)
+        if known is None:
+            self.sync()
+            known = self._digest.leader
+        return known
 
     def space_of(self, distributions: Mapping[str, BaseDistribution]) -> SearchSpace:
         """Return the space of named distributions; the same object when the very same are asked for again."""

@@ -135,8 +135,10 @@ class Trial(BaseTrial):
             TypeError: An argument is not a number.
             ValueError: The step is negative.
         """
-        self._one_objective("report")
-        number, step = float_argument("value", value), step_argument(step)
+        if self._host.n_objectives > 1:
+            raise _several_objectives("report")
+        number = value if type(value) is float else float_argument("value", value)
+        step = step if type(step) is int and step >= 0 else step_argument(step)
         if step in self._reports:
             warnings.warn(
                 f"The reported value is ignored because this `step` {step} is already reported.", stacklevel=2
@@ -151,12 +153,9 @@ class Trial(BaseTrial):
         Raises:
             NotImplementedError: The study has several objectives.
         """
-        self._one_objective("should_prune")
-        return self._host.should_prune(self)
-
-    def _one_objective(self, method: str) -> None:
         if self._host.n_objectives > 1:
-            raise NotImplementedError(f"Trial.{method} is not supported for multi-objective optimization.")
+            raise _several_objectives("should_prune")
+        return self._host.should_prune(self)
 
     def set_user_attr(self, key: str, value: Any) -> None:
         self._host.describe(self, user_attrs={key: value})
@@ -204,6 +203,10 @@ class Trial(BaseTrial):
     @property
     def constraints(self) -> dict[str, float]:
         return constraints_in(self._system_attrs)
+
+
+def _several_objectives(method: str) -> NotImplementedError:
+    return NotImplementedError(f"Trial.{method} is not supported for multi-objective optimization.")
 
 
 def _only_value(distribution: BaseDistribution) -> Any:

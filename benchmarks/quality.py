@@ -2,18 +2,38 @@
 
     python benchmarks/quality.py                                       tpe beside optuna-tpe, every group
     python benchmarks/quality.py --groups tables bbob --seeds 20       some groups, more seeds
-    python benchmarks/quality.py --arms gp auto --against optuna-gp --budgets 25 50
     python benchmarks/quality.py --yahpo /path/to/yahpo                with the surrogate networks
     python benchmarks/quality.py --fresh optuna-tpe                    run a peer again, and keep it
+
+    python benchmarks/quality.py --subset --seeds 5 --kept --arms auto gp tpe \\
+        --against optuna-tpe optuna-gp smac-hpo smac-bb hebo ax ng catcma   beside all that is kept of the peers
 
 What is reported. The *score* after t trials is the noise-free value of the trial that looked best among the first
 t (for several objectives: the hypervolume of the first t). The *normalised regret* is 0 at the best score known and
 1 at the median of 1,500 random points (hypervolume: of random studies of 25 points), floor 1e-3, and is averaged
-geometrically. Beside it: mean rank, share of pairs (task, seed) won, tasks on which an arm is better than the peer,
-and those on which it is worse beyond the paired bootstrap interval (95 %) over seeds; at the end the ratio of
-regrets with its interval over tasks and seeds.
+geometrically. Beside it: the mean rank, both over the runs (task, seed) that all contenders have; then for each pair
+of them the share of runs won, of tasks on which an arm is better than the peer, and of those on which it is worse
+beyond the paired bootstrap interval (95 %) over seeds, and the ratio of regrets with its interval over tasks and seeds;
+at the end the share of tasks on which an arm is not worse, beyond that interval, than the best peer of that very task.
 
-Peers' trajectories are kept in ``benchmarks/trajectories``, so that nobody waits for them twice.
+Peers' trajectories are kept in ``benchmarks/trajectories``, so that nobody waits for them twice. Optuna's TPE has run
+on every task, 200 trials and 10 seeds. The others, which take up to seconds a suggestion, have a fixed subset (every
+k-th task by name, ``EVERY`` in ``quality_tasks.py``), 5 seeds, and 60 to 200 trials as their speed allows; ``--kept``
+compares where they have run. All get the same first 10 points, except ``catcma``, which draws whole generations of its
+own. SMAC, HEBO, Ax and Nevergrad are asked with their defaults, on one objective; HEBO, Ax, Nevergrad and CatCMA know
+no conditions and search the flat space.
+
+A peer runs in an interpreter of its own, ``--python PEER=/path/to/env/bin/python``, else in this one:
+
+    optuna-*           pip install optuna==5.0.0            optuna-gp also: torch==2.13.0 scipy
+    smac-hpo, smac-bb  pip install smac==2.4.1
+    hebo               pip install HEBO==0.3.6 torch==2.13.0            (Python 3.10: it wants an older NumPy)
+    ax                 pip install ax-platform==1.3.1 torch==2.13.0
+    ng                 pip install nevergrad==1.0.12        its NgIohTuned
+    catcma             pip install cmaes==0.13.1            its CatCMAwM
+
+    python benchmarks/quality.py --subset --seeds 5 --arms smac-bb --against --budgets 60 --peer-trials 60 \\
+        --python smac-bb=/path/to/env/bin/python
 """
 
 # The number of threads and the path have to be set before the imports that heed them.
@@ -40,8 +60,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import numpy as np
-from quality_arms import ARMS
-from quality_tasks import GROUPS, Task, all_tasks
+from quality_arms import ARMS, PYTHONS
+from quality_peer import ONE_OBJECTIVE, PEERS
+from quality_tasks import GROUPS, Task, all_tasks, subset
 
 from sweeper_core.maths.hypervolume import hypervolume
 from sweeper_core.samplers._lattice import complete
@@ -101,8 +122,8 @@ def reference_of(task: Task) -> tuple[float, float]:
 class Store:
     """Trajectories of one arm, and of what random points give: compressed JSON, ``task|seed`` -> changes of score."""
 
-    def __init__(self, name: str) -> None:
-        self.path = KEPT / f"{name}.json.xz"
+    def __init__(self, name: str, folder: Path = KEPT) -> None:
+        self.path = folder / f"{name}.json.xz"
         self.data = self._on_disk()
 
     def _on_disk(self) -> dict[str, Any]:
@@ -110,21 +131,20 @@ class Store:
 
     def save(self) -> None:
         """Write what is known, together with what others have written in the meantime."""
-        KEPT.mkdir(exist_ok=True)
+        self.path.parent.mkdir(exist_ok=True)
         self.data = {**self._on_disk(), **self.data}
         text = json.dumps(self.data, sort_keys=True, separators=(",", ":")).encode()
         draft = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         draft.write_bytes(lzma.compress(text, preset=9))
         draft.replace(self.path)
 
-    def get(self, task: str, seed: int, n_trials: int) -> Curve | None:
-        known = self.data.get(f"{task}|{seed}")
-        if known is None or known["n"] < n_trials:
-            return None
+    def get(self, task: str, seed: int) -> Curve:
+        """Return what is known, perhaps nothing."""
+        known = self.data.get(f"{task}|{seed}", {"n": 0, "changes": []})
         curve = np.full(known["n"], np.nan)
         for place, score in known["changes"]:
             curve[place:] = score
-        return curve[:n_trials].tolist()
+        return curve.tolist()
 
     def put(self, task: str, seed: int, curve: Curve) -> None:
         changes = [[place, score] for place, score in enumerate(curve) if place == 0 or score != curve[place - 1]]
@@ -134,58 +154,71 @@ class Store:
 _tasks: dict[str, Task] = {}
 
 
-def _open_tasks(groups: tuple[str, ...], yahpo: Path | None, only: str) -> None:
-    _tasks.update({task.name: task for task in all_tasks(groups, yahpo) if only in task.name})
+def _open_tasks(options: argparse.Namespace) -> None:
+    tasks = list(all_tasks(tuple(options.groups), options.yahpo))
+    chosen = subset(tasks) if options.subset else tasks
+    _tasks.update({task.name: task for task in chosen if options.only in task.name})
+    PYTHONS.update(options.python)
 
 
-def _open_quietly(groups: tuple[str, ...], yahpo: Path | None, only: str) -> None:
+def _open_quietly(options: argparse.Namespace) -> None:
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    _open_tasks(groups, yahpo, only)
+    _open_tasks(options)
 
 
 def _job(job: tuple[str, str, int, int]) -> tuple[str, str, int, Any]:
     arm, task, seed, n_trials = job
     if arm == "reference":
         return arm, task, seed, reference_of(_tasks[task])
-    return arm, task, seed, run(arm, _tasks[task], seed, n_trials)
+    try:
+        return arm, task, seed, run(arm, _tasks[task], seed, n_trials)
+    except RuntimeError as error:  # a peer gave up; the others' runs are worth having
+        print(f"{arm} on {task}, seed {seed}: {error}", file=sys.stderr, flush=True)
+        return arm, task, seed, []
+
+
+def stores_of(options: argparse.Namespace) -> dict[str, Store]:
+    """Return where the arms' trajectories are kept: peers' beside the suite, this project's where asked for."""
+    stores = {arm: Store(arm) for arm in options.arms + options.against if arm in PEERS}
+    if options.keep is not None:
+        stores |= {arm: Store(arm, options.keep) for arm in options.arms + options.against if arm not in PEERS}
+    return stores
 
 
 def all_curves(options: argparse.Namespace) -> tuple[dict[tuple[str, str, int], Curve], dict[str, tuple[float, float]]]:
     """Return every arm's curve on every task and seed, and the random reference of every task; runs what is missing."""
-    n_trials = max(options.budgets)
     curves: dict[tuple[str, str, int], Curve] = {}
-    stores = {arm: Store(arm) for arm in options.arms + options.against if is_peer(arm)}
+    stores = stores_of(options)
     references = Store("reference")
-    jobs: list[tuple[str, str, int, int]] = []
-    for task in _tasks:
-        if task not in references.data:
-            jobs.append(("reference", task, 0, 0))
+    jobs = [("reference", task, 0, 0) for task in _tasks if task not in references.data]
+    for seed in range(options.seeds):
         for arm in options.arms + options.against:
-            for seed in range(options.seeds):
-                kept = stores[arm].get(task, seed, n_trials) if arm in stores and arm not in options.fresh else None
-                if kept is None:
+            n_trials = max(options.budgets) if arm not in PEERS else min(max(options.budgets), options.peer_trials)
+            for task in supported(arm):
+                known = stores[arm].get(task, seed) if arm in stores and arm not in options.fresh else []
+                curves[arm, task, seed] = known
+                if len(known) < n_trials and not (options.kept and arm in PEERS):
                     jobs.append((arm, task, seed, n_trials))
-                else:
-                    curves[arm, task, seed] = kept
-    started = time.perf_counter()
-    with Pool(options.jobs, _open_quietly, (tuple(options.groups), options.yahpo, options.only)) as pool:
+    started = saved = time.perf_counter()
+    with Pool(options.jobs, _open_quietly, (options,)) as pool:
         for done, (arm, task, seed, result) in enumerate(pool.imap_unordered(_job, jobs), 1):
             if arm == "reference":
                 references.data[task] = result
-            else:
+            elif result:
                 curves[arm, task, seed] = result
-            if arm in stores:
-                stores[arm].put(task, seed, result)
-            if done % 200 == 0 or done == len(jobs):
-                print(f"  {done}/{len(jobs)} runs, {time.perf_counter() - started:.0f} s", flush=True)
+                if arm in stores:
+                    stores[arm].put(task, seed, result)
+            if time.perf_counter() - saved > 60 or done == len(jobs):
+                saved = time.perf_counter()
+                print(f"  {done}/{len(jobs)} runs, {saved - started:.0f} s", flush=True)
                 for store in (*stores.values(), references):
                     store.save()
     return curves, {task: tuple(references.data[task]) for task in _tasks}
 
 
-def is_peer(arm: str) -> bool:
-    """Return whether an arm is somebody else's: its trajectories are kept."""
-    return arm.startswith("optuna")
+def supported(arm: str) -> list[str]:
+    """Return the tasks that an arm can be asked for."""
+    return [name for name, task in _tasks.items() if task.objectives == 1 or arm not in ONE_OBJECTIVE]
 
 
 # ------------------------------------------------------------------------------------------------- reporting
@@ -196,71 +229,137 @@ def regrets(
     curves: dict[tuple[str, str, int], Curve],
     references: dict[str, tuple[float, float]],
 ) -> dict[str, np.ndarray]:
-    """Return log10 of the normalised regret by arm, ``(tasks, seeds, budgets)``."""
+    """Return log10 of the normalised regret by arm, ``(tasks, seeds, budgets)``; nan where an arm has not run."""
     arms = options.arms + options.against
-    out = {arm: np.empty((len(_tasks), options.seeds, len(options.budgets))) for arm in arms}
-    places = np.array(options.budgets) - 1
+    out = {arm: np.full((len(_tasks), options.seeds, len(options.budgets)), np.nan) for arm in arms}
     for row, (name, task) in enumerate(_tasks.items()):
         median, lowest = references[name]
-        seen = [min(curve) for (_, other, _), curve in curves.items() if other == name]
+        seen = [min(curve) for (_, other, _), curve in curves.items() if other == name and curve]
         best = min(lowest, *seen) if task.best is None else task.best
         scale = max(median - best, 1e-300)
         for arm in arms:
             for seed in range(options.seeds):
-                score = np.array(curves[arm, name, seed])[places]
+                curve = curves.get((arm, name, seed), [])
+                score = np.array([curve[budget - 1] if budget <= len(curve) else np.nan for budget in options.budgets])
                 out[arm][row, seed] = np.log10(np.maximum((score - best) / scale, FLOOR))
     return out
 
 
-def interval(values: np.ndarray, rng: np.random.Generator, draws: int = 1000) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the mean of ``(tasks, seeds)``, both resampled."""
-    tasks, seeds = values.shape
-    means = np.empty(draws)
-    for draw in range(draws):
-        chosen = values[rng.integers(tasks, size=tasks)]
-        means[draw] = chosen[np.arange(tasks)[:, None], rng.integers(seeds, size=(tasks, seeds))].mean()
-    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+def interval(rows: list[np.ndarray], rng: np.random.Generator, draws: int = 1000) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of the mean over tasks of the mean over seeds; both are resampled."""
+    means = np.empty((len(rows), draws, len(rows)))  # of a task's seeds, as often as the task may be drawn
+    for place, row in enumerate(rows):
+        means[place] = row[rng.integers(len(row), size=(draws, len(rows), len(row)))].mean(axis=2)
+    chosen = rng.integers(len(rows), size=(draws, len(rows)))
+    totals = means[chosen, np.arange(draws)[:, None], np.arange(len(rows))].mean(axis=1)
+    return float(np.quantile(totals, 0.025)), float(np.quantile(totals, 0.975))
 
 
 def report(options: argparse.Namespace, logs: dict[str, np.ndarray]) -> None:
     """Print the tables."""
     groups = np.array([task.group for task in _tasks.values()])
-    arms = options.arms + options.against
-    header = "  ".join(f"{budget:>6}" for budget in options.budgets)
     for group in (*dict.fromkeys(groups), "all"):
-        rows = np.ones(len(groups), bool) if group == "all" else groups == group
-        print(f"\n{group}: {rows.sum()} tasks x {options.seeds} seeds\n{'regret after':<22}{header}    mean rank")
-        stacked = np.stack([logs[arm][rows] for arm in arms])
-        ranks = (
-            (stacked[:, None] > stacked[None]).sum(axis=1) + 0.5 * (stacked[:, None] == stacked[None]).sum(axis=1) + 0.5
-        )
-        for place, arm in enumerate(arms):
-            means = 10 ** stacked[place].mean(axis=(0, 1))
-            print(f"{arm:<22}" + "  ".join(f"{mean:6.3f}" for mean in means) + f"  {ranks[place].mean():10.2f}")
+        _table(options, {arm: log[(groups == group) | (group == "all")] for arm, log in logs.items()}, group)
     for peer in options.against:
         for arm in options.arms:
             if arm != peer:
-                compare(options, arm, peer, logs[arm] - logs[peer])
+                compare(options, f"{arm} beside {peer}", logs[arm] - logs[peer])
+    if len(options.against) > 1:
+        for arm in options.arms:
+            beside_the_best(options, arm, logs)
 
 
-def compare(options: argparse.Namespace, arm: str, peer: str, difference: np.ndarray) -> None:
+def _table(options: argparse.Namespace, logs: dict[str, np.ndarray], group: str) -> None:
+    """Print regret and rank at each budget, over the runs (task, seed) that all who have any at that budget have."""
+    columns = {}
+    for place, budget in enumerate(options.budgets):
+        present = {arm: log[:, :, place] for arm, log in logs.items() if not np.isnan(log[:, :, place]).all()}
+        if present:
+            stacked = np.stack(list(present.values()))
+            common = stacked[:, ~np.isnan(stacked).any(axis=0)]
+            columns[budget] = dict(
+                zip(present, zip(10 ** common.mean(axis=1), _ranks(common), strict=True), strict=True)
+            )
+            columns[budget]["runs"] = (common.shape[1], 0)
+    print(f"\n{group}: {len(next(iter(logs.values())))} tasks; regret and mean rank after")
+    print(f"{'':<18}" + "".join(f"{budget:>16}" for budget in columns))
+    for arm in logs:
+        cells = [columns[budget].get(arm) for budget in columns]
+        print(
+            f"{arm:<18}" + "".join(f"{'-':>16}" if cell is None else f"{cell[0]:9.3f} {cell[1]:6.2f}" for cell in cells)
+        )
+    print(f"{'runs compared':<18}" + "".join(f"{column['runs'][0]:>16}" for column in columns.values()))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return the mean rank of ``(arms, runs)``, ties shared."""
+    above = (values[:, None] > values[None]).sum(axis=1) + 0.5 * (values[:, None] == values[None]).sum(axis=1)
+    return (above + 0.5).mean(axis=1)
+
+
+def _by_task(difference: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Return each task's differences by seed, the mean over the budgets both have; tasks not run are left out."""
+    rows = []
+    for name, runs in zip(_tasks, difference, strict=True):
+        known = runs[~np.isnan(runs).all(axis=1)]
+        if len(known):
+            rows.append((name, np.nanmean(known, axis=1)))
+    return rows
+
+
+def _is_worse(row: np.ndarray, rng: np.random.Generator) -> bool:
+    return interval([row], rng)[0] > 0
+
+
+def compare(options: argparse.Namespace, title: str, difference: np.ndarray) -> None:
     """Print how an arm does beside a peer; the difference is in log10 of the regret."""
     rng = np.random.default_rng(0)
-    per_run = difference.mean(axis=2)
-    won = (per_run < 0).mean() + 0.5 * (per_run == 0).mean()
-    better = per_run.mean(axis=1) < 0
-    worse = np.array([interval(row[None], rng)[0] > 0 for row in per_run])
-    low, high = interval(per_run, rng)
+    rows = _by_task(difference)
+    if not rows:
+        print(f"\n{title}: no run in common")
+        return
+    means = np.array([row.mean() for _, row in rows])
+    runs = np.concatenate([row for _, row in rows])
+    worse = np.mean([_is_worse(row, rng) for _, row in rows])
+    won = (runs < 0).mean() + 0.5 * (runs == 0).mean()
+    low, high = interval([row for _, row in rows], rng)
+    budgets = [
+        f"{budget}: {10 ** np.nanmean(difference[:, :, place]):.3f}"
+        for place, budget in enumerate(options.budgets)
+        if not np.isnan(difference[:, :, place]).all()
+    ]
     print(
-        f"\n{arm} beside {peer}: better on {better.mean():.0%} of {len(better)} tasks, worse beyond the interval on "
-        f"{worse.mean():.0%}; {won:.0%} of the pairs won;\n  ratio of regrets {10 ** per_run.mean():.3f} "
-        f"(95 %: {10**low:.3f} to {10**high:.3f}); by budget "
-        + ", ".join(f"{b}: {10**r:.3f}" for b, r in zip(options.budgets, difference.mean(axis=(0, 1)), strict=True))
+        f"\n{title}: better on {(means < 0).mean():.0%} of {len(rows)} tasks, "
+        f"worse beyond the interval on {worse:.0%}; {won:.0%} of the {len(runs)} runs won;\n"
+        f"  ratio of regrets {10 ** means.mean():.3f} (95 %: {10**low:.3f} to {10**high:.3f}); by budget "
+        + ", ".join(budgets)
     )
     if options.verbose:
-        for name, row in zip(_tasks, per_run, strict=True):
-            low, high = interval(row[None], rng)
+        for name, row in rows:
+            low, high = interval([row], rng)
             print(f"    {name:<28} {10 ** row.mean():7.3f}  ({10**low:.3f} to {10**high:.3f})")
+
+
+def beside_the_best(options: argparse.Namespace, arm: str, logs: dict[str, np.ndarray]) -> None:
+    """Print on how many tasks an arm holds its own beside whichever peer is the best on that very task."""
+    rng = np.random.default_rng(0)
+    rows = {peer: dict(_by_task(logs[arm] - logs[peer])) for peer in options.against if peer != arm}
+    kept, names = 0, sorted(set().union(*rows.values()))
+    for name in names:
+        best = max((rows[peer][name] for peer in rows if name in rows[peer]), key=lambda row: float(row.mean()))
+        kept += not _is_worse(best, rng)
+    if names:
+        print(
+            f"\n{arm} beside the best peer of each task, chosen afterwards: not worse beyond the interval on "
+            f"{kept / len(names):.0%} of {len(names)} tasks"
+        )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, found, path = text.partition("=")
+    if not found or name not in PEERS:
+        raise argparse.ArgumentTypeError(f"expected PEER=PYTHON with a peer of {', '.join(PEERS)}, got {text!r}")
+    return name, path
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -269,12 +368,17 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--arms", nargs="+", default=["tpe"], choices=list(ARMS))
     parser.add_argument("--against", nargs="*", default=["optuna-tpe"], choices=list(ARMS))
     parser.add_argument("--groups", nargs="+", default=list(GROUPS), choices=GROUPS)
+    parser.add_argument("--subset", action="store_true", help="every k-th task of each group, for slow peers")
     parser.add_argument("--only", default="", help="a part of the tasks' names")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--budgets", nargs="+", type=int, default=[25, 50, 100, 200])
+    parser.add_argument("--peer-trials", type=int, default=200, help="trials of a peer that has to be run")
     parser.add_argument("--yahpo", type=Path, help="folder with the YAHPO networks")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     parser.add_argument("--fresh", nargs="*", default=[], choices=list(ARMS), help="peers to run again")
+    parser.add_argument("--kept", action="store_true", help="run no peer: compare with what is kept of them")
+    parser.add_argument("--python", nargs="*", default=[], type=_pair, metavar="PEER=PYTHON", help="their interpreters")
+    parser.add_argument("--keep", type=Path, help="folder that keeps this project's trajectories, to go on from")
     parser.add_argument("--verbose", action="store_true", help="every task")
     return parser.parse_args(argv)
 
@@ -282,7 +386,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Iterable[str] | None = None) -> None:
     """Run what is missing, then report."""
     options = arguments(None if argv is None else list(argv))
-    _open_tasks(tuple(options.groups), options.yahpo, options.only)
+    _open_tasks(options)
     curves, references = all_curves(options)
     report(options, regrets(options, curves, references))
 

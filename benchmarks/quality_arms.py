@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
+import atexit
+import json
+import subprocess
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
 
+from quality_peer import PEERS
 from quality_tasks import Task
 
 from sweeper_core import samplers
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from sweeper_core.search_space import Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation
 
 Params = dict[str, Any]
@@ -43,40 +50,95 @@ class Own(Arm):
         self.simulation.tell(self.number, values)
 
 
-class Optuna(Arm):
-    """A sampler of Optuna, asked define-by-run where parameters have conditions, else for all at once."""
+class Other(Arm):
+    """A peer, in this process or in another interpreter."""
 
-    def __init__(self, make: Callable[[int], Any], task: Task, seed: int, n_trials: int) -> None:
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        warnings.simplefilter("ignore")
-        self.task = task
-        self.distributions = {parameter.name: _for_optuna(parameter.distribution) for parameter in task.space}
-        self.study = optuna.create_study(directions=["minimize"] * task.objectives, sampler=make(seed))
+    def __init__(self, name: str, task: Task, seed: int, n_trials: int) -> None:
+        study = (described(task.space), task.objectives, seed, n_trials)
+        self.names = task.space.names
+        self.peer = PEERS[name](*study) if name not in PYTHONS else _worker(name).begin(*study)
 
     def ask(self, start: Params | None) -> Params:
-        if start is not None:
-            self.study.enqueue_trial(start)
-        space = self.task.space
-        self.trial = self.study.ask(None if space.is_conditional else self.distributions)
-        params: Params = {}
-        for parameter in space.parents_first:
-            if space.is_active(parameter.name, params):
-                params[parameter.name] = self.trial._suggest(parameter.name, self.distributions[parameter.name])
-        return {name: params[name] for name in space.names if name in params}
+        params = self.peer.ask(start)
+        return {name: params[name] for name in self.names if name in params}
 
     def tell(self, values: Sequence[float]) -> None:
-        self.study.tell(self.trial, list(values))
+        self.peer.tell([float(value) for value in values])
 
 
-def _for_optuna(distribution: Any) -> Any:
-    from optuna import distributions
+class Worker:
+    """A peer in another interpreter: ``quality_peer.py``, spoken to in lines of JSON."""
 
+    def __init__(self, name: str, python: str) -> None:
+        script = str(Path(__file__).with_name("quality_peer.py"))
+        self.name = name
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+        self.process = subprocess.Popen(
+            [python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True
+        )
+        atexit.register(self.process.kill)
+
+    def begin(self, space: list[Params], objectives: int, seed: int, n_trials: int) -> Worker:
+        """Start a study; the last one is forgotten."""
+        self._say({"begin": self.name, "space": space, "objectives": objectives, "seed": seed, "n_trials": n_trials})
+        return self
+
+    def ask(self, start: Params | None) -> Params:
+        self._say({"ask": start})
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            self._fail()
+        params: Params = json.loads(line)["params"]
+        return params
+
+    def tell(self, values: Sequence[float]) -> None:
+        self._say({"tell": list(values)})
+
+    def _say(self, word: Params) -> None:
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(word) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self._fail()
+
+    def _fail(self) -> NoReturn:
+        _workers.pop(self.name, None)
+        self.process.wait()
+        self.errors.seek(0)
+        said = self.errors.read().decode(errors="replace")
+        raise RuntimeError(f"{self.name} ended in its own interpreter. The end of what it said:\n{said[-2000:]}")
+
+
+PYTHONS: dict[str, str] = {}
+"""The interpreters of the peers that do not run in this process."""
+_workers: dict[str, Worker] = {}
+
+
+def _worker(name: str) -> Worker:
+    if name not in _workers:
+        _workers[name] = Worker(name, PYTHONS[name])
+    return _workers[name]
+
+
+def described(space: SearchSpace) -> list[Params]:
+    """Return a space as plain data, parents before children."""
+    return [_described(parameter) for parameter in space.parents_first]
+
+
+def _described(parameter: Parameter) -> Params:
+    distribution = parameter.distribution
+    entry: Params = {"name": parameter.name}
     if isinstance(distribution, CategoricalDistribution):
-        return distributions.CategoricalDistribution(distribution.choices)
-    kind = {FloatDistribution: distributions.FloatDistribution, IntDistribution: distributions.IntDistribution}
-    return kind[type(distribution)](**distribution._asdict())
+        entry |= {"kind": "categorical", "choices": list(distribution.choices)}
+    else:
+        assert isinstance(distribution, FloatDistribution | IntDistribution)
+        entry |= {"kind": "float" if isinstance(distribution, FloatDistribution) else "int", **distribution._asdict()}
+    if parameter.when:
+        assert all(clause.operator == "in" for clause in parameter.when)
+        entry["when"] = {clause.parent: list(clause.operand) for clause in parameter.when}
+    return entry
 
 
 def own(name: str, **arguments: Any) -> Callable[[Task, int, int], Arm]:
@@ -84,17 +146,6 @@ def own(name: str, **arguments: Any) -> Callable[[Task, int, int], Arm]:
     return lambda task, seed, n_trials: Own(
         lambda s: getattr(samplers, name)(seed=s, **arguments), task, seed, n_trials
     )
-
-
-def optuna(name: str, **arguments: Any) -> Callable[[Task, int, int], Arm]:
-    """Return the maker of an arm from the name of one of Optuna's samplers."""
-
-    def make(seed: int) -> Any:
-        import optuna.samplers
-
-        return getattr(optuna.samplers, name)(seed=seed, **arguments)
-
-    return lambda task, seed, n_trials: Optuna(make, task, seed, n_trials)
 
 
 ARMS: Mapping[str, Callable[[Task, int, int], Arm]] = {
@@ -105,10 +156,6 @@ ARMS: Mapping[str, Callable[[Task, int, int], Arm]] = {
     "nsgaii": own("NSGAIISampler"),
     "gp": own("GPSampler"),
     "auto": own("AutoSampler"),
-    "optuna-tpe": optuna("TPESampler"),
-    "optuna-tpe-apart": optuna("TPESampler", multivariate=False),
-    "optuna-gp": optuna("GPSampler"),
-    "optuna-cmaes": optuna("CmaEsSampler"),
-    "optuna-nsgaii": optuna("NSGAIISampler"),
+    **{name: partial(Other, name) for name in PEERS},
 }
 """Contenders by name; peers' trajectories are kept, those of this project are run anew."""

@@ -23,6 +23,19 @@ Params = Mapping[str, Any]
 GROUPS = ("tables", "surrogates", "bbob", "mixint", "conditional", "biobjective")
 
 
+EVERY = {"tables": 3, "surrogates": 4, "bbob": 7, "mixint": 4, "conditional": 1, "biobjective": 3}
+"""The subset for slow peers: every k-th task of a group, by name. A fixed rule, so that no outcome chooses."""
+
+
+def subset(tasks: list[Task]) -> list[Task]:
+    """Return the tasks that slow peers run."""
+    return [
+        task
+        for group, step in EVERY.items()
+        for task in sorted((task for task in tasks if task.group == group), key=lambda task: task.name)[::step]
+    ]
+
+
 class Task:
     """One optimisation problem.
 

@@ -20,7 +20,7 @@ from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 UNIT = FloatDistribution(0.0, 1.0)
-NUMBERS = st.integers(0, 5)
+NUMBERS = st.integers(0, 3)
 VALUES = st.sampled_from([-1.0, 0.0, 1.0, float("inf"), float("-inf")])  # few, so that there are equals
 LIMITS = st.sampled_from([{}, {"constraints": [-1.0, 0.0]}, {"constraints": [-1.0, 0.5]}, {"constraints:a": 2.0}])
 CHANGES = st.one_of(
@@ -70,7 +70,7 @@ def best_of(records: list[TrialRecord], direction: StudyDirection) -> Best:
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.lists(st.one_of(CHANGES, st.tuples(st.just("read"), st.integers(0, 2))), max_size=60), COPIES)
+@given(st.lists(st.one_of(CHANGES, st.tuples(st.just("read"), st.integers(0, 2))), min_size=20, max_size=60), COPIES)
 def test_readers_miss_nothing_whenever_they_look(doings: list[tuple[Any, ...]], copied: Any) -> None:
     storage = InMemoryStorage()
     study = storage.create_or_open_study("s", [StudyDirection.MINIMIZE], exist_ok=False).study_id

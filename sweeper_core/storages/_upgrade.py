@@ -37,6 +37,9 @@ _logger = logging.getLogger(__name__)
 _CHUNK = 1000
 """Rows that one statement changes or that are read at a time."""
 
+LOCK_TIMEOUT = 10
+"""Seconds that a statement waits for a table that somebody uses; then the others' waiting statements go first."""
+
 _SINGLE_MAX = 3.4028234663852886e38
 """Largest number of single precision: as this some releases stored infinity, and MySQL rounds it."""
 
@@ -112,9 +115,9 @@ def _upgrade(database: Database, link: Link) -> None:
     if older_revision(link, names_in(link)) is None:
         return  # somebody else has done it meanwhile
     if link.dialect == "postgresql":
-        link.change("SET LOCAL lock_timeout = '10s'")
+        link.change(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'")
     elif link.dialect == "mysql":
-        link.change("SET SESSION lock_wait_timeout = 10")
+        link.change(f"SET SESSION lock_wait_timeout = {LOCK_TIMEOUT}")
     one = _Upgrade(link)
     one.add_what_is_missing()
     one.move_what_lies_elsewhere()
@@ -259,11 +262,12 @@ class _Upgrade:
         self._link.change(f"ALTER TABLE {successor.name} RENAME TO {table.name}")
 
     def _redefine(self, table: sa.Table) -> None:
-        """Give the columns whose types have changed over time, and 'objective', today's definition."""
+        """Give columns whose definitions have changed over time those of today."""
         changed = [
             column
             for column in table.columns
-            if isinstance(column.type, (sa.Text, sa.Float, sa.Enum)) or column.name == "objective"
+            if isinstance(column.type, (sa.Text, sa.Float, sa.Enum))
+            or (isinstance(column.type, sa.Integer) and not (column.nullable or column.primary_key))
         ]
         if not changed:
             return

@@ -344,6 +344,17 @@ TYPED: dict[str, tuple[list[str], str, str]] = {
     "option-unknown": (["model=cnn,resnet"], "'model' on the command line", "cnn, mlp"),
     "unknown-tag": (["lr=tag(logg,interval(1,2))"], "'lr' on the command line", "the tags are log and ordered"),
     "unknown-setting": (["hydra.sweeper.n_trails=3"], "hydra.sweeper.n_trails", "Did you mean 'n_trials'?"),
+    "storage-in-two-slashes": (["hydra.sweeper.storage=sqlite://a.db"], "hydra.sweeper.storage", "sqlite:///relative"),
+    "storage-without-driver": (
+        ["hydra.sweeper.storage=postgres+nothing://me:pw@host/db"],
+        "hydra.sweeper.storage: ",
+        "postgresql+nothing://me:***@host/db",
+    ),
+    "earlier-study-in-two-slashes": (
+        ["hydra.sweeper.warm_start=[{storage:'sqlite://a.db',study_name:a}]"],
+        "hydra.sweeper.warm_start",
+        "sqlite:///relative",
+    ),
     "setting-text": (["hydra.sweeper.n_jobs=two"], "hydra.sweeper.n_jobs", "from 1 on"),
     "sampler-as-value": (["hydra.sweeper.sampler=tpa"], "hydra.sweeper.sampler", "Did you mean 'tpe'?"),
     "condition-no-longer-possible": (

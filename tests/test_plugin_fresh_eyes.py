@@ -187,3 +187,32 @@ def test_the_command_that_goes_on_gives_the_directory_as_it_was(tmp_path: Path, 
         command = shlex.split(last.partition("To continue: ")[2])
     (there,) = (tmp_path / "below").iterdir()
     assert [row["state"] for row in rows(there)] == ["COMPLETE"] * 2
+
+
+def test_a_sweep_whose_directory_goes_away_keeps_its_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    there = tmp_path / "sweep"
+
+    def task(config: Any) -> float:
+        shutil.rmtree(there)
+        if config.x < 0.5:
+            raise ValueError("no")
+        return float(config.x)
+
+    storage = f"hydra.sweeper.storage=sqlite:///{tmp_path / 'mine.db'}"
+    rate = "hydra.sweeper.max_failure_rate=1"
+    sweep(task, there, ["x=0.25,0.75", "hydra/sweeper/sampler=grid", storage, "hydra.sweeper.study_name=a", rate])
+    study = load_study(study_name="a", storage=f"sqlite:///{tmp_path / 'mine.db'}")
+    assert sorted(trial.state.name for trial in study.trials) == ["COMPLETE", "FAIL"]
+    output = capsys.readouterr().out
+    assert output.count("The results cannot be written") == 1
+    assert study.best_value == 0.75
+
+
+def test_two_sweeps_in_one_directory_are_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*overrides: str) -> str:
+        sweep(lambda config: 0.0, tmp_path / "sweep", [*overrides, "hydra.sweeper.n_trials=1"])
+        return capsys.readouterr().out
+
+    assert "does not sweep" not in run(X)
+    assert "does not sweep" not in run(X, "y=interval(0,1)")
+    assert "parameters that this run does not sweep (x). " in run("y=interval(0,1)")

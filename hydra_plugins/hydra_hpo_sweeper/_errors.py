@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 LONGEST_LINE = 300
 """Characters of a job's failure that a line of the log shows."""
 

@@ -10,7 +10,7 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -250,6 +250,6 @@ def write_trace(done: Done) -> None:
     """Leave a failed job's traceback in its directory."""
     if done.failure is None or not done.failure.trace or done.directory is None:
         return
-    folder = Path(done.directory)
-    if folder.is_dir():
-        (folder / "error.txt").write_text(done.failure.trace, encoding="utf-8")
+    # The study has it too, where the directory is gone or full.
+    with suppress(OSError):
+        Path(done.directory, "error.txt").write_text(done.failure.trace, encoding="utf-8")

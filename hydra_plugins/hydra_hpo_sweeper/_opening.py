@@ -45,7 +45,7 @@ class Opened:
 def open_study(settings: Settings, directory: Path) -> Opened:
     """Open or create the study, take up what a dead run left, and enqueue the user's points."""
     url = storage_url(settings, directory)
-    storage = get_storage(url)
+    storage = _storage(url, "storage")
     study = _create_or_open(storage, settings)
     _check_directions(study, settings)
     if settings.metric is not None and METRIC_NAMES not in study.system_attrs:
@@ -62,6 +62,13 @@ def open_study(settings: Settings, directory: Path) -> Opened:
 def storage_url(settings: Settings, directory: Path) -> str:
     """Return where the study lives: in the sweep directory unless the user says otherwise."""
     return settings.storage or f"sqlite:///{directory.absolute() / DEFAULT_FILE}"
+
+
+def _storage(url: str, key: str) -> Storage:
+    try:
+        return get_storage(url)
+    except (ValueError, ImportError) as error:
+        raise ConfigError(f"hydra.sweeper.{key}: {error}") from error
 
 
 def _create_or_open(storage: Storage, settings: Settings) -> StudyRecord:
@@ -101,7 +108,7 @@ def _enqueue(storage: Storage, study: StudyRecord, settings: Settings) -> None:
 
 def _earlier(source: EarlierStudy) -> History:
     """Return what an earlier study has found out."""
-    storage = get_storage(source.storage)
+    storage = _storage(source.storage, "warm_start")
     try:
         study = storage.create_or_open_study(source.study_name, None, exist_ok=True)
     except KeyError:
@@ -123,6 +130,20 @@ def _greet(session: Session) -> None:
     log.info("hydra-hpo-sweeper: study %r, sampler %s", session.study.name, type(session.sampler).__name__)
     if finished:
         log.info("Continuing: %d trials are finished, %d wait.", finished, waiting)
+
+
+def tell_of_other_spaces(opened: Opened, swept: Sequence[str]) -> None:
+    """Warn when trials that the study has already vary in what this run does not sweep: two sweeps may be mixed up."""
+    layouts = {record.layout for record in opened.session.ledger.records if record is not None}
+    known = {name.lstrip("+") for name in swept}
+    others = {name: None for layout in layouts for name in layout.names if name.lstrip("+") not in known}
+    if others:
+        log.warning(
+            "Study %r has trials with parameters that this run does not sweep (%s). The best of all of them is looked "
+            "for; for a study of its own, give another hydra.sweep.dir or hydra.sweeper.study_name.",
+            opened.session.study.name,
+            ", ".join(sorted(others)),
+        )
 
 
 def command_to_continue(settings: Settings, opened: Opened, directory: Path) -> str:

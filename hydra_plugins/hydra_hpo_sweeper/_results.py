@@ -19,6 +19,7 @@ import csv
 import fcntl
 import io
 import json
+import logging
 import os
 import shlex
 import time
@@ -41,6 +42,8 @@ from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.study.session import Session
 from sweeper_core.trial.record import FAILURE, TrialRecord
 from sweeper_core.trial.state import TrialState
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 NAME = "hpo"
 
@@ -120,7 +123,7 @@ class Results:
         self._directory = directory
         self._mode = mode
         self._next = 0.0
-        self._written_at = -1
+        self._warned = False
 
     def refresh(self) -> None:
         """Write if the last time was long enough ago."""
@@ -131,7 +134,17 @@ class Results:
             self._next = begun + max(SECONDS_BETWEEN, took / SHARE_OF_TIME)
 
     def write(self) -> None:
-        """Write all files as of now."""
+        """Write all files as of now; where that is impossible, warn once: everything can be made from the study."""
+        try:
+            self._write()
+        except OSError as error:
+            if not self._warned:
+                log.warning("The results cannot be written (%s). The study goes on; it has everything.", error)
+            self._warned = True
+        else:
+            self._warned = False
+
+    def _write(self) -> None:
         with _locked(self._directory / ".results.lock"):
             self._session.sync()
             records = [record for record in self._session.ledger.records if record is not None]

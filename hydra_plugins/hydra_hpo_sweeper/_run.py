@@ -24,7 +24,7 @@ from hydra_plugins.hydra_hpo_sweeper._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, Lanes, failure_of, write_trace
 from hydra_plugins.hydra_hpo_sweeper._mlflow import mirrored
 from hydra_plugins.hydra_hpo_sweeper._open_lanes import LaneFactory
-from hydra_plugins.hydra_hpo_sweeper._opening import Opened, command_to_continue, open_study
+from hydra_plugins.hydra_hpo_sweeper._opening import Opened, command_to_continue, open_study, tell_of_other_spaces
 from hydra_plugins.hydra_hpo_sweeper._progress import Progress, open_progress
 from hydra_plugins.hydra_hpo_sweeper._ranks import ranked
 from hydra_plugins.hydra_hpo_sweeper._repeats import clearly_bad, jobs_of
@@ -58,7 +58,7 @@ class SweepFailed(Exception):
     """Too many trials failed."""
 
 
-USER_ERRORS = (ConfigError, SweepFailed, StorageInternalError)
+USER_ERRORS = (ConfigError, SweepFailed, StorageInternalError, OSError)
 """What the user can do something about: said in one line, without a traceback."""
 
 
@@ -86,6 +86,8 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
     _begin(directory, factory.config)
     opened = open_study(settings, directory)
+    if settings.custom_search_space is None:
+        tell_of_other_spaces(opened, plan.space.names)
     try:
         return _run(app, settings, plan, factory, opened, directory)
     finally:

@@ -305,7 +305,8 @@ def _text(key: str, value: Any) -> str | None:
     return value
 
 
-_STORAGE = re.compile(r"(sqlite|postgresql|mysql|mariadb|journal)(\+\w+)?://.*|(?!.*://).*\.(log|journal)", re.DOTALL)
+_DATABASE = r"(sqlite|postgres|postgresql|mysql|mariadb|journal)(\+\w+)?://.*"
+_STORAGE = re.compile(rf"{_DATABASE}|(?!.*://).*\.(log|journal)", re.DOTALL)
 
 
 def _storage(key: str, value: Any) -> str | None:

@@ -128,6 +128,7 @@ def test_the_schema_is_the_one_of_a_new_database(url: str, tmp_path: Path) -> No
     assert schema(url) == schema(fresh)
 
 
+@pytest.mark.parametrize("version", ["0.8.0", "2.10.1"])
 def test_the_storage_upgrades_itself_and_goes_on(url: str) -> None:
     storage = RDBStorage(url, skip_compatibility_check=True)
     storage.upgrade()
@@ -182,6 +183,7 @@ def test_what_was_no_number_is_none(tmp_path: Path) -> None:
     assert (trials[6].state.name, trials[6].values) == ("FAIL", None)
 
 
+@pytest.mark.parametrize("version", ["0.8.0", "2.10.1"])
 def test_an_upgrade_that_is_interrupted_leaves_all_as_it_was(
     url: str, version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +221,7 @@ def test_a_broken_distribution_stops_it_with_nothing_done(tmp_path: Path) -> Non
     assert schema(url) == before
 
 
+@pytest.mark.parametrize("version", ["2.3.0"])
 def test_on_the_command_line(url: str, version: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["studies", "--storage", url]) == 1
     assert "hpo-sweeper upgrade" in capsys.readouterr().err

@@ -189,6 +189,22 @@ def test_a_pickled_sampler_goes_on_alike() -> None:
     assert first == second
 
 
+@pytest.mark.parametrize("crashes", ["a slope", "a choice and a side"])
+def test_half_of_the_optimums_neighbourhood_crashes(crashes: str) -> None:
+    """At most a fifth of 200 trials fail after the first 50."""
+
+    def objective(params: dict[str, Any]) -> float | None:
+        if crashes == "a slope":
+            return None if sum(params.values()) > 6.5 else sphere(params)
+        return None if params["kind"] == "a" or params["units"] > 128 else mixed(params)
+
+    for seed in range(3):
+        study = Simulation(CmaEsSampler(), FLOATS if crashes == "a slope" else MIXED, seed=seed)
+        study.run(objective, 200)
+        assert np.mean(study.history.states[50:] == TrialState.FAIL) <= 0.2
+        assert best(study) < (0.3 if crashes == "a slope" else 1.1)
+
+
 def test_failing_regions_are_left() -> None:
     study = Simulation(CmaEsSampler(), FLOATS)
     study.run(lambda p: None if p["x0"] > 1.0 else sphere(p), 250)

@@ -20,6 +20,7 @@ from sweeper_core.trial.history import Ledger
 from sweeper_core.trial.state import TrialState
 
 MINIMIZE = StudyDirection.MINIMIZE
+COMPLETE, FAIL = TrialState.COMPLETE, TrialState.FAIL
 BOTH = pytest.mark.parametrize("multivariate", [True, False], ids=["joint", "apart"])
 
 
@@ -131,6 +132,32 @@ def test_a_region_that_crashes_is_avoided(half: str, multivariate: bool) -> None
         failed = simulation.history.states == TrialState.FAIL
         assert np.count_nonzero(failed[50:]) <= 30
         assert np.nanmin(simulation.history.values) < 0.01
+
+
+def test_failures_that_a_choices_own_parameters_explain_are_not_held_against_the_choice() -> None:
+    """The same number of trials of one model fail: all on one side of a parameter that only it has, or anywhere."""
+    only_net = (Clause("model", "in", ("net",)),)
+    space = SearchSpace(
+        [
+            Parameter("model", CategoricalDistribution(["net", "tree"])),
+            Parameter("rate", FloatDistribution(0, 1), when=only_net),
+        ]
+    )
+
+    def share_of_nets(explained: bool) -> float:
+        simulation = Simulation(TPESampler(), space)
+        rng = np.random.default_rng(0)
+        for place in range(60):
+            rate = float(rng.random())
+            net = {"model": "net", "rate": rate}
+            number, _ = simulation.ask(net if place % 2 else {"model": "tree"})
+            fails = place % 2 and (rate > 0.5 if explained else rng.random() < 0.5)
+            simulation.tell(number, None if fails else float(rng.random()), FAIL if fails else COMPLETE)
+        request, sampler = Request(space, 60), TPESampler()
+        points = [sampler.suggest(request, simulation.history, np.random.default_rng(seed)) for seed in range(60)]
+        return float(np.mean([point.params["model"] == "net" for point in points]))
+
+    assert share_of_nets(explained=True) > share_of_nets(explained=False) + 0.2
 
 
 def test_failures_that_have_no_pattern_do_not_stop_the_search() -> None:

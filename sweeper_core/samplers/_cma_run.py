@@ -33,6 +33,16 @@ TRIES = 3
 """How many points are drawn to find one within the bounds; then the first is put on the boundary. Few, so that the
 boundary itself is searched where the values fall towards it."""
 
+PROPOSALS = 8
+"""How many points are drawn where trials have failed, until one is likely to survive."""
+
+NEIGHBOURS = 5
+"""Trials nearest to a point by which its chance to survive is told."""
+
+ANOTHER_CHOICE = 4.0
+"""Squared distance, in standard deviations, of two values of a choice: as far apart as two points of two dimensions
+that were drawn independently."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -168,14 +178,61 @@ def advance(frame: Frame, plan: Plan, run: Run, units: Floats, chosen: Integers,
     return _restarted(frame, plan, run, constants) if plan.restart is not None else run
 
 
-def draw(frame: Frame, run: Run, siblings: Floats, rng: np.random.Generator) -> tuple[Floats, Integers]:
+@dataclass(frozen=True)
+class Outcomes:
+    """Where trials failed and where they did not.
+
+    Attributes:
+        units: ``(n, d)`` coordinates, NaN where unknown.
+        chosen: ``(n, c)`` values of the choices, -1 where unknown.
+        failed: ``(n,)``.
+    """
+
+    units: Floats
+    chosen: Integers
+    failed: npt.NDArray[np.bool_]
+
+    def survival(self, state: cma.Gaussian, unit: Floats, chosen: Integers) -> float:
+        """Return the chance of a point not to fail: the share of survivors among its nearest neighbours.
+
+        Near is meant in the standard deviations of the search distribution, whatever its shape.
+        """
+        known = np.where(np.isnan(self.units), unit, self.units)
+        far = ((state.standardised(known) - state.standardised(unit[None])) ** 2).sum(axis=1)
+        far += ANOTHER_CHOICE * (self.chosen != chosen).sum(axis=1)
+        nearest = np.argsort(far, kind="stable")[:NEIGHBOURS]
+        return float(np.count_nonzero(~self.failed[nearest]) + 0.5) / (len(nearest) + 0.5)
+
+
+def draw(
+    frame: Frame, run: Run, siblings: Floats, rng: np.random.Generator, outcomes: Outcomes | None = None
+) -> tuple[Floats, Integers]:
     """Return coordinates ``(d,)`` in the unit cube, and values of the choices ``(c,)``.
+
+    Where trials have failed, a point is taken with its chance to survive, else another one is drawn: the
+    distribution is truncated softly, as it is hard at the bounds.
 
     Args:
         frame, run: The layout and the state.
         siblings: ``(k, d)`` coordinates drawn from this state before.
         rng: Source of all randomness.
+        outcomes: Where trials failed; None when none has.
     """
+    best, most = _draw_one(frame, run, siblings, rng), -1.0
+    if outcomes is None:
+        return best
+    point = best
+    for _ in range(PROPOSALS):
+        chance = outcomes.survival(run.gaussian, *point)
+        if rng.random() < chance:
+            return point
+        if chance > most:
+            best, most = point, chance
+        point = _draw_one(frame, run, siblings, rng)
+    return best
+
+
+def _draw_one(frame: Frame, run: Run, siblings: Floats, rng: np.random.Generator) -> tuple[Floats, Integers]:
     d = len(frame.numbers)
     unit = np.empty(0)
     if d:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sweeper_core import logging
 from sweeper_core.maths import cma
 from sweeper_core.maths.pareto import violation
-from sweeper_core.samplers._cma_run import Frame, Plan, Run, advance, begin, draw, first_mean, frame_of
+from sweeper_core.samplers._cma_run import Frame, Outcomes, Plan, Run, advance, begin, draw, first_mean, frame_of
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._scale import assemble, scales_of
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
@@ -30,6 +30,9 @@ Integers = npt.NDArray[np.int64]
 ORIGIN = "cmaes"
 KEPT = 32
 """How many earlier states are remembered, for trials that end late."""
+
+REMEMBERED = 200
+"""Trials, the newest, that tell where others will fail."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,13 @@ class CmaEsSampler(Sampler):
             return self.independent_sampler.suggest(request, history, rng)
         frame = frame_of(request.space)
         run = self._replayed(request.space, frame, history)
-        unit, chosen = draw(frame, run, self._siblings(request.space, frame, run, history), rng)
+        unit, chosen = draw(
+            frame,
+            run,
+            self._siblings(request.space, frame, run, history),
+            rng,
+            _outcomes(request.space, frame, history),
+        )
         units = np.full(len(request.space), 0.5)
         units[list(frame.numbers)] = unit
         units[list(frame.choices)] = (chosen + 0.5) / np.array(frame.counts)
@@ -251,6 +260,16 @@ class CmaEsSampler(Sampler):
         trials = [t for t in self.source_trials or () if t.state in states and t.values is not None]
         raw = [space.encode(trial.params)[None, :] for trial in trials]
         return raw, [np.array([sign * (trial.values or [np.nan])[0]]) for trial in trials]
+
+
+def _outcomes(space: SearchSpace, frame: Frame, history: History) -> Outcomes | None:
+    """Return where the newer trials failed and where they did not; None when none has failed."""
+    failed = history.states == TrialState.FAIL
+    if not failed.any():
+        return None
+    rows = np.flatnonzero(failed | (history.states == TrialState.COMPLETE))[-REMEMBERED:]
+    units, chosen = _encoded(space, frame, history, rows)
+    return Outcomes(units, chosen, failed[rows])
 
 
 def _encoded(space: SearchSpace, frame: Frame, history: History, rows: Integers) -> tuple[Floats, Integers]:

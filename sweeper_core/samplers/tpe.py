@@ -70,6 +70,9 @@ MOST_RESOLVED = 100.0
 """Where parameters are modelled apart, kernels of g are a hundredth of the range at the narrowest: what has been
 tried is then avoided, value by value. Jointly, the other parameters tell points apart."""
 
+LEAST_BLAME = 0.01
+"""What a failure that can be avoided still says against the choice that led to it."""
+
 ENOUGH_FOR_A_BLOCK = 4
 """Trials that have a conditional block's parameters before these are modelled."""
 
@@ -208,7 +211,7 @@ class TPESampler(Sampler):
                 continue
             known = {name: request.given[name] for name in block.names if name in request.given}
             if len(known) < len(block):
-                candidates = self._candidates(evidence, known, history, rng)
+                candidates = self._candidates(evidence, self._blame(evidence, blocks, history), known, history, rng)
                 if candidates is None:
                     known = complete(space.select(block.names), known, rng)
                 else:
@@ -228,8 +231,34 @@ class TPESampler(Sampler):
             del self._evidence[next(iter(self._evidence))]
         return known[1]
 
+    def _blame(self, evidence: Evidence, blocks: list[Evidence], history: History) -> Floats:
+        """Return ``(n,)``: how much each failed trial says against its values in a block.
+
+        A failure that parameters under a condition explain, so that it can be avoided there, is not held against the
+        choice that they depend on: what counts is the chance to fail that remains where their good trials are.
+        """
+        blame = np.ones(len(history))
+        failed = history.states == TrialState.FAIL
+        for other in blocks if len(blocks) > 1 and failed.any() else ():
+            if other.block.needs(evidence.block.names):
+                points, there = other.read(history)
+                useless = np.flatnonzero(failed & there)
+                sound = np.flatnonzero(_ended(history) & there & history.feasible)
+                if len(useless) and len(sound) >= ENOUGH_FOR_A_BLOCK:
+                    blame[useless] = np.minimum(blame[useless], self._remaining(other.block, points, sound, useless))
+        return blame
+
+    def _remaining(self, block: Coordinates, points: Points, sound: Integers, failed: Integers) -> float:
+        """Return the mean chance to fail where trials of a block did not fail."""
+        fine, useless = _even(sound), _even(failed)
+        here = points.take(fine.rows)
+        groups = _Groups(fine, useless, fine, useless, 1.0)
+        laws = self._outcomes(Mixture, block, points, groups, self._scott(block, here, block.numeric))
+        survival = np.exp(_log_survival(*(law.log_density(here) for law in laws), groups))
+        return max(1.0 - float(survival.mean()), LEAST_BLAME)
+
     def _candidates(
-        self, evidence: Evidence, known: dict[str, Any], history: History, rng: np.random.Generator
+        self, evidence: Evidence, blame: Floats, known: dict[str, Any], history: History, rng: np.random.Generator
     ) -> Points | None:
         """Return points of a block, best first; None when too few trials have its parameters."""
         block = evidence.block
@@ -239,9 +268,9 @@ class TPESampler(Sampler):
             return None
         given = block.point_of(known) if known else None
         rank = self._rank_jointly if self.multivariate else self._rank_apart
-        return rank(block, points, self._groups(history, rows, there), given, rng)
+        return rank(block, points, self._groups(history, rows, there, blame), given, rng)
 
-    def _groups(self, history: History, rows: Integers, there: Flags) -> _Groups:
+    def _groups(self, history: History, rows: Integers, there: Flags, blame: Floats) -> _Groups:
         """Return the trials that have the block's parameters by what they are evidence of."""
         gamma = self.gamma or (default_gamma if history.n_objectives == 1 else default_gamma_multiobjective)
         best = best_of(history, rows, max(1, min(gamma(len(rows)), len(rows))))
@@ -251,11 +280,13 @@ class TPESampler(Sampler):
         rest[best] = False
         if self.constant_liar:
             rest |= (history.states == TrialState.RUNNING) & there
-        bad = self._thinned(np.flatnonzero(rest))
+        bad = self._thinned(np.flatnonzero(rest)).blamed(blame)
         feasible = history.feasible[rows]
         useless = np.concatenate([np.flatnonzero(failed), rows[~feasible]])
         caution = 1.0 + 2.0 * np.count_nonzero(failed) / max(len(useless), 1)
-        return _Groups(self._good(best, history), bad, _even(rows[feasible]), _even(np.sort(useless)), caution)
+        return _Groups(
+            self._good(best, history), bad, _even(rows[feasible]), _even(np.sort(useless)).blamed(blame), caution
+        )
 
     def _good(self, best: Integers, history: History) -> _Group:
         n = len(best)
@@ -365,6 +396,10 @@ class _Group:
 
     rows: Integers
     weights: Floats
+
+    def blamed(self, blame: Floats) -> _Group:
+        """Return the trials with weights times ``blame`` ``(n,)`` of all trials."""
+        return _Group(self.rows, self.weights * blame[self.rows])
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ which the coordinate is the middle. Other choices are codes.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -54,6 +55,10 @@ class Coordinates:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def needs(self, names: Sequence[str]) -> bool:
+        """Return whether these parameters exist under a condition on one of ``names``."""
+        return any(clause.parent in names for clause in self.parameters[0].when)
 
     def numbers_of(self, raw: Floats) -> Floats:
         """Return coordinates ``(n, p)`` of internal values ``(n, p)``; outside the bounds they are clipped."""

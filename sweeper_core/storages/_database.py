@@ -21,6 +21,7 @@ import sqlalchemy.pool
 
 from sweeper_core.exceptions import StorageFormatError, StorageInternalError, StorageUnavailableError
 from sweeper_core.storages._filesystem import is_on_network
+from sweeper_core.storages._statements import LATER
 
 _logger = logging.getLogger(__name__)
 
@@ -36,9 +37,6 @@ _SQLALCHEMY = tuple(int(part) for part in re.findall("[0-9]+", sa.__version__)[:
 
 _OF_OTHER_POOLS = frozenset({"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"})
 
-LATER = "SELECT set_config('synchronous_commit', 'off', true)"
-"""Lets PostgreSQL commit the transaction at hand before it is on disk."""
-
 _SECRET = re.compile("pass|pwd|secret|token", re.IGNORECASE)
 
 
@@ -51,6 +49,7 @@ class Link:
         self.attempt = attempt
         """0; more when the connection was lost and the operation is being done again."""
         self._text = database.text
+        self._errors = database.errors
 
     def rows(self, sql: str, **values: Any) -> Sequence[Any]:
         """Return all rows of a query."""
@@ -72,17 +71,31 @@ class Link:
             return int(self.connection.execute(self._text(f"{sql} RETURNING {key}"), values).scalar_one())
         return int(self.connection.execute(self._text(sql), values).lastrowid)
 
-    def one_message(self, statements: Sequence[str]) -> Sequence[Any]:
-        """Do whole statements, the first one a query, as one transaction with one message; return the last one's rows.
+    def one_message(self, sql: str, values: Any = None) -> Sequence[Any]:
+        """Send statements together; return what the last query among them has found.
 
-        Only where :attr:`Database.takes_scripts`.
+        Only where :attr:`Database.takes_scripts`. A transaction that is begun in there must end there too.
+
+        Args:
+            sql: With the driver's own marks for values; several statements have ``;`` between them.
+            values: In the form that the driver takes.
         """
-        result = self.connection.exec_driver_sql("; ".join(statements).replace("%", "%%"))
-        cursor: Any = result.cursor
-        while cursor.nextset():
-            pass
-        rows: Sequence[Any] = cursor.fetchall()
-        result.close()
+        rows: Sequence[Any] = ()
+        try:
+            cursor = self.connection.connection.cursor()
+            cursor.execute(sql, values)
+            more: bool | None = True
+            while more:
+                if cursor.description is not None:
+                    rows = cursor.fetchall()
+                more = cursor.nextset()
+            cursor.close()
+        except self._errors as error:
+            _roll_back(self.connection)
+            raise sa.exc.DBAPIError(sql, None, error, hide_parameters=True) from error
+        except BaseException:  # in the middle of a message
+            self.connection.invalidate()
+            raise
         return rows
 
     def many(self, sql: str, values: Sequence[Mapping[str, Any]]) -> None:
@@ -128,13 +141,15 @@ class Database:
         self.dialect = _known_dialect(parsed)
         self.path = parsed.database if self.dialect == "sqlite" else None
         self.in_memory = self.dialect == "sqlite" and _is_in_memory(parsed)
-        self.takes_scripts = parsed.drivername == "postgresql+psycopg"
+        self.takes_scripts = parsed.get_driver_name() in ("psycopg", "pymysql")
         """Whether the driver sends several statements at once and returns what each of them found."""
         self.quick_writes = self.dialect == "sqlite" and self._synchronous in ("NORMAL", "OFF")
         self._guard: AbstractContextManager[Any] = threading.RLock() if self.in_memory else nullcontext()
         self._reached = False
         self._texts: dict[str, sa.TextClause] = {}
         self.engine = self._engine(parsed, engine_kwargs)
+        self.errors: tuple[type[Exception], ...] = (self.engine.dialect.loaded_dbapi.Error,)
+        """What the driver raises."""
         _databases.add(self)
 
     def _engine(self, url: sa.URL, engine_kwargs: Mapping[str, Any]) -> sa.Engine:
@@ -157,6 +172,8 @@ class Database:
         except sa.exc.ArgumentError as error:
             raise ValueError(f"{self.shown} cannot be opened: {error}") from None
         sa.event.listen(engine, "connect", self._prepare)
+        if url.get_driver_name() == "pymysql":
+            sa.event.listen(engine, "do_connect", _allow_scripts)
         return engine
 
     def _prepare(self, connection: Any, _record: Any) -> None:
@@ -278,6 +295,13 @@ class Database:
         """Bring what is in SQLite's write-ahead log to the file itself, also where others still have it open."""
         with suppress(sa.exc.SQLAlchemyError), self.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _allow_scripts(_dialect: Any, _record: Any, _args: Any, arguments: dict[str, Any]) -> None:
+    """Ask MySQL to take several statements at once."""
+    from pymysql.constants import CLIENT
+
+    arguments["client_flag"] = arguments.get("client_flag", 0) | CLIENT.MULTI_STATEMENTS
 
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()

@@ -8,14 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy.exc
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
-from sweeper_core.storages._database import LATER, Database, Link, absolute
+from sweeper_core.storages._database import Database, Link, absolute
 from sweeper_core.storages._rows import HEADING, Heading, Reader, as_json, heading, stored
 from sweeper_core.storages._rules import (
     LEASE,
@@ -51,6 +51,20 @@ from sweeper_core.storages._schema import (
     open_schema,
     schema_revision,
 )
+from sweeper_core.storages._statements import (
+    PARAMS,
+    REPORTS,
+    STUDY_SYSTEM_ATTRS,
+    STUDY_USER_ATTRS,
+    SYSTEM_ATTRS,
+    USER_ATTRS,
+    VALUES,
+    Key,
+    Parts,
+    Row,
+    Statements,
+    Table,
+)
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.trial.record import LOST, NOTHING, RETRY_HISTORY, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -59,6 +73,9 @@ _logger = logging.getLogger(__name__)
 
 _MOST_KEYS = 10_000
 """Trials reserved here whose keys are remembered until they end; without its key a trial is looked up."""
+
+_MOST_ROWS = 200
+"""Rows that go into one message; more are written in steps."""
 
 _NOT_PICKLED = frozenset({"_database", "_sql", "_reader", "_keys"})
 
@@ -74,17 +91,6 @@ class _Cursor:
 
     top: int = -1
     open: Mapping[int, TrialRecord] = field(default_factory=dict)
-
-
-class _Key(NamedTuple):
-    """By what a trial that was reserved here is known again.
-
-    A server that crashes may forget a reservation and give number and key to somebody else; the moment at which it was
-    reserved is nobody else's.
-    """
-
-    trial_id: int
-    started: datetime
 
 
 class _NotOursError(UpdateFinishedTrialError):
@@ -149,9 +155,9 @@ class RDBStorage(Storage):
         skip_creation, skip_check = self._skip
         self._database = Database(self.url, self.engine_kwargs)
         self.quick_writes = self._database.quick_writes
-        self._sql = _Statements(self._database.dialect)
+        self._sql = Statements(self._database.dialect)
         self._reader = Reader()
-        self._keys: dict[tuple[int, int], _Key] = {}
+        self._keys: dict[tuple[int, int], Key] = {}
         open_schema(self._database, create=not skip_creation, check=not skip_check)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -288,12 +294,11 @@ class RDBStorage(Storage):
     def set_study_attrs(
         self, study_id: int, *, user: Mapping[str, Any] = NOTHING, system: Mapping[str, Any] = NOTHING
     ) -> None:
-        texts = [("study_user_attributes", _texts(user)), ("study_system_attributes", _texts(system))]
+        parts = {STUDY_USER_ATTRS: _attrs(user), STUDY_SYSTEM_ATTRS: _attrs(system)}
 
         def change(link: Link) -> None:
             self._lock_study(link, study_id)
-            for table, attrs in texts:
-                link.many(self._sql.upsert_attr(table), [{"owner": study_id, **attr} for attr in attrs])
+            self._put(link, study_id, parts)
 
         self._database.write(change)
 
@@ -316,7 +321,7 @@ class RDBStorage(Storage):
         assert claim.started is not None
         if len(self._keys) >= _MOST_KEYS:
             self._keys.clear()
-        self._keys[study_id, claim.number] = _Key(claim.trial_id, claim.started)
+        self._keys[study_id, claim.number] = Key(claim.trial_id, claim.started)
         return claim
 
     def _take_at_once(self, study_id: int, limit: int | None, lease: Lease | None) -> Claim | None:
@@ -325,10 +330,10 @@ class RDBStorage(Storage):
         None where it takes a closer look: a trial waits, the limit may be reached, there is no such study.
         """
         started = now()
-        script = self._sql.taking(study_id, limit, None if lease is None else as_json(attr_of_lease(lease)), started)
+        message = self._sql.taking(study_id, limit, None if lease is None else as_json(attr_of_lease(lease)), started)
 
         def take(link: Link) -> Claim | None:
-            rows = link.one_message(script)
+            rows = link.one_message(*message)
             return Claim(rows[0][0], rows[0][1], started=started) if rows else None
 
         return self._database.read(take)
@@ -416,10 +421,7 @@ class RDBStorage(Storage):
 
     def _put_lease(self, link: Link, trial_id: int, lease: Lease) -> None:
         link.change(self._sql.beat, trial=trial_id)
-        link.many(
-            self._sql.upsert_attr("trial_system_attributes"),
-            [{"owner": trial_id, "key": LEASE, "text": as_json(attr_of_lease(lease))}],
-        )
+        self._put(link, trial_id, {SYSTEM_ATTRS: _attrs({LEASE: attr_of_lease(lease)})})
 
     def describe(
         self,
@@ -432,14 +434,28 @@ class RDBStorage(Storage):
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> None:
-        details = _Details.checked(params, distributions, reports, user_attrs, system_attrs)
+        parts = _parts(params, distributions, reports, user_attrs, system_attrs)
+        if self._tell_at_once(study_id, number, parts)[0]:
+            return
 
         def merge(link: Link) -> None:
             trial_id, state = self._find(link, study_id, number)
             check_runs(number, state)
-            self._put(link, trial_id, details)
+            self._put(link, trial_id, parts)
 
         self._database.write(merge)
+
+    def _tell_at_once(
+        self, study_id: int, number: int, parts: Parts, end: tuple[TrialState, datetime] | None = None
+    ) -> tuple[bool, bool]:
+        """Merge something into a trial, or end it, with one message; return whether it ran, and whether one got lost.
+
+        Nothing has happened where it takes a closer look: the trial does not run, or is not the one it was.
+        """
+        if not self._database.takes_scripts or sum(map(len, parts.values())) > _MOST_ROWS:
+            return False, False
+        message = self._sql.telling(study_id, number, self._keys.get((study_id, number)), parts, end)
+        return self._database.read(lambda link: (bool(link.one_message(*message)), link.attempt > 0))
 
     def check(
         self,
@@ -449,12 +465,14 @@ class RDBStorage(Storage):
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> None:
-        _Details.checked(params, distributions, (), user_attrs, system_attrs)
+        _parts(params, distributions, (), user_attrs, system_attrs)
 
-    def _put(self, link: Link, trial_id: int, details: _Details) -> None:
-        self._put_params(link, [(trial_id, details.described)])
-        self._put_reports(link, [(trial_id, details.reports)])
-        self._put_attrs(link, trial_id, details.user, details.system)
+    def _put(self, link: Link, owner: int, parts: Parts) -> None:
+        for table, rows in parts.items():
+            self._put_rows(link, table, [(owner, rows)])
+
+    def _put_rows(self, link: Link, table: Table, owners: Iterable[tuple[int, Sequence[Row]]]) -> None:
+        link.many(self._sql.insert(table), [table.values(owner, row) for owner, rows in owners for row in rows])
 
     def _find(self, link: Link, study_id: int, number: int) -> tuple[int, TrialState]:
         """Return a trial's key and state, and keep others from changing it.
@@ -479,22 +497,6 @@ class RDBStorage(Storage):
         """Return whether the server has forgotten a reservation of ours; ``found`` has that number now."""
         key = self._keys.get((study_id, number))
         return self._sql.may_forget and key is not None and key != found
-
-    def _put_params(
-        self, link: Link, trials: Iterable[tuple[int, Mapping[str, tuple[BaseDistribution, float]]]]
-    ) -> None:
-        link.many(
-            self._sql.upsert_param,
-            [
-                {"trial": trial_id, "name": name, "value": value, "text": distribution_text(distribution)}
-                for trial_id, described in trials
-                for name, (distribution, value) in described.items()
-            ],
-        )
-
-    def _put_attrs(self, link: Link, trial_id: int, user: list[dict[str, str]], system: list[dict[str, str]]) -> None:
-        for table, attrs in (("trial_user_attributes", user), ("trial_system_attributes", system)):
-            link.many(self._sql.upsert_attr(table), [{"owner": trial_id, **attr} for attr in attrs])
 
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
         finite, kind = stored(float(value))
@@ -522,17 +524,21 @@ class RDBStorage(Storage):
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> bool:
-        details = _Details.checked(params, distributions, reports, user_attrs, system_attrs)
-        end = _End(state, check_end(state, values), now(), details)
+        told = check_end(state, values)
+        parts = {VALUES: _values(told or ()), **_parts(params, distributions, reports, user_attrs, system_attrs)}
+        end = _End(state, now(), {table: rows for table, rows in parts.items() if rows})
+        ended, again = self._tell_at_once(study_id, number, end.parts, (state, end.completed))
         try:
-            ended = self._database.write(lambda link: self._end(link, study_id, number, end))
+            if not ended:
+                ended = self._database.write(lambda link: self._end(link, study_id, number, end, again))
         except _NotOursError as error:
             _logger.warning(str(error))
             ended = False
         self._keys.pop((study_id, number), None)
         return ended
 
-    def _end(self, link: Link, study_id: int, number: int, end: _End) -> bool:
+    def _end(self, link: Link, study_id: int, number: int, end: _End, again: bool) -> bool:
+        """End a trial; ``again``: an attempt whose answer was lost may have ended it."""
         key = self._keys.get((study_id, number))
         trial_id = self._find(link, study_id, number)[0] if key is None else key.trial_id
         ours = self._sql.and_ours if key else ""
@@ -547,19 +553,15 @@ class RDBStorage(Storage):
             **({"started": key.started} if key and ours else {}),
         )
         if not changed:
-            return self._end_late(link, study_id, number, end)
-        self._put_end(link, trial_id, end)
+            return self._end_late(link, study_id, number, end, again or link.attempt > 0)
+        self._put(link, trial_id, end.parts)
         return True
 
-    def _put_end(self, link: Link, trial_id: int, end: _End) -> None:
-        self._put_values(link, [(trial_id, end.values or ())])
-        self._put(link, trial_id, end.details)
-
-    def _end_late(self, link: Link, study_id: int, number: int, end: _End) -> bool:
+    def _end_late(self, link: Link, study_id: int, number: int, end: _End, again: bool) -> bool:
         """Let the result of a trial that was given up count by its retry, when that has not started."""
         self._lock_study(link, study_id)
         trial_id, now_is = self._find(link, study_id, number)
-        if self._done_already(link, trial_id, now_is, end):
+        if again and self._done_already(link, trial_id, now_is, end):
             return True
         (lost,) = self._reader.records(link, [self._heading(link, trial_id)])
         if not may_come_late(lost, end.state):
@@ -574,10 +576,9 @@ class RDBStorage(Storage):
             trial=retry_id,
         )
         if not taken:
-            return self._done_already(link, retry_id, retry_is, end)
-        self._put_params(link, [(retry_id, _described(lost))])
-        self._put_reports(link, [(retry_id, lost.reports)])
-        self._put_end(link, retry_id, end)
+            return again and self._done_already(link, retry_id, retry_is, end)
+        self._put(link, retry_id, {PARAMS: _params(_described(lost)), REPORTS: _reports(lost.reports)})
+        self._put(link, retry_id, end.parts)
         return True
 
     def _retry_for_result(self, link: Link, study_id: int, lost: TrialRecord) -> tuple[int, TrialState]:
@@ -594,14 +595,12 @@ class RDBStorage(Storage):
             if repeats({RETRY_HISTORY: json.loads(text)}, lost.number):
                 return trial_id, TrialState[state]
         point = retry_for_result(lost)
-        ((_, trial_id),) = self._add_waiting(
-            link, study_id, [(_texts(point.user_attrs), _texts(attrs_of_point(point)))]
-        )
+        ((_, trial_id),) = self._add_waiting(link, study_id, [_parts_of_point(point)])
         return trial_id, TrialState.WAITING
 
     def _done_already(self, link: Link, trial_id: int, now_is: TrialState, end: _End) -> bool:
         """Return whether the first attempt has succeeded although its answer was lost with the connection."""
-        return link.attempt > 0 and now_is is end.state and self._ended_at(link, trial_id, end.completed)
+        return now_is is end.state and self._ended_at(link, trial_id, end.completed)
 
     def _heading(self, link: Link, trial_id: int) -> Heading:
         return heading(link.rows(f"SELECT {HEADING} FROM trials WHERE trial_id = :trial", trial=trial_id)[0])
@@ -611,51 +610,40 @@ class RDBStorage(Storage):
         # Optuna's tables on MySQL keep whole seconds.
         return found is not None and abs(found - completed) <= timedelta(seconds=1)
 
-    def _put_values(self, link: Link, trials: Iterable[tuple[int, Sequence[float]]]) -> None:
-        rows = []
-        for trial_id, values in trials:
-            for objective, value in enumerate(values):
-                finite, kind = stored(value)
-                rows.append({"trial": trial_id, "objective": objective, "value": finite, "kind": kind})
-        link.many(self._sql.upsert_value, rows)
-
     # Many trials at once
 
     def enqueue(self, study_id: int, points: Sequence[Point], *, once_key: str | None = None) -> list[int]:
-        attrs = [(_texts(point.user_attrs), _texts(attrs_of_point(point))) for point in points]
+        parts = [_parts_of_point(point) for point in points]
 
         def add(link: Link) -> list[int]:
             self._lock_study(link, study_id)
             if once_key is not None and not self._first_time(link, study_id, once_attr(once_key)):
                 return []
-            return [number for number, _ in self._add_waiting(link, study_id, attrs)]
+            return [number for number, _ in self._add_waiting(link, study_id, parts)]
 
         return self._database.write(add)
 
     def _first_time(self, link: Link, study_id: int, name: str) -> bool:
-        table = "study_system_attributes"
         if link.rows(
-            f"SELECT 1 FROM {table} WHERE study_id = :study AND {self._sql.key} = :name", study=study_id, name=name
+            f"SELECT 1 FROM {STUDY_SYSTEM_ATTRS.name} WHERE study_id = :study AND {self._sql.key} = :name",
+            study=study_id,
+            name=name,
         ):
             return False
-        link.many(self._sql.upsert_attr(table), [{"owner": study_id, "key": name, "text": "true"}])
+        self._put(link, study_id, {STUDY_SYSTEM_ATTRS: _attrs({name: True})})
         return True
 
-    def _add_waiting(
-        self, link: Link, study_id: int, attrs: Sequence[tuple[list[dict[str, str]], list[dict[str, str]]]]
-    ) -> list[tuple[int, int]]:
+    def _add_waiting(self, link: Link, study_id: int, trials: Sequence[Parts]) -> list[tuple[int, int]]:
         """Add trials to the queue; return their numbers and keys."""
-        added = self._add_trials(link, study_id, [(TrialState.WAITING, None, None)] * len(attrs))
-        for table, position in (("trial_user_attributes", 0), ("trial_system_attributes", 1)):
-            link.many(
-                self._sql.upsert_attr(table),
-                [
-                    {"owner": trial_id, **attr}
-                    for (_, trial_id), pair in zip(added, attrs, strict=True)
-                    for attr in pair[position]
-                ],
-            )
+        added = self._add_trials(link, study_id, [(TrialState.WAITING, None, None)] * len(trials))
+        self._put_all(link, added, trials)
         return added
+
+    def _put_all(self, link: Link, added: Sequence[tuple[int, int]], trials: Sequence[Parts]) -> None:
+        for table in (PARAMS, VALUES, REPORTS, USER_ATTRS, SYSTEM_ATTRS):
+            self._put_rows(
+                link, table, ((key, parts.get(table, ())) for (_, key), parts in zip(added, trials, strict=True))
+            )
 
     def _add_trials(
         self, link: Link, study_id: int, headings: Sequence[tuple[TrialState, datetime | None, datetime | None]]
@@ -684,35 +672,15 @@ class RDBStorage(Storage):
         return [(number, trial_id) for number, trial_id in rows]
 
     def add_finished(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
-        prepared = [(_texts(trial.user_attrs), _texts(trial.system_attrs)) for trial in trials]
+        prepared = [_parts_of_trial(trial) for trial in trials]
 
         def add(link: Link) -> list[int]:
             self._lock_study(link, study_id)
             added = self._add_trials(link, study_id, [(t.state, t.started, t.completed) for t in trials])
-            keys = [trial_id for _, trial_id in added]
-            self._put_params(link, zip(keys, map(_described, trials), strict=True))
-            self._put_values(link, ((key, t.values or ()) for key, t in zip(keys, trials, strict=True)))
-            self._put_reports(link, ((key, t.reports) for key, t in zip(keys, trials, strict=True)))
-            for position, table in enumerate(("trial_user_attributes", "trial_system_attributes")):
-                link.many(
-                    self._sql.upsert_attr(table),
-                    [
-                        {"owner": key, **attr}
-                        for key, pair in zip(keys, prepared, strict=True)
-                        for attr in pair[position]
-                    ],
-                )
+            self._put_all(link, added, prepared)
             return [number for number, _ in added]
 
         return self._database.write(add)
-
-    def _put_reports(self, link: Link, trials: Iterable[tuple[int, Iterable[tuple[int, float]]]]) -> None:
-        rows = []
-        for trial_id, reports in trials:
-            for step, value in reports:
-                finite, kind = stored(float(value))
-                rows.append({"trial": trial_id, "step": int(step), "value": finite, "kind": kind})
-        link.many(self._sql.add_report, rows)
 
     # Reading
 
@@ -828,34 +796,12 @@ class RDBStorage(Storage):
         )
         if not changed:
             return False
-        self._put_attrs(link, item.trial_id, [], _texts(attrs_of_loss(reason)))
+        self._put(link, item.trial_id, {SYSTEM_ATTRS: _attrs(attrs_of_loss(reason))})
         (lost,) = self._reader.records(link, [item])
         point = retry_of(lost, max_retries)
         if point is not None:
-            self._add_waiting(link, study_id, [(_texts(point.user_attrs), _texts(attrs_of_point(point)))])
+            self._add_waiting(link, study_id, [_parts_of_point(point)])
         return True
-
-
-@dataclass(frozen=True)
-class _Details:
-    """What is to be merged into a trial, in the form in which it is stored."""
-
-    described: Mapping[str, tuple[BaseDistribution, float]]
-    reports: Sequence[tuple[int, float]]
-    user: list[dict[str, str]]
-    system: list[dict[str, str]]
-
-    @classmethod
-    def checked(
-        cls,
-        params: Mapping[str, Any],
-        distributions: Mapping[str, BaseDistribution],
-        reports: Sequence[tuple[int, float]],
-        user_attrs: Mapping[str, Any],
-        system_attrs: Mapping[str, Any],
-    ) -> _Details:
-        """Return the details, or raise what is wrong with them before anything is written."""
-        return cls(internals(params, distributions), reports, _texts(user_attrs), _texts(system_attrs))
 
 
 @dataclass(frozen=True)
@@ -863,94 +809,8 @@ class _End:
     """With what a trial ends."""
 
     state: TrialState
-    values: tuple[float, ...] | None
     completed: datetime
-    details: _Details
-
-
-class _Statements:
-    """Statements that databases write differently."""
-
-    def __init__(self, dialect: str) -> None:
-        mysql, postgresql = dialect == "mysql", dialect == "postgresql"
-        self._mysql = mysql
-        self.key = "`key`" if mysql else '"key"'
-        self.may_forget = postgresql
-        """Whether a crash of the server may undo a reservation."""
-        self.and_ours = " AND datetime_start = :started" if postgresql else ""
-        self.flush = "SELECT pg_logical_emit_message(true, 'hpo', '')" if postgresql else ""
-        """Commits something small, which is on disk when the statement returns, and with it all that was before."""
-        self.for_update = "" if dialect == "sqlite" else " FOR UPDATE"
-        self.clock = "LOCALTIMESTAMP" if postgresql else "CURRENT_TIMESTAMP"
-        self.upsert_param = (
-            "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) "
-            "VALUES (:trial, :name, :value, :text) "
-            + self._replacing("trial_id, param_name", "param_value", "distribution_json")
-        )
-        self.upsert_value = (
-            "INSERT INTO trial_values (trial_id, objective, value, value_type) "
-            "VALUES (:trial, :objective, :value, :kind) "
-            + self._replacing("trial_id, objective", "value", "value_type")
-        )
-        self.beat = (
-            "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (:trial, CURRENT_TIMESTAMP) "
-            + self._replacing("trial_id", "heartbeat")
-        )
-        value = "CAST(:value AS DOUBLE PRECISION)" if postgresql else ":value"
-        step = "CAST(:step AS INTEGER)" if postgresql else ":step"
-        kind = "CAST(:kind AS trialintermediatevaluetype)" if postgresql else ":kind"
-        insert_report = (
-            "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) "
-        )
-        first_counts = (
-            " ON DUPLICATE KEY UPDATE trial_id = trial_intermediate_values.trial_id"
-            if mysql
-            else " ON CONFLICT DO NOTHING"
-        )
-        self.add_report = f"{insert_report}VALUES (:trial, :step, :value, :kind){first_counts}"
-        self.report = (
-            f"{insert_report}SELECT trial_id, {step}, {value}, {kind} FROM trials "
-            f"WHERE study_id = :study AND number = :number AND state = 'RUNNING'{self.for_update}{first_counts}"
-        )
-
-    def taking(self, study_id: int, limit: int | None, lease: str | None, started: datetime) -> list[str]:
-        """Return the statements by which PostgreSQL gives out a new trial, when none waits; the last returns it."""
-        room = "" if limit is None else f" AND COALESCE(MAX(number) + 1, 0) < {int(limit)}"
-        take = (
-            "INSERT INTO trials (number, study_id, state, datetime_start) "
-            f"SELECT COALESCE(MAX(number) + 1, 0), {int(study_id)}, 'RUNNING', TIMESTAMP '{started.isoformat(' ')}' "
-            f"FROM trials WHERE study_id = {int(study_id)} HAVING EXISTS "
-            f"(SELECT 1 FROM studies WHERE study_id = {int(study_id)}) AND NOT EXISTS "
-            f"(SELECT 1 FROM trials WHERE study_id = {int(study_id)} AND state = 'WAITING'){room} "
-            "RETURNING number, trial_id"
-        )
-        if lease is not None:
-            take = (
-                f"WITH taken AS ({take}), beaten AS (INSERT INTO trial_heartbeats (trial_id, heartbeat) "
-                "SELECT trial_id, CURRENT_TIMESTAMP FROM taken), leased AS (INSERT INTO trial_system_attributes "
-                f"(trial_id, key, value_json) SELECT trial_id, '{LEASE}', {_literal(lease)} FROM taken) "
-                "SELECT number, trial_id FROM taken"
-            )
-        # The lock first, in a statement of its own: the next one sees what was committed while it was waited for.
-        return [LATER, f"SELECT 1 FROM studies WHERE study_id = {int(study_id)} FOR UPDATE", take]
-
-    def upsert_attr(self, table: str) -> str:
-        """Return the statement that sets an attribute of a study or a trial."""
-        owner = "study_id" if table.startswith("study_") else "trial_id"
-        return f"INSERT INTO {table} ({owner}, {self.key}, value_json) VALUES (:owner, :key, :text) " + self._replacing(
-            f"{owner}, {self.key}", "value_json"
-        )
-
-    def _replacing(self, unique: str, *columns: str) -> str:
-        if self._mysql:
-            return "ON DUPLICATE KEY UPDATE " + ", ".join(f"{column} = VALUES({column})" for column in columns)
-        changed = ", ".join(f"{column} = excluded.{column}" for column in columns)
-        return f"ON CONFLICT ({unique}) DO UPDATE SET {changed}"
-
-
-def _literal(text: str) -> str:
-    """Return a text as PostgreSQL writes it, whatever its settings."""
-    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    parts: Parts
 
 
 def _still_waiting(item: Heading, since: _Cursor) -> bool:
@@ -967,8 +827,51 @@ def _described(trial: TrialRecord) -> dict[str, tuple[BaseDistribution, float]]:
     }
 
 
-def _texts(attrs: Mapping[str, Any]) -> list[dict[str, str]]:
-    return [{"key": check_name("attribute", key), "text": as_json(value)} for key, value in attrs.items()]
+def _parts(
+    params: Mapping[str, Any],
+    distributions: Mapping[str, BaseDistribution],
+    reports: Sequence[tuple[int, float]],
+    user_attrs: Mapping[str, Any],
+    system_attrs: Mapping[str, Any],
+) -> Parts:
+    """Return what is to be merged into a trial as it is stored, or raise what is wrong with it."""
+    parts = {
+        PARAMS: _params(internals(params, distributions)),
+        REPORTS: _reports(reports),
+        USER_ATTRS: _attrs(user_attrs),
+        SYSTEM_ATTRS: _attrs(system_attrs),
+    }
+    return {table: rows for table, rows in parts.items() if rows}
+
+
+def _parts_of_point(point: Point) -> Parts:
+    return {USER_ATTRS: _attrs(point.user_attrs), SYSTEM_ATTRS: _attrs(attrs_of_point(point))}
+
+
+def _parts_of_trial(trial: TrialRecord) -> Parts:
+    return {
+        PARAMS: _params(_described(trial)),
+        VALUES: _values(trial.values or ()),
+        REPORTS: _reports(trial.reports),
+        USER_ATTRS: _attrs(trial.user_attrs),
+        SYSTEM_ATTRS: _attrs(trial.system_attrs),
+    }
+
+
+def _params(described: Mapping[str, tuple[BaseDistribution, float]]) -> list[Row]:
+    return [(name, value, distribution_text(distribution)) for name, (distribution, value) in described.items()]
+
+
+def _values(values: Iterable[float]) -> list[Row]:
+    return [(objective, *stored(value)) for objective, value in enumerate(values)]
+
+
+def _reports(reports: Iterable[tuple[int, float]]) -> list[Row]:
+    return [(int(step), *stored(float(value))) for step, value in reports]
+
+
+def _attrs(attrs: Mapping[str, Any]) -> list[Row]:
+    return [(check_name("attribute", key), as_json(value)) for key, value in attrs.items()]
 
 
 def _by_owner(rows: Iterable[Sequence[Any]]) -> dict[int, dict[str, Any]]:

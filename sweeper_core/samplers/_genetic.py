@@ -23,7 +23,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.maths.pareto import violation
 from sweeper_core.samplers._crossovers import BaseCrossover, BaseMutation, OwnMutation, own_crossover
 from sweeper_core.samplers._distinct import make_distinct
-from sweeper_core.samplers._lattice import complete
+from sweeper_core.samplers._lattice import complete, is_known
 from sweeper_core.samplers._scale import assemble, scales_of
 from sweeper_core.samplers._strategies import AfterStrategy, ChildStrategy, EliteStrategy, frozen_trials
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
@@ -36,7 +36,7 @@ Integers = npt.NDArray[np.int64]
 
 COMPLETE = TrialState.COMPLETE
 MAX_DRAWS = 8
-"""How often a child outside the bounds is made anew before it is put on the boundary."""
+"""How often a child outside the bounds, or at a point that is there already, is made anew before it is taken."""
 
 
 @dataclass(frozen=True)
@@ -198,10 +198,14 @@ class GeneticSampler(Sampler):
             return None
         survivors, raw = survivors.take(useful), raw[useful]
         random = np.random.RandomState(rng.bit_generator)
-        parents = _units(space, raw[self._parents(survivors, random)])
-        child = self._cross(space, parents, history, random)
-        child = self._mutate(space, child, parents[0], np.array(wanted), history, random)
-        return assemble(space, child.tolist(), request.given)
+        for _ in range(MAX_DRAWS):
+            parents = _units(space, raw[self._parents(survivors, random)])
+            child = self._cross(space, parents, history, random)
+            child = self._mutate(space, child, parents[0], np.array(wanted), history, random)
+            params = assemble(space, child.tolist(), request.given)
+            if not is_known(space, history, params):  # a point that is there already tells nothing new
+                break
+        return params
 
     def _users_child(
         self, request: Request, history: History, survivors: Survivors, rng: np.random.Generator
@@ -270,8 +274,9 @@ class GeneticSampler(Sampler):
         cells = parameter.distribution.cardinality
         if cells is None or getattr(parameter.distribution, "log", False) or int(moved * cells) != int(unit * cells):
             return moved
-        # The step was too small to reach another value: take the neighbour on that side.
-        return unit + (1.0 if moved > unit else -1.0) / cells
+        # The step was too small to reach another value: take the neighbour on that side, or on the other at the end.
+        up = unit < 1.0 / cells or (moved > unit and unit < 1.0 - 1.0 / cells)
+        return unit + (1.0 if up else -1.0) / cells
 
 
 def _units(space: SearchSpace, raw: Floats) -> Floats:

@@ -253,8 +253,9 @@ class TPESampler(Sampler):
         fine, useless = _even(sound), _even(failed)
         here = points.take(fine.rows)
         groups = _Groups(fine, useless, fine, useless, 1.0)
-        laws = self._outcomes(Mixture, block, points, groups, self._scott(block, here, block.numeric))
-        survival = np.exp(_log_survival(*(law.log_density(here) for law in laws), groups))
+        widths = self._scott(block, here, block.numeric)
+        fine_law, useless_law = self._outcomes(Mixture, block, points, groups, widths)
+        survival = np.exp(_log_survival(fine_law.log_density(here), useless_law.log_density(here), groups))
         return max(1.0 - float(survival.mean()), LEAST_BLAME)
 
     def _candidates(

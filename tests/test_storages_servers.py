@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from sweeper_core.exceptions import (
     StorageUnavailableError,
     UpdateFinishedTrialError,
 )
-from sweeper_core.storages import RDBStorage, this_process
+from sweeper_core.storages import RDBStorage, Storage, _database, this_process
 from sweeper_core.storages._database import Database
 from sweeper_core.testing.servers import PASSWORD, MariaDB, PostgreSQL, Server, ServerMissing
 from sweeper_core.testing.storages import (
@@ -164,6 +165,80 @@ def test_an_operation_waits_for_a_server_that_is_away(server: Server) -> None:
     assert run_one(storage, study) == 1
     restart.join()
     assert [trial.state for trial in trials_of(storage, study)] == [TrialState.COMPLETE] * 2
+
+
+class Clock:
+    """A clock in place of the module ``time``, by which a server is away for some seconds that nobody waits for."""
+
+    def __init__(self, server: Server, away: float) -> None:
+        self._server = server
+        self.now, self._back = 0.0, away
+        self.naps: list[float] = []
+        server.kill()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        before, self.now = self.now, self.now + seconds
+        self.naps.append(seconds)
+        if before < self._back <= self.now:
+            self._server.start()
+
+
+@pytest.mark.parametrize("away", [10.0, 55.0])
+def test_a_server_that_is_away_for_long_is_asked_now_and_then(
+    server: Server, away: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = RDBStorage(server.new_database())
+    study = new_study(storage).study_id
+    run_one(storage, study)
+    clock = Clock(server, away)
+    monkeypatch.setattr(_database, "time", clock)
+    assert run_one(storage, study) == 1
+    assert away <= clock.now <= away + 3.0, "it was not asked again soon after it was back"
+    assert sum(nap >= 0.5 for nap in clock.naps) > len(clock.naps) / 3, "it was asked all the time"
+    assert [trial.state for trial in trials_of(storage, study)] == [TrialState.COMPLETE] * 2
+
+
+def test_a_server_that_stays_away_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = RDBStorage(server.new_database())
+    study = new_study(storage).study_id
+    clock = Clock(server, away=math.inf)
+    monkeypatch.setattr(_database, "time", clock)
+    with pytest.raises(StorageUnavailableError, match="cannot be reached"):
+        storage.reserve(study)
+    assert 55.0 <= clock.now <= 65.0
+    server.start()
+    assert run_one(storage, study) == 0
+
+
+@pytest.mark.slow
+def test_programs_outlive_a_server_that_is_away_for_ten_seconds(server: Server) -> None:
+    url = server.new_database()
+    storage = RDBStorage(url)
+    study = new_study(storage).study_id
+    restart = threading.Timer(11.0, server.start)
+
+    def work(opened: Storage, _index: int) -> None:
+        lease = this_process()
+        while len(trials_of(opened, study)) < 200:
+            run_one(opened, study, lease=lease)
+
+    def stop() -> None:
+        while not trials_of(storage, study):
+            time.sleep(0.05)
+        server.kill()
+        restart.start()
+
+    stopping = threading.Timer(0.0, stop)
+    stopping.start()
+    in_processes(4, work, functools.partial(RDBStorage, url))
+    stopping.join()
+    restart.join()
+    trials = trials_of(storage, study)
+    assert [trial.number for trial in trials] == list(range(len(trials)))
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE}
 
 
 def test_whoever_was_forgotten_by_the_server_cannot_touch_the_next_trial_of_that_number(postgresql: Server) -> None:

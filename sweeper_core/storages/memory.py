@@ -53,26 +53,39 @@ _new_tuple = tuple.__new__
 class _Row:
     """A trial, changed in place; the record that others see is made when somebody reads it.
 
-    What most trials have in common stays with the class, so that making a row costs little.
+    Attributes:
+        reports: In order of step; a list of the row's own once it has grown here.
+        started, completed: Seconds since the epoch while nobody has looked: a datetime costs many times as much.
+        known: The record made last; None when it is out of date, which the log has said since.
     """
 
-    layout = NO_PARAMETERS
-    internals: tuple[float, ...] = ()
-    values: tuple[float, ...] | None = None
-    reports: Sequence[tuple[int, float]] = ()
-    """In order of step; a list of the row's own once it has grown here."""
-    user_attrs = NOTHING
-    system_attrs = NOTHING
-    # Seconds since the epoch while nobody has looked: a datetime costs many times as much.
-    started: datetime | float | None = None
-    completed: datetime | float | None = None
-    known: TrialRecord | None = None
-    """The record made last; None when it is out of date, which the log has said since."""
+    __slots__ = (
+        "completed",
+        "internals",
+        "known",
+        "layout",
+        "number",
+        "reports",
+        "started",
+        "state",
+        "system_attrs",
+        "trial_id",
+        "user_attrs",
+        "values",
+    )
 
     def __init__(self, number: int, trial_id: int, state: TrialState) -> None:
         self.number = number
         self.trial_id = trial_id
         self.state = state
+        self.layout = NO_PARAMETERS
+        self.internals: tuple[float, ...] = ()
+        self.values: tuple[float, ...] | None = None
+        self.reports: Sequence[tuple[int, float]] = ()
+        self.user_attrs = self.system_attrs = NOTHING
+        self.started: datetime | float | None = None
+        self.completed: datetime | float | None = None
+        self.known: TrialRecord | None = None
 
     @classmethod
     def of(cls, record: TrialRecord, number: int, trial_id: int, layout: Layout) -> _Row:

@@ -194,17 +194,21 @@ class Loop:
         except BaseException as error:
             raised = error
             outcome = Outcome(TrialState.FAIL, None, repr(error))
-        self._end(trial, outcome, told, raised)
+        state, values, _ = outcome
+        if not self._session.finish(trial._number, state, values):
+            self._explain_refusal(trial, outcome)
+        elif state is not COMPLETE or _logger.isEnabledFor(INFO):
+            self._log.ended(trial, outcome, told, raised)
         if raised is not None and outcome.state is TrialState.FAIL and not isinstance(raised, self._catch):
             raise raised
         return trial
 
-    def _end(self, trial: Trial, outcome: Outcome, told: Any, raised: BaseException | None) -> None:
-        state, values, _ = outcome
-        if self._session.finish(trial._number, state, values):
-            if state is not COMPLETE or _logger.isEnabledFor(INFO):
-                self._log.ended(trial, outcome, told, raised)
-            return
+    def _explain_refusal(self, trial: Trial, outcome: Outcome) -> None:
+        """Say why a trial's end was not stored.
+
+        Raises:
+            ValueError: Somebody else has ended it.
+        """
         try:
             stored = self._session.record(trial.number)
         except KeyError:

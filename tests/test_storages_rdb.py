@@ -227,6 +227,13 @@ def test_a_database_of_something_else(path: Path) -> None:
     assert query(path, "SELECT name FROM sqlite_master") == [("photos",)]
 
 
+def test_a_table_of_something_else_with_one_of_our_names(path: Path) -> None:
+    query(path, "CREATE TABLE studies (patient TEXT)")
+    with pytest.raises(StorageFormatError, match="The table studies .* another program"):
+        RDBStorage(url_of(path))
+    assert query(path, "SELECT name FROM sqlite_master") == [("studies",)]
+
+
 @pytest.mark.parametrize(("revision", "advice"), [("v3.0.0.d", "hpo-sweeper upgrade"), ("v9.9.9.a", "newer Optuna")])
 def test_a_schema_of_another_version(path: Path, revision: str, advice: str) -> None:
     RDBStorage(url_of(path)).close()

@@ -15,6 +15,7 @@ from dataclasses import replace
 import pytest
 
 from sweeper_core.directions import StudyDirection
+from sweeper_core.distributions import CategoricalDistribution, FloatDistribution
 from sweeper_core.exceptions import (
     StorageFormatError,
     StorageInternalError,
@@ -22,9 +23,11 @@ from sweeper_core.exceptions import (
     UpdateFinishedTrialError,
 )
 from sweeper_core.storages import RDBStorage, Storage, _database, this_process
-from sweeper_core.storages._database import Database
+from sweeper_core.storages._database import Database, Link
+from sweeper_core.storages._schema import names_in
 from sweeper_core.testing.servers import PASSWORD, MariaDB, PostgreSQL, Server, ServerMissing
 from sweeper_core.testing.storages import (
+    UNIT,
     Opener,
     StorageConformance,
     in_processes,
@@ -80,6 +83,7 @@ def test_a_study_created_once_is_joined_from_several_machines_by_name(server: Se
     program = """
 import sys
 from sweeper_core.directions import StudyDirection
+from sweeper_core.distributions import CategoricalDistribution, FloatDistribution
 from sweeper_core.storages import get_storage
 from sweeper_core.testing.storages import run_one
 storage = get_storage(sys.argv[1])
@@ -152,6 +156,16 @@ def test_tables_of_another_program_with_our_names_are_not_touched(server: Server
     database.read(lambda link: link.change("INSERT INTO alembic_version VALUES ('f00ba4')"))
     with pytest.raises(StorageFormatError, match="another program"):
         RDBStorage(url)
+
+
+@pytest.mark.parametrize("name", ["trials", "studies", "trial_values"])
+def test_a_table_of_another_program_with_one_of_our_names(server: Server, name: str) -> None:
+    url = server.new_database()
+    database = Database(url, {})
+    database.read(lambda link: link.change(f"CREATE TABLE {name} (id INTEGER)"))
+    with pytest.raises(StorageFormatError, match=f"The table {name} .* another program"):
+        RDBStorage(url)
+    assert database.read(names_in) == {name}
 
 
 def test_an_operation_waits_for_a_server_that_is_away(server: Server) -> None:
@@ -315,3 +329,51 @@ def test_a_killed_writer_leaves_nothing_half_done(server: Server) -> None:
     begun = time.monotonic()
     assert run_one(storage, study) == 0
     assert time.monotonic() - begun < 30.0, "a lock of the dead writer was waited for"
+
+
+def test_each_step_of_a_trial_is_one_message(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = RDBStorage(server.new_database())
+    study = new_study(storage).study_id
+    monkeypatch.setattr(Database, "write", None)  # a transaction in steps would fail
+    monkeypatch.setattr(Link, "many", None)
+    claim = storage.reserve(study, limit=1, lease=this_process())
+    assert claim is not None
+    storage.describe(study, 0, {"x": 0.5}, {"x": UNIT}, user_attrs={"u": 1}, system_attrs={"s": 2})
+    storage.report(study, 0, 0, 0.25)
+    assert storage.finish(study, 0, TrialState.COMPLETE, [1.0], reports=[(0, 9.0), (1, 0.125)], user_attrs={"u": 2})
+    (trial,) = trials_of(storage, study)
+    assert (trial.params, trial.values, trial.user_attrs) == ({"x": 0.5}, (1.0,), {"u": 2})
+    assert trial.reports == ((0, 0.25), (1, 0.125))
+    assert {"s", "hpo:lease"} == set(trial.system_attrs)
+
+
+@pytest.mark.parametrize("count", [1, 60, 300])
+def test_what_is_told_at_once_or_in_steps_is_stored_exactly(server: Server, count: int) -> None:
+    storage = RDBStorage(server.new_database())
+    study = new_study(storage, directions=3).study_id
+    numbers = [5e-324, -1e-310, 1.7976931348623157e308, 0.1 + 0.2, 1 / 3, -7.25, 123456789.12345679, 1e22, 2.0**-1074]
+    texts = ["it's", 'a "b"', "back\\slash", "100 % %s %(x)s", "new\nline", "ünï – 漢字 🎲", "", ";-- x", "\0"]
+    wide = FloatDistribution(-1.7976931348623157e308, 1.7976931348623157e308)
+    names = [f"{text}{place}".replace("\0", "") for place, text in enumerate(texts)]
+    params = dict(zip(names, numbers, strict=True))
+    choice = CategoricalDistribution(texts)
+    reports = [(step, (*numbers, math.inf, -math.inf, math.nan)[step % 12]) for step in range(count)]
+    attrs = {name: {text: number} for name, text, number in zip(names, texts, numbers, strict=True)}
+    storage.reserve(study)
+    distributions = {**dict.fromkeys(names, wide), "c": choice}
+    storage.finish(
+        study,
+        0,
+        TrialState.COMPLETE,
+        [math.inf, -math.inf, 5e-324],
+        params={**params, "c": texts[-1]},
+        distributions=distributions,
+        reports=reports,
+        user_attrs=attrs,
+    )
+    (trial,) = trials_of(storage, study)
+    assert repr(trial.params) == repr({**params, "c": texts[-1]})  # in their order
+    assert trial.layout.as_dict() == distributions
+    assert trial.values == (math.inf, -math.inf, 5e-324)
+    assert repr(trial.reports) == repr(tuple(reports))
+    assert trial.user_attrs == attrs

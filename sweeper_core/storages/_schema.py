@@ -119,6 +119,7 @@ def finish_schema(database: Database, link: Link) -> None:
     ours = set(metadata.tables)
     if "studies" not in found:
         _refuse_foreign(database, link, found, ours)
+    refuse_namesakes(database, link, found)
     fresh = "trials" not in found
     # MySQL ends the transaction at each statement here: a second opener finds tables and goes on from there.
     metadata.create_all(link.connection, tables=[t for t in metadata.sorted_tables if t.name not in found])
@@ -148,6 +149,18 @@ def _refuse_foreign(database: Database, link: Link, found: set[str], ours: set[s
         raise StorageFormatError(
             f"The table alembic_version in {database.shown} belongs to another program. Give a database of its own."
         )
+
+
+def refuse_namesakes(database: Database, link: Link, found: set[str]) -> None:
+    """Stop when a table with one of our names is of another program: it lacks our key."""
+    for table in tables(link.dialect).sorted_tables:
+        if table.name in found:
+            columns = {column["name"] for column in sa.inspect(link.connection).get_columns(table.name)}
+            if not columns.issuperset(table.primary_key.columns.keys()):
+                raise StorageFormatError(
+                    f"The table {table.name} in {database.shown} belongs to another program. "
+                    "Give a database of its own."
+                )
 
 
 def _stamp(link: Link) -> None:

@@ -28,6 +28,7 @@ from sweeper_core.storages._schema import (
     finish_schema,
     names_in,
     older_revision,
+    refuse_namesakes,
     schema_revision,
     tables,
 )
@@ -112,8 +113,10 @@ def upgrade_database(database: Database) -> str | None:
 
 
 def _upgrade(database: Database, link: Link) -> None:
-    if older_revision(link, names_in(link)) is None:
+    found = names_in(link)
+    if older_revision(link, found) is None:
         return  # somebody else has done it meanwhile
+    refuse_namesakes(database, link, found)
     if link.dialect == "postgresql":
         link.change(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'")
     elif link.dialect == "mysql":

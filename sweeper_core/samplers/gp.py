@@ -37,8 +37,9 @@ from sweeper_core.maths.hypervolume import greedy_subset
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.gp_detour import Detour, detour
 from sweeper_core.samplers.gp_evidence import Evidence, Points, gather, points_of
-from sweeper_core.samplers.gp_models import KNOWN_NOISE, Memo, Target, model_of
+from sweeper_core.samplers.gp_models import KNOWN_NOISE, Memo, Model, Target, model_of
 from sweeper_core.samplers.gp_search import Acquisition, Search
 from sweeper_core.samplers.gp_sources import best_of, informed_model, sources_of
 from sweeper_core.samplers.gp_space import Encoding, balanced, farthest, fix
@@ -150,11 +151,14 @@ class GPSampler(Sampler):
         return _spread_out(task, self.n_startup_trials), "space-filling start"
 
     def _improve(self, task: _Task) -> tuple[Floats, str]:
-        acquisition, parents = self._acquisition(task)
-        fixed = task.fixed + self._explored(task)
+        turn = _detour(task)
+        acquisition, parents = self._acquisition(task, turn)
+        fixed = task.fixed + (list(turn.held) or self._explored(task))
         found = Search(task.encoding, acquisition, fixed, task.known, task.rng).best(parents)
         if found is None:
             return _spread_out(task, self.n_startup_trials), "all candidates known"
+        if turn.held or turn.margin:
+            return found, "a detour, for the search stands still"
         return found, "exploring a choice rarely tried" if len(fixed) > len(task.fixed) else ""
 
     def _explored(self, task: _Task) -> list[tuple[int, float]]:
@@ -174,26 +178,27 @@ class GPSampler(Sampler):
                 return [(axis.position, float(values[int(np.argmin(visits))]))]
         return []
 
-    def _acquisition(self, task: _Task) -> tuple[Sum, Floats]:
+    def _acquisition(self, task: _Task, turn: Detour) -> tuple[Sum, Floats]:
         """Return what is to be maximised, and the best points so far ``(k, d)``."""
         m = task.evidence.values.shape[1]
         limits = self._limits(task)
         if m == 1 or m > 3:
             y = task.evidence.values[:, 0] if m == 1 else _scalarised(task.evidence.values, task.rng)
-            return self._single(task, y, limits)
+            return self._single(task, y, limits, turn)
         return self._several(task, limits)
 
-    def _single(self, task: _Task, y: Floats, limits: list[Term]) -> tuple[Sum, Floats]:
+    def _single(self, task: _Task, y: Floats, limits: list[Term], turn: Detour) -> tuple[Sum, Floats]:
         target = self._target(task, y, warped=True)
         model = informed_model(target, task.sources, self._memo) if task.sources else model_of(target, self._memo)
-        elite = _elite(task.evidence, y)
+        elite = _elite(task.evidence, y, turn.rows(task.evidence))
         if len(elite) == 0:
             return Sum(limits), task.evidence.unit[np.argsort(y)[:PARENTS]]
         means = model.posterior.mean(task.Z[elite])
         parents = task.evidence.unit[elite[np.argsort(means, kind="stable")[:PARENTS]]]
         posterior = model.posterior.believing(task.pending_Z)
         # What is expected of running trials is no longer an improvement.
-        lowest = float(np.min(np.append(means, model.posterior.mean(task.pending_Z))))
+        expected = np.append(means, [] if turn.held else model.posterior.mean(task.pending_Z))
+        lowest = float(np.min(expected)) - turn.margin * _slope(model, float(y[elite[0]]))
         return Sum([Improvement(posterior, lowest), *limits]), parents
 
     def _several(self, task: _Task, limits: list[Term]) -> tuple[Sum, Floats]:
@@ -342,9 +347,20 @@ def _least_log_probability(lost: Flags, borne: float, care: float) -> float:
     return float(log_ndtr(care * excess)) if excess > 0.0 else -np.inf
 
 
-def _elite(evidence: Evidence, y: Floats) -> Integers:
-    """Return the best feasible points that ran to their end (pruned ones when there is nothing else)."""
-    rows = np.flatnonzero(evidence.feasible)
+def _detour(task: _Task) -> Detour:
+    if task.evidence.values.shape[1] > 1 or task.sources:
+        return Detour()
+    return detour(task.encoding, task.evidence, task.request.number, task.fixed, task.rng)
+
+
+def _slope(model: Model, y: float) -> float:
+    """Return what a unit of the values is in units of the process, at ``y``."""
+    return float(np.exp(model.warp.log_slope(np.array([y]))[0]))
+
+
+def _elite(evidence: Evidence, y: Floats, inside: Flags) -> Integers:
+    """Return the best feasible points ``inside`` that ran to their end (pruned ones when there is nothing else)."""
+    rows = np.flatnonzero(evidence.feasible & inside)
     finished = rows[evidence.doubt[rows] == 0.0]
     rows = finished if len(finished) else rows
     return np.asarray(rows[np.argsort(y[rows], kind="stable")[:ELITE]])

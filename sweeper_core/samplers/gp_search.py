@@ -106,10 +106,14 @@ class Search:
 
     def _diverse(self, pool: Floats, order: npt.NDArray[np.int64]) -> list[int]:
         """Return up to ``STARTS`` of the best candidates, no two of them close neighbours."""
+        top = order[:200]
+        Z = self.encoding.embed(pool[top])
         chosen: list[int] = []
-        for index in order[:200].tolist():
-            if all(np.max(np.abs(pool[index] - pool[other])) > 0.05 for other in chosen):
+        places: list[int] = []
+        for place, index in enumerate(top.tolist()):
+            if all(np.max(np.abs(Z[place] - Z[other])) > 0.05 for other in places):
                 chosen.append(index)
+                places.append(place)
             if len(chosen) == STARTS:
                 break
         return chosen

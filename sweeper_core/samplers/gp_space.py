@@ -104,6 +104,7 @@ class Encoding:
         self.discrete = [axis for axis in self.axes if not axis.continuous]
         self.categorical = [axis for axis in self.axes if not axis.numeric]
         self._parents = sorted({space.position(clause.parent) for parameter in space for clause in parameter.when})
+        self.branching = [axis for axis in self.categorical if axis.position in self._parents and not axis.conditional]
 
     @property
     def groups(self) -> int:
@@ -147,10 +148,11 @@ class Encoding:
     def mutants(self, parents: Floats, count: int, rng: np.random.Generator) -> Floats:
         """Return ``(count, d)`` perturbed ``parents`` ``(k, d)``: few coordinates each, steps of all sizes."""
         children = parents[rng.integers(len(parents), size=count)].copy()
-        d = children.shape[1]
-        share = rng.choice([1.0 / d, min(1.0, 3.0 / d), 1.0], size=(count, 1))
+        alive = self.active(children)
+        d = np.maximum(alive.sum(axis=1, keepdims=True), 1)
+        share = np.minimum(rng.choice([1.0, 3.0, np.inf], size=(count, 1)) / d, 1.0)
         hit = rng.random(children.shape) < share
-        hit[np.arange(count), rng.integers(d, size=count)] = True
+        hit[np.arange(count), np.argmax(np.where(alive, rng.random(children.shape), -1.0), axis=1)] = True
         scale = 10.0 ** rng.uniform(-2.5, -0.5, size=(count, 1))
         moved = children + scale * rng.normal(size=children.shape)
         moved = np.abs(moved) % 2.0  # reflected at 0 and 1

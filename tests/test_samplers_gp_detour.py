@@ -1,0 +1,74 @@
+"""A Gaussian-process search that stands still looks elsewhere."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from sweeper_core.distributions import CategoricalDistribution, FloatDistribution
+from sweeper_core.samplers import GPSampler
+from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.testing.simulation import Simulation
+
+FAMILIES = SearchSpace(
+    [
+        Parameter("family", CategoricalDistribution(["smooth", "flat", "hidden"])),
+        *(
+            Parameter(name, FloatDistribution(0.0, 1.0), when=(Clause("family", "in", (name,)),))
+            for name in ("smooth", "flat", "hidden")
+        ),
+    ]
+)
+
+
+def narrow(params: dict[str, Any]) -> float:
+    """Return a loss whose minimum lies in a valley of the branch that is the worst of the three elsewhere."""
+    if params["family"] == "smooth":
+        return float((params["smooth"] - 0.3) ** 2)
+    if params["family"] == "flat":
+        return 0.5
+    return 1.0 - 1.5 * math.exp(-(((params["hidden"] - 0.75) / 0.1) ** 2))
+
+
+def reasons(simulation: Simulation) -> list[str]:
+    return [suggestion.why for suggestion in simulation.suggestions]
+
+
+def test_a_branch_is_not_given_up_for_its_first_points() -> None:
+    simulation = Simulation(GPSampler(seed=0), FAMILIES, seed=0)
+    for place in (0.0, 0.15, 0.3, 0.45):  # far from the valley
+        number, params = simulation.ask({"family": "hidden", "hidden": place})
+        simulation.tell(number, narrow(params))
+    simulation.run(narrow, 70)
+    assert min(simulation.history.values[:, 0]) < -0.45
+
+
+def test_detours_begin_when_nothing_is_gained_and_leave_every_other_trial_to_the_search() -> None:
+    space = SearchSpace.of({"x": FloatDistribution(0.0, 1.0), "y": FloatDistribution(0.0, 1.0)})
+    simulation = Simulation(GPSampler(seed=0), space, seed=0)
+    simulation.run(lambda params: (params["x"] - 0.3) ** 2 + (params["y"] - 0.6) ** 2, 60)
+    detours = np.flatnonzero(["detour" in why for why in reasons(simulation)])
+    assert len(detours) >= 10
+    assert detours.min() >= 20
+    assert np.all(np.diff(detours) >= 2)
+
+
+def test_there_is_no_detour_as_long_as_much_is_gained() -> None:
+    space = SearchSpace.of({"x": FloatDistribution(0.0, 1.0), "y": FloatDistribution(0.0, 1.0)})
+    simulation = Simulation(GPSampler(seed=0), space, seed=0)
+    for number in range(50):  # whatever is suggested, the values fall
+        number, _ = simulation.ask()
+        simulation.tell(number, -float(number))
+    assert not any("detour" in why for why in reasons(simulation))
+
+
+def test_a_fixed_branch_stays_fixed() -> None:
+    simulation = Simulation(GPSampler(seed=0), FAMILIES, seed=0)
+    simulation.run(narrow, 12)
+    for _ in range(40):
+        number, params = simulation.ask({"family": "smooth"})
+        simulation.tell(number, narrow(params))
+        assert params["family"] == "smooth"
+    assert any("detour" in why for why in reasons(simulation))

@@ -11,8 +11,10 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution
@@ -22,7 +24,7 @@ from sweeper_core.exceptions import (
     StorageUnavailableError,
     UpdateFinishedTrialError,
 )
-from sweeper_core.storages import RDBStorage, Storage, _database, this_process
+from sweeper_core.storages import Point, RDBStorage, Storage, _database, this_process
 from sweeper_core.storages._database import Database, Link
 from sweeper_core.storages._schema import names_in
 from sweeper_core.testing.servers import PASSWORD, MariaDB, PostgreSQL, Server, ServerMissing
@@ -179,6 +181,33 @@ def test_an_operation_waits_for_a_server_that_is_away(server: Server) -> None:
     assert run_one(storage, study) == 1
     restart.join()
     assert [trial.state for trial in trials_of(storage, study)] == [TrialState.COMPLETE] * 2
+
+
+def lose_an_answer(storage: RDBStorage) -> list[str]:
+    """Let the connection break after the server has committed, once; return what has happened, when it has."""
+    lost: list[str] = []
+
+    def lose(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement == "COMMIT" and not lost:
+            lost.append(statement)
+            raise sa.exc.OperationalError(statement, {}, Exception("server closed the connection unexpectedly"))
+
+    sa.event.listen(storage.engine, "after_cursor_execute", lose)
+    return lost
+
+
+@pytest.mark.parametrize("once_key", [None, "key"])
+def test_what_is_enqueued_is_there_once_although_the_answer_was_lost(server: Server, once_key: str | None) -> None:
+    storage = RDBStorage(server.new_database())
+    study = new_study(storage).study_id
+    points = [Point({"x": 0.5}), Point({"x": 0.5}, system_attrs={"a": 1})]
+    storage.enqueue(study, points)
+    lost = lose_an_answer(storage)
+    assert storage.enqueue(study, points, once_key=once_key) == [2, 3]
+    assert lost
+    assert storage.enqueue(study, points) == [4, 5]
+    assert len(trials_of(storage, study)) == 6
+    assert storage.enqueue(study, []) == []
 
 
 class Clock:

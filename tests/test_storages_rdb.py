@@ -229,7 +229,7 @@ def test_a_database_of_something_else(path: Path) -> None:
 
 def test_a_table_of_something_else_with_one_of_our_names(path: Path) -> None:
     query(path, "CREATE TABLE studies (patient TEXT)")
-    with pytest.raises(StorageFormatError, match="The table studies .* another program"):
+    with pytest.raises(StorageFormatError, match=r"The table studies .* another program"):
         RDBStorage(url_of(path))
     assert query(path, "SELECT name FROM sqlite_master") == [("studies",)]
 

@@ -31,6 +31,9 @@ from sweeper_core.trial.state import TrialState
 LEASE = "hpo:lease"
 """Trial attribute: who runs it (the fields of :class:`Lease`)."""
 
+ENQUEUED = "hpo:enqueued"
+"""Trial attribute: by what the first of some enqueued trials is known again when the answer of a server is lost."""
+
 ONCE = "hpo:once:"
 """Prefix of study attributes: keys of what was enqueued once."""
 

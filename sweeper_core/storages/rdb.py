@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialErr
 from sweeper_core.storages._database import Database, Link, absolute
 from sweeper_core.storages._rows import HEADING, Heading, Reader, as_json, heading, stored
 from sweeper_core.storages._rules import (
+    ENQUEUED,
     LEASE,
     attr_of_lease,
     attrs_of_loss,
@@ -613,15 +615,29 @@ class RDBStorage(Storage):
     # Many trials at once
 
     def enqueue(self, study_id: int, points: Sequence[Point], *, once_key: str | None = None) -> list[int]:
-        parts = [_parts_of_point(point) for point in points]
+        mark = uuid.uuid4().hex if self._database.dialect != "sqlite" else None
+        parts = [_parts_of_point(point) for point in (points if mark is None else _marked(points, mark))]
 
         def add(link: Link) -> list[int]:
             self._lock_study(link, study_id)
+            first = self._number_of(link, study_id, mark) if mark is not None and link.attempt > 0 else None
+            if first is not None:  # the connection was lost after all was done
+                return list(range(first, first + len(parts)))
             if once_key is not None and not self._first_time(link, study_id, once_attr(once_key)):
                 return []
             return [number for number, _ in self._add_waiting(link, study_id, parts)]
 
         return self._database.write(add)
+
+    def _number_of(self, link: Link, study_id: int, mark: str) -> int | None:
+        rows = link.rows(
+            f"SELECT t.number FROM trials t JOIN {SYSTEM_ATTRS.name} a ON a.trial_id = t.trial_id "
+            f"WHERE t.study_id = :study AND a.{self._sql.key} = :name AND a.value_json = :mark",
+            study=study_id,
+            name=ENQUEUED,
+            mark=as_json(mark),
+        )
+        return int(rows[0][0]) if rows else None
 
     def _first_time(self, link: Link, study_id: int, name: str) -> bool:
         if link.rows(
@@ -842,6 +858,12 @@ def _parts(
         SYSTEM_ATTRS: _attrs(system_attrs),
     }
     return {table: rows for table, rows in parts.items() if rows}
+
+
+def _marked(points: Sequence[Point], mark: str) -> list[Point]:
+    """Return points of which the first can be found again."""
+    first = [replace(point, system_attrs={**point.system_attrs, ENQUEUED: mark}) for point in points[:1]]
+    return [*first, *points[1:]]
 
 
 def _parts_of_point(point: Point) -> Parts:

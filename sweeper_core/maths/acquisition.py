@@ -180,18 +180,32 @@ def _log_sum(per_box: Floats) -> tuple[Floats, Floats]:
 
 def _log_gains(mean: Floats, variance: Floats, boxes: tuple[Floats, Floats]) -> tuple[Floats, tuple[Floats, Floats]]:
     """Return the log expected gain ``(q, b)`` of each box and its derivatives ``(q, b, m)``."""
-    lower, upper = boxes
-    mean, variance = mean[:, None, :], variance[:, None, :]
-    mean, variance = (np.broadcast_to(a, (len(a), len(upper), a.shape[2])) for a in (mean, variance))
-    up, up_mean, up_variance = log_ei_with_gradient(mean, variance, upper[None])
-    finite = np.isfinite(lower)[None] & np.ones_like(up, dtype=bool)
-    down, down_mean, down_variance = log_ei_with_gradient(
-        mean, variance, np.where(np.isfinite(lower), lower, upper)[None]
-    )
-    step = np.where(finite, np.minimum(down - up, -1e-14), -np.inf)
+    q, m = mean.shape
+    gain = np.zeros((q, len(boxes[1])))
+    d_mean, d_variance = (np.empty((q, len(boxes[1]), m)) for _ in range(2))
+    for i in range(m):
+        part, d_mean[:, :, i], d_variance[:, :, i] = _log_side(
+            mean[:, i, None], variance[:, i, None], boxes[0][:, i], boxes[1][:, i]
+        )
+        gain += part
+    return gain, (d_mean, d_variance)
+
+
+def _log_side(mean: Floats, variance: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the log expected gain ``(q, b)`` between two levels of one objective, and its derivatives.
+
+    Boxes share their levels: each level's improvement is computed once.
+    """
+    levels, place = np.unique(np.where(np.isfinite(lower), [lower, upper], upper), return_inverse=True)
+    place = place.reshape(2, -1)
+    at_levels = log_ei_with_gradient(mean, variance, levels)
+    up, up_mean, up_variance = (level[:, place[1]] for level in at_levels)
+    cut = np.flatnonzero(np.isfinite(lower))
+    down, down_mean, down_variance = (level[:, place[0, cut]] for level in at_levels)
     # log(e^up - e^down), and its derivative: the two derivatives weighted by w and 1 - w, w = 1 / (1 - e^step).
-    gain = up + np.where(finite, log1mexp(np.where(finite, step, -1.0)), 0.0)
-    w = np.where(finite, -1.0 / np.expm1(np.where(finite, step, -1.0)), 1.0)
-    d_mean = w * up_mean + (1.0 - w) * np.where(finite, down_mean, 0.0)
-    d_variance = w * up_variance + (1.0 - w) * np.where(finite, down_variance, 0.0)
-    return gain.sum(axis=2), (d_mean, d_variance)
+    step = np.minimum(down - up[:, cut], -1e-14)
+    up[:, cut] += log1mexp(step)
+    w = -1.0 / np.expm1(step)
+    for whole, part in ((up_mean, down_mean), (up_variance, down_variance)):
+        whole[:, cut] = w * whole[:, cut] + (1.0 - w) * part
+    return up, up_mean, up_variance

@@ -224,6 +224,27 @@ def test_a_choice_that_always_fails_is_not_tried_for_ever() -> None:
     assert np.mean(study.history.states[15:] == TrialState.FAIL) < 0.2
 
 
+@pytest.mark.parametrize("before", [4, 6, 10])
+def test_a_choice_that_always_failed_is_left_out_after_a_restart(before: int) -> None:
+    space = SearchSpace.of({"c": CategoricalDistribution(["good", "bad"]), "x": FloatDistribution(0.0, 1.0)})
+    study = run(GPSampler(), space, lambda params: None if params["c"] == "bad" else params["x"], before)
+    study.sampler = GPSampler()
+    study.run(lambda params: None if params["c"] == "bad" else params["x"], 10)
+    bad = [suggestion.params["c"] == "bad" for suggestion in study.suggestions]
+    assert sum(bad) <= 5
+    assert sum(bad[before : before + 5]) <= 2
+
+
+def test_a_first_run_of_nothing_but_a_failing_choice_is_a_lesson() -> None:
+    space = SearchSpace.of({"c": CategoricalDistribution(["good", "bad"]), "x": FloatDistribution(0.0, 1.0)})
+    study = Simulation(GPSampler(), space)
+    for _ in range(4):
+        number, _ = study.ask({"c": "bad"})
+        study.tell(number, None, TrialState.FAIL)
+    study.run(lambda params: None if params["c"] == "bad" else params["x"], 10)
+    assert sum(suggestion.params["c"] == "bad" for suggestion in study.suggestions[4:]) <= 1
+
+
 def test_the_start_is_spread_over_every_parameter() -> None:
     study = run(GPSampler(n_startup_trials=8), FLOATS, bowl, 8)
     strata = np.floor(study.history.unit(FLOATS) * 8)

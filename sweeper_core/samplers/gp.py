@@ -42,7 +42,7 @@ from sweeper_core.samplers.gp_evidence import Evidence, Points, gather, points_o
 from sweeper_core.samplers.gp_models import KNOWN_NOISE, Memo, Model, Target, model_of
 from sweeper_core.samplers.gp_search import Acquisition, Search
 from sweeper_core.samplers.gp_sources import best_of, informed_model, sources_of
-from sweeper_core.samplers.gp_space import Encoding, balanced, farthest, fix
+from sweeper_core.samplers.gp_space import Axis, Encoding, balanced, farthest, fix
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 
@@ -61,6 +61,8 @@ EXPLORATION = 0.04
 wrongly, that a choice is bad after one unlucky point."""
 LEAST_VISITS = 2
 """Every choice is tried so often as soon as there are trials enough for all: the first points may have been given."""
+WEIGHT_OF_FAILURE = 3.0
+"""In the space-filling start, a failure counts as so many visits: a choice that always fails is tried less often."""
 LEAST_POINTS = 4
 """Points with values before the first model, however many have failed."""
 WARM_START = 3
@@ -169,13 +171,13 @@ class GPSampler(Sampler):
             return []
         now_and_then = task.rng.random() < EXPLORATION
         favourite = int(task.rng.integers(len(axes)))
-        tried = task.seen.unit
+        tried = len(task.seen)
         for index, axis in enumerate(axes):
-            values = axis.values()
-            visits = np.sum(np.abs(tried[:, axis.position, None] - values) < 1e-9, axis=0)
-            neglected = visits.min() < LEAST_VISITS and len(tried) >= LEAST_VISITS * len(values)
-            if neglected or (now_and_then and index == favourite):
-                return [(axis.position, float(values[int(np.argmin(visits))]))]
+            visits, chance = _visits(task.seen.unit, axis), _chance(task, axis)
+            rare = int(np.argmin(visits / chance))
+            neglected = visits[rare] < LEAST_VISITS and tried >= LEAST_VISITS * len(visits)
+            if neglected or (now_and_then and index == favourite and task.rng.random() < chance[rare]):
+                return [(axis.position, float(axis.values()[rare]))]
         return []
 
     def _acquisition(self, task: _Task, turn: Detour) -> tuple[Sum, Floats]:
@@ -293,7 +295,7 @@ class _Task:
             np.concatenate([points.unit for points in everything]),
             np.concatenate([points.active for points in everything]),
         )
-        """All points in the history."""
+        """All points in the history, the failed ones at the end."""
         rows = np.concatenate([self.numbers, pending_numbers, self.failed_numbers])
         same = [history.layouts[row].names for row in rows.tolist()]
         whole = set(encoding.space.names)
@@ -333,12 +335,24 @@ def _spread_out(task: _Task, length: int) -> Floats:
     """Return a point ``(d,)`` of the space-filling design: balanced in each parameter, and far from all others."""
     encoding, seen = task.encoding, task.seen
     total = max(length, len(seen.unit) + 1)
-    draws = fix(balanced(encoding, seen.unit, total, DRAWS, task.rng), task.fixed)
+    weights = np.append(np.ones(len(seen) - len(task.failed)), np.full(len(task.failed), WEIGHT_OF_FAILURE))
+    draws = fix(balanced(encoding, seen.unit, total, DRAWS, task.rng, weights), task.fixed)
     known = task.known
     fresh = [row for row, key in enumerate(encoding.keys(draws)) if key not in known]
     if fresh:
         draws = draws[fresh]
     return np.asarray(draws[farthest(encoding.embed(draws), encoding.embed(seen.unit, seen.active))])
+
+
+def _visits(unit: Floats, axis: Axis) -> Integers:
+    """Return how many of the points ``(n, d)`` have each value of a discrete parameter."""
+    return np.asarray(np.sum(np.abs(unit[:, axis.position, None] - axis.values()) < 1e-9, axis=0))
+
+
+def _chance(task: _Task, axis: Axis) -> Floats:
+    """Return each choice's probability not to fail, by the rule of succession."""
+    good, bad = _visits(task.evidence.unit, axis), _visits(task.failed.unit, axis)
+    return np.asarray((good + 1.0) / (good + bad + 2.0))
 
 
 def _least_log_probability(lost: Flags, borne: float, care: float) -> float:

@@ -246,16 +246,18 @@ def farthest(candidates: Floats, others: Floats) -> int:
     return index
 
 
-def balanced(encoding: Encoding, seen: Floats, total: int, count: int, rng: np.random.Generator) -> Floats:
+def balanced(
+    encoding: Encoding, seen: Floats, total: int, count: int, rng: np.random.Generator, weights: Floats
+) -> Floats:
     """Return ``(count, d)`` draws that go on a Latin hypercube of ``total`` points of which ``seen`` ``(k, d)`` exist.
 
-    Each parameter's coordinate is drawn from the strata that have fewest points; so every choice of a categorical
-    comes up before one comes up twice too often.
+    Each parameter's coordinate is drawn from the strata that have fewest points, each counting with its weight
+    ``(k,)``; so every choice of a categorical comes up before one comes up twice too often.
     """
     draws = rng.random((count, len(encoding.space)))
     for axis in encoding.axes:
         strata = total if axis.count is None or axis.count > total else axis.count
-        visits = np.bincount(_stratum(seen[:, axis.position], strata), minlength=strata)
+        visits = np.bincount(_stratum(seen[:, axis.position], strata), weights, strata)
         free = np.flatnonzero(visits == visits.min())
         draws[:, axis.position] = (rng.choice(free, count) + draws[:, axis.position]) / strata
     return encoding.snap(draws)

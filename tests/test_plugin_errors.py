@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import hydra
 import pytest
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
@@ -35,6 +37,24 @@ hydra:
   sweeper:
     study_name: wrong
 """
+
+
+class Kind(Enum):
+    """What a typed key may be."""
+
+    A = 1
+    B = 2
+
+
+@dataclass
+class Typed:
+    """A part of the configuration with types."""
+
+    kind: Kind = Kind.A
+    steps: int = 1
+
+
+ConfigStore.instance().store(group="typed", name="base", node=Typed)
 
 APP = """
 import hydra
@@ -354,6 +374,12 @@ TYPED: dict[str, tuple[list[str], str, str]] = {
         ["hydra.sweeper.warm_start=[{storage:'sqlite://a.db',study_name:a}]"],
         "hydra.sweeper.warm_start",
         "sqlite:///relative",
+    ),
+    "choice-of-another-type": (["+typed=base", "typed.kind=A,B,C"], "'typed.kind' on the command line", "kind=C: "),
+    "number-of-another-type": (
+        ["+typed=base", "typed.steps=interval(0.5,2)"],
+        "'typed.steps' on the command line",
+        "typed.steps=0.5: Value '0.5' of type 'float' could not be converted to Integer",
     ),
     "setting-text": (["hydra.sweeper.n_jobs=two"], "hydra.sweeper.n_jobs", "from 1 on"),
     "sampler-as-value": (["hydra.sweeper.sampler=tpa"], "hydra.sweeper.sampler", "Did you mean 'tpe'?"),

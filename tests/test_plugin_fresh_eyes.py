@@ -216,3 +216,22 @@ def test_two_sweeps_in_one_directory_are_noticed(tmp_path: Path, capsys: pytest.
     assert "does not sweep" not in run(X)
     assert "does not sweep" not in run(X, "y=interval(0,1)")
     assert "parameters that this run does not sweep (x). " in run("y=interval(0,1)")
+
+
+@pytest.mark.parametrize("place", ["command line", "configuration"])
+def test_config_groups_may_lie_elsewhere(tmp_path: Path, place: str) -> None:
+    for folder, name in (("sweep-conf", "cnn"), ("more conf", "vgg")):
+        (tmp_path / folder / "model").mkdir(parents=True)
+        (tmp_path / folder / "model" / f"{name}.yaml").write_text(f"name: {name}\n")
+    path = f"file://{tmp_path / 'more conf'}"
+    config = "defaults:\n  - model: cnn\n  - _self_\n"
+    overrides = ["model=cnn,vgg", "hydra/sweeper/sampler=grid"]
+    if place == "command line":
+        overrides.append(f"hydra.searchpath=['{path}']")
+    else:
+        config += f"hydra:\n  searchpath: ['{path}']\n"
+    seen: list[str] = []
+    sweep(lambda cfg: seen.append(cfg.model.name) or 0.0, tmp_path / "sweep", overrides, config)
+    assert sorted(seen) == ["cnn", "vgg"]
+    with pytest.raises(CompactHydraException, match="no option 'resnet'; its options: cnn, vgg"):
+        sweep(lambda cfg: 0.0, tmp_path / "sweep", ["model=cnn,resnet", *overrides[1:]], config)

@@ -7,7 +7,7 @@ its override's key, prefix and package included (``+model.depth``, ``db@src``), 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from hydra_plugins.hydra_hpo_sweeper._conditions import parse_block, parse_when,
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._functions import Range, function_table
 from hydra_plugins.hydra_hpo_sweeper._items import Condition, Item
+from hydra_plugins.hydra_hpo_sweeper._public import hydra_overrides
 from hydra_plugins.hydra_hpo_sweeper._values import as_text, escape, has_interpolation, unescape
 from sweeper_core.distributions import (
     LARGEST_EXACT_INTEGER,
@@ -40,6 +41,9 @@ from sweeper_core.search_space import Clause, Parameter, SearchSpace
 COMMAND_LINE = "on the command line"
 PARAMS = "in hydra.sweeper.params"
 REPEAT = "in hydra.sweeper.repeat"
+MERGING = "Error merging override "
+MOST_CHOICES = 50
+"""Of one parameter that are tried before the sweep."""
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -76,7 +80,7 @@ class Plan:
         return lines + loose + (list(self.fixed) if not self.items else [])
 
     def check(self, compose: Callable[[list[str]], Any], repeated: Mapping[str, Any] = NOTHING) -> None:
-        """Compose the configuration of a few points, so that every parameter takes part once.
+        """Compose the configuration of a few points, so that every parameter and every choice takes part once.
 
         Args:
             compose: Composes a job's configuration from its overrides.
@@ -89,7 +93,8 @@ class Plan:
         repeats = [Item(key, REPEAT, line=f"{key}={as_text(value)}") for key, value in repeated.items()]
         _refuse_repeated(self.items, repeats)
         lines = [item.line for item in repeats if item.line]
-        for params in _covering(self.space):
+        groups = {item.name for item in self.items if item.group}
+        for params in _covering(self.space, groups):
             try:
                 compose(self.overrides(params) + lines)
             except Exception as error:
@@ -122,11 +127,13 @@ class Plan:
 
 def _blame(items: Sequence[Item], error: Exception, compose: Callable[[], Any]) -> str:
     """Return one line on why a configuration cannot be composed: whose override it is, and what to do."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = _told(error)
     mentioned = [item for item in items if _mentions(text, item.bare)]
     guilty = max(mentioned, key=lambda item: len(item.bare), default=None)
     if guilty is None:
         return f"The configuration of the first job cannot be composed: {text}"
+    if text.startswith(MERGING):
+        return f"{guilty.where} does not fit into the configuration: {text[len(MERGING) :]}"
     known = _known_keys(compose)
     if guilty.key != guilty.bare or "Could not override" not in text or guilty.bare in known:
         return f"{guilty.where} cannot be composed with the other overrides: {text}"
@@ -134,6 +141,13 @@ def _blame(items: Sequence[Item], error: Exception, compose: Callable[[], Any]) 
         f"{guilty.where} is not in the configuration; correct the name, or write +{guilty.bare} to add it."
         f"{closest(guilty.bare, known)}"
     )
+
+
+def _told(error: Exception) -> str:
+    """Return what Hydra says, and what OmegaConf says where Hydra leaves that out."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    reason = str(error.__cause__ or "").partition("\n")[0]
+    return f"{text}: {reason}" if text.startswith(MERGING) and reason and reason not in text else text
 
 
 def _known_keys(compose: Callable[[], Any]) -> list[str]:
@@ -152,7 +166,13 @@ def _keys_of(config: Any, prefix: str = "") -> Iterator[str]:
 
 
 def _mentions(text: str, bare: str) -> bool:
-    return f"'{bare}'" in text or f"'{bare}." in text or f"full_key: {bare}" in text or f"'+{bare}" in text
+    return (
+        f"'{bare}'" in text
+        or f"'{bare}." in text
+        or f"full_key: {bare}" in text
+        or f"'+{bare}" in text
+        or (text.startswith((f"{MERGING}{bare}=", f"{MERGING}+{bare}=", f"{MERGING}++{bare}=")))
+    )
 
 
 def _given(found: Sequence[Item], key: str, value: Any, place: str) -> dict[str, Any]:
@@ -180,16 +200,34 @@ def _line(item: Item, value: Any) -> str:
     return f"{item.key}={as_text(value, string)}"
 
 
-def _covering(space: SearchSpace) -> Iterator[dict[str, Any]]:
-    """Yield points such that every parameter is active in one of them, as far as its first values allow."""
+def _covering(space: SearchSpace, groups: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield points such that every parameter is active in one of them, as far as its first values allow.
+
+    Every choice is in one of them too, except of config groups: their options are known.
+    """
     wanted = set(space.names)
     for parameter in space.parents_first[::-1]:
         if parameter.name in wanted:
             point = _point_with(space, parameter.name)
-            wanted -= point.keys()
             yield point
+            yield from _with_other_choices(space, point, (point.keys() & wanted) - set(groups))
+            wanted -= point.keys()
     if not len(space):
         yield {}
+
+
+def _with_other_choices(space: SearchSpace, point: dict[str, Any], names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield the point with other choices for the named parameters, all of them at once; children may go missing."""
+    choices = {
+        name: distribution.choices
+        for name in names
+        if isinstance(distribution := space[name].distribution, CategoricalDistribution)
+    }
+    for index in range(min(MOST_CHOICES, max(map(len, choices.values()), default=0))):
+        others = {name: given[index] for name, given in choices.items() if index < len(given)}
+        other = space.active_only({**point, **others})
+        if other != point:
+            yield other
 
 
 def _point_with(space: SearchSpace, name: str) -> dict[str, Any]:
@@ -237,7 +275,7 @@ def read_plan(
     Raises:
         ConfigError: Something cannot mean anything; the message names the key and the remedy.
     """
-    reader = _Reader(config_loader)
+    reader = _Reader(config_loader, config)
     written = list(reader.params(params))
     _refuse_twice(written)
     typed = [reader.argument(argument) for argument in arguments]
@@ -293,8 +331,9 @@ def _merged(written: Sequence[Item], typed: Sequence[Item]) -> list[Item]:
 class _Reader:
     """Turns what the user wrote into items."""
 
-    def __init__(self, config_loader: Any) -> None:
+    def __init__(self, config_loader: Any, config: DictConfig | None = None) -> None:
         self.config_loader = config_loader
+        self.config = config
         self.parser = OverridesParser(functions=function_table(), config_loader=config_loader)
 
     def argument(self, argument: str) -> Item:
@@ -359,11 +398,11 @@ class _Reader:
         tags: set[str] = getattr(sweep, "tags", set())
         try:
             if isinstance(sweep, Glob):
-                return _choices(item, self._matching(override, sweep))
+                return _choices(replace(item, group=True), self._matching(override, sweep))
             if isinstance(sweep, ChoiceSweep):
                 _refuse_tag("log", tags, "choices; tag(ordered, choice(...)) says that they lie on a scale")
                 values = [Override._convert_value(value) for value in sweep.list]
-                self._check_options(override, values)
+                item = replace(item, group=self._check_options(override.key_or_group, values))
                 return _choices(item, values, "ordered" in tags)
             _refuse_tag("ordered", tags, "numbers, which are in order anyway; leave it out")
             if isinstance(sweep, RangeSweep):
@@ -382,6 +421,9 @@ class _Reader:
                 item = next(self._entry(name, spec["sweep"], ()))
             else:
                 item = _of_spec(item, self._grammar(f"{name}=0", name, PARAMS).key, spec)
+                if isinstance(item.distribution, CategoricalDistribution):
+                    group = self._check_options(item.bare.partition("@")[0], item.distribution.choices)
+                    item = replace(item, group=group)
             return replace(item, conditions=parse_when(spec.get("when"), self._value))
         except ValueError as error:
             raise ConfigError(f"{item.where}: {error}") from error
@@ -400,19 +442,24 @@ class _Reader:
         # A key with dots names a value: groups are nested with slashes.
         if self.config_loader is None or "." in group:
             return []
-        return sorted(self.config_loader.get_group_options(group))
+        if self.config is None:
+            return sorted(self.config_loader.get_group_options(group))
+        # Both may name further directories of configurations.
+        where = {"config_name": self.config.hydra.job.config_name, "overrides": hydra_overrides(self.config)}
+        return sorted(self.config_loader.get_group_options(group, **where))
 
-    def _check_options(self, override: Override, values: Sequence[Any]) -> None:
-        """Refuse a choice that is no option of the config group it is meant for."""
-        options = self._options(override.key_or_group)
+    def _check_options(self, group: str, values: Sequence[Any]) -> bool:
+        """Refuse a choice that is no option of the config group it is meant for; return whether there is a group."""
+        options = self._options(group)
         for value in values if options else ():
             for name in value if isinstance(value, list) else [value]:
                 simple = isinstance(name, str) and "/" not in name and "${" not in name and "." not in name
                 if simple and name not in options:
                     raise ValueError(
-                        f"config group {override.key_or_group!r} has no option {name!r}; its options: "
+                        f"config group {group!r} has no option {name!r}; its options: "
                         f"{', '.join(options)}.{closest(name, options)}"
                     )
+        return bool(options)
 
 
 def _refuse_to_sweep(item: Item, override: Override) -> None:

@@ -37,6 +37,7 @@ class Item:
         value: The value of a fixed override that has one.
         distribution: What is swept over.
         ordered: The choices lie on a scale.
+        group: The key is a config group's.
         references: Choices that are interpolations, to be resolved in the job's configuration.
         conditions: Under which it exists, as written.
         when: Under which it exists, on the other parameters.
@@ -49,6 +50,7 @@ class Item:
     value: Any = None
     distribution: BaseDistribution | None = None
     ordered: bool = False
+    group: bool = False
     references: frozenset[Any] = frozenset()
     conditions: tuple[Condition, ...] = ()
     when: tuple[Clause, ...] = ()

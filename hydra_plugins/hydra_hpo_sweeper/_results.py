@@ -139,7 +139,7 @@ class Results:
             self._write()
         except OSError as error:
             if not self._warned:
-                log.warning("The results cannot be written (%s). The study goes on; it has everything.", error)
+                log.warning("The results cannot be written now (%s); the study has everything.", error)
             self._warned = True
         else:
             self._warned = False

@@ -406,3 +406,27 @@ def test_what_is_told_at_once_or_in_steps_is_stored_exactly(server: Server, coun
     assert trial.values == (math.inf, -math.inf, 5e-324)
     assert repr(trial.reports) == repr(tuple(reports))
     assert trial.user_attrs == attrs
+
+
+def test_a_user_who_may_only_read(server: Server) -> None:
+    storage = RDBStorage(server.new_database())
+    study = new_study(storage).study_id
+    run_one(storage, study)
+    database = storage.engine.url.database
+    everywhere = server.scheme == "mysql"
+    server.execute(f"CREATE USER reader_{database}" + ("@'127.0.0.1'" if everywhere else ""))
+    if everywhere:
+        server.execute(f"SET PASSWORD FOR reader_{database}@'127.0.0.1' = PASSWORD('{PASSWORD}')")
+        server.execute(f"GRANT SELECT ON {database}.* TO reader_{database}@'127.0.0.1'")
+    else:
+        server.execute(f"ALTER USER reader_{database} PASSWORD '{PASSWORD}'")
+        Database(storage.url, {}).read(
+            lambda link: link.change(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader_{database}")
+        )
+    reader = RDBStorage(server.url(database).replace("//hpo:", f"//reader_{database}:"))
+    assert len(trials_of(reader, study)) == 1
+    with pytest.raises(StorageInternalError, match="does not let this user do that"):
+        reader.reserve(study)
+    with pytest.raises(StorageInternalError, match="does not let this user do that"):
+        reader.describe(study, 0, user_attrs={"a": 1})
+    assert len(trials_of(storage, study)) == 1

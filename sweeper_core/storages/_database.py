@@ -279,7 +279,7 @@ class Database:
         text = _first_line(error)
         for pattern, kind, advice in _EXPLAINED:
             if re.search(pattern, text, re.IGNORECASE):
-                return kind(f"{self.shown}: {text}. {advice}")
+                return kind(f"{self.shown}: {text.rstrip('.')}. {advice}")
         if isinstance(error, sa.exc.DBAPIError) and _is_away(error, text):
             return StorageUnavailableError(f"{self.shown} cannot be reached: {text}")
         return StorageInternalError(f"{self.shown}: {text}")
@@ -340,7 +340,11 @@ _EXPLAINED: tuple[tuple[str, type[Exception], str], ...] = (
         "Does its directory exist, and may you write there (SQLite keeps files beside the database)?",
     ),
     ("readonly database|read-only", StorageInternalError, "It is read-only: nothing can be stored in it."),
-    ("disk is full|no space left", StorageInternalError, "The disk is full: free some space; nothing was damaged."),
+    (
+        "disk is full|no space left|the table '.*' is full",
+        StorageInternalError,
+        "The disk is full: free some space; nothing was damaged.",
+    ),
     ("database is locked", StorageUnavailableError, "Another program has kept it locked for a minute."),
     ("malformed", StorageFormatError, "The database file is damaged."),
     (
@@ -348,6 +352,7 @@ _EXPLAINED: tuple[tuple[str, type[Exception], str], ...] = (
         StorageInternalError,
         "The server refused the user or the password.",
     ),
+    ("permission denied|command denied", StorageInternalError, "The server does not let this user do that."),
     ('database "[^"]*" does not exist|unknown database', StorageInternalError, "Create that database first."),
 )
 

@@ -632,7 +632,8 @@ class RDBStorage(Storage):
     def _number_of(self, link: Link, study_id: int, mark: str) -> int | None:
         rows = link.rows(
             f"SELECT t.number FROM trials t JOIN {SYSTEM_ATTRS.name} a ON a.trial_id = t.trial_id "
-            f"WHERE t.study_id = :study AND a.{self._sql.key} = :name AND a.value_json = :mark",
+            f"WHERE t.study_id = :study AND a.{self._sql.key} = :name AND a.value_json = :mark "
+            "ORDER BY t.number",
             study=study_id,
             name=ENQUEUED,
             mark=as_json(mark),

@@ -83,14 +83,22 @@ def scott_widths(numbers: Floats, dimension: int, factor: float, least: float | 
         numbers: ``(n, p)``; NaN where missing.
         least: Lower limit, broadcast to ``(n, p)``.
     """
+    n, squares = _squares(numbers)
+    spread = np.sqrt((squares + SPREAD_OF_UNIFORM**2) / (n + 1))
+    widths = factor * spread * np.maximum(n, 1) ** (-1.0 / (dimension + 4))
+    return np.asarray(np.broadcast_to(np.maximum(widths, least), numbers.shape))
+
+
+def _squares(numbers: Floats) -> tuple[Floats | int, Floats]:
+    """Return how many numbers each coordinate has, and the sum of their squared distances from their mean."""
+    sums = numbers.sum(axis=0)
+    if not np.isnan(sums).any() and len(numbers):
+        return len(numbers), ((numbers - sums / len(numbers)) ** 2).sum(axis=0)
     there = ~np.isnan(numbers)
     n = there.sum(axis=0)
     filled = np.where(there, numbers, 0.0)
     mean = filled.sum(axis=0) / np.maximum(n, 1)
-    squares = ((filled - mean) ** 2).sum(axis=0, where=there)
-    spread = np.sqrt((squares + SPREAD_OF_UNIFORM**2) / (n + 1))
-    widths = factor * spread * np.maximum(n, 1) ** (-1.0 / (dimension + 4))
-    return np.asarray(np.maximum(np.broadcast_to(widths, numbers.shape), least))
+    return n, ((filled - mean) ** 2).sum(axis=0, where=there)
 
 
 def own_mass(choices: Integers, kernels: int) -> Floats:
@@ -141,12 +149,12 @@ class Mixture:
         log N(x; mu, sigma) = x (mu / sigma^2) - x^2 / 2 (1 / sigma^2) - [mu^2 / 2 sigma^2 + log norm], and one
         row for each choice. The bracket is multiplied with 1 where the coordinate is given.
         """
-        precision, log_norm = self._sigma**-2, np.log(self._mass * self._sigma) + LOG_SQRT_2PI
+        precision, log_norm = 1.0 / (self._sigma * self._sigma), np.log(self._mass * self._sigma) + LOG_SQRT_2PI
         if self._missing is not None:
             precision, log_norm = np.where(self._missing, 0.0, precision), np.where(self._missing, 0.0, log_norm)
         scaled = precision * self._mu
         rows = [scaled.T, -0.5 * precision.T, -(0.5 * scaled * self._mu + log_norm).T]
-        return np.concatenate([*rows, self._rows_of_choices()])
+        return np.concatenate([*rows, self._rows_of_choices()] if len(self.choices) else rows)
 
     def _rows_of_choices(self) -> Floats:
         """Return ``(Σ choices, k)``: the log mass that each kernel gives to each choice."""
@@ -165,6 +173,8 @@ class Mixture:
         x, codes = points.numbers, points.codes
         given = ~np.isnan(x)
         filled = x if given.all() else np.where(given, x, 0.0)
+        if not len(self.choices):
+            return np.concatenate([filled, filled * filled, given], axis=1)
         hot = np.zeros((len(x), int(self.choices.sum())))
         place = codes + (np.cumsum(self.choices) - self.choices)
         if codes.size and codes.min() < 0:
@@ -181,9 +191,11 @@ class Mixture:
 
     def log_prior(self, points: Points) -> Floats:
         """Return ``(c,)``: the log of weight times density of the uniform law."""
-        shares = np.where(points.codes < 0, 0.0, -np.log(self.choices))
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(self.prior) + shares.sum(axis=1))
+            log_prior = np.full(len(points), np.log(self.prior))
+        if len(self.choices):
+            log_prior += np.where(points.codes < 0, 0.0, -np.log(self.choices)).sum(axis=1)
+        return log_prior
 
     def log_density(self, points: Points) -> Floats:
         """Return the log density ``(c,)`` at each point (mass in the categorical coordinates)."""
@@ -221,6 +233,8 @@ class Mixture:
 
     def _draw_codes(self, chosen: Integers, rng: np.random.Generator) -> Integers:
         u = rng.random((len(chosen), self._codes.shape[1]))
+        if not len(self.choices):
+            return np.empty(u.shape, np.int64)
         v = rng.random(u.shape)
         centre = np.where((chosen == len(self))[:, None], -1, self._codes[np.minimum(chosen, len(self) - 1)])
         # One of the others: the codes above the own one are one place farther.

@@ -184,7 +184,7 @@ class TPESampler(Sampler):
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
         if len(request.given) < len(request.space):
-            if _ended(history).sum() >= self.n_startup_trials:
+            if np.count_nonzero(_ended(history)) >= self.n_startup_trials:
                 return Suggestion(make_distinct(request, history, rng, self._point(request, history, rng)), "tpe")
             source = self._source(request, history)
             if source is not None:
@@ -283,6 +283,8 @@ class TPESampler(Sampler):
             rest |= (history.states == TrialState.RUNNING) & there
         bad = self._thinned(np.flatnonzero(rest)).blamed(blame)
         feasible = history.feasible[rows]
+        if feasible.all() and not failed.any():
+            return _Groups(self._good(best, history), bad, NOBODY, NOBODY, 1.0)
         useless = np.concatenate([np.flatnonzero(failed), rows[~feasible]])
         caution = 1.0 + 2.0 * np.count_nonzero(failed) / max(len(useless), 1)
         return _Groups(
@@ -361,7 +363,7 @@ class TPESampler(Sampler):
         if self.consider_endpoints:
             numbers = np.concatenate([numbers, np.zeros((1, block.numeric)), np.ones((1, block.numeric))])
         widths = scott_widths(numbers, dimension, WIDTH_FACTOR, self.minimal_width)[:n]
-        return np.maximum(widths, self._least(block, centres))
+        return np.maximum(widths, self._least(block, centres)) if block.in_cells else widths
 
     def _least(self, block: Coordinates, centres: Points) -> Floats:
         """Kernels in cells reach half a cell: narrower ones would tell nothing of the neighbours."""
@@ -403,12 +405,16 @@ class _Group:
         return _Group(self.rows, self.weights * blame[self.rows])
 
 
+NOBODY = _Group(np.empty(0, np.int64), np.empty(0))
+
+
 @dataclass(frozen=True)
 class _Groups:
     """The good and the bad trials (the bad with failed and running ones), and those that are of use or not.
 
-    Of no use are failed trials and those that violate a constraint. ``caution`` is the exponent of the chance to be of
-    use: 1 for constraints; 3 for failures, which cost as much as a result and say nothing of the objective.
+    Of no use are failed trials and those that violate a constraint; where there are none, both groups are empty.
+    ``caution`` is the exponent of the chance to be of use: 1 for constraints; 3 for failures, which cost as much as
+    a result and say nothing of the objective.
     """
 
     good: _Group

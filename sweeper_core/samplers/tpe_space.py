@@ -35,6 +35,7 @@ class Coordinates:
         numeric: How many are numeric, p.
         choices: ``(q,)`` numbers of choices of the others.
         cells: ``(p,)`` width of the widest cell of each numeric coordinate; 0 where continuous.
+        in_cells: Whether any of them is not continuous.
     """
 
     def __init__(self, parameters: tuple[Parameter, ...]) -> None:
@@ -52,6 +53,7 @@ class Coordinates:
         self._count = np.array([scale.count for scale in scales])  # of equal cells; 0 where there are none
         self._log_cells = np.array([scale.log and scale.axis is not None for scale in scales], bool)
         self.cells = np.array([scale.widest_cell for scale in scales])
+        self.in_cells = bool(np.any(self.cells > 0))
 
     def __len__(self) -> int:
         return len(self.names)

@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # Another Hydra than the latest release, for example HYDRA='hydra-core==1.4.0rc3'.
 HYDRA ?=
+# Further arguments of pytest.
+ARGS ?=
 BIN := $(VENV)/bin
 # Editable in the way that every Hydra 1.3 sees (a namespace package behind a plain path entry).
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat
@@ -33,7 +35,7 @@ demo: $(VENV)/.demo
 	cd example_configs/digits && $(abspath $(BIN))/python train.py --multirun hydra/sweeper=hpo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 -m 'not server and not launcher and not browser and not training and not storm and not slow' tests
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 -m 'not server and not launcher and not browser and not training and not storm and not slow' $(ARGS) tests
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

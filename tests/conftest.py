@@ -1,9 +1,14 @@
-"""What all tests share: nothing may depend on how fast the machine is."""
+"""What all tests share: nothing may depend on how fast the machine is, and nothing is skipped unnoticed in CI."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -14,3 +19,48 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("any-machine")
+
+WANTING = re.compile(r"could not import|not installed|No module named")
+"""In the reasons of skips: something is missing here, which is another thing than a test that does not apply."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what CI needs to see that every test has run somewhere."""
+    group = parser.getgroup("missing parts")
+    group.addoption("--note-missing", metavar="FILE", help="append the tests that lack something to a file")
+    group.addoption("--nothing-missing", action="store_true", help="let tests that lack something fail")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the skips where that was asked for."""
+    note, refuse = config.getoption("--note-missing"), config.getoption("--nothing-missing")
+    if note or refuse:
+        config.pluginmanager.register(Skips(Path(note) if note else None, refuse))
+
+
+class Skips:
+    """Notes, or lets fail, the tests that are skipped because something is missing."""
+
+    def __init__(self, note: Path | None, refuse: bool) -> None:
+        self.note = note
+        self.refuse = refuse
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, Any, Any]:
+        """Look at a test's report."""
+        return self._seen((yield))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, Any, Any]:
+        """Look at the report of a whole file."""
+        return self._seen((yield))
+
+    def _seen(self, report: Any) -> Any:
+        reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
+        if WANTING.search(reason):
+            if self.note is not None:
+                with open(self.note, "a") as notes:
+                    notes.write(f"{report.nodeid}\n")
+            if self.refuse:
+                report.outcome, report.longrepr = "failed", f"Skipped, where nothing may be missing: {reason}"
+        return report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import os
 import shlex
 import shutil
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import hydra
 import pytest
 from hydra.errors import CompactHydraException
 from plugin_support import surroundings, sweep
@@ -235,3 +237,33 @@ def test_config_groups_may_lie_elsewhere(tmp_path: Path, place: str) -> None:
     assert sorted(seen) == ["cnn", "vgg"]
     with pytest.raises(CompactHydraException, match="no option 'resnet'; its options: cnn, vgg"):
         sweep(lambda cfg: 0.0, tmp_path / "sweep", ["model=cnn,resnet", *overrides[1:]], config)
+
+
+WITH_A_WHITELIST = """
+import hydra
+from hydra.utils import instantiate
+
+@hydra.main(config_path=None, execution_whitelist=["fractions.Fraction"])
+def main(cfg):
+    kind = "fractions.Fraction" if cfg.x == 1 else "decimal.Decimal"
+    return float(instantiate({"_target_": kind}, cfg.x))
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.skipif("execution_whitelist" not in inspect.signature(hydra.main).parameters, reason="came with Hydra 1.4")
+@pytest.mark.parametrize("lanes", ["inline", "process"])
+def test_what_an_application_may_instantiate_holds_in_its_jobs_and_not_for_the_sweeper(
+    tmp_path: Path, lanes: str
+) -> None:
+    (tmp_path / "app.py").write_text(WITH_A_WHITELIST)
+    nested = "hydra.sweeper.sampler.independent_sampler={_target_:optuna.samplers.RandomSampler}"
+    command = [sys.executable, "app.py", "-m", "hydra/sweeper=hpo", "hydra/sweeper/sampler=cmaes", nested, "+x=1,2"]
+    command += [f"hydra.sweeper.lanes={lanes}", "hydra.sweep.dir=s", "hydra.sweeper.n_trials=2"]
+    environment = {**surroundings(), "PYTHONWARNINGS": "default"}
+    answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    found = {row["params.+x"]: (row["state"], "whitelist" in row["reason"]) for row in rows(tmp_path / "s")}
+    assert found == {"1": ("COMPLETE", False), "2": ("FAIL", True)}
+    assert "no _execution_whitelist_" not in " ".join((answer.stdout + answer.stderr).split())

@@ -59,9 +59,9 @@ def test_every_job_has_what_is_its_own(there: Path, launcher: str) -> None:
 
 
 def test_a_job_that_raises_fails_and_one_that_dies_is_tried_again(there: Path, launcher: str) -> None:
-    overrides = ["+how=return,raise,exit", "+x=choice(1,2)", "hydra/sweeper/sampler=grid"]
+    overrides = ["+how=return,raise,leave,exit", "+x=choice(1,2)", "hydra/sweeper/sampler=grid"]
     run("jobs.py", there, launcher, *overrides, "hydra.sweeper.n_jobs=2", "hydra.sweeper.max_failure_rate=1")
-    by_kind: dict[str, list[TrialRecord]] = {"return": [], "raise": [], "exit": []}
+    by_kind: dict[str, list[TrialRecord]] = {"return": [], "raise": [], "leave": [], "exit": []}
     for record in records(there):
         by_kind[record.params["+how"]].append(record)
     assert [record.state for record in by_kind["return"]] == [TrialState.COMPLETE] * 2
@@ -70,6 +70,10 @@ def test_a_job_that_raises_fails_and_one_that_dies_is_tried_again(there: Path, l
     assert [record.system_attrs[FAILURE] for record in by_kind["raise"]] == [
         f"RuntimeError: trial {record.number}" for record in by_kind["raise"]
     ]
+    assert [record.system_attrs[FAILURE] for record in by_kind["leave"]] == ["SystemExit: 4"] * 2
+    for kind, line in (("raise", "raise RuntimeError("), ("leave", "sys.exit(4)")):
+        for record in by_kind[kind]:
+            assert line in (there / str(record.number) / "error.txt").read_text(), "a traceback, wherever the job ran"
     assert len(by_kind["exit"]) == 4, "each was tried twice"
     assert sum("hpo:lost" in record.system_attrs for record in by_kind["exit"]) == 2
 

@@ -65,6 +65,8 @@ def do(cfg: Any) -> float:
         os._exit(3)
     elif how == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
+    elif how == "leave":
+        sys.exit(4)
     elif how == "raise":
         raise RuntimeError(f"trial {HydraConfig.get().job.num}")
     elif how == "wait" and "TEST_GO" not in os.environ:

@@ -326,8 +326,10 @@ class TPESampler(Sampler):
     def _rank_apart(
         self, block: Coordinates, points: Points, groups: _Groups, given: Points | None, rng: np.random.Generator
     ) -> Points:
-        """Draw each parameter from its own l and order it by its own l/g, best first."""
-        del given  # parameters that are modelled apart tell nothing about one another
+        """Draw each parameter from its own l, and return the points by the product of the parameters' l/g, best first.
+
+        Each parameter's own best of all candidates would be too greedy, the more so the more parameters there are.
+        """
         good, bad = points.take(groups.good.rows), points.take(groups.bad.rows)
         prior = self._prior(groups)
         widths = self._scott(block, good, 1)
@@ -346,11 +348,10 @@ class TPESampler(Sampler):
                 score + _log_survival(np.log(sound), np.log(failed), groups)
                 for score, (sound, failed) in zip(scores, both, strict=True)
             ]
-        order = [np.argsort(-score, axis=0, kind="stable") for score in scores]
-        return Points(
-            np.take_along_axis(candidates.numbers, order[0], axis=0),
-            np.take_along_axis(candidates.codes, order[1], axis=0),
-        )
+        if given is not None:  # what is given already tells nothing about the parameters that are left
+            scores = [np.where(np.isnan(given.numbers), scores[0], 0.0), np.where(given.codes < 0, scores[1], 0.0)]
+        total = scores[0].sum(axis=1) + scores[1].sum(axis=1)
+        return candidates.take(np.argsort(-total, kind="stable"))
 
     def _prior(self, groups: _Groups) -> float:
         return max(self.prior_weight, LEAST_PRIOR_WEIGHT) / float(groups.good.weights.sum())

@@ -381,6 +381,7 @@ TYPED: dict[str, tuple[list[str], str, str]] = {
         "'typed.steps' on the command line",
         "typed.steps=0.5: Value '0.5' of type 'float' could not be converted to Integer",
     ),
+    "directory-of-a-job": (["hydra.sweep.dir=${hydra.job.num}"], "hydra.sweep.dir", "the same for all jobs"),
     "setting-text": (["hydra.sweeper.n_jobs=two"], "hydra.sweeper.n_jobs", "from 1 on"),
     "sampler-as-value": (["hydra.sweeper.sampler=tpa"], "hydra.sweeper.sampler", "Did you mean 'tpe'?"),
     "condition-no-longer-possible": (

@@ -256,22 +256,26 @@ def test_points_of_the_user_come_first_and_once(there: Path) -> None:
     assert len(set(xs)) == 6
 
 
-def test_n_trials_counts_this_run_and_max_trials_the_study(there: Path) -> None:
+def test_n_trials_counts_this_run_and_max_trials_the_study(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
     overrides = ["x=interval(0,1)", "hydra.sweeper.n_trials=3", "hydra.sweeper.max_trials=5"]
     counts = []
     for _ in range(3):
         sweep(lambda cfg: 0.0, there, overrides)
         counts.append(len(records(there)))
     assert counts == [3, 5, 5]
+    assert capsys.readouterr().out.count("The study has its 5 trials (hydra.sweeper.max_trials).") == 2
 
 
-def test_no_trial_starts_after_the_timeout(there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_trial_starts_after_the_timeout(
+    there: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from hydra_plugins.hydra_hpo_sweeper import _run
 
     clock = iter(range(0, 10**6, 10))
     monkeypatch.setattr(_run.time, "monotonic", lambda: float(next(clock)))
     sweep(lambda cfg: 0.0, there, ["x=interval(0,1)", "hydra.sweeper.n_trials=null", "hydra.sweeper.timeout=300"])
     assert 1 <= len(records(there)) <= 30
+    assert capsys.readouterr().out.count("hydra.sweeper.timeout is over: no further trial starts.") == 1
 
 
 def test_the_same_command_goes_on_where_it_stopped(there: Path) -> None:

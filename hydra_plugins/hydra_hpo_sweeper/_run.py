@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.utils import configure_log
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.hydra_hpo_sweeper._checks import checked
 from hydra_plugins.hydra_hpo_sweeper._ending import Ending, Judge, Recorder, given_up, pruned, why_pruned
@@ -80,7 +81,7 @@ def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
 def _sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     settings = read_settings(app.config)
     plan = read_plan(arguments, settings.params, app.context.config_loader, app.config)
-    directory = Path(str(app.config.hydra.sweep.dir))
+    directory = _directory(app.config)
     factory = LaneFactory(settings, app.context, app.task, app.config, directory)
     settings = checked(settings, plan, factory.compose)
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
@@ -113,6 +114,14 @@ def _run(
     finally:
         opened.session.close()
     return run.conclude(command_to_continue(settings, opened, directory))
+
+
+def _directory(config: DictConfig) -> Path:
+    try:
+        return Path(str(config.hydra.sweep.dir))
+    except OmegaConfBaseException as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"hydra.sweep.dir cannot be resolved: {reason}. It is the same for all jobs.") from error
 
 
 def _begin(directory: Path, config: DictConfig) -> None:
@@ -215,6 +224,7 @@ class Run:
         self._deadline = None if settings.timeout is None else time.monotonic() + settings.timeout
         self._reaped = time.monotonic()
         self._stopped = False
+        self._said: set[str] = set()
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -252,9 +262,17 @@ class Run:
     def _may_start(self) -> bool:
         if self.interrupt.requested or self.nothing_left or self._too_many_failures():
             return False
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if self.settings.n_trials is not None and self.counted >= self.settings.n_trials:
             return False
-        return self.settings.n_trials is None or self.counted < self.settings.n_trials
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            self._say_once("hydra.sweeper.timeout is over: no further trial starts.")
+            return False
+        return True
+
+    def _say_once(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            log.info(line)
 
     def _start_trial(self) -> Running | None:
         """Ask the study for the next trial; None when none is to be started."""
@@ -268,8 +286,10 @@ class Run:
                     lanes=self.settings.n_jobs,
                     distinct=self.settings.custom_search_space is None,
                 )
+                if started is None:
+                    self._say_once(f"The study has its {self.settings.max_trials} trials (hydra.sweeper.max_trials).")
             except SearchSpaceExhausted:
-                log.info("Every point of the search space has been tried.")
+                self._say_once("Every point of the search space has been tried.")
                 started = None
             except ValueError as error:
                 # A point that waited does not fit the search space of today; it has failed, and the next one is due.

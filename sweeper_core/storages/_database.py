@@ -55,8 +55,13 @@ class Link:
         """Return all rows of a query."""
         return self.connection.execute(self._text(sql), values).fetchall()
 
+    def all(self, sql: str) -> Sequence[tuple[Any, ...]]:
+        """Return all rows of a query without values, as plain tuples (not remembered, may be long)."""
+        rows: Sequence[tuple[Any, ...]] = self.connection.exec_driver_sql(sql).cursor.fetchall()
+        return rows
+
     def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
-        """Return an iterator over the plain rows of a query without values (not remembered, may be long)."""
+        """Return an iterator over what :meth:`all` would return."""
         result = self.connection.exec_driver_sql(sql)
         while batch := result.cursor.fetchmany(1000):
             yield from batch

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import functools
-import gc
 import json
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from datetime import datetime
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
+from sweeper_core._garbage import uncollected
 from sweeper_core.distributions import BaseDistribution, json_to_distribution
 from sweeper_core.storages._database import Link
 from sweeper_core.trial.record import NO_PARAMETERS, NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 _CHUNK = 1000
-"""Trials whose details are read by one query."""
+"""Trials whose details are read together."""
+
+_FEW = 50
+"""Trials whose details are read by one query; of more the parameters are read by one of their own."""
 
 # What a row of details is about; for values and reports, the kind of number is added.
 PARAM, VALUE, REPORT, USER_ATTR, SYSTEM_ATTR = 0, 10, 20, 30, 31
@@ -47,8 +50,7 @@ def as_json(value: Any) -> str:
         raise TypeError(f"An attribute must be something that JSON can say, but {value!r} is not: {error}") from error
 
 
-@dataclass(frozen=True)
-class Heading:
+class Heading(NamedTuple):
     """A row of the table of trials."""
 
     trial_id: int
@@ -63,35 +65,27 @@ HEADING = "trial_id, number, state, datetime_start, datetime_complete"
 
 def heading(row: Sequence[Any]) -> Heading:
     """Return a row with the columns ``HEADING``."""
-    return Heading(row[0], row[1], TrialState[row[2]], _moment(row[3]), _moment(row[4]))
+    return Heading(row[0], row[1], _STATES[row[2]], _moment(row[3]), _moment(row[4]))
+
+
+_STATES = dict(TrialState.__members__)
 
 
 def _moment(value: Any) -> datetime | None:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector from going through what is being read, none of which is garbage, again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 class Reader:
     """Reads details of trials; equal layouts become one object."""
 
     def __init__(self) -> None:
-        self._layouts: dict[tuple[tuple[str, ...], tuple[str, ...]], Layout] = {}
+        self._layouts: dict[_Texts, Layout] = {}
+        self._last: tuple[_Texts, Layout] = (((), ()), NO_PARAMETERS)
 
     def records(self, link: Link, headings: Sequence[Heading]) -> list[TrialRecord]:
         """Return whole records, in the order of the headings."""
         found: list[TrialRecord] = []
-        with _uncollected() if len(headings) > _CHUNK else nullcontext():
+        with uncollected() if len(headings) > _CHUNK else nullcontext():
             for start in range(0, len(headings), _CHUNK):
                 chunk = headings[start : start + _CHUNK]
                 details = _Details(item.trial_id for item in chunk)
@@ -118,19 +112,29 @@ class Reader:
             item.completed,
         )
 
-    def _described(self, rows: list[tuple[Any, ...]] | None) -> tuple[Layout, tuple[float, ...]]:
-        if not rows:
+    def _described(self, found: tuple[_Texts, tuple[float, ...]] | None) -> tuple[Layout, tuple[float, ...]]:
+        if found is None:
             return NO_PARAMETERS, ()
-        rows.sort()  # of one trial by their keys: in the order in which they were described
-        _, _, _, names, internals, texts = zip(*rows, strict=True)
-        key = (names, texts)
-        layout = self._layouts.get(key)
+        texts, internals = found
+        last, layout = self._last
+        if texts != last:  # mostly they are: to compare them costs less than to look them up
+            layout = self._layout(texts)
+            self._last = texts, layout
+        return layout, internals
+
+    def _layout(self, texts: _Texts) -> Layout:
+        layout = self._layouts.get(texts)
         if layout is None:
-            layout = Layout(names, tuple(map(_distribution, texts)))
+            names, distributions = texts
+            layout = Layout(names, tuple(map(_distribution, distributions)))
             if len(self._layouts) > 10_000:  # spaces that change with every trial
                 self._layouts.clear()
-            self._layouts[key] = layout
-        return layout, internals
+            self._layouts[texts] = layout
+        return layout
+
+
+_Texts = tuple[tuple[str, ...], tuple[str, ...]]
+"""Names of parameters, and their distributions as JSON."""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -143,20 +147,38 @@ class _Details:
 
     def __init__(self, trial_ids: Iterable[int]) -> None:
         self._ids = sorted(trial_ids)
-        self.params: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        self.params: dict[int, tuple[_Texts, tuple[float, ...]]] = {}
         self.values: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
         self.reports: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
         self.user_attrs: defaultdict[int, dict[str, Any]] = defaultdict(dict)
         self.system_attrs: defaultdict[int, dict[str, Any]] = defaultdict(dict)
 
     def read(self, link: Link) -> None:
-        """Read everything in one query."""
-        params = self.params
-        for row in link.stream(_DETAILS[link.dialect].format(ids=self._where())):
+        """Read everything, with one query or two."""
+        where = self._where()
+        if len(self._ids) > _FEW:
+            self._take_params(link.all(_PARAMS.format(ids=where)))
+            for row in link.all(_OTHERS[link.dialect].format(ids=where)):
+                self._sort_in(*row)
+            return
+        params = []
+        for row in link.all(_EVERYTHING[link.dialect].format(ids=where)):
             if row[0] == PARAM:
-                params[row[1]].append(row)  # as it is: these are most of all rows
+                params.append(row)
             else:
                 self._sort_in(*row)
+        params.sort(key=itemgetter(1, 2))  # of one trial by their keys: in the order in which they were described
+        self._take_params([(row[1], row[3], row[4], row[5]) for row in params])
+
+    def _take_params(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Take in rows of trial, name, value and distribution, sorted by trial: all at once, for there may be many."""
+        if not rows:
+            return
+        ids, names, internals, texts = zip(*rows, strict=True)
+        stop = 0
+        for trial_id, count in Counter(ids).items():
+            start, stop = stop, stop + count
+            self.params[trial_id] = (names[start:stop], texts[start:stop]), internals[start:stop]
 
     def _sort_in(self, what: int, trial_id: int, order: int, name: str, number: float | None, text: str) -> None:
         if what < REPORT:
@@ -180,14 +202,16 @@ def _number(kind: int, value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _details_query(quote: str) -> str:
+def _queries(quote: str) -> list[str]:
+    """Return the query of each table, all with the same columns; the parameters come first."""
+
     def kind(base: int, column: str) -> str:
         cases = " ".join(f"WHEN '{name}' THEN {base + code}" for code, name in enumerate(_KINDS) if code)
         return f"CASE {column} {cases} ELSE {base} END"
 
     name = f"{quote}key{quote}"
     value_kind = kind(VALUE, "value_type").replace("WHEN 'NAN' THEN 13", "")  # not a label of this enumeration
-    return " UNION ALL ".join(
+    return [
         f"SELECT {columns} FROM {table} WHERE trial_id {{ids}}"
         for table, columns in (
             ("trial_params", f"{PARAM}, trial_id, param_id, param_name, param_value, distribution_json"),
@@ -199,9 +223,13 @@ def _details_query(quote: str) -> str:
             ("trial_user_attributes", f"{USER_ATTR}, trial_id, 0, {name}, NULL, value_json"),
             ("trial_system_attributes", f"{SYSTEM_ATTR}, trial_id, 0, {name}, NULL, value_json"),
         )
-    )
+    ]
 
 
-_DETAILS = {
-    dialect: _details_query("`" if dialect == "mysql" else '"') for dialect in ("sqlite", "postgresql", "mysql")
-}
+_PARAMS = (
+    "SELECT trial_id, param_name, param_value, distribution_json FROM trial_params WHERE trial_id {ids} "
+    "ORDER BY trial_id, param_id"
+)
+_OF_TABLES = {dialect: _queries("`" if dialect == "mysql" else '"') for dialect in ("sqlite", "postgresql", "mysql")}
+_EVERYTHING = {dialect: " UNION ALL ".join(queries) for dialect, queries in _OF_TABLES.items()}
+_OTHERS = {dialect: " UNION ALL ".join(queries[1:]) for dialect, queries in _OF_TABLES.items()}

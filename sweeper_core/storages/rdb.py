@@ -7,12 +7,14 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy.exc
 
+from sweeper_core._garbage import uncollected
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
@@ -716,7 +718,8 @@ class RDBStorage(Storage):
             top = max((item.trial_id for item in headings), default=since.top)
             return changed, _Cursor(max(top, since.top), still_open)
 
-        return self._database.read(read)
+        with nullcontext() if since.top >= 0 else uncollected():  # the first time there may be very many
+            return self._database.read(read)
 
     def _headings(self, link: Link, study_id: int, since: _Cursor) -> list[Heading]:
         """Return the trials that are new or had not ended, by number."""
@@ -729,7 +732,7 @@ class RDBStorage(Storage):
         )
         if since.open:
             keys = ",".join(map(str, since.open))
-            rows.extend(link.stream(f"SELECT {HEADING} FROM trials WHERE trial_id IN ({keys})"))
+            rows.extend(link.all(f"SELECT {HEADING} FROM trials WHERE trial_id IN ({keys})"))
             forgotten = since.open.keys() - {row[0] for row in rows}
             if forgotten:  # by a server that crashed; their keys may be others' by now
                 return self._headings(link, study_id, _Cursor(min(forgotten) - 1))

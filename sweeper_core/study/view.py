@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from sweeper_core._garbage import uncollected
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.maths.pareto import pareto_front
@@ -127,7 +128,9 @@ class StudyView:
             deepcopy: Accepted for compatibility; the trials returned are always the caller's own.
             states: Only those in one of these states; None for all.
         """
-        return [FrozenTrial.of(record) for record in self._records() if states is None or record.state in states]
+        records = self._records()
+        with uncollected():
+            return [FrozenTrial.of(record) for record in records if states is None or record.state in states]
 
     def _records(self) -> list[TrialRecord]:
         self._session.sync()

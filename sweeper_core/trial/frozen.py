@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -313,9 +314,32 @@ def _check_values(trial: FrozenTrial) -> None:
             raise ValueError("values should not contain NaN.")
 
 
+MOST_OFFSETS = 4096
+"""How many quarters of an hour are remembered with their offset from UTC."""
+
+_offsets: dict[tuple[Any, ...], tuple[timedelta, int]] = {}
+
+
 def to_local(utc: datetime | None) -> datetime | None:
     """Return a stored time (naive UTC) as users see it (naive local time)."""
-    return None if utc is None else utc.replace(tzinfo=timezone.utc).astimezone().replace(tzinfo=None)
+    if utc is None:
+        return None
+    # To ask the system costs many times as much, and no zone changes its offset within a quarter of an hour.
+    key = (utc.toordinal(), utc.hour, utc.minute // 15, time.tzname, time.timezone)
+    found = _offsets.get(key)
+    if found is None:
+        if len(_offsets) >= MOST_OFFSETS:
+            _offsets.clear()
+        found = _offsets[key] = _offset_at(utc)
+    offset, fold = found
+    local = utc + offset
+    return local.replace(fold=1) if fold else local
+
+
+def _offset_at(utc: datetime) -> tuple[timedelta, int]:
+    """Return how far local time is ahead, and whether it is the second time that the clock shows it."""
+    local = utc.replace(tzinfo=timezone.utc).astimezone().replace(tzinfo=None)
+    return local - utc, int(_to_utc(local) != utc)
 
 
 def _to_utc(local: datetime | None) -> datetime | None:

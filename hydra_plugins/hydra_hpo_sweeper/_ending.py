@@ -12,8 +12,7 @@ from typing import Any
 from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Failure
 from hydra_plugins.hydra_hpo_sweeper._outcome import values_of
 from hydra_plugins.hydra_hpo_sweeper._settings import Constraint, Settings
-from sweeper_core.storages import get_storage
-from sweeper_core.storages._rules import attrs_of_loss
+from sweeper_core.storages import attrs_of_loss, get_storage
 from sweeper_core.trial.curves import VERDICT
 from sweeper_core.trial.record import CONSTRAINT_PREFIX, FAILURE, REPEATS, TrialRecord
 from sweeper_core.trial.state import TrialState

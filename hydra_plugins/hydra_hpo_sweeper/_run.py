@@ -34,7 +34,7 @@ from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, Settings, rea
 from hydra_plugins.hydra_hpo_sweeper._tickets import Tickets
 from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
-from sweeper_core.storages._rules import repeats, retry_of
+from sweeper_core.storages import repeats, retry_of
 from sweeper_core.storages.base import Point
 from sweeper_core.study.session import Started
 from sweeper_core.trial.record import TrialRecord
@@ -99,7 +99,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult:
 def _run(
     app: App, settings: Settings, plan: Plan, factory: LaneFactory, opened: Opened, directory: Path
 ) -> SweepResult:
-    results = Results(opened.session, plan, directory, single_run(app.config))
+    results = Results(opened.session, plan, directory, single_run(app.config), app.config.hydra.output_subdir)
     recorder = Recorder(opened.url, opened.session.study.study_id, Judge.of(settings))
     try:
         with mirrored(settings, opened, directory) as mirror:

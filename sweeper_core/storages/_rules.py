@@ -43,7 +43,7 @@ MOST_TEXTS = 4096
 LONGEST_NAME = 512
 """Characters that a name may have in Optuna's relational schema."""
 
-_OF_ONE_ATTEMPT = frozenset({LEASE, LOST, FAILURE, REPEATS, LIST_OF_CONSTRAINTS})
+_OF_ONE_ATTEMPT = frozenset({ENQUEUED, LEASE, LOST, FAILURE, REPEATS, LIST_OF_CONSTRAINTS})
 
 
 def now() -> datetime:

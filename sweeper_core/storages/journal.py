@@ -57,7 +57,7 @@ from sweeper_core.storages.journal_file import (
     OpenJournal,
 )
 from sweeper_core.storages.journal_replay import Op, Replay, text_of
-from sweeper_core.storages.memory import _Row, _Study
+from sweeper_core.storages.memory import StudyRows, TrialRow
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -131,7 +131,7 @@ class _Entries:
             params.append((name, text, number))
         self._plays.append(lambda replay: replay.describe(trial_id, params))
 
-    def add_reports(self, row: _Row, reports: Sequence[tuple[int, float]]) -> None:
+    def add_reports(self, row: TrialRow, reports: Sequence[tuple[int, float]]) -> None:
         """Add reports of a trial, but those of steps that have one."""
         known = {step for step, _ in row.reports}
         for step, value in reports:
@@ -258,19 +258,19 @@ class JournalStorage(Storage):
                     new.play(self._replay)
             self._save_when_due()  # by now nobody waits for it
 
-    def _study(self, study_id: int) -> _Study:
+    def _study(self, study_id: int) -> StudyRows:
         study = self._replay.studies.get(study_id)
         if study is None:
             raise no_study(study_id)
         return study
 
-    def _row(self, study_id: int, number: int) -> _Row:
+    def _row(self, study_id: int, number: int) -> TrialRow:
         rows = self._study(study_id).rows
         if not 0 <= number < len(rows):
             raise no_trial(study_id, number)
         return rows[number]
 
-    def _running(self, study_id: int, number: int) -> _Row:
+    def _running(self, study_id: int, number: int) -> TrialRow:
         row = self._row(study_id, number)
         if row.state is not TrialState.RUNNING:
             check_runs(number, row.state)
@@ -425,7 +425,7 @@ class JournalStorage(Storage):
             self._untouch(f"{study_id}-{number}")
         return True
 
-    def _retry_for_result(self, new: _Entries, study_id: int, row: _Row, state: TrialState) -> int | None:
+    def _retry_for_result(self, new: _Entries, study_id: int, row: TrialRow, state: TrialState) -> int | None:
         """Return the key of the waiting retry that takes a late result; None when it must not count."""
         lost = row.record
         if not may_come_late(lost, state):
@@ -436,7 +436,7 @@ class JournalStorage(Storage):
             return self._replay.next_trial
         return retry.trial_id if retry.state is TrialState.WAITING else None
 
-    def _begin_late(self, new: _Entries, trial_id: int, lost: _Row) -> None:
+    def _begin_late(self, new: _Entries, trial_id: int, lost: TrialRow) -> None:
         """Take a retry from the queue, with the lost one's lease: it is given up too after a crash within the write."""
         new.add_attrs(trial_id, system={LEASE: lost.system_attrs[LEASE]})
         start = {"state": int(TrialState.RUNNING), "values": None, "datetime_start": text_of(lost.record.started)}
@@ -572,12 +572,12 @@ class JournalStorage(Storage):
             os.unlink(os.path.join(self._beats, name))
 
 
-def _retry_of(study: _Study, number: int) -> _Row | None:
+def _retry_of(study: StudyRows, number: int) -> TrialRow | None:
     """Return the next attempt after a lost trial; whoever enqueued it may have died before it could say so."""
     return next((row for row in study.rows[number + 1 :] if repeats(row.system_attrs, number)), None)
 
 
-def _described(row: _Row) -> dict[str, tuple[BaseDistribution, float]]:
+def _described(row: TrialRow) -> dict[str, tuple[BaseDistribution, float]]:
     layout = row.layout
     return {
         name: (distribution, value)

@@ -16,7 +16,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, json_to_distribution
 from sweeper_core.storages._rules import LEASE
 from sweeper_core.storages.base import StudyRecord
-from sweeper_core.storages.memory import _Row, _Study
+from sweeper_core.storages.memory import StudyRows, TrialRow
 from sweeper_core.trial.record import LOST, NO_PARAMETERS, NOTHING, Layout
 from sweeper_core.trial.state import TrialState
 
@@ -40,10 +40,10 @@ class Replay:
     """The studies of a journal, as far as it has been played."""
 
     def __init__(self) -> None:
-        self.studies: dict[int, _Study] = {}
+        self.studies: dict[int, StudyRows] = {}
         self.next_study = 0
         self.next_trial = 0
-        self.trials: dict[int, tuple[_Study, _Row]] = {}
+        self.trials: dict[int, tuple[StudyRows, TrialRow]] = {}
         """Every trial by its key in the file."""
         self._distributions: dict[str, BaseDistribution] = {}
         self._layouts: dict[Layout, Layout] = {NO_PARAMETERS: NO_PARAMETERS}
@@ -59,7 +59,7 @@ class Replay:
         if play is not None:
             play(self, entry)
 
-    def named(self, name: str) -> _Study | None:
+    def named(self, name: str) -> StudyRows | None:
         """Return the study of a name."""
         return next((study for study in self.studies.values() if study.record.name == name), None)
 
@@ -80,7 +80,7 @@ class Replay:
     def _create_study(self, entry: Mapping[str, Any]) -> None:
         name, directions = entry["study_name"], tuple(StudyDirection(code) for code in entry["directions"])
         if self.named(name) is None:
-            self.studies[self.next_study] = _Study(StudyRecord(self.next_study, name, directions))
+            self.studies[self.next_study] = StudyRows(StudyRecord(self.next_study, name, directions))
             self.next_study += 1
 
     def _delete_study(self, entry: Mapping[str, Any]) -> None:
@@ -104,14 +104,14 @@ class Replay:
         study = self.studies.get(entry["study_id"])
         if study is None:
             return
-        row = _Row(len(study.rows), self.next_trial, TrialState(entry.get("state", TrialState.RUNNING)))
+        row = TrialRow(len(study.rows), self.next_trial, TrialState(entry.get("state", TrialState.RUNNING)))
         self.next_trial += 1
         row.started, row.completed = utc_of(entry["datetime_start"]), utc_of(entry.get("datetime_complete"))
         if len(entry) > 4:  # more than the operation, its worker, the study and the start
             self._fill(row, entry)
         self.add(study, row)
 
-    def add(self, study: _Study, row: _Row) -> None:
+    def add(self, study: StudyRows, row: TrialRow) -> None:
         """Take in a trial."""
         study.add(row)
         self.trials[row.trial_id] = study, row
@@ -122,7 +122,7 @@ class Replay:
             if LEASE in row.system_attrs and not row.state.is_finished():
                 study.beats[row.number] = 0.0
 
-    def _fill(self, row: _Row, entry: Mapping[str, Any]) -> None:
+    def _fill(self, row: TrialRow, entry: Mapping[str, Any]) -> None:
         params, value = entry.get("params") or {}, entry.get("value")
         texts = entry.get("distributions") or {}
         row.layout = self.layout({name: self.distribution(text) for name, text in texts.items() if name in params})
@@ -134,7 +134,7 @@ class Replay:
         reports = entry.get("intermediate_values") or {}
         row.reports = tuple(sorted((int(step), float(number)) for step, number in reports.items()))
 
-    def _open_trial(self, trial_id: int) -> tuple[_Study, _Row] | None:
+    def _open_trial(self, trial_id: int) -> tuple[StudyRows, TrialRow] | None:
         found = self.trials.get(trial_id)
         return None if found is None or found[1].state.is_finished() else found
 

@@ -15,7 +15,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import distribution_to_json
 from sweeper_core.storages.base import StudyRecord
 from sweeper_core.storages.journal_replay import Replay, text_of, utc_of
-from sweeper_core.storages.memory import _Row, _Study
+from sweeper_core.storages.memory import StudyRows, TrialRow
 from sweeper_core.trial.record import NOTHING, Layout
 from sweeper_core.trial.state import TrialState
 
@@ -79,7 +79,7 @@ def _content(replay: Replay) -> dict[str, Any]:
     return {"next": [replay.next_study, replay.next_trial], "layouts": described, "studies": studies}
 
 
-def _study(study: _Study, layouts: dict[Layout, int]) -> list[Any]:
+def _study(study: StudyRows, layouts: dict[Layout, int]) -> list[Any]:
     record = study.record
     rows = []
     for row in study.rows:
@@ -100,7 +100,7 @@ def _replay(content: dict[str, Any]) -> Replay:
         for names, texts in content["layouts"]
     ]
     for study_id, name, directions, user, system, waiting, rows in content["studies"]:
-        study = _Study(StudyRecord(study_id, name, tuple(map(StudyDirection, directions)), user, system))
+        study = StudyRows(StudyRecord(study_id, name, tuple(map(StudyDirection, directions)), user, system))
         replay.studies[study_id] = study
         for number, row in enumerate(rows):
             replay.add(study, _row(number, row, layouts))
@@ -110,9 +110,9 @@ def _replay(content: dict[str, Any]) -> Replay:
     return replay
 
 
-def _row(number: int, content: list[Any], layouts: list[Layout]) -> _Row:
+def _row(number: int, content: list[Any], layouts: list[Layout]) -> TrialRow:
     trial_id, state, layout, internals, values, reports, user, system, started, completed = content
-    row = _Row(number, trial_id, TrialState(state))
+    row = TrialRow(number, trial_id, TrialState(state))
     row.layout, row.internals = layouts[layout], tuple(internals)
     row.values = None if values is None else tuple(values)
     row.reports = tuple((step, value) for step, value in reports)

@@ -50,7 +50,7 @@ RUNNING, COMPLETE = TrialState.RUNNING, TrialState.COMPLETE
 _new_tuple = tuple.__new__
 
 
-class _Row:
+class TrialRow:
     """A trial, changed in place; the record that others see is made when somebody reads it.
 
     Attributes:
@@ -88,7 +88,7 @@ class _Row:
         self.known: TrialRecord | None = None
 
     @classmethod
-    def of(cls, record: TrialRecord, number: int, trial_id: int, layout: Layout) -> _Row:
+    def of(cls, record: TrialRecord, number: int, trial_id: int, layout: Layout) -> TrialRow:
         """Return the row of a trial that comes from elsewhere."""
         row = cls(number, trial_id, record.state)
         row.layout, row.internals, row.values, row.reports = layout, record.internals, record.values, record.reports
@@ -96,9 +96,9 @@ class _Row:
         row.started, row.completed = record.started, record.completed
         return row
 
-    def copy(self) -> _Row:
+    def copy(self) -> TrialRow:
         """Return a row of its own with the same content."""
-        row = _Row.of(self.record, self.number, self.trial_id, self.layout)
+        row = TrialRow.of(self.record, self.number, self.trial_id, self.layout)
         row.known = self.record
         return row
 
@@ -156,9 +156,11 @@ def _as_utc(time: datetime | float | None) -> datetime | None:
 
 
 @dataclass
-class _Study:
+class StudyRows:
+    """A study, its trials by number, and what has happened to them."""
+
     record: StudyRecord
-    rows: list[_Row] = field(default_factory=list)
+    rows: list[TrialRow] = field(default_factory=list)
     waiting: deque[int] = field(default_factory=deque)
     lost: int = 0
     beats: dict[int, float] = field(default_factory=dict)
@@ -171,13 +173,13 @@ class _Study:
     def __post_init__(self) -> None:
         self._best = BestSoFar(self.record.directions)
 
-    def changed(self, row: _Row) -> None:
+    def changed(self, row: TrialRow) -> None:
         """Note that a trial is different; not again before anybody has looked."""
         if row.known is not None:
             row.known = None
             self.log.append(row.number)
 
-    def add(self, row: _Row) -> None:
+    def add(self, row: TrialRow) -> None:
         """Take in a new trial."""
         self.rows.append(row)
         self.log.append(row.number)
@@ -197,7 +199,7 @@ class _Study:
         self.completed.clear()
         return self._best.best
 
-    def copy(self) -> _Study:
+    def copy(self) -> StudyRows:
         """Return a study of its own with the same content."""
         return replace(
             self,
@@ -223,7 +225,7 @@ class InMemoryStorage(Storage):
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._studies: dict[int, _Study] = {}
+        self._studies: dict[int, StudyRows] = {}
         self._ids: dict[str, int] = {}
         self._next_study = 0
         self._next_trial = 0
@@ -257,7 +259,7 @@ class InMemoryStorage(Storage):
             )
             self._next_study += 1
             self._ids[record.name] = record.study_id
-            self._studies[record.study_id] = _Study(record)
+            self._studies[record.study_id] = StudyRows(record)
             return record
 
     def list_studies(self) -> list[StudyRecord]:
@@ -296,7 +298,7 @@ class InMemoryStorage(Storage):
                 study.changed(row)
             else:
                 rows, trial_id = study.rows, self._next_trial
-                row = _Row(len(rows), trial_id, RUNNING)
+                row = TrialRow(len(rows), trial_id, RUNNING)
                 self._next_trial = trial_id + 1
                 rows.append(row)
                 study.log.append(row.number)
@@ -341,7 +343,7 @@ class InMemoryStorage(Storage):
     ) -> None:
         internals(params, distributions)
 
-    def _extend(self, row: _Row, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
+    def _extend(self, row: TrialRow, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
         layout = row.layout if row.internals else self._no_parameters
         if len(described) == 1:  # as objectives ask: one after the other
             ((name, (distribution, value)),) = described.items()
@@ -423,7 +425,7 @@ class InMemoryStorage(Storage):
                 study.changed(row)
             return True
 
-    def _retry_for_result(self, study: _Study, row: _Row, state: TrialState) -> _Row | None:
+    def _retry_for_result(self, study: StudyRows, row: TrialRow, state: TrialState) -> TrialRow | None:
         """Return the retry that takes a late result, off the queue; None when it must not count."""
         if row.state is not TrialState.FAIL or not may_come_late(row.record, state):
             return None
@@ -450,8 +452,8 @@ class InMemoryStorage(Storage):
                 self.set_study_attrs(study_id, system={once_attr(once_key): True})
             return [self._enqueue(study, point) for point in points]
 
-    def _enqueue(self, study: _Study, point: Point) -> int:
-        row = _Row(len(study.rows), self._new_trial_id(), TrialState.WAITING)
+    def _enqueue(self, study: StudyRows, point: Point) -> int:
+        row = TrialRow(len(study.rows), self._new_trial_id(), TrialState.WAITING)
         row.user_attrs = _merged(NOTHING, point.user_attrs)
         row.system_attrs = attrs_of_point(point)
         study.add(row)
@@ -463,7 +465,7 @@ class InMemoryStorage(Storage):
             study = self._study(study_id)
             first = len(study.rows)
             for trial in trials:
-                row = _Row.of(trial, len(study.rows), self._new_trial_id(), self._interned(trial.layout))
+                row = TrialRow.of(trial, len(study.rows), self._new_trial_id(), self._interned(trial.layout))
                 study.add(row)
                 study.lost += LOST in row.system_attrs
                 if row.state is TrialState.WAITING:
@@ -502,22 +504,22 @@ class InMemoryStorage(Storage):
                     self._enqueue(study, point)
             return list(lost)
 
-    def _reason(self, study: _Study, number: int) -> str | None:
+    def _reason(self, study: StudyRows, number: int) -> str | None:
         lease = lease_of_attr(study.rows[number].system_attrs.get(LEASE))
         return None if lease is None else reason_to_give_up(lease, self._clock() - study.beats[number])
 
-    def _study(self, study_id: int) -> _Study:
+    def _study(self, study_id: int) -> StudyRows:
         study = self._studies.get(study_id)
         if study is None:
             raise no_study(study_id)
         return study
 
-    def _trial(self, study: _Study, number: int) -> _Row:
+    def _trial(self, study: StudyRows, number: int) -> TrialRow:
         if not 0 <= number < len(study.rows):
             raise no_trial(study.record.study_id, number)
         return study.rows[number]
 
-    def _running(self, study_id: int, number: int) -> tuple[_Study, _Row]:
+    def _running(self, study_id: int, number: int) -> tuple[StudyRows, TrialRow]:
         study = self._studies.get(study_id) or self._study(study_id)
         row = study.rows[number] if 0 <= number < len(study.rows) else self._trial(study, number)
         if row.state is not RUNNING:

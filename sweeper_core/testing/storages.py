@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -33,7 +33,6 @@ from sweeper_core.distributions import (
 )
 from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.storages import this_process
-from sweeper_core.storages._rules import now
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.trial.record import (
     FAILURE,
@@ -145,6 +144,11 @@ def in_processes(count: int, work: Callable[[Storage, int], Any], opener: Opener
         child.join()
     assert [error for _, _, error in found if error] == []
     return [result for _, result, _ in found]
+
+
+def utc_now() -> datetime:
+    """Return the time as it is stored: naive UTC."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)
 
 
 class StorageConformance:
@@ -263,7 +267,7 @@ class StorageConformance:
         assert {trial.state for trial in trials_of(storage, study)} == {TrialState.RUNNING}
 
     def test_times_are_kept(self, storage: Storage, study: int) -> None:
-        before = now()
+        before = utc_now()
         claim = storage.reserve(study)
         assert claim is not None
         assert storage.finish(study, claim.number, TrialState.COMPLETE, [1.0])
@@ -272,7 +276,7 @@ class StorageConformance:
         assert trial.started is not None
         assert trial.completed is not None
         assert claim.started is None or abs(trial.started - claim.started) <= slack
-        assert before - slack <= trial.started <= trial.completed + slack <= now() + 2 * slack
+        assert before - slack <= trial.started <= trial.completed + slack <= utc_now() + 2 * slack
 
     def test_the_limit_holds(self, storage: Storage, study: int) -> None:
         assert [storage.reserve(study, limit=2) is None for _ in range(4)] == [False, False, True, True]

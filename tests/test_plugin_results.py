@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from plugin_support import APPS, run, surroundings, sweep
 
@@ -132,6 +133,22 @@ def test_one_command_runs_the_best_trial_again(there: Path) -> None:
     command = [sys.executable, str(APPS / "echo.py"), f"hydra.run.dir={other}", *listed]
     subprocess.run(command, env=surroundings(), cwd=there.parent, check=True)
     assert (other / "cfg.json").read_text() == expected
+
+
+def test_the_best_trial_keeps_what_was_fixed_in_its_own_run(there: Path) -> None:
+    def run_once(*overrides: str) -> list[str]:
+        sweep(lambda cfg: cfg.x + 10.0 * cfg.y, there, [*overrides, "hydra.sweeper.n_trials=1"])
+        return (there / "best_overrides.txt").read_text().splitlines()
+
+    first = run_once("y=1", "x=interval(0,1)")
+    assert first[0] == "y=1"
+    assert run_once("y=2", "x=interval(0,1)") == first
+    assert run_once("y=0", "x=interval(0,1)")[0] == "y=0"
+
+
+def test_the_best_overrides_are_the_best_trials_also_where_jobs_share_a_directory(there: Path) -> None:
+    sweep(lambda cfg: HydraConfig.get().job.num, there, ["x=1,2,3", *GRID, "hydra.sweep.subdir=all"])
+    assert (there / "best_overrides.txt").read_text() == f"x={table(there)[0]['params.x']}\n"
 
 
 def test_files_are_written_at_most_once_a_second_and_at_the_end(there: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,15 @@ LEFTOVERS: dict[str, tuple[Any, ...]] = {
     "qmc_type": ("sobol",),
     "scramble": (False,),
 }
+_FUNCTIONS = (
+    "constraints_func",
+    "gamma",
+    "weights",
+    "elite_population_selection_strategy",
+    "child_generation_strategy",
+    "after_trial_strategy",
+)
+"""Arguments that are functions: in a configuration, dotted paths."""
 _HYDRA_KEYS = ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")
 _LOCATORS = (
     "hydra.utils.get_method",
@@ -224,7 +233,7 @@ def _argument(name: str, value: Any, place: str) -> Any:
         raise ConfigError(f"{place} must be a whole number from 0 on, or null, not {value!r}.")
     if name in ("independent_sampler", "base_sampler", "wrapped_pruner") and isinstance(value, str):
         return _build(name.rpartition("_")[2], value, place)
-    if name in ("constraints_func", "gamma", "weights") and isinstance(value, str):
+    if name in _FUNCTIONS and isinstance(value, str):
         return imported(value, place)
     return value
 

@@ -40,7 +40,7 @@ from hydra_plugins.hydra_hpo_sweeper._grammar import Plan
 from hydra_plugins.hydra_hpo_sweeper._public import hydra_overrides
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.study.session import Session
-from sweeper_core.trial.record import FAILURE, TrialRecord
+from sweeper_core.trial.record import FAILURE, REPEATS, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -115,13 +115,18 @@ class Results:
 
     Args:
         mode: Overrides that make a rerun a single run.
+        saved: Where in a job's directory Hydra has saved its overrides; None when it has not.
     """
 
-    def __init__(self, session: Session, plan: Plan, directory: Path, mode: Sequence[str] = ()) -> None:
+    def __init__(
+        self, session: Session, plan: Plan, directory: Path, mode: Sequence[str] = (), saved: str | None = None
+    ) -> None:
         self._session = session
         self._plan = plan
         self._directory = directory
         self._mode = mode
+        self._saved = saved
+        self._overrides: dict[int, list[str]] = {}
         self._next = 0.0
         self._warned = False
 
@@ -185,13 +190,32 @@ class Results:
         return {"name": NAME, "solutions": [_solution(record) for record in best]}
 
     def _write_overrides(self, best: Sequence[TrialRecord]) -> None:
-        lists = {record.number: [*self._mode, *self._plan.overrides(record.params)] for record in best}
+        self._overrides = {
+            record.number: self._overrides.get(record.number) or [*self._mode, *self._overrides_of(record)]
+            for record in best
+        }
+        lists = self._overrides
         if self._session.n_objectives > 1:
             self._replace("best_overrides.yaml", dump(lists))
             return
         (overrides,) = lists.values()
         self._replace("best_overrides.yaml", dump(overrides))
         self._replace("best_overrides.txt", "".join(shlex.quote(line) + "\n" for line in overrides))
+
+    def _overrides_of(self, record: TrialRecord) -> list[str]:
+        """Return what a trial ran with: in another run of the study, other things may have been fixed."""
+        lines = self._plan.overrides(record.params)
+        swept = set(lines) - {item.line for item in self._plan.items}
+        folder = record.system_attrs.get(JOB_DIRECTORY)
+        # A repeat's own overrides name its value of the repeated key.
+        if folder is not None and self._saved is not None and REPEATS not in record.system_attrs:
+            with suppress(OSError, TypeError, yaml.YAMLError):
+                text = (Path(folder) / self._saved / "overrides.yaml").read_text(encoding="utf-8")
+                saved = [str(line) for line in yaml.safe_load(text)]
+                # Jobs may share a directory.
+                if swept <= set(saved):
+                    return saved
+        return lines
 
     def _replace(self, name: str, text: str) -> None:
         path = self._directory / name

@@ -108,6 +108,17 @@ def test_without_a_front_there_is_one_box(m: int) -> None:
     assert upper.tolist() == [[1.0] * m]
 
 
+@pytest.mark.parametrize("m", [2, 3])
+def test_below_the_floor_there_is_nothing_to_gain(m: int) -> None:
+    front, reference = random_front(m, 5)
+    boxes = undominated_boxes(front, reference, front.min(axis=0) - 0.25)
+    sure = np.full((1, m), 1e-12)
+    whole = np.prod(reference - front.min(axis=0) + 0.25) - hypervolume(front, reference)
+    for depth in (0.25, 1.0, 10.0):
+        found = np.exp(log_ehvi(front.min(axis=0)[None] - depth, sure, boxes))[0]
+        assert found == pytest.approx(whole, rel=1e-4)
+
+
 def test_boxes_are_made_for_two_and_three_objectives_only() -> None:
     with pytest.raises(ValueError, match="2 or 3 objectives, not 4"):
         undominated_boxes(np.empty((0, 4)), np.ones(4))
@@ -124,10 +135,11 @@ def test_the_expected_hypervolume_improvement_agrees_with_simulation(m: int) -> 
     assert found == pytest.approx(np.mean(gains), abs=4.0 * np.std(gains) / np.sqrt(len(gains)))
 
 
+@pytest.mark.parametrize("floor", [-np.inf, -0.1])
 @pytest.mark.parametrize("m", [2, 3])
-def test_the_gradient_of_the_hypervolume_improvement_agrees_with_finite_differences(m: int) -> None:
+def test_the_gradient_of_the_hypervolume_improvement_agrees_with_finite_differences(m: int, floor: float) -> None:
     front, reference = random_front(m, 2)
-    boxes = undominated_boxes(front, reference)
+    boxes = undominated_boxes(front, reference, floor * np.ones(m))
     rng = np.random.default_rng(3)
     mean, variance = rng.random((20, m)), 0.1 * rng.random((20, m)) + 1e-3
     value, d_mean, d_variance = log_ehvi_with_gradient(mean, variance, boxes)

@@ -94,18 +94,18 @@ def log_feasibility_with_gradient(
     return np.asarray(value), -ratio / sigma, -0.5 * ratio * z / variance
 
 
-def undominated_boxes(front: Floats, reference: Floats) -> tuple[Floats, Floats]:
+def undominated_boxes(front: Floats, reference: Floats, floor: Floats | None = None) -> tuple[Floats, Floats]:
     """Return lower and upper corners ``(b, m)`` of disjoint boxes that fill what ``front`` does not dominate.
 
     Args:
         front: ``(k, m)`` mutually undominated points below the reference; m is 2 or 3.
-        reference: ``(m,)``. Lower corners reach to minus infinity.
+        reference: ``(m,)``.
+        floor: ``(m,)`` how far down the lower corners reach, below the front; None for minus infinity.
     """
-    if len(reference) == 2:
-        return _strips(front, reference)
-    if len(reference) != 3:
+    if len(reference) not in (2, 3):
         raise ValueError(f"Boxes are made for 2 or 3 objectives, not {len(reference)}.")
-    return _slabs(front, reference)
+    lower, upper = _strips(front, reference) if len(reference) == 2 else _slabs(front, reference)
+    return (lower if floor is None else np.maximum(lower, floor)), upper
 
 
 def _strips(front: Floats, reference: Floats) -> tuple[Floats, Floats]:

@@ -77,6 +77,12 @@ VIOLATIONS_BORNE, CARE_FOR_VIOLATIONS = 0.3, 6.0
 deviations a further share of 1 adds to it: 1.2 when three of twenty have failed. The share regulates itself, as
 probabilities cannot: the search picks the very points where they are wrong. A violated constraint says by how
 much, and optima lie on its edge; a failure says nothing."""
+BEYOND = 0.1
+"""No objective is expected to fall farther below its best value than by this part of its range. What a point at an end
+of the front gains is as large as it reaches beyond the end, and would be hoped for wherever an objective is
+least known: in one corner of the space after another."""
+CAUTION = 0.5
+"""Share of the variances that the improvement of several objectives is reckoned with, for the same reason."""
 LARGEST_FRONT = 32
 """A three-dimensional front is thinned to this many points before it is cut into boxes."""
 
@@ -217,7 +223,7 @@ class GPSampler(Sampler):
         if len(front) > LARGEST_FRONT:
             kept = greedy_subset(front, reference, LARGEST_FRONT)
             front, on_front = front[kept], on_front[kept]
-        boxes = undominated_boxes(front[np.all(front < reference, axis=1)], reference)
+        boxes = _boxes(front[np.all(front < reference, axis=1)], reference)
         posteriors = [model.posterior.believing(task.pending_Z) for model in models]
         units = np.concatenate([evidence.unit[rows], task.pending.unit])
         return Sum([Dominance(posteriors, boxes), *limits]), units[on_front]
@@ -401,6 +407,14 @@ def _reference(means: Floats, front: Floats) -> Floats:
     return np.asarray(np.maximum(np.quantile(means, 0.75, axis=0), beyond) + 1e-6)
 
 
+def _boxes(front: Floats, reference: Floats) -> tuple[Floats, Floats]:
+    """Return the boxes that a new point can gain: what ``front`` ``(k, m)`` leaves, and a little beyond its ends."""
+    if len(front) == 0:
+        return undominated_boxes(front, reference)
+    best = front.min(axis=0)
+    return undominated_boxes(front, reference, best - BEYOND * (reference - best))
+
+
 @dataclass(frozen=True)
 class Improvement:
     """The log expected improvement on ``best``."""
@@ -448,14 +462,16 @@ class Dominance:
 
     def score(self, Z: Floats) -> Floats:
         mean, variance = (np.column_stack(part) for part in zip(*(p.predict(Z) for p in self.posteriors), strict=True))
-        return log_ehvi(mean, variance, self.boxes)
+        return log_ehvi(mean, CAUTION * variance, self.boxes)
 
     def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
         mean, variance, d_mean, d_variance = (
             np.stack(part, axis=1) for part in zip(*(p.predict_with_gradient(Z) for p in self.posteriors), strict=True)
         )
-        score, by_mean, by_variance = log_ehvi_with_gradient(mean, variance, self.boxes)
-        return score, np.einsum("qm,qmp->qp", by_mean, d_mean) + np.einsum("qm,qmp->qp", by_variance, d_variance)
+        score, by_mean, by_variance = log_ehvi_with_gradient(mean, CAUTION * variance, self.boxes)
+        return score, np.einsum("qm,qmp->qp", by_mean, d_mean) + np.einsum(
+            "qm,qmp->qp", CAUTION * by_variance, d_variance
+        )
 
 
 Term = Improvement | Limit | Dominance

@@ -260,6 +260,21 @@ class TestSamplers:
         assert isinstance(sampler, TPESampler)
         assert sampler.constraints_func is os.path.exists
 
+    @pytest.mark.parametrize(
+        "argument", ["elite_population_selection_strategy", "child_generation_strategy", "after_trial_strategy"]
+    )
+    def test_strategies_are_given_by_their_path(self, argument: str) -> None:
+        sampler = build_sampler({"_target_": "optuna.samplers.NSGAIISampler", argument: "os.path.exists"})
+        assert vars(sampler)[argument] is os.path.exists
+
+    def test_parameters_are_fixed_around_another_sampler(self) -> None:
+        base = {"_target_": "sweeper_core.samplers.TPESampler", "n_startup_trials": 3}
+        config = {"_target_": "sweeper_core.samplers.PartialFixedSampler", "fixed_params": {"x": 1}}
+        for written, kind in ((base, TPESampler), ("random", RandomSampler)):
+            sampler = build_sampler({**config, "base_sampler": written})
+            assert vars(sampler)["fixed_params"] == {"x": 1}
+            assert type(vars(sampler)["base_sampler"]) is kind
+
     def test_a_sampler_of_ones_own(self) -> None:
         sampler = build_sampler({"_target_": f"{__name__}.Own", "greeting": "hello"})
         assert isinstance(sampler, Own)

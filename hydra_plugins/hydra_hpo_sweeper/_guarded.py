@@ -27,7 +27,7 @@ class Guarded:
     __wrapped__: TaskFunction
 
     def __init__(self, task: TaskFunction) -> None:
-        functools.update_wrapper(self, task)
+        functools.update_wrapper(self, task, updated=())
 
     def __call__(self, config: Any) -> Any:
         try:

@@ -35,11 +35,12 @@ from sweeper_core.maths.acquisition import (
 from sweeper_core.maths.gp import Posterior
 from sweeper_core.maths.hypervolume import greedy_subset
 from sweeper_core.maths.pareto import pareto_front
+from sweeper_core.maths.transforms import Warp
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.gp_detour import Detour, detour
 from sweeper_core.samplers.gp_evidence import Evidence, Points, gather, points_of
-from sweeper_core.samplers.gp_models import KNOWN_NOISE, Memo, Model, Target, model_of
+from sweeper_core.samplers.gp_models import KNOWN_NOISE, Memo, Target, learn, model_of
 from sweeper_core.samplers.gp_search import Acquisition, Search
 from sweeper_core.samplers.gp_sources import best_of, informed_model, sources_of
 from sweeper_core.samplers.gp_space import Axis, Encoding, balanced, farthest, fix
@@ -159,7 +160,7 @@ class GPSampler(Sampler):
         return _spread_out(task, self.n_startup_trials), "space-filling start"
 
     def _improve(self, task: _Task) -> tuple[Floats, str]:
-        turn = _detour(task)
+        turn = self._detour(task)
         acquisition, parents = self._acquisition(task, turn)
         fixed = task.fixed + (list(turn.held) or self._explored(task))
         found = Search(task.encoding, acquisition, fixed, task.known, task.rng).best(parents)
@@ -186,6 +187,22 @@ class GPSampler(Sampler):
                 return [(axis.position, float(axis.values()[rare]))]
         return []
 
+    def _detour(self, task: _Task) -> Detour:
+        """Return whether, and where to, this suggestion leaves the search.
+
+        Only a process that knows what it has found polishes digits. Beside noise it has other points to measure, so
+        what is worth having has to be more than the noise.
+        """
+        if task.evidence.values.shape[1] > 1 or task.sources:
+            return Detour()
+        turn = detour(task.encoding, task.evidence, task.request.number, task.fixed, task.rng)
+        if turn.margin:
+            y = task.evidence.values[:, 0]
+            learned = learn(self._target(task, y, warped=True), self._memo)
+            if turn.margin * _slope(learned.warp, float(y.min())) < np.sqrt(learned.hyper.noise):
+                return Detour()
+        return turn
+
     def _acquisition(self, task: _Task, turn: Detour) -> tuple[Sum, Floats]:
         """Return what is to be maximised, and the best points so far ``(k, d)``."""
         m = task.evidence.values.shape[1]
@@ -206,7 +223,7 @@ class GPSampler(Sampler):
         posterior = model.posterior.believing(task.pending_Z)
         # What is expected of running trials is no longer an improvement.
         expected = np.append(means, [] if turn.held else model.posterior.mean(task.pending_Z))
-        lowest = float(np.min(expected)) - turn.margin * _slope(model, float(y[elite[0]]))
+        lowest = float(np.min(expected)) - turn.margin * _slope(model.warp, float(y[elite[0]]))
         return Sum([Improvement(posterior, lowest), *limits]), parents
 
     def _several(self, task: _Task, limits: list[Term]) -> tuple[Sum, Floats]:
@@ -367,15 +384,9 @@ def _least_log_probability(lost: Flags, borne: float, care: float) -> float:
     return float(log_ndtr(care * excess)) if excess > 0.0 else -np.inf
 
 
-def _detour(task: _Task) -> Detour:
-    if task.evidence.values.shape[1] > 1 or task.sources:
-        return Detour()
-    return detour(task.encoding, task.evidence, task.request.number, task.fixed, task.rng)
-
-
-def _slope(model: Model, y: float) -> float:
+def _slope(warp: Warp, y: float) -> float:
     """Return what a unit of the values is in units of the process, at ``y``."""
-    return float(np.exp(model.warp.log_slope(np.array([y]))[0]))
+    return float(np.exp(warp.log_slope(np.array([y]))[0]))
 
 
 def _elite(evidence: Evidence, y: Floats, inside: Flags) -> Integers:

@@ -34,6 +34,9 @@ FIRST = 20
 """The first so many values tell what the search began with; before that it cannot stand still."""
 STILL = 8
 """The search stands still when so many trials in a row have gained nothing worth having."""
+PATIENCE = 2
+"""So many trials for each free parameter, if that is more, before an improvement worth having is asked for: in many
+dimensions a search goes on downhill after longer pauses."""
 WORTH = 0.003
 """What is worth having, as a share of the extent."""
 AMBITION = 0.01
@@ -80,7 +83,8 @@ def detour(
     if number % 2 == 0 or len(y) < FIRST:
         return Detour()
     extent = float(np.median(y[:FIRST]) - y.min())
-    if _standing(y, WORTH * extent) < STILL:
+    standing = _standing(y, WORTH * extent)
+    if standing < STILL:
         return Detour()
     held = {position for position, _ in fixed}
     axes = [axis for axis in encoding.branching if axis.position not in held]
@@ -89,7 +93,8 @@ def detour(
         value = _left_behind(axis, evidence.unit[:, axis.position], y, extent)
         if value is not None:
             return Detour(held=((axis.position, value),))
-    return Detour(margin=AMBITION * extent)
+    free = sum(axis.position not in held for axis in encoding.axes)
+    return Detour(margin=AMBITION * extent) if standing >= PATIENCE * free else Detour()
 
 
 def _standing(y: Floats, worth: float) -> int:

@@ -214,6 +214,21 @@ def test_a_finite_space_is_covered_before_anything_repeats(sampler: type) -> Non
 
 
 @BOTH
+def test_no_child_repeats_an_earlier_point(sampler: type) -> None:
+    space = SearchSpace.of(
+        {
+            "x": FloatDistribution(0, 1),
+            "n": IntDistribution(0, 3),
+            "c": CategoricalDistribution(["a", "b"]),
+        }
+    )
+    for seed in range(3):
+        study = Simulation(sampler(population_size=4), space, [MINIMISE] * 2, seed=seed)
+        study.run(lambda p: [p["x"] + p["n"], p["n"] - p["x"]], 60)
+        assert len({tuple(s.params.values()) for s in study.suggestions}) == 60
+
+
+@BOTH
 def test_a_narrowed_range_uses_what_still_fits(sampler: type) -> None:
     study = Simulation(sampler(population_size=5), FLOATS, [MINIMISE] * 2)
     study.run(zdt1, 30)

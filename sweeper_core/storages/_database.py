@@ -21,7 +21,7 @@ import sqlalchemy.pool
 
 from sweeper_core.exceptions import StorageFormatError, StorageInternalError, StorageUnavailableError
 from sweeper_core.storages._filesystem import is_on_network
-from sweeper_core.storages._statements import LATER
+from sweeper_core.storages._statements import COMMITTED, LATER
 
 _logger = logging.getLogger(__name__)
 
@@ -77,29 +77,24 @@ class Link:
         return int(self.connection.execute(self._text(sql), values).lastrowid)
 
     def one_message(self, sql: str, values: Any = None) -> Sequence[Any]:
-        """Send statements together; return what the last query among them has found.
+        """Do statements that are sent together, as one transaction; return what the last query has found.
 
-        Only where :attr:`Database.takes_scripts`. A transaction that is begun in there must end there too.
+        Only where :attr:`Database.takes_scripts`.
 
         Args:
             sql: With the driver's own marks for values; several statements have ``;`` between them.
             values: In the form that the driver takes.
         """
-        rows: Sequence[Any] = ()
         try:
             cursor = self.connection.connection.cursor()
-            cursor.execute(sql, values)
-            more: bool | None = True
-            while more:
-                if cursor.description is not None:
-                    rows = cursor.fetchall()
-                more = cursor.nextset()
+            rows = _last_rows(cursor, sql, values)
+            if self.dialect == "mysql":
+                _last_rows(cursor, COMMITTED)
             cursor.close()
-        except self._errors as error:
-            _roll_back(self.connection)
-            raise sa.exc.DBAPIError(sql, None, error, hide_parameters=True) from error
-        except BaseException:  # in the middle of a message
-            self.connection.invalidate()
+        except BaseException as error:
+            self.connection.invalidate()  # which takes the transaction back
+            if isinstance(error, self._errors):
+                raise sa.exc.DBAPIError(sql, None, error, hide_parameters=True) from error
             raise
         return rows
 
@@ -300,6 +295,17 @@ class Database:
         """Bring what is in SQLite's write-ahead log to the file itself, also where others still have it open."""
         with suppress(sa.exc.SQLAlchemyError), self.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _last_rows(cursor: Any, sql: str, values: Any = None) -> Sequence[Any]:
+    rows: Sequence[Any] = ()
+    cursor.execute(sql, values)
+    more: bool | None = True
+    while more:
+        if cursor.description is not None:
+            rows = cursor.fetchall()
+        more = cursor.nextset()
+    return rows
 
 
 def _allow_scripts(_dialect: Any, _record: Any, _args: Any, arguments: dict[str, Any]) -> None:

@@ -65,7 +65,7 @@ class Key(NamedTuple):
 
 
 class Message(NamedTuple):
-    """Statements that are one transaction and go to the server together, with the driver's parameters."""
+    """Statements that go to the server together, with the driver's parameters; one transaction."""
 
     sql: str
     values: Any = None
@@ -168,27 +168,26 @@ class Statements:
             f"INSERT INTO {self._columns(SYSTEM_ATTRS)} SELECT trial_id, %s, %s {taken}",
         )
         statements = (
-            "START TRANSACTION",
+            UNCOMMITTED,
             lock,
             take,
             "SET @hpo_taken = ROW_COUNT(), @hpo_trial = LAST_INSERT_ID()",
             *(() if lease is None else leasing),
             f"SELECT number, trial_id {taken}",
-            "COMMIT",
         )
         return Message("; ".join(statements), () if lease is None else (LEASE, lease))
 
     def telling(
         self, study_id: int, number: int, key: Key | None, parts: Parts, end: tuple[TrialState, datetime] | None
-    ) -> Message:
+    ) -> Message | None:
         """Return what merges something into a RUNNING trial, ends it, and returns its key; otherwise does nothing.
 
         Args:
-            key: The trial must be this one.
+            key: The trial must be this one. Without it MySQL has no such message: None.
             end: State and time; None: it goes on.
         """
         if self._mysql:
-            return self._telling_on_mysql(study_id, number, parts, end)
+            return None if key is None else self._telling_on_mysql(study_id, number, key, parts, end)
         return self._telling_on_postgresql(study_id, number, key, parts, end)
 
     def _telling_on_postgresql(
@@ -226,10 +225,13 @@ class Statements:
         )
 
     def _telling_on_mysql(
-        self, study_id: int, number: int, parts: Parts, end: tuple[TrialState, datetime] | None
+        self, study_id: int, number: int, key: Key, parts: Parts, end: tuple[TrialState, datetime] | None
     ) -> Message:
-        running = f"study_id = {int(study_id)} AND number = {int(number)} AND state = 'RUNNING'"
-        statements = ["START TRANSACTION", f"SELECT trial_id FROM trials WHERE {running} FOR UPDATE"]
+        # The key first: a server that does not know its tables yet might look for the number among all trials.
+        running = (
+            f"trial_id = {key.trial_id} AND study_id = {int(study_id)} AND number = {int(number)} AND state = 'RUNNING'"
+        )
+        statements = [UNCOMMITTED, f"SELECT trial_id FROM trials WHERE {running} FOR UPDATE"]
         values: list[Any] = []
         for table, rows in parts.items():
             first = "SELECT " + ", ".join(f"%s AS c{place}" for place in range(len(table.columns)))
@@ -244,8 +246,17 @@ class Statements:
         if end is not None:  # last, as long as the trial runs the statements before find it
             statements.append(f"UPDATE trials SET state = %s, datetime_complete = %s WHERE {running}")
             values.extend((end[0].name, end[1]))
-        return Message("; ".join((*statements, "COMMIT")), tuple(values))
+        return Message("; ".join(statements), tuple(values))
 
+
+UNCOMMITTED = "SET autocommit = 0"
+"""Begins a transaction on MySQL whose end is a message of its own.
+
+When a client dies, MariaDB may take back a transaction in the middle of a message, and yet do another statement of it:
+that one must not commit itself.
+"""
+
+COMMITTED = "COMMIT; SET autocommit = 1"
 
 LATER = "SELECT set_config('synchronous_commit', 'off', true)"
 """Lets PostgreSQL commit the transaction at hand before it is on disk."""

@@ -459,6 +459,8 @@ class RDBStorage(Storage):
         if not self._database.takes_scripts or sum(map(len, parts.values())) > _MOST_ROWS:
             return False, False
         message = self._sql.telling(study_id, number, self._keys.get((study_id, number)), parts, end)
+        if message is None:
+            return False, False
         return self._database.read(lambda link: (bool(link.one_message(*message)), link.attempt > 0))
 
     def check(

@@ -412,6 +412,7 @@ def test_a_user_who_may_only_read(server: Server) -> None:
     storage = RDBStorage(server.new_database())
     study = new_study(storage).study_id
     run_one(storage, study)
+    storage.reserve(study)
     database = storage.engine.url.database
     everywhere = server.scheme == "mysql"
     server.execute(f"CREATE USER reader_{database}" + ("@'127.0.0.1'" if everywhere else ""))
@@ -424,9 +425,9 @@ def test_a_user_who_may_only_read(server: Server) -> None:
             lambda link: link.change(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader_{database}")
         )
     reader = RDBStorage(server.url(database).replace("//hpo:", f"//reader_{database}:"))
-    assert len(trials_of(reader, study)) == 1
+    assert len(trials_of(reader, study)) == 2
     with pytest.raises(StorageInternalError, match="does not let this user do that"):
         reader.reserve(study)
     with pytest.raises(StorageInternalError, match="does not let this user do that"):
-        reader.describe(study, 0, user_attrs={"a": 1})
-    assert len(trials_of(storage, study)) == 1
+        reader.describe(study, 1, user_attrs={"a": 1})
+    assert [trial.user_attrs for trial in trials_of(storage, study)] == [{}, {}]

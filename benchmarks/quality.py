@@ -19,9 +19,9 @@ at the end the share of tasks on which an arm is worse, beyond that interval, th
 Peers' trajectories are kept in ``benchmarks/trajectories``, so that nobody waits for them twice. Optuna's TPE has run
 on every task, 200 trials and 10 seeds. The others, which take up to seconds a suggestion, have a fixed subset (every
 k-th task by name, ``EVERY`` in ``quality_tasks.py``), 5 seeds, and 60 to 200 trials as their speed allows; ``--kept``
-compares where they have run. All get the same first 10 points, except ``catcma``, which draws whole generations of its
-own. SMAC, HEBO, Ax and Nevergrad are asked with their defaults, on one objective; HEBO, Ax, Nevergrad and CatCMA know
-no conditions and search the flat space.
+compares where they have run. All get the same first 10 points, except ``catcma`` and ``ng``, which begin by their own
+rule. SMAC, HEBO, Ax, Nevergrad (``NgIohTuned``) and cmaes (``CatCMAwM``) are asked with their defaults, on one
+objective; but for SMAC they know no conditions and search the flat space.
 
 A peer runs in an interpreter of its own, ``--python PEER=/path/to/env/bin/python``, else in this one:
 
@@ -29,8 +29,8 @@ A peer runs in an interpreter of its own, ``--python PEER=/path/to/env/bin/pytho
     smac-hpo, smac-bb  pip install smac==2.4.1
     hebo               pip install HEBO==0.3.6 torch==2.13.0            (Python 3.10: it wants an older NumPy)
     ax                 pip install ax-platform==1.3.1 torch==2.13.0
-    ng                 pip install nevergrad==1.0.12        its NgIohTuned
-    catcma             pip install cmaes==0.13.1            its CatCMAwM
+    ng                 pip install nevergrad==1.0.12 "scipy<1.15"       (it hangs with the COBYLA of newer ones)
+    catcma             pip install cmaes==0.13.1
 
     python benchmarks/quality.py --subset --seeds 5 --arms smac-bb --against --budgets 60 --peer-trials 60 \\
         --python smac-bb=/path/to/env/bin/python
@@ -218,8 +218,13 @@ def all_curves(options: argparse.Namespace) -> tuple[dict[tuple[str, str, int], 
 
 
 def supported(arm: str) -> list[str]:
-    """Return the tasks that an arm can be asked for."""
-    return [name for name, task in _tasks.items() if task.objectives == 1 or arm not in ONE_OBJECTIVE]
+    """Return the tasks that an arm can be asked for, the groups taking turns: a run that is cut short is balanced."""
+    places: dict[str, int] = {}
+    turns = {}
+    for name, task in _tasks.items():
+        turns[name] = places[task.group] = places.get(task.group, -1) + 1
+    names = [name for name, task in _tasks.items() if task.objectives == 1 or arm not in ONE_OBJECTIVE]
+    return sorted(names, key=lambda name: turns[name])
 
 
 # ------------------------------------------------------------------------------------------------- reporting

@@ -281,20 +281,20 @@ class Ax(Peer):
 
 
 class Nevergrad(Peer):
-    """An optimiser of Nevergrad by its name, told the budget; the shared points are suggested to it first."""
+    """An optimiser of Nevergrad by its name, told the budget; NgIohTuned hangs when points of others come first."""
 
     def __init__(self, name: str, space: Space, objectives: int, seed: int, n_trials: int) -> None:
         import nevergrad
         import numpy
 
+        if objectives > 1:
+            raise ValueError("Nevergrad is asked for one objective.")
         random.seed(seed)
         numpy.random.seed(seed)  # noqa: NPY002  # the peer draws from it
         self.space = space
         domain = nevergrad.p.Dict(**{entry["name"]: self._parameter(entry) for entry in space})
         domain.random_state.seed(seed)
         self.optimizer = nevergrad.optimizers.registry[name](domain, budget=n_trials, num_workers=1)
-        if objectives > 1:
-            self.optimizer.num_objectives = objectives
 
     @staticmethod
     def _parameter(entry: Entry) -> Any:
@@ -307,13 +307,11 @@ class Nevergrad(Peer):
         return parameter.set_integer_casting() if entry["kind"] == "int" else parameter
 
     def ask(self, start: Params | None) -> Params:
-        if start is not None:
-            self.optimizer.suggest(filled(self.space, start))
         self.point = self.optimizer.ask()
         return active_only(self.space, {name: _plain(value) for name, value in self.point.value.items()})
 
     def tell(self, values: Sequence[float]) -> None:
-        self.optimizer.tell(self.point, values[0] if len(values) == 1 else list(values))
+        self.optimizer.tell(self.point, values[0])
 
 
 class CatCma(Peer):
@@ -421,6 +419,7 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     serve(iter(sys.stdin.readline, ""), lambda text: print(text, file=out, flush=True))
+    os._exit(0)  # some peers leave threads behind that wait for ever
 
 
 if __name__ == "__main__":

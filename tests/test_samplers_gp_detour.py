@@ -72,3 +72,16 @@ def test_a_fixed_branch_stays_fixed() -> None:
         simulation.tell(number, narrow(params))
         assert params["family"] == "smooth"
     assert any("detour" in why for why in reasons(simulation))
+
+
+def test_detours_do_not_go_on_into_a_branch_where_everything_fails() -> None:
+    simulation = Simulation(GPSampler(seed=0), FAMILIES, seed=0)
+    families: list[str] = []
+
+    def failing(params: dict[str, Any]) -> float | None:
+        families.append(params["family"])
+        return None if params["family"] == "hidden" else narrow(params)
+
+    simulation.run(failing, 100)
+    assert families[50:].count("hidden") <= 8
+    assert any("detour" in why for why in reasons(simulation))

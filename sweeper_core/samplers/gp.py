@@ -195,7 +195,7 @@ class GPSampler(Sampler):
         """
         if task.evidence.values.shape[1] > 1 or task.sources:
             return Detour()
-        turn = detour(task.encoding, task.evidence, task.request.number, task.fixed, task.rng)
+        turn = detour(task.encoding, task.evidence, task.seen.unit, task.request.number, task.fixed, task.rng)
         if turn.margin:
             y = task.evidence.values[:, 0]
             learned = learn(self._target(task, y, warped=True), self._memo)

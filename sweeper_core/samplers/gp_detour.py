@@ -43,7 +43,8 @@ AMBITION = 0.01
 """The improvement that a detour asks for, as a share of the extent."""
 EVEN_SHARE, WORST_GAP = 0.2, 2.0
 """Branches get trials in inverse proportion to ``EVEN_SHARE`` plus the gap (in extents, up to ``WORST_GAP``) between
-their best value and the best of all: the leader at most six times as many as one that is an extent behind."""
+their best value and the best of all, and in proportion to the share of their trials that succeed: the leader gets at
+most six times as many as one that is an extent behind."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,19 @@ class Detour:
 
 
 def detour(
-    encoding: Encoding, evidence: Evidence, number: int, fixed: Sequence[tuple[int, float]], rng: np.random.Generator
+    encoding: Encoding,
+    evidence: Evidence,
+    seen: Floats,
+    number: int,
+    fixed: Sequence[tuple[int, float]],
+    rng: np.random.Generator,
 ) -> Detour:
     """Return the detour of trial ``number``: every other one where the search stands still.
 
     Args:
         encoding: Of the space.
         evidence: On one objective.
+        seen: Unit coordinates of all trials ``(k, d)``, failed and running ones too.
         number: Number of the trial.
         fixed: Positions (and coordinates) that are not free.
         rng: Decides between several categoricals that other parameters depend on.
@@ -90,7 +97,7 @@ def detour(
     axes = [axis for axis in encoding.branching if axis.position not in held]
     if axes:
         axis = axes[int(rng.integers(len(axes)))]
-        value = _left_behind(axis, evidence.unit[:, axis.position], y, extent)
+        value = _left_behind(axis, seen[:, axis.position], evidence.unit[:, axis.position], y, extent)
         if value is not None:
             return Detour(held=((axis.position, value),))
     free = sum(axis.position not in held for axis in encoding.axes)
@@ -102,14 +109,18 @@ def _standing(y: Floats, worth: float) -> int:
     return int(np.sum(np.minimum.accumulate(y) < y.min() + worth)) - 1
 
 
-def _left_behind(axis: Axis, unit: Floats, y: Floats, extent: float) -> float | None:
+def _left_behind(axis: Axis, seen: Floats, unit: Floats, y: Floats, extent: float) -> float | None:
     """Return the coordinate of the branch that has fewest trials beside its share; None when the leader has."""
     values = axis.values()
-    inside = np.abs(unit[:, None] - values) < 1e-9
-    best = np.min(np.where(inside, y[:, None], np.inf), axis=0)
-    gap = np.zeros(len(values))  # a branch without a point may be anything
-    known = np.isfinite(best)
-    gap[known] = np.minimum((best[known] - y.min()) / max(extent, 1e-300), WORST_GAP)
-    share = np.sum(inside, axis=0) * (EVEN_SHARE + gap)
+    inside, tried = _inside(unit, values), np.sum(_inside(seen, values), axis=0)
+    best = np.min(np.where(inside, y[:, None], np.inf), axis=0)  # infinite where no trial succeeded
+    gap = np.minimum((best - y.min()) / max(extent, 1e-300), WORST_GAP)
+    success = (np.sum(inside, axis=0) + 1.0) / (tried + 2.0)  # the rule of succession
+    share = tried * (EVEN_SHARE + gap) / success
     chosen = int(np.argmin(share))
     return None if chosen == int(np.argmin(best)) else float(values[chosen])
+
+
+def _inside(unit: Floats, values: Floats) -> Flags:
+    """Return which of the points (rows) lie in which of the branches (columns)."""
+    return np.abs(unit[:, None] - values) < 1e-9

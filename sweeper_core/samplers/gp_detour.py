@@ -115,7 +115,7 @@ def _left_behind(axis: Axis, seen: Floats, unit: Floats, y: Floats, extent: floa
     inside, tried = _inside(unit, values), np.sum(_inside(seen, values), axis=0)
     best = np.min(np.where(inside, y[:, None], np.inf), axis=0)  # infinite where no trial succeeded
     gap = np.minimum((best - y.min()) / max(extent, 1e-300), WORST_GAP)
-    success = (np.sum(inside, axis=0) + 1.0) / (tried + 2.0)  # the rule of succession
+    success = (np.sum(inside, axis=0) + 1.0) / (tried + 1.0)
     share = tried * (EVEN_SHARE + gap) / success
     chosen = int(np.argmin(share))
     return None if chosen == int(np.argmin(best)) else float(values[chosen])

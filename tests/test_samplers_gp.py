@@ -235,6 +235,18 @@ def test_a_choice_that_always_failed_is_left_out_after_a_restart(before: int) ->
     assert sum(bad[before : before + 5]) <= 2
 
 
+def test_no_detour_leads_again_and_again_into_a_branch_that_always_fails() -> None:
+    space = SearchSpace(
+        [
+            Parameter("model", CategoricalDistribution(["sound", "broken"])),
+            Parameter("x", FloatDistribution(0.0, 1.0), (Clause("model", "in", ("sound",)),)),
+            Parameter("y", FloatDistribution(0.0, 1.0), (Clause("model", "in", ("broken",)),)),
+        ]
+    )
+    study = run(GPSampler(), space, lambda params: (params["x"] - 0.3) ** 2 if "x" in params else None, 70)
+    assert np.mean(study.history.states[20:] == TrialState.FAIL) < 0.15
+
+
 def test_a_first_run_of_nothing_but_a_failing_choice_is_a_lesson() -> None:
     space = SearchSpace.of({"c": CategoricalDistribution(["good", "bad"]), "x": FloatDistribution(0.0, 1.0)})
     study = Simulation(GPSampler(), space)

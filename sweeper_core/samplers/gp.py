@@ -84,6 +84,8 @@ of the front gains is as large as it reaches beyond the end, and would be hoped 
 least known: in one corner of the space after another."""
 CAUTION = 0.5
 """Share of the variances that the improvement of several objectives is reckoned with, for the same reason."""
+FAILURES_ON_DETOURS = 0.1
+"""With a larger share of failures among the ``LATEST``, there are no detours: they lead to where little is known."""
 LARGEST_FRONT = 32
 """A three-dimensional front is thinned to this many points before it is cut into boxes."""
 
@@ -193,7 +195,7 @@ class GPSampler(Sampler):
         Only a process that knows what it has found polishes digits. Beside noise it has other points to measure, so
         what is worth having has to be more than the noise.
         """
-        if task.evidence.values.shape[1] > 1 or task.sources:
+        if task.evidence.values.shape[1] > 1 or task.sources or np.mean(task.lost[-LATEST:]) > FAILURES_ON_DETOURS:
             return Detour()
         turn = detour(task.encoding, task.evidence, task.seen.unit, task.request.number, task.fixed, task.rng)
         if turn.margin:
@@ -278,9 +280,8 @@ class GPSampler(Sampler):
     def _failures(self, task: _Task) -> Term | None:
         if len(task.failed_Z) == 0:
             return None
-        order = np.argsort(np.concatenate([task.numbers, task.failed_numbers]), kind="stable")
-        failed = np.concatenate([np.zeros(len(task.Z), dtype=bool), np.ones(len(task.failed_Z), dtype=bool)])[order]
-        Z = np.concatenate([task.Z, task.failed_Z])[order]
+        failed = task.lost
+        Z = np.concatenate([task.Z, task.failed_Z])[task.order]
         least = _least_log_probability(failed, FAILURES_BORNE, CARE_FOR_FAILURES)
         return self._limit(task, Z, failed.astype(float), 0.5, least, outcome=True)
 
@@ -312,6 +313,10 @@ class _Task:
         self.Z = encoding.embed(self.evidence.unit, self.evidence.active)
         self.pending_Z = encoding.embed(self.pending.unit, self.pending.active)
         self.failed_Z = encoding.embed(self.failed.unit, self.failed.active)
+        self.order = np.argsort(np.concatenate([self.numbers, self.failed_numbers]), kind="stable")
+        """Of the points with evidence, and then those that failed, by their numbers."""
+        self.lost = (np.arange(len(self.order)) >= len(self.Z))[self.order]
+        """Which of them, in that order, failed."""
         self.sources = sources_of(history, encoding)
         everything = (Points(self.evidence.unit, self.evidence.active), self.pending, self.failed)
         self.seen = Points(

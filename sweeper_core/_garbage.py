@@ -3,17 +3,51 @@
 from __future__ import annotations
 
 import gc
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+class _Pauses:
+    """How many threads keep the collector off at the moment; the last one turns it on, if it was on before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._was_on = False
+
+    def begin(self) -> None:
+        with self._lock:
+            if not self._count:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._count += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._count -= 1
+            if not self._count and self._was_on:
+                gc.enable()
+
+    def after_fork(self) -> None:
+        """End those of threads that a child does not have."""
+        if self._count and self._was_on:
+            gc.enable()
+        self.__init__()  # type: ignore[misc]
+
+
+_pauses = _Pauses()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pauses.after_fork)
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Keep the garbage collector from going through what is being made, none of which is garbage, again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
+    _pauses.begin()
     try:
         yield
     finally:
-        if enabled:
-            gc.enable()
+        _pauses.end()

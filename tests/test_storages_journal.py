@@ -20,7 +20,7 @@ import sweeper_core.logging
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, IntDistribution, distribution_to_json
 from sweeper_core.exceptions import StorageFormatError, StorageUnavailableError
-from sweeper_core.storages import Point, _process, get_storage, journal_snapshot
+from sweeper_core.storages import Point, _process, get_storage, journal_replay, journal_snapshot
 from sweeper_core.storages.journal import (
     JournalFileBackend,
     JournalFileOpenLock,
@@ -143,6 +143,86 @@ def test_a_write_that_fails_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.
     assert trials_of(open_journal(path), study)[0].params == {"x": 0.25}
 
 
+def test_a_write_that_fails_when_the_file_is_closed_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.log"
+    storage = open_journal(path)
+    study = new_study(storage, "s").study_id
+    storage.reserve(study)
+    before = path.read_bytes()
+    write, close = os.write, os.close
+    written: list[int] = []
+
+    def write_later(descriptor: int, content: bytes) -> int:
+        written.append(descriptor)
+        return write(descriptor, content)
+
+    def full(descriptor: int) -> None:
+        if descriptor in written:
+            os.ftruncate(descriptor, len(before))  # the file server has not taken it
+            close(descriptor)
+            raise OSError(errno.EDQUOT, "full")
+        close(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write_later)
+        patch.setattr(os, "close", full)
+        with pytest.raises(StorageUnavailableError, match="no space"):
+            storage.finish(study, 0, TrialState.COMPLETE, [1.0])
+    # Another process tells something of the very same length.
+    assert open_journal(path).finish(study, 0, TrialState.COMPLETE, [2.0])
+    assert trials_of(storage, study)[0].values == (2.0,)
+
+
+def test_a_process_that_stood_still_cuts_off_nothing_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.log"
+    storage, other = open_journal(path), open_journal(path)
+    study = new_study(storage, "s").study_id
+    other.reserve(study)
+    catch_up = storage._catch_up
+
+    def stand_still(file: Any) -> None:
+        catch_up(file)
+        (tmp_path / "s.log.lock").unlink()  # somebody has waited for long enough
+        assert other.finish(study, 0, TrialState.COMPLETE, [1.0])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "_catch_up", stand_still)
+        with pytest.raises(StorageUnavailableError, match="stood still"):
+            storage.reserve(study)
+    assert [trial.state for trial in trials_of(open_journal(path), study)] == [TrialState.COMPLETE]
+    assert [trial.state for trial in trials_of(storage, study)] == [TrialState.COMPLETE]
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["what it has written", "what others have written"])
+def test_an_interrupt_while_operations_are_played_confuses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    path = tmp_path / "s.log"
+    storage = open_journal(path)
+    study = new_study(storage, "s").study_id
+    completed(storage, study, 2)
+    _, cursor = storage.changes(study)
+    add = journal_replay.Replay.add
+
+    def interrupted(replay: Any, *row: Any) -> None:
+        add(replay, *row)
+        raise KeyboardInterrupt
+
+    if not own:
+        completed(open_journal(path), study)
+    with monkeypatch.context() as patch:
+        patch.setattr(journal_replay.Replay, "add", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            storage.reserve(study) if own else storage.list_studies()
+    assert trials_of(storage, study) == trials_of(open_journal(path), study)
+    assert [record.number for record in storage.changes(study, cursor)[0]][-1] == 2
+    assert storage.reserve(study).number == 3  # type: ignore[union-attr]
+
+
 def test_a_reader_notices_that_a_write_was_taken_back_or_the_file_replaced(tmp_path: Path) -> None:
     path = tmp_path / "s.log"
     storage = open_journal(path)
@@ -224,6 +304,27 @@ def test_what_a_snapshot_says_is_what_the_journal_says(tmp_path: Path) -> None:
     assert (claim.number, claim.fixed) == (4, {"x": 0.75})
     assert with_snapshot.reap(study) == []
     assert with_snapshot.beat(study, [3]) == []
+
+
+def test_many_may_save_a_snapshot_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "s.log"
+    storage = open_journal(path)
+    study = new_study(storage, "s").study_id
+    completed(storage, study, 3)
+    replace, temporaries = os.replace, []
+
+    def slow(source: str, target: str) -> None:
+        temporaries.append(source)
+        if len(temporaries) == 1:  # as a process of the same number on another machine does
+            journal_snapshot.save(str(path), storage._offset, storage._replay)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", slow)
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    journal_snapshot.save(str(path), storage._offset, storage._replay)
+    assert len(set(temporaries)) == 2
+    assert journal_snapshot.load(str(path))[1] == storage._offset
+    assert sorted(file.name for file in tmp_path.iterdir() if "snapshot" in file.name) == ["s.log.snapshot"]
 
 
 @pytest.mark.usefixtures("often")

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from sweeper_core.samplers import RandomSampler
+from sweeper_core.storages import InMemoryStorage
 from sweeper_core.study import Study, create_study
 
 PARAMETERS = 40
@@ -54,3 +55,19 @@ def test_the_numbers_are_uniform_and_none_comes_twice() -> None:
     assert np.abs(correlations).max() < 0.2
     neighbours = np.corrcoef(found[:-1].ravel(), found[1:].ravel())[0, 1]
     assert abs(neighbours) < 0.03
+
+
+def test_a_parameter_that_goes_missing_does_not_make_a_resumed_study_another_one() -> None:
+    def narrowing(trial: Any) -> float:
+        if trial.number < 5:
+            trial.suggest_float("x", 0.0, 1.0)
+        return float(trial.suggest_int("n", 0, 40))
+
+    def found(*rounds: int) -> list[int]:
+        storage = InMemoryStorage()
+        for trials in rounds:
+            study = create_study(storage=storage, study_name="s", load_if_exists=True, sampler=RandomSampler(3))
+            study.optimize(narrowing, n_trials=trials)
+        return [trial.params["n"] for trial in study.trials]
+
+    assert found(16) == found(8, 8) == found(3, 1, 12)

@@ -218,19 +218,32 @@ class JournalStorage(Storage):
 
     def _start_again(self, file: JournalFileBackend | OpenJournal) -> None:
         """Play the whole file: the part that was known has changed."""
-        self._replay, self._offset, self._snapshot_at = Replay(), 0, 0
-        self._version = uuid.uuid4().hex
+        self._forget()
         self._play(file.read(0), salvage=True)
 
+    def _forget(self) -> None:
+        self._replay, self._offset, self._snapshot_at = Replay(), 0, 0
+        self._version = uuid.uuid4().hex
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Forget everything when the block is interrupted: what was played must be what lies before the offset."""
+        try:
+            yield
+        except BaseException:
+            self._forget()
+            raise
+
     def _play(self, content: bytes, salvage: bool) -> None:
-        for line in content.splitlines(keepends=True):
-            try:
-                self._replay.apply(_of_json(line.decode()))
-            except (ValueError, KeyError, TypeError) as error:
-                if not salvage:
-                    raise JournalShrunk from error
-                self._play_rest(line, error)
-            self._offset += len(line)
+        with self._all_or_nothing():
+            for line in content.splitlines(keepends=True):
+                try:
+                    self._replay.apply(_of_json(line.decode()))
+                except (ValueError, KeyError, TypeError) as error:
+                    if not salvage:
+                        raise JournalShrunk from error
+                    self._play_rest(line, error)
+                self._offset += len(line)
 
     def _play_rest(self, line: bytes, error: Exception) -> None:
         """Play the operation at the end of a line whose beginning was torn off by a crash of another program."""
@@ -247,6 +260,7 @@ class JournalStorage(Storage):
     def _writing(self) -> Iterator[_Entries]:
         """Hold both locks, know everything that is in the file, and append at the end what was added."""
         with self._lock:
+            content = b""
             with self._file.locked() as file:
                 self._catch_up(file)
                 new = _Entries(self._worker)
@@ -254,9 +268,12 @@ class JournalStorage(Storage):
                 if new.lines:
                     content = new.content
                     file.append(self._offset, content)
+            # From here on nobody waits, and the file has been closed: it is stored.
+            if content:
+                with self._all_or_nothing():
                     self._offset += len(content)
                     new.play(self._replay)
-            self._save_when_due()  # by now nobody waits for it
+            self._save_when_due()
 
     def _study(self, study_id: int) -> StudyRows:
         study = self._replay.studies.get(study_id)

@@ -216,7 +216,8 @@ class JournalFileBackend:
             try:
                 yield OpenJournal(self.path, descriptor, self._fsync)
             finally:
-                os.close(descriptor)
+                with _ClearErrors(self.path):  # a network file system may not say before that it has no space
+                    os.close(descriptor)
         finally:
             try:
                 self._lock.release()
@@ -271,10 +272,13 @@ class OpenJournal:
         """Write complete lines at an offset, the end of all complete ones; what was torn off there is cut away.
 
         Either all of it is in the file afterwards, or nothing. The lock is held by the caller.
+
+        Raises:
+            StorageUnavailableError: It cannot be written, or the lock was taken away and somebody else has written.
         """
         with _ClearErrors(self._path):
-            if os.fstat(self._descriptor).st_size > offset:
-                os.ftruncate(self._descriptor, offset)
+            if os.fstat(self._descriptor).st_size != offset:
+                self._cut_torn_end(offset)
             try:
                 rest = memoryview(content)
                 while rest:
@@ -284,6 +288,18 @@ class OpenJournal:
             except BaseException:
                 os.ftruncate(self._descriptor, offset)
                 raise
+
+    def _cut_torn_end(self, offset: int) -> None:
+        try:
+            others = self.read(offset)
+        except JournalShrunk:
+            others = b"nothing where something was"
+        if others:
+            raise StorageUnavailableError(
+                f"The journal {self._path} was changed by another process while this one, which stood still for too "
+                "long, believed that it held the lock. Nothing was written; try again."
+            )
+        os.ftruncate(self._descriptor, offset)
 
 
 class JournalShrunk(Exception):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import uuid
+from contextlib import suppress
 from typing import Any
 
 from sweeper_core.directions import StudyDirection
@@ -39,15 +41,16 @@ def is_due(offset: int, last: int) -> bool:
 
 def save(path: str, offset: int, replay: Replay) -> None:
     """Write what the journal at ``path`` says up to ``offset``; failure to do so is no failure."""
-    temporary = f"{path}{SUFFIX}.{os.getpid()}"
+    temporary = f"{path}{SUFFIX}.{uuid.uuid4().hex}"  # others may save at the same time, on other machines too
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(json.dumps({"format": FORMAT, "offset": offset, "sample": _sample(path, offset)}) + "\n")
-            file.write(json.dumps(_content(replay), separators=(",", ":")))  # many times as fast as `json.dump`
-        os.replace(temporary, path + SUFFIX)
-    except OSError:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        with suppress(OSError):
+            with open(temporary, "w", encoding="utf-8") as file:
+                file.write(json.dumps({"format": FORMAT, "offset": offset, "sample": _sample(path, offset)}) + "\n")
+                file.write(json.dumps(_content(replay), separators=(",", ":")))  # many times as fast as `json.dump`
+            os.replace(temporary, path + SUFFIX)
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)  # which is gone unless something went wrong
 
 
 def load(path: str) -> tuple[Replay, int]:

@@ -320,12 +320,13 @@ class InMemoryStorage(Storage):
         system_attrs: Mapping[str, Any] = NOTHING,
     ) -> None:
         described = internals(params, distributions) if params else None
+        told = [(int(step), float(value)) for step, value in reports] if reports else ()
         with self._lock:
             study, row = self._running(study_id, number)
             if described:
                 self._extend(row, described)
-            for step, value in reports:
-                row.report(int(step), float(value))
+            for step, value in told:
+                row.report(step, value)
             if user_attrs:
                 row.user_attrs = {**row.user_attrs, **user_attrs}
             if system_attrs:
@@ -396,6 +397,7 @@ class InMemoryStorage(Storage):
     ) -> bool:
         checked = check_values(values) if state is COMPLETE and values is not None else check_end(state, values)
         described = internals(params, distributions) if params else None
+        told = [(int(step), float(value)) for step, value in reports] if reports else ()
         with self._lock:
             study = self._studies.get(study_id) or self._study(study_id)
             row = study.rows[number] if 0 <= number < len(study.rows) else self._trial(study, number)
@@ -408,9 +410,8 @@ class InMemoryStorage(Storage):
                 study.beats.pop(number, None)
             if described:
                 self._extend(row, described)
-            if reports:
-                for step, value in reports:
-                    row.report(int(step), float(value))
+            for step, value in told:
+                row.report(step, value)
             if system_attrs:
                 study.lost += LOST in system_attrs and LOST not in row.system_attrs
                 row.system_attrs = {**row.system_attrs, **system_attrs}

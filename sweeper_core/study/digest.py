@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
@@ -26,7 +26,13 @@ class Digest:
         self._common: dict[str, BaseDistribution] | None = None
         self._layout: Layout | None = None
         self._seen: Layout | None = None
-        self._joint: SearchSpace | None = None
+        self.joint = NO_SPACE
+        """The parameters that every COMPLETE and PRUNED trial has, with equal distributions, sorted by name.
+
+        Empty when there is nothing to suggest, because each has a single value. Other threads may read it.
+        """
+        self.widest = NO_SPACE
+        """What :attr:`joint` was after the first of these trials; since then it can only have become smaller."""
         self.kinds: dict[str, BaseDistribution] = {}
         """The first distribution of each parameter."""
         self.completed = 0
@@ -52,12 +58,15 @@ class Digest:
         known, self._layout = self._layout, layout
         if known == layout:
             return
+        mine = layout.as_dict()
         if self._common is None:
-            self._common = layout.as_dict()
-        else:
-            mine = layout.as_dict()
-            self._common = {name: there for name, there in self._common.items() if mine.get(name) == there}
-        self._joint = None
+            self._common = mine
+            self.joint = self.widest = _space_of(mine)
+            return
+        common = {name: there for name, there in self._common.items() if mine.get(name) == there}
+        if len(common) < len(self._common):
+            self._common = common
+            self.joint = _space_of(common)
 
     @property
     def best(self) -> int | None:
@@ -69,13 +78,8 @@ class Digest:
         """That trial, with its value."""
         return self._best.best
 
-    @property
-    def joint(self) -> SearchSpace:
-        """The parameters that every COMPLETE and PRUNED trial has, with equal distributions, sorted by name.
 
-        Empty when there is nothing to suggest, because each has a single value.
-        """
-        if self._joint is None:
-            common = dict(sorted((self._common or {}).items()))
-            self._joint = NO_SPACE if all(it.single() for it in common.values()) else SearchSpace.of(common)
-        return self._joint
+def _space_of(common: Mapping[str, BaseDistribution]) -> SearchSpace:
+    if all(distribution.single() for distribution in common.values()):
+        return NO_SPACE
+    return SearchSpace.of(dict(sorted(common.items())))

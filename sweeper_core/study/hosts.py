@@ -149,9 +149,10 @@ class DefineByRun:
         if self._draws_freely:
             return Draws(sampler.draw, quantiles(session.seed, trial._number))
         session.sync()
-        space = session.digest.joint
-        # Where no point can come up twice, a sampler of independent parameters need know nothing, for good.
-        self._draws_freely = sampler.independent and len(space) > 0 and not sampler.needs_history(space)
+        space, widest = session.digest.joint, session.digest.widest
+        # Where no point can come up twice, a sampler of independent parameters need know nothing, for good: by the
+        # first trial, so that it does not matter which trials this process has seen when they ended.
+        self._draws_freely = sampler.independent and len(widest) > 0 and not sampler.needs_history(widest)
         if self._draws_freely or (sampler.independent and not len(space)):
             return Draws(sampler.draw, quantiles(session.seed, trial._number))
         rng = generator(session.seed, trial.number)

@@ -427,6 +427,16 @@ class StorageConformance:
             storage.finish(study, 0, TrialState.RUNNING)
         assert trials_of(storage, study)[0].state is TrialState.RUNNING
 
+    @pytest.mark.parametrize("bad", [(1, "many"), ("late", 0.5)], ids=["value", "step"])
+    def test_a_refused_report_leaves_no_trace(self, storage: Storage, study: int, bad: Any) -> None:
+        storage.reserve(study)
+        given: dict[str, Any] = {"params": {"x": 0.5}, "distributions": {"x": UNIT}, "reports": [(0, 1.0), bad]}
+        for tell in (storage.describe, functools.partial(storage.finish, state=TrialState.COMPLETE, values=[1.0])):
+            with pytest.raises(ValueError, match=r"many|late"):
+                tell(study, 0, **given)
+        (trial,) = trials_of(storage, study)
+        assert (trial.state, trial.params, trial.reports) == (TrialState.RUNNING, {}, ())
+
     def test_a_refused_attribute_leaves_no_trace(self, storage: Storage, study: int) -> None:
         if not storage.outlives_process:
             pytest.skip("what is only in memory may be any object")

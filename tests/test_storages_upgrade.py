@@ -153,7 +153,6 @@ def test_distributions_have_todays_names(url: str) -> None:
 def test_optuna_reads_the_same(url: str, version: str) -> None:
     optuna = pytest.importorskip("optuna")
     upgrade(url)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     assert what_we_read(url, optuna.load_study) == what_it_read(f"optuna-{version}.sqlite")
 
 
@@ -162,7 +161,6 @@ def test_optuna_reads_the_same(url: str, version: str) -> None:
 def test_optunas_own_upgrade_gives_the_same(version: str, url: str, tmp_path: Path) -> None:
     # Optuna's own way from before 2.4 ends with an error, for SQLite and the SQLAlchemy of today.
     optuna = pytest.importorskip("optuna")
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     theirs = written_by(version, tmp_path / "theirs.db")
     upgrade(url)
     optuna.storages.RDBStorage(theirs, skip_compatibility_check=True, skip_table_creation=True).upgrade()

@@ -116,7 +116,6 @@ def comparable(url: str) -> Any:
 @pytest.mark.parametrize("version", ON_SERVERS)
 def test_optuna_reads_the_same(version: str, server: Server) -> None:
     optuna = pytest.importorskip("optuna")
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     url = written_by(version, server)
     upgrade(url)
 
@@ -131,7 +130,6 @@ def test_optuna_reads_the_same(version: str, server: Server) -> None:
 @pytest.mark.parametrize("version", ["2.10.1", "3.0.6"])
 def test_optunas_own_upgrade_gives_the_same(version: str, server: Server) -> None:
     optuna = pytest.importorskip("optuna")
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     ours, theirs = written_by(version, server), written_by(version, server)
     upgrade(ours)
     ours, theirs = (Database(url, {}).engine.url.render_as_string(hide_password=False) for url in (ours, theirs))

@@ -559,9 +559,16 @@ class RDBStorage(Storage):
             **({"started": key.started} if key and ours else {}),
         )
         if not changed:
+            if self._is_of_deleted_study(link, study_id, number, key):
+                del self._keys[study_id, number]
+                return self._end(link, study_id, number, end, again)
             return self._end_late(link, study_id, number, end, again or link.attempt > 0)
         self._put(link, trial_id, end.parts)
         return True
+
+    def _is_of_deleted_study(self, link: Link, study_id: int, number: int, key: Key | None) -> bool:
+        """Return whether a trial of ours is gone with its study; SQLite gives the study's key to the next one."""
+        return key is not None and not self._sql.may_forget and self._find(link, study_id, number)[0] != key.trial_id
 
     def _end_late(self, link: Link, study_id: int, number: int, end: _End, again: bool) -> bool:
         """Let the result of a trial that was given up count by its retry, when that has not started."""

@@ -233,6 +233,20 @@ class StorageConformance:
         assert (again.user_attrs, again.system_attrs) == ({}, {})
         assert trials_of(storage, again.study_id) == []
 
+    def test_nothing_of_a_deleted_study_meets_the_next_one(self, storage: Storage, opener: Opener, study: int) -> None:
+        run_one(storage, study)
+        gone = new_study(storage, "gone").study_id
+        storage.reserve(gone)
+        run_one(storage, study)
+        storage.delete_study(gone)
+        other = opener() if storage.outlives_process else storage
+        following = new_study(other, "next").study_id  # whose key, and whose first trial's number, may be the old ones
+        other.reserve(following)
+        storage.describe(following, 0, {"x": 0.5}, {"x": UNIT})
+        assert storage.finish(following, 0, TrialState.COMPLETE, [1.0])
+        (trial,) = trials_of(other, following)
+        assert (trial.state, trial.params, trial.values) == (TrialState.COMPLETE, {"x": 0.5}, (1.0,))
+
     def test_unknown_studies_and_trials(self, storage: Storage, study: int) -> None:
         unknown = study + 1000
         for operation in (

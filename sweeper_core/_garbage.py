@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from sweeper_core._forks import mind_forks
 
 
 class _Pauses:
@@ -38,9 +39,7 @@ class _Pauses:
 
 
 _pauses = _Pauses()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pauses.after_fork)
+mind_forks(_pauses)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from math import isfinite
 from typing import Any
 
+from sweeper_core._forks import mind_forks
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageFormatError
@@ -176,6 +177,15 @@ class JournalStorage(Storage):
         self._worker = f"{uuid.uuid4()}-"
         self._beats = self._file.path + BEATS
         self._reload()
+        mind_forks(self)
+
+    def after_fork(self) -> None:
+        """Take a lock of one's own; what another thread was playing has to be played again."""
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+        else:
+            self._lock = threading.RLock()
+            self._forget()
 
     def _reload(self) -> None:
         self._replay, self._offset = snapshot.load(self._file.path)

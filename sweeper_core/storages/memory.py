@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from time import time as now
 from typing import Any
 
+from sweeper_core._forks import mind_forks
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.storages._rules import (
@@ -224,7 +225,8 @@ class InMemoryStorage(Storage):
     outlives_process = False
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self.after_fork()
+        mind_forks(self)
         self._studies: dict[int, StudyRows] = {}
         self._ids: dict[str, int] = {}
         self._next_study = 0
@@ -240,6 +242,11 @@ class InMemoryStorage(Storage):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self.after_fork()
+        mind_forks(self)
+
+    def after_fork(self) -> None:
+        """Take a lock of one's own."""
         self._lock = threading.RLock()
 
     def create_or_open_study(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 
+from sweeper_core._forks import mind_forks
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.logging import get_logger
 from sweeper_core.storages.base import Lease, Storage
@@ -22,10 +21,10 @@ class Beats:
     def __init__(self, storage: Storage, study_id: int) -> None:
         self._storage = storage
         self._study_id = study_id
-        self.start_afresh()
-        _all_beats.add(self)
+        self.after_fork()
+        mind_forks(self)
 
-    def start_afresh(self) -> None:
+    def after_fork(self) -> None:
         """Keep nothing alive: a forked child has no thread, and its parent's trials are its parent's."""
         self._lock = threading.Lock()
         self._numbers: set[int] = set()
@@ -90,15 +89,3 @@ class Beats:
             _logger.warning(
                 f"Trial {number} has been given up elsewhere; its result counts unless a retry starts before."
             )
-
-
-_all_beats: weakref.WeakSet[Beats] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for beats in list(_all_beats):
-        beats.start_afresh()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -10,12 +10,12 @@ dies of within a millisecond should be known too.
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
+from sweeper_core._forks import mind_forks
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
@@ -83,6 +83,7 @@ class Grouping:
         self._forked = False
         self._start_afresh()
         _groupings.add(self)
+        mind_forks(self)
 
     def after_fork(self) -> None:
         """Write at once from now on: a forked child may end any moment, and its parent writes what waits."""
@@ -260,12 +261,3 @@ def _flush_all() -> None:
             grouping.flush()
         except StorageInternalError as error:
             _logger.warning(f"What running trials have told could not be stored at the end: {error}")
-
-
-def _after_fork() -> None:
-    for grouping in list(_groupings):
-        grouping.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sweeper_core._forks import mind_forks
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import SearchSpaceExhausted, UpdateFinishedTrialError
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
@@ -90,23 +91,36 @@ class Session:
         """Whether any trial has been kept alive: only what such ones tell is grouped."""
         self._drawn_seed = secrets.randbits(63)
         self._lock = threading.RLock()
-        self._ledger = Ledger(study.directions, tuple(sources))
-        self._no_history = self._ledger.history()
-        self._peers = Peers(study.directions[objective].sign, objective)
-        self._digest = Digest(study.directions)
         self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
+        self._know_nothing(tuple(sources), objective)
+        self.sampler = sampler
+        self.pruner = pruner
+        mind_forks(self)
+
+    def _know_nothing(self, sources: tuple[History, ...], objective: int) -> None:
+        self._ledger = Ledger(self.study.directions, sources)
+        self._no_history = self._ledger.history()
+        self._peers = Peers(self.study.directions[objective].sign, objective)
+        self._digest = Digest(self.study.directions)
         self._cursor: Any = None
         self._unread: list[TrialRecord] = []
         self._latest: dict[int, TrialRecord] = {}
-        self.sampler = sampler
-        self.pruner = pruner
+
+    def after_fork(self) -> None:
+        """Take a lock of one's own; what another thread was taking in has to be read again."""
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+        else:
+            self._lock = threading.RLock()
+            self._know_nothing(self._ledger.sources, self._peers.objective)
+            self.sampler = self._given_sampler
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
             return {
                 "storage": self.storage,
                 "study": self.study,
-                "sampler": self.sampler.inner if isinstance(self.sampler, UserSampler) else self.sampler,
+                "sampler": self._given_sampler,
                 "pruner": self.pruner.inner if isinstance(self.pruner, UserPruner) else self.pruner,
                 "sources": self._ledger.sources,
                 "objective": self._peers.objective,
@@ -114,6 +128,10 @@ class Session:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
+
+    @property
+    def _given_sampler(self) -> BaseSampler:
+        return self._sampler.inner if isinstance(self._sampler, UserSampler) else self._sampler
 
     @property
     def sampler(self) -> Sampler:

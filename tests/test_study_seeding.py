@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import stats
 from sweeper_core.samplers import RandomSampler
 from sweeper_core.storages import InMemoryStorage
 from sweeper_core.study import Study, create_study
+from sweeper_core.study.seeding import generator
 
 PARAMETERS = 40
 
@@ -45,6 +47,17 @@ def test_a_trial_depends_on_its_number_alone() -> None:
         many(trial)
         study.tell(trial, 0.0)
     assert np.array_equal(points(study), points(run(5, 4)))
+
+
+def test_a_samplers_generator_can_have_children() -> None:
+    rng = generator(5, 3)
+    children = [child.random() for child in (*rng.spawn(2), *rng.spawn(1))]
+    again = generator(5, 3)
+    assert [child.random() for child in again.spawn(3)] == children
+    assert len({*children, rng.random(), generator(5, 4).spawn(1)[0].random()}) == 5
+    other = np.random.Generator(np.random.MT19937(rng.bit_generator.seed_seq))
+    assert 0.0 <= other.random() < 1.0
+    assert pickle.loads(pickle.dumps(again)).spawn(1)[0].random() == again.spawn(1)[0].random()
 
 
 def test_the_numbers_are_uniform_and_none_comes_twice() -> None:

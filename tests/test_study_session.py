@@ -352,3 +352,13 @@ def test_a_constraint_function_is_evaluated_at_the_end_and_stored() -> None:
     assert started is not None
     session.finish(started.number, TrialState.COMPLETE, [1.0])
     assert session.record(0).constraints == {"0": started.params["x"], "1": -1.0}
+
+
+@pytest.mark.parametrize("told", ["abc", [1.0, 2.0], None, {"a": 1}, 10**400], ids=lambda told: str(told)[:9])
+def test_what_is_no_value_fails_its_trial_and_no_more(told: Any) -> None:
+    study = create_study(sampler=RandomSampler(seed=1))
+    study.optimize(lambda trial: told if trial.number == 0 else 1.0, n_trials=2)
+    assert [(trial.state, trial.value) for trial in study.trials] == [
+        (TrialState.FAIL, None),
+        (TrialState.COMPLETE, 1.0),
+    ]

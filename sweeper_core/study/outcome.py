@@ -76,7 +76,7 @@ def problem_with(values: Sequence[Any] | None, n_objectives: int) -> str | None:
         try:
             if math.isnan(float(value)):
                 problems.append(f"The value {value} is not acceptable")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             problems.append(f"The value {value!r} could not be cast to float")
     if problems:
         return "; ".join(problems)

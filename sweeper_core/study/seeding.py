@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.random.bit_generator import ISeedSequence
+from numpy.random.bit_generator import ISpawnableSeedSequence
 
 
 def generator(seed: int, number: int) -> np.random.Generator:
@@ -47,13 +47,22 @@ def _first_quantiles(seed: int, block: int) -> list[float]:
     return numbers
 
 
-class _State(ISeedSequence):
-    """Hands ready-made words to a bit generator."""
+class _State(ISpawnableSeedSequence):
+    """Hands ready-made words to a bit generator; whoever wants anything else gets what follows from them."""
 
     def __init__(self, words: npt.NDArray[np.uint64]) -> None:
         self._words = words
 
     def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
-        """Return the words; PCG64 asks for four of 64 bits."""
-        assert (n_words, dtype) == (len(self._words), np.uint64)
-        return self._words
+        """Return the words when it is PCG64 that asks, for four of 64 bits."""
+        if (n_words, dtype) == (len(self._words), np.uint64):
+            return self._words
+        return self._sequence.generate_state(n_words, dtype)
+
+    def spawn(self, n_children: int) -> list[np.random.SeedSequence]:
+        """Return seeds for generators of their own."""
+        return self._sequence.spawn(n_children)
+
+    @functools.cached_property
+    def _sequence(self) -> np.random.SeedSequence:
+        return np.random.SeedSequence(self._words.tolist())

@@ -9,7 +9,6 @@ import random
 import re
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
@@ -19,6 +18,7 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 import sqlalchemy.pool
 
+from sweeper_core._forks import mind_forks
 from sweeper_core.exceptions import StorageFormatError, StorageInternalError, StorageUnavailableError
 from sweeper_core.storages._filesystem import is_on_network
 from sweeper_core.storages._statements import COMMITTED, LATER
@@ -150,7 +150,15 @@ class Database:
         self.engine = self._engine(parsed, engine_kwargs)
         self.errors: tuple[type[Exception], ...] = (self.engine.dialect.loaded_dbapi.Error,)
         """What the driver raises."""
-        _databases.add(self)
+        mind_forks(self)
+
+    def after_fork(self) -> None:
+        """Take connections of one's own; the parent's stay open, unused, because closing is a message too."""
+        if self.in_memory:
+            self._guard = threading.RLock()
+        else:
+            _left_behind.append(self.engine.pool)
+            self.engine.dispose(close=False)
 
     def _engine(self, url: sa.URL, engine_kwargs: Mapping[str, Any]) -> sa.Engine:
         options = {"pool_reset_on_return": None, **engine_kwargs, "isolation_level": "AUTOCOMMIT"}
@@ -315,20 +323,7 @@ def _allow_scripts(_dialect: Any, _record: Any, _args: Any, arguments: dict[str,
     arguments["client_flag"] = arguments.get("client_flag", 0) | CLIENT.MULTI_STATEMENTS
 
 
-_databases: weakref.WeakSet[Database] = weakref.WeakSet()
 _left_behind: list[sa.pool.Pool] = []
-
-
-def _after_fork() -> None:
-    """Give a forked child connections of its own; the parent's stay open, unused, because closing is a message too."""
-    for database in list(_databases):
-        if not database.in_memory:
-            _left_behind.append(database.engine.pool)
-            database.engine.dispose(close=False)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 _CONFLICT = re.compile("database is locked|database table is locked|database schema is locked|is busy")
 _CONFLICT_CODES = frozenset({"40001", "40P01", "55P03", "53300", "57P03", 1205, 1213, 1040})

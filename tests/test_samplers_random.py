@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from sweeper_core.samplers import RandomSampler
+from sweeper_core.samplers import GPSampler, RandomSampler, TPESampler
 from sweeper_core.samplers._lattice import uniform_value
 from sweeper_core.search_space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation
@@ -83,3 +83,9 @@ def test_given_values_are_kept_and_do_not_disturb_the_others() -> None:
     free = Simulation(RandomSampler(), MIXED, seed=4).ask()[1]
     fixed = Simulation(RandomSampler(), MIXED, seed=4).ask({"rate": 0.25})[1]
     assert fixed == {**free, "rate": 0.25}
+
+
+@pytest.mark.parametrize("sampler", [RandomSampler, TPESampler, GPSampler])
+def test_a_negative_seed_is_refused_at_once(sampler: type[RandomSampler | TPESampler | GPSampler]) -> None:
+    with pytest.raises(ValueError, match="not -1"):
+        sampler(seed=-1)

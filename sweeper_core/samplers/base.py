@@ -67,6 +67,9 @@ class Sampler(BaseSampler):
 
     Args:
         seed: The generator of trial ``k`` derives from ``(seed, k)``; None draws a seed at random.
+
+    Raises:
+        ValueError: A negative seed.
     """
 
     ends = False
@@ -80,6 +83,8 @@ class Sampler(BaseSampler):
     """The user's function of the study, a trial that ends, its state and its values; called before that is stored."""
 
     def __init__(self, seed: int | None = None) -> None:
+        if seed is not None and seed < 0:
+            raise ValueError(f"A sampler's seed has to be an integer from 0 on or None, not {seed!r}.")
         self.seed = seed
 
     @abstractmethod

@@ -17,10 +17,11 @@ beyond the paired bootstrap interval (95 %) over seeds, and the ratio of regrets
 at the end the share of tasks on which an arm is worse, beyond that interval, than the best peer of that very task.
 
 Peers' trajectories are kept in ``benchmarks/trajectories``, so that nobody waits for them twice. Optuna's TPE has run
-on every task, 200 trials and 10 seeds. The others, which take up to seconds a suggestion, have a fixed subset (every
-k-th task by name, ``EVERY`` in ``quality_tasks.py``), 5 seeds, and 60 to 200 trials as their speed allows; ``--kept``
-compares where they have run. All get the same first 10 points, except ``catcma`` and ``ng``, which begin by their own
-rule. SMAC, HEBO, Ax, Nevergrad (``NgIohTuned``) and cmaes (``CatCMAwM``) are asked with their defaults, on one
+on every task, 200 trials and 10 seeds. The others, which take up to seconds a suggestion, run on a fixed subset (every
+k-th task by name, ``EVERY`` in ``quality_tasks.py``), 60 to 200 trials as their speed allows, and as many seeds as are
+there; ``--kept`` compares where they have run, and the tables say on how many runs.
+
+All get the same first 10 points, except ``catcma`` and ``ng``, which begin by their own rule. SMAC, HEBO, Ax, Nevergrad (``NgIohTuned``) and cmaes (``CatCMAwM``) are asked with their defaults, on one
 objective; but for SMAC they know no conditions and search the flat space.
 
 A peer runs in an interpreter of its own, ``--python PEER=/path/to/env/bin/python``, else in this one:

@@ -21,8 +21,9 @@ on every task, 200 trials and 10 seeds. The others, which take up to seconds a s
 k-th task by name, ``EVERY`` in ``quality_tasks.py``), 60 to 200 trials as their speed allows, and as many seeds as are
 there; ``--kept`` compares where they have run, and the tables say on how many runs.
 
-All get the same first 10 points, except ``catcma`` and ``ng``, which begin by their own rule. SMAC, HEBO, Ax, Nevergrad (``NgIohTuned``) and cmaes (``CatCMAwM``) are asked with their defaults, on one
-objective; but for SMAC they know no conditions and search the flat space.
+All get the same first 10 points, except ``catcma`` and ``ng``, which begin by their own rule. SMAC, HEBO, Ax, Nevergrad
+(``NgIohTuned``) and cmaes (``CatCMAwM``) are asked with their defaults, on one objective; but for SMAC they know no
+conditions and search the flat space.
 
 A peer runs in an interpreter of its own, ``--python PEER=/path/to/env/bin/python``, else in this one:
 

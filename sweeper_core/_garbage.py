@@ -14,6 +14,9 @@ class _Pauses:
     """How many threads keep the collector off at the moment; the last one turns it on, if it was on before."""
 
     def __init__(self) -> None:
+        self._begin_afresh()
+
+    def _begin_afresh(self) -> None:
         self._lock = threading.Lock()
         self._count = 0
         self._was_on = False
@@ -35,7 +38,7 @@ class _Pauses:
         """End those of threads that a child does not have."""
         if self._count and self._was_on:
             gc.enable()
-        self.__init__()  # type: ignore[misc]
+        self._begin_afresh()
 
 
 _pauses = _Pauses()

@@ -374,7 +374,7 @@ def _spread_out(task: _Task, length: int) -> Floats:
 
 def _visits(unit: Floats, axis: Axis) -> Integers:
     """Return how many of the points ``(n, d)`` have each value of a discrete parameter."""
-    return np.asarray(np.sum(np.abs(unit[:, axis.position, None] - axis.values()) < 1e-9, axis=0))
+    return np.asarray(np.sum(axis.which(unit), axis=0))
 
 
 def _chance(task: _Task, axis: Axis) -> Floats:

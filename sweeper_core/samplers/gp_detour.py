@@ -97,7 +97,7 @@ def detour(
     axes = [axis for axis in encoding.branching if axis.position not in held]
     if axes:
         axis = axes[int(rng.integers(len(axes)))]
-        value = _left_behind(axis, seen[:, axis.position], evidence.unit[:, axis.position], y, extent)
+        value = _left_behind(axis, seen, evidence.unit, y, extent)
         if value is not None:
             return Detour(held=((axis.position, value),))
     free = sum(axis.position not in held for axis in encoding.axes)
@@ -111,16 +111,10 @@ def _standing(y: Floats, worth: float) -> int:
 
 def _left_behind(axis: Axis, seen: Floats, unit: Floats, y: Floats, extent: float) -> float | None:
     """Return the coordinate of the branch that has fewest trials beside its share; None when the leader has."""
-    values = axis.values()
-    inside, tried = _inside(unit, values), np.sum(_inside(seen, values), axis=0)
+    inside, tried = axis.which(unit), np.sum(axis.which(seen), axis=0)
     best = np.min(np.where(inside, y[:, None], np.inf), axis=0)  # infinite where no trial succeeded
     gap = np.minimum((best - y.min()) / max(extent, 1e-300), WORST_GAP)
     success = (np.sum(inside, axis=0) + 1.0) / (tried + 1.0)
     share = tried * (EVEN_SHARE + gap) / success
     chosen = int(np.argmin(share))
-    return None if chosen == int(np.argmin(best)) else float(values[chosen])
-
-
-def _inside(unit: Floats, values: Floats) -> Flags:
-    """Return which of the points (rows) lie in which of the branches (columns)."""
-    return np.abs(unit[:, None] - values) < 1e-9
+    return None if chosen == int(np.argmin(best)) else float(axis.values()[chosen])

@@ -85,6 +85,10 @@ class Axis:
         assert self.count is not None
         return (np.arange(self.count) + 0.5) / self.count if self.table is None else self.table
 
+    def which(self, unit: Floats) -> Flags:
+        """Return which of the values ``(count,)`` each of the points ``(n, d)`` has: ``(n, count)``."""
+        return np.asarray(np.abs(unit[:, self.position, None] - self.values()) < 1e-9)
+
 
 class Encoding:
     """The embedding of one search space. Immutable."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from sweeper_core.testing.servers import MariaDB, PostgreSQL, Server, ServerMissing
 
 settings.register_profile(
     "any-machine",
@@ -64,3 +66,30 @@ class Skips:
             if self.refuse:
                 report.outcome, report.longrepr = "failed", f"Skipped, where nothing may be missing: {reason}"
         return report
+
+
+def started(kind: type[Server]) -> Server:
+    """Return a server; where it is not installed, skip the test, but in CI."""
+    try:
+        return kind()
+    except ServerMissing as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[Server]:
+    with started(PostgreSQL) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[Server]:
+    with started(MariaDB) as server:
+        yield server
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server(request: pytest.FixtureRequest) -> Server:
+    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +25,7 @@ from sweeper_core.exceptions import (
 from sweeper_core.storages import Point, RDBStorage, Storage, _database, this_process
 from sweeper_core.storages._database import Database, Link
 from sweeper_core.storages._schema import names_in
-from sweeper_core.testing.servers import PASSWORD, MariaDB, PostgreSQL, Server, ServerMissing
+from sweeper_core.testing.servers import PASSWORD, Server
 from sweeper_core.testing.storages import (
     UNIT,
     Opener,
@@ -40,32 +38,6 @@ from sweeper_core.testing.storages import (
 from sweeper_core.trial.state import TrialState
 
 pytestmark = pytest.mark.server
-
-
-def started(kind: type[Server]) -> Server:
-    try:
-        return kind()
-    except ServerMissing as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(missing))
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[Server]:
-    with started(PostgreSQL) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def mariadb() -> Iterator[Server]:
-    with started(MariaDB) as server:
-        yield server
-
-
-@pytest.fixture(params=["postgresql", "mariadb"])
-def server(request: pytest.FixtureRequest) -> Server:
-    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 
 
 class TestPostgreSQL(StorageConformance):

@@ -5,12 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from test_storages_servers import started
 from test_storages_upgrade import REVISIONS, SCHEMAS, names_in, schema, what_it_read, what_we_read
 
 from sweeper_core.cli import main
@@ -20,29 +18,12 @@ from sweeper_core.storages import _database as patience
 from sweeper_core.storages._database import Database
 from sweeper_core.storages._schema import REVISION
 from sweeper_core.storages._upgrade import upgrade_database
-from sweeper_core.testing.servers import PASSWORD, MariaDB, PostgreSQL, Server
+from sweeper_core.testing.servers import PASSWORD, Server
 from sweeper_core.testing.storages import new_study, run_one
 
 pytestmark = pytest.mark.server
 
 ON_SERVERS = ["1.1.0", "2.3.0", "2.10.1", "3.0.6"]
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[Server]:
-    with started(PostgreSQL) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def mariadb() -> Iterator[Server]:
-    with started(MariaDB) as server:
-        yield server
-
-
-@pytest.fixture(params=["postgresql", "mariadb"])
-def server(request: pytest.FixtureRequest) -> Server:
-    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 
 
 def written_by(version: str, server: Server) -> str:

@@ -10,6 +10,8 @@ from scipy.stats import multivariate_normal
 
 from sweeper_core.maths.gp import (
     JITTER,
+    REACH,
+    Columns,
     Data,
     Hyper,
     Posterior,
@@ -18,7 +20,12 @@ from sweeper_core.maths.gp import (
     matern52,
     matern52_slope,
     objective,
+    trend,
 )
+
+
+def numbers(p: int) -> Columns:
+    return Columns(np.arange(p), np.ones(p, dtype=bool))
 
 
 def problem(n: int = 12, seed: int = 0) -> tuple[Data, Hyper]:
@@ -27,16 +34,26 @@ def problem(n: int = 12, seed: int = 0) -> tuple[Data, Hyper]:
     one_hot = np.eye(3)[rng.integers(3, size=n)] * np.sqrt(0.5)
     Z = np.column_stack([rng.random((n, 3)), one_hot])
     y = np.sin(4.0 * Z[:, 0]) + Z[:, 3] + 0.1 * rng.normal(size=n)
-    data = Data(Z, np.array([0, 1, 2, 3, 3, 3]), y, 1.0 / rng.integers(1, 4, size=n), 0.1 * rng.random(n))
-    return data, Hyper(np.array([0.4, 1.0, 2.0, 0.8]), 1.3, 0.05)
+    data = Data(
+        Z,
+        Columns(np.array([0, 1, 2, 3, 3, 3]), np.array([1, 1, 1, 0, 0, 0], dtype=bool)),
+        y,
+        1.0 / rng.integers(1, 4, size=n),
+        0.1 * rng.random(n),
+    )
+    return data, Hyper(np.array([0.4, 1.0, 2.0, 0.8]), 0.6, 1.3, 0.05)
 
 
 def naive_kernel(data: Data, hyper: Hyper, A: np.ndarray, B: np.ndarray) -> np.ndarray:
     K = np.empty((len(A), len(B)))
     for i, a in enumerate(A):
         for j, b in enumerate(B):
-            r = np.sqrt(sum(((a[c] - b[c]) / hyper.lengthscales[data.group[c]]) ** 2 for c in range(len(a))))
-            K[i, j] = hyper.signal * (1 + np.sqrt(5) * r + 5 / 3 * r * r) * np.exp(-np.sqrt(5) * r)
+            squares = [
+                ((a[c] - b[c]) / hyper.lengthscales[data.columns.group[c]]) ** 2 for c in range(len(data.columns.group))
+            ]
+            r, far = np.sqrt(sum(squares)), sum(squares[:3]) / REACH**2 + sum(squares[3:])
+            matern = (1 + np.sqrt(5) * r + 5 / 3 * r * r) * np.exp(-np.sqrt(5) * r)
+            K[i, j] = hyper.signal * ((1 - hyper.trend) * matern + hyper.trend / (1 + far / 2))
     return K
 
 
@@ -55,11 +72,12 @@ def finite_differences(function, x: np.ndarray, step: float = 1e-5) -> np.ndarra
     return np.array([(function(x + step * e) - function(x - step * e)) / (2 * step) for e in np.eye(len(x))])
 
 
-def test_the_kernels_slope_is_its_derivative_by_the_squared_distance() -> None:
+def test_the_correlations_slopes_are_their_derivatives_by_the_squared_distance() -> None:
     r2 = np.linspace(0.01, 9.0, 50)
     value, slope = matern52_slope(r2)
     np.testing.assert_allclose(value, matern52(r2))
     np.testing.assert_allclose(slope, (matern52(r2 + 1e-6) - matern52(r2 - 1e-6)) / 2e-6, rtol=1e-6)
+    np.testing.assert_allclose(-0.5 * trend(r2) ** 2, (trend(r2 + 1e-6) - trend(r2 - 1e-6)) / 2e-6, rtol=1e-6)
 
 
 def test_the_objective_is_the_negative_log_density_with_the_priors() -> None:
@@ -79,7 +97,7 @@ def test_the_objective_is_the_negative_log_density_with_the_priors() -> None:
 def test_the_objectives_gradient_agrees_with_finite_differences(seed: int, n: int) -> None:
     data, hyper = problem(n, seed)
     prior = default_prior(4)
-    theta = hyper.theta + 0.3 * np.random.default_rng(seed).normal(size=6)
+    theta = hyper.theta + 0.3 * np.random.default_rng(seed).normal(size=7)
     _, gradient = objective(theta, data, prior)
     numeric = finite_differences(lambda t: objective(t, data, prior)[0], theta)
     np.testing.assert_allclose(gradient, numeric, rtol=1e-5, atol=1e-5)
@@ -146,9 +164,33 @@ def test_fitting_finds_which_parameter_matters_and_how_noisy_the_data_are() -> N
     Z = rng.random((80, 3))
     y = np.sin(6.0 * Z[:, 0]) + 0.1 * rng.normal(size=80)
     y = (y - y.mean()) / y.std()
-    found = fit(Data.plain(Z, np.arange(3), y), default_prior(3)).hyper
+    found = fit(Data.plain(Z, numbers(3), y), default_prior(3)).hyper
     assert found.lengthscales[0] < 0.5 * found.lengthscales[1:].min()
     assert 0.005 < found.noise < 0.06  # the truth is 0.02
+
+
+def test_a_trend_leads_beyond_the_points() -> None:
+    rng = np.random.default_rng(0)
+    Z = 0.5 + 0.5 * rng.random((30, 6))
+    y = Z.sum(axis=1)
+    y = (y - y.mean()) / y.std()
+    far = np.zeros((1, 6))
+    with_trend, without = (
+        Posterior(Data.plain(Z, numbers(6), y), Hyper(np.full(6, 0.8), share, 4.0, 1e-6)).mean(far)[0]
+        for share in (0.99, 1e-6)
+    )
+    assert with_trend < 1.5 * y.min()
+    assert without > y.min()  # back to the prior mean
+
+
+def test_choices_are_as_far_apart_in_the_trend() -> None:
+    columns = Columns(np.array([0, 1, 1]), np.array([True, False, False]))
+    Z = np.array([[0.0, np.sqrt(0.5), 0.0], [1.0, np.sqrt(0.5), 0.0], [0.0, 0.0, np.sqrt(0.5)]])
+    posterior = Posterior(Data.plain(Z[:1], columns, np.ones(1)), Hyper(np.full(2, 0.3), 0.99, 1.0, 1e-6))
+    same, far_number, other_choice = posterior.mean(Z)
+    assert same > 0.99
+    assert far_number > 0.9
+    assert other_choice < 0.2
 
 
 def test_fitting_never_ends_above_its_starts() -> None:
@@ -167,7 +209,7 @@ def test_a_known_noise_stays() -> None:
 def test_equal_points_without_noise_do_not_break_the_factorisation() -> None:
     Z = np.vstack([np.full((30, 2), 0.5), np.random.default_rng(0).random((5, 2))])
     y = np.concatenate([np.zeros(30), np.ones(5)])
-    posterior = Posterior(Data.plain(Z, np.arange(2), y), Hyper(np.ones(2), 1.0, 1e-12))
+    posterior = Posterior(Data.plain(Z, numbers(2), y), Hyper(np.ones(2), 0.5, 1.0, 1e-12))
     mean, variance = posterior.predict(Z)
     assert np.all(np.isfinite(mean))
     assert np.all(variance > 0.0)

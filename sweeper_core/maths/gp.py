@@ -1,4 +1,4 @@
-"""Gaussian-process regression: Matérn-5/2 kernel with one lengthscale a parameter, fitted by maximum a posteriori.
+"""Gaussian-process regression: two scales of one distance, fitted by maximum a posteriori.
 
 Notation
 
@@ -6,39 +6,87 @@ Notation
 n, q    number of data points, of query points
 p       number of embedded columns; a number has one, a categorical one for each choice
 g       number of groups: columns that share a lengthscale (one group a parameter)
-Z       ``(n, p)`` embedded points, ``group`` ``(p,)`` the group of each column
+Z       ``(n, p)`` embedded points
 U       ``(n, p)`` scaled points, ``U[:, c] = Z[:, c] / lengthscale[group[c]]``
 y       ``(n,)`` targets, roughly standardised; the prior mean is zero
 s       signal variance
+w       the trend's share of it, in (0, 1)
 v       noise variance; point i has ``v * noise_factor[i] + extra_noise[i]``
 K       ``(n, n)`` covariance of the targets, noise included; L its lower Cholesky factor
-r2      squared scaled distance
+r2      squared scaled distance, over all columns
+t2      the same with numbers ``REACH`` times as close
 ======  =======================================================================================
+
+The correlation of two points is ``(1 - w) matern52(r2) + w trend(t2)``: a Matérn process, which knows what has been
+seen nearby, upon a trend so smooth that a handful of points show which way is downhill over the whole space. Losses
+have both: a wide valley, and detail in it. The Matérn process alone has to learn the valley piece by piece; the trend
+alone (which is also what a squared exponential amounts to) takes its word for everything.
 
 A categorical with one-hot columns of height 1/sqrt(2) adds ``1[differs] / lengthscale**2`` to r2, which is the
 Hamming distance. So one Euclidean distance serves numbers, categoricals and inactive parameters, and
-is positive definite by construction; its gradients are matrix products.
+is positive definite by construction; its gradients are matrix products. Choices are no closer in the trend: it would
+make all of them alike.
 
-Sources: Rasmussen & Williams, Gaussian Processes for Machine Learning (2006): equations (2.25), (2.26), (4.17),
+Sources: Rasmussen & Williams, Gaussian Processes for Machine Learning (2006): equations (2.25), (2.26), (4.17), (4.19),
 (5.8), (5.9), (5.12).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import lapack
 from scipy.optimize import minimize
+from scipy.special import expit, logit
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 JITTER = 1e-8
 """Added to the diagonal, relative to the signal: double precision keeps K positive definite with it."""
+
+
+REACH = 10.0
+"""How many times as far as the Matérn process the trend sees along a number. With 5 to 20 all is much the same."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns of Z are.
+
+    Attributes:
+        group: ``(p,)`` integers in ``[0, g)``.
+        numeric: ``(p,)`` along which of them there is a trend.
+    """
+
+    group: Integers
+    numeric: Flags
+
+    @cached_property
+    def groups(self) -> int:
+        """Number of lengthscales, g."""
+        return int(self.group.max(initial=-1)) + 1
+
+    @cached_property
+    def numbers(self) -> Integers:
+        """The indices of the columns along which there is a trend."""
+        return np.flatnonzero(self.numeric)
+
+    @cached_property
+    def others(self) -> Integers:
+        """The indices of the other columns."""
+        return np.flatnonzero(~self.numeric)
+
+    def joined(self, more: Columns) -> Columns:
+        """Return these columns and then ``more`` of further groups."""
+        group = np.concatenate([self.group, more.group + self.groups])
+        return Columns(group, np.concatenate([self.numeric, more.numeric]))
 
 
 @dataclass(frozen=True)
@@ -47,33 +95,36 @@ class Hyper:
 
     Attributes:
         lengthscales: ``(g,)``.
+        trend: The trend's share w of the signal.
         signal: Signal variance s.
         noise: Noise variance v.
     """
 
     lengthscales: Floats
+    trend: float
     signal: float
     noise: float
 
     @property
     def theta(self) -> Floats:
-        """The logarithms ``(g + 2,)``: lengthscales, signal, noise."""
-        return np.asarray(np.log(np.append(self.lengthscales, (self.signal, self.noise))))
+        """The unbounded parameters ``(g + 3,)``: log lengthscales, logit of w, log s, log v."""
+        rest = logit(self.trend), np.log(self.signal), np.log(self.noise)
+        return np.concatenate([np.log(self.lengthscales), rest])
 
     @classmethod
     def of(cls, theta: Floats) -> Hyper:
         """Return the hyperparameters of ``theta``."""
-        values = np.exp(theta)
-        return cls(values[:-2], float(values[-2]), float(values[-1]))
+        trend, signal, noise = theta[-3:]
+        return cls(np.exp(theta[:-3]), float(expit(trend)), float(np.exp(signal)), float(np.exp(noise)))
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Independent log-normal priors, each by the mean and standard deviation of the logarithm.
+    """Independent normal priors of the unbounded parameters.
 
     Attributes:
-        mean, deviation: ``(g + 2,)`` in the order of :attr:`Hyper.theta`.
-        lower, upper: ``(g + 2,)`` bounds of theta. Equal bounds fix a value.
+        mean, deviation: ``(g + 3,)`` in the order of :attr:`Hyper.theta`.
+        lower, upper: ``(g + 3,)`` bounds of theta. Equal bounds fix a value.
     """
 
     mean: Floats
@@ -82,7 +133,7 @@ class Prior:
     upper: Floats
 
     def penalty(self, theta: Floats) -> tuple[float, Floats]:
-        """Return minus the log density (without constants) and its gradient ``(g + 2,)``."""
+        """Return minus the log density (without constants) and its gradient ``(g + 3,)``."""
         z = (theta - self.mean) / self.deviation
         return 0.5 * float(z @ z), z / self.deviation
 
@@ -93,17 +144,18 @@ def default_prior(groups: int, *, noise: float | None = None, noise_floor: float
     Lengthscales: log-normal around ``0.6 * g**0.2``. The diagonal of the cube grows with the square root of the
     dimension, and Hvarfner, Hellsten & Nardi (2024) let lengthscales grow with it; but then the posterior is
     surest of slopes that lead into corners, and searches of 50 to 100 points in 10 and more dimensions did
-    markedly better with this slower growth and narrow spread. Signal: around 1. Noise: small unless seen.
+    markedly better with this slower growth and narrow spread. Trend: anything, around one half. Signal: around 1.
+    Noise: small unless seen.
 
     Args:
         groups: Number of lengthscales, g.
         noise: The noise variance when it is known.
         noise_floor: Smallest noise variance.
     """
-    mean = np.concatenate([np.full(groups, np.log(0.6) + 0.2 * np.log(max(groups, 1))), [0.0, -6.0]])
-    deviation = np.concatenate([np.full(groups, 0.6), [1.0, 2.0]])
-    lower = np.concatenate([np.full(groups, np.log(0.02)), [np.log(0.02), np.log(noise_floor)]])
-    upper = np.concatenate([np.full(groups, np.log(100.0)), [np.log(50.0), np.log(2.0)]])
+    mean = np.concatenate([np.full(groups, np.log(0.6) + 0.2 * np.log(max(groups, 1))), [0.0, 0.0, -6.0]])
+    deviation = np.concatenate([np.full(groups, 0.6), [2.0, 1.0, 2.0]])
+    lower = np.concatenate([np.full(groups, np.log(0.02)), [-5.0, np.log(0.02), np.log(noise_floor)]])
+    upper = np.concatenate([np.full(groups, np.log(100.0)), [5.0, np.log(50.0), np.log(2.0)]])
     if noise is not None:
         mean[-1] = lower[-1] = upper[-1] = np.log(noise)
     return Prior(mean, deviation, lower, upper)
@@ -115,26 +167,26 @@ class Data:
 
     Attributes:
         Z: ``(n, p)``.
-        group: ``(p,)`` integers in ``[0, g)``.
+        columns: Of Z.
         y: ``(n,)``.
         noise_factor: ``(n,)`` 1 for one measurement, 1/k for a mean of k.
         extra_noise: ``(n,)`` variance on top.
     """
 
     Z: Floats
-    group: Integers
+    columns: Columns
     y: Floats
     noise_factor: Floats
     extra_noise: Floats
 
     @classmethod
-    def plain(cls, Z: Floats, group: Integers, y: Floats) -> Data:
+    def plain(cls, Z: Floats, columns: Columns, y: Floats) -> Data:
         """Return data of single measurements."""
-        return cls(Z, group, y, np.ones(len(Z)), np.zeros(len(Z)))
+        return cls(Z, columns, y, np.ones(len(Z)), np.zeros(len(Z)))
 
     def rows(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_] | slice) -> Data:
         """Return some of the points."""
-        return Data(self.Z[chosen], self.group, self.y[chosen], self.noise_factor[chosen], self.extra_noise[chosen])
+        return Data(self.Z[chosen], self.columns, self.y[chosen], self.noise_factor[chosen], self.extra_noise[chosen])
 
     def __len__(self) -> int:
         return len(self.Z)
@@ -163,6 +215,60 @@ def matern52_slope(r2: Floats) -> tuple[Floats, Floats]:
     return linear + (t * t / 3.0) * decay, (-5.0 / 6.0) * linear
 
 
+def trend(t2: Floats) -> Floats:
+    """Return the trend's correlation of squared distances, the rational quadratic (4.19) with exponent 1.
+
+    As smooth as the squared exponential, and cheaper. The derivative by t2 is ``-trend**2 / 2``.
+    """
+    return np.asarray(1.0 / (1.0 + 0.5 * t2))
+
+
+class Kernel:
+    """The correlation of points under one set of hyperparameters."""
+
+    def __init__(self, columns: Columns, hyper: Hyper) -> None:
+        self.columns = columns
+        self.share = hyper.trend
+        self.scale: Floats = 1.0 / hyper.lengthscales[columns.group]
+
+    def correlation(self, U: Floats, V: Floats) -> Floats:
+        """Return ``(n, q)`` correlations of scaled points ``(n, p)`` and ``(q, p)``."""
+        r2, t2 = self._distances(U, V)
+        correlation = matern52(r2)
+        correlation *= 1.0 - self.share
+        correlation += self.share * trend(t2)
+        return correlation
+
+    def correlation_with_slopes(self, U: Floats, V: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return the correlation and its derivatives by w, by squared distances along numbers, and along others."""
+        r2, t2 = self._distances(U, V)
+        near, by_r2 = matern52_slope(r2)
+        by_r2 *= 1.0 - self.share
+        far = trend(t2)
+        by_t2 = far * far
+        by_t2 *= -0.5 * self.share
+        by_share = far - near
+        return near + self.share * by_share, by_share, by_r2 + by_t2 / REACH**2, by_r2 + by_t2
+
+    def blocks(self, by_number: Floats, by_other: Floats) -> Iterator[tuple[Integers, Floats]]:
+        """Yield the columns of a kind with what belongs to that kind."""
+        if len(self.columns.numbers):
+            yield self.columns.numbers, by_number
+        if len(self.columns.others):
+            yield self.columns.others, by_other
+
+    def _distances(self, U: Floats, V: Floats) -> tuple[Floats, Floats]:
+        """Return r2 and t2, ``(n, q)``."""
+        numbers, others = self.columns.numbers, self.columns.others
+        r2 = squared_distances(U[:, numbers], V[:, numbers])
+        t2 = r2 / REACH**2
+        if len(others):
+            rest = squared_distances(U[:, others], V[:, others])
+            r2 += rest
+            t2 += rest
+        return r2, t2
+
+
 def _cholesky(K: Floats) -> Floats:
     L, failed = lapack.dpotrf(K, lower=1, clean=1)
     if failed:
@@ -181,13 +287,14 @@ def _half_solve(L: Floats, b: Floats) -> Floats:
 
 
 def objective(theta: Floats, data: Data, prior: Prior) -> tuple[float, Floats]:
-    """Return minus the log posterior density of ``theta`` (without constants), and its gradient ``(g + 2,)``.
+    """Return minus the log posterior density of ``theta`` (without constants), and its gradient ``(g + 3,)``.
 
     Equations (5.8) and (5.9) with the priors' penalties; infinite where K is not positive definite.
     """
-    hyper = Hyper.of(theta)
-    U = data.Z / hyper.lengthscales[data.group]
-    correlation, slope = matern52_slope(squared_distances(U, U))
+    hyper, columns = Hyper.of(theta), data.columns
+    kernel = Kernel(columns, hyper)
+    U = data.Z * kernel.scale
+    correlation, by_share, by_number, by_other = kernel.correlation_with_slopes(U, U)
     noise = hyper.noise * data.noise_factor + data.extra_noise
     K = hyper.signal * correlation
     K.flat[:: len(K) + 1] += noise + JITTER * hyper.signal
@@ -199,13 +306,17 @@ def objective(theta: Floats, data: Data, prior: Prior) -> tuple[float, Floats]:
     value = 0.5 * float(data.y @ alpha) + float(np.log(np.diagonal(L)).sum()) + penalty
     inverse = lapack.dpotri(L, lower=1)[0]  # lower triangle only
     A = inverse + np.tril(inverse, -1).T - np.multiply.outer(alpha, alpha)
-    M = A * slope
-    M *= hyper.signal
     # d r2_ij / d log lengthscale_g = -2 sum_{c in g} (U_ic - U_jc)^2, and sum_ij M_ij (U_ic - U_jc)^2 =
     # 2 sum_i U_ic^2 (M 1)_i - 2 U_c' M U_c.
-    by_column = -2.0 * (M.sum(axis=1) @ (U * U) - np.einsum("ic,ic->c", U, M @ U))
-    gradient[:-2] += np.bincount(data.group, by_column, minlength=len(theta) - 2)
+    by_column = np.empty(len(columns.group))
+    for block, slope in kernel.blocks(by_number, by_other):
+        M = A * slope
+        V = U[:, block]
+        by_column[block] = M.sum(axis=1) @ (V * V) - np.einsum("ic,ic->c", V, M @ V)
+    by_column *= -2.0 * hyper.signal
+    gradient[:-3] += np.bincount(columns.group, by_column, minlength=columns.groups)
     diagonal = np.diagonal(A)
+    gradient[-3] += 0.5 * hyper.signal * hyper.trend * (1.0 - hyper.trend) * float(np.vdot(A, by_share))
     gradient[-2] += 0.5 * hyper.signal * (float(np.vdot(A, correlation)) + JITTER * float(diagonal.sum()))
     gradient[-1] += 0.5 * hyper.noise * float(diagonal @ data.noise_factor)
     return value, gradient
@@ -253,10 +364,11 @@ class Posterior:
     def __init__(self, data: Data, hyper: Hyper, _factor: tuple[Floats, Floats] | None = None) -> None:
         self.data = data
         self.hyper = hyper
-        self._scale = 1.0 / hyper.lengthscales[data.group]
+        self._kernel = Kernel(data.columns, hyper)
+        self._scale = self._kernel.scale
         if _factor is None:
             self._U = data.Z * self._scale
-            K = hyper.signal * matern52(squared_distances(self._U, self._U))
+            K = hyper.signal * self._kernel.correlation(self._U, self._U)
             self._factor = _factor_of(K, self._noise(data) + JITTER * hyper.signal)
         else:
             self._U, self._factor = _factor
@@ -270,7 +382,7 @@ class Posterior:
 
     def _cross(self, Z: Floats) -> Floats:
         """Return ``(n, q)`` covariances of the data with query points ``(q, p)``."""
-        return self.hyper.signal * matern52(squared_distances(self._U, Z * self._scale))
+        return self.hyper.signal * self._kernel.correlation(self._U, Z * self._scale)
 
     def mean(self, Z: Floats) -> Floats:
         """Return the posterior mean ``(q,)`` at ``Z`` ``(q, p)``, eq. (2.25)."""
@@ -290,18 +402,21 @@ class Posterior:
     def predict_with_gradient(self, Z: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Return mean and variance ``(q,)`` and their derivatives by ``Z``, ``(q, p)`` each."""
         U = Z * self._scale
-        k, slope = matern52_slope(squared_distances(self._U, U))
+        k, _, by_number, by_other = self._kernel.correlation_with_slopes(self._U, U)
         k *= self.hyper.signal
-        slope *= 2.0 * self.hyper.signal
         weights = _solve(self._factor, k)
         variance = self.hyper.signal - np.einsum("ij,ij->j", k, weights)
-        d_mean = self._pull(slope * self._alpha[:, None], U)
-        d_variance = self._pull(-2.0 * slope * weights, U)
+        d_mean, d_variance = np.empty_like(U), np.empty_like(U)
+        for block, slope in self._kernel.blocks(by_number, by_other):
+            slope *= 2.0 * self.hyper.signal
+            d_mean[:, block] = self._pull(slope * self._alpha[:, None], U, block)
+            d_variance[:, block] = self._pull(-2.0 * slope * weights, U, block)
         return self._alpha @ k, np.maximum(variance, self._smallest_variance), d_mean, d_variance
 
-    def _pull(self, weights: Floats, U: Floats) -> Floats:
-        """Return ``sum_i weights[i, q] (U[q] - U_i) / lengthscale``, ``(q, p)``."""
-        return np.asarray((weights.sum(axis=0)[:, None] * U - weights.T @ self._U) * self._scale)
+    def _pull(self, weights: Floats, U: Floats, block: Integers) -> Floats:
+        """Return ``sum_i weights[i, q] (U[q] - U_i) / lengthscale`` for some of the columns."""
+        pulled = weights.sum(axis=0)[:, None] * U[:, block] - weights.T @ self._U[:, block]
+        return np.asarray(pulled * self._scale[block])
 
     def extended(self, more: Data) -> Posterior:
         """Return the posterior with further points, at the cost of a rank-k update of the Cholesky factor.
@@ -311,8 +426,8 @@ class Posterior:
         data = concatenate(self.data, more)
         U_new = more.Z * self._scale
         n, k = len(self.data), len(more)
-        C = _half_solve(self._factor, self.hyper.signal * matern52(squared_distances(self._U, U_new)))
-        K22 = self.hyper.signal * matern52(squared_distances(U_new, U_new))
+        C = _half_solve(self._factor, self.hyper.signal * self._kernel.correlation(self._U, U_new))
+        K22 = self.hyper.signal * self._kernel.correlation(U_new, U_new)
         S = _factor_of(K22 - C.T @ C, self._noise(more) + JITTER * self.hyper.signal)
         factor = np.zeros((n + k, n + k), order="F")
         factor[:n, :n], factor[n:, :n], factor[n:, n:] = self._factor, C.T, S
@@ -325,7 +440,7 @@ class Posterior:
         """
         if len(Z) == 0:
             return self
-        return self.extended(Data.plain(Z, self.data.group, self.mean(Z)))
+        return self.extended(Data.plain(Z, self.data.columns, self.mean(Z)))
 
     def leave_one_out(self) -> tuple[Floats, Floats]:
         """Return mean and variance ``(n,)`` of each target given the others, noise included, eq. (5.12)."""
@@ -355,7 +470,7 @@ def concatenate(first: Data, second: Data) -> Data:
     """Return the points of both."""
     return Data(
         np.concatenate([first.Z, second.Z]),
-        first.group,
+        first.columns,
         np.concatenate([first.y, second.y]),
         np.concatenate([first.noise_factor, second.noise_factor]),
         np.concatenate([first.extra_noise, second.extra_noise]),

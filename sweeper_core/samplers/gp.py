@@ -251,8 +251,7 @@ class GPSampler(Sampler):
         evidence = task.evidence
         return Target(
             task.Z,
-            task.encoding.group,
-            task.encoding.groups,
+            task.encoding.columns,
             y,
             evidence.noise_factor,
             evidence.doubt,
@@ -288,9 +287,7 @@ class GPSampler(Sampler):
     def _limit(self, task: _Task, Z: Floats, y: Floats, threshold: float, least: float, outcome: bool) -> Term:
         encoding = task.encoding
         ones = np.ones(len(y))
-        model = model_of(
-            Target(Z, encoding.group, encoding.groups, y, ones, np.zeros(len(y)), warped=False), self._memo
-        )
+        model = model_of(Target(Z, encoding.columns, y, ones, np.zeros(len(y)), warped=False), self._memo)
         # What matters is the next outcome, not the smooth function behind it: at an edge, where failures and
         # successes lie side by side, that function may be sure to be on the right side of one half.
         noise = model.posterior.hyper.noise if outcome else 0.0

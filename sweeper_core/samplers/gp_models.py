@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.maths.gp import Data, Fit, Hyper, Posterior, Prior, default_prior, fit
+from sweeper_core.maths.gp import Columns, Data, Fit, Hyper, Posterior, Prior, default_prior, fit
 from sweeper_core.maths.transforms import Warp, warps
 
 Floats = npt.NDArray[np.float64]
@@ -96,7 +96,8 @@ class Target:
     """One quantity to be modelled, as measured.
 
     Attributes:
-        Z: ``(n, p)`` embedded points, ``group`` ``(p,)``.
+        Z: ``(n, p)`` embedded points.
+        columns: Of Z.
         y: ``(n,)`` finite.
         noise_factor: ``(n,)`` 1/k for a mean of k runs.
         doubt: ``(n,)`` standard deviation of each value's own error, in units of the targets' spread.
@@ -106,8 +107,7 @@ class Target:
     """
 
     Z: Floats
-    group: Integers
-    groups: int
+    columns: Columns
     y: Floats
     noise_factor: Floats
     doubt: Floats
@@ -127,13 +127,13 @@ class Target:
 
     def data(self, warp: Warp) -> Data:
         """Return what the process sees."""
-        return Data(self.Z, self.group, warp(self.y), self.noise_factor, self.doubt**2)
+        return Data(self.Z, self.columns, warp(self.y), self.noise_factor, self.doubt**2)
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What tells targets apart."""
         arrays = digest(self.Z, self.y, self.noise_factor, self.doubt)
-        return arrays, self.groups, self.warped, self.noise, str(self.run_variance)
+        return arrays, self.columns.groups, self.warped, self.noise, str(self.run_variance)
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def _fit_warped(target: Target, warp: Warp, warm: list[Hyper]) -> Fit:
 
 
 def _prior(target: Target, warp: Warp) -> Prior:
-    prior = default_prior(target.groups, noise=target.noise)
+    prior = default_prior(target.columns.groups, noise=target.noise)
     if target.noise is None and np.isfinite(target.run_variance):
         slope = float(np.exp(np.median(warp.log_slope(target.y))))
         measured = np.clip(target.run_variance * slope**2, 1e-6, 1.0)
@@ -233,7 +233,7 @@ def refitted(target: Target, memo: Memo) -> Model:
 
 def local(data: Data, hyper: Hyper, centre: Floats) -> Integers:
     """Return the indices, ascending, of the best points and of those nearest to ``centre`` among the others."""
-    scale = 1.0 / hyper.lengthscales[data.group]
+    scale = 1.0 / hyper.lengthscales[data.columns.group]
     order = np.argsort(data.y, kind="stable")
     best, rest = order[:BEST], order[BEST:]
     gap = np.sum(((data.Z[rest] - centre) * scale) ** 2, axis=1)

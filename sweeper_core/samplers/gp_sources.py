@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.maths.gp import Posterior
+from sweeper_core.maths.gp import Columns, Posterior
 from sweeper_core.maths.transforms import warps
 from sweeper_core.samplers.gp_evidence import Evidence, gather
 from sweeper_core.samplers.gp_models import LARGEST_MODEL, Memo, Model, Target, model_of, refitted
@@ -99,11 +99,11 @@ def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> tuple[
     Also returned: the logarithm of the slope ``(n,)`` of the transformation that its own values have gone through.
     """
     tasks = len(sources) + 1
-    columns = np.eye(tasks) * ONE_HOT
+    marks = np.eye(tasks) * ONE_HOT
     Z = np.concatenate(
         [
-            *(np.column_stack([s.Z, np.tile(columns[task], (len(s.Z), 1))]) for task, s in enumerate(sources)),
-            np.column_stack([target.Z, np.tile(columns[-1], (len(target.Z), 1))]),
+            *(np.column_stack([s.Z, np.tile(marks[task], (len(s.Z), 1))]) for task, s in enumerate(sources)),
+            np.column_stack([target.Z, np.tile(marks[-1], (len(target.Z), 1))]),
         ]
     )
     known = np.concatenate([source.y for source in sources])
@@ -111,8 +111,7 @@ def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> tuple[
     joint = replace(
         target,
         Z=Z,
-        group=np.append(target.group, np.full(tasks, target.groups)),
-        groups=target.groups + 1,
+        columns=target.columns.joined(Columns(np.zeros(tasks, dtype=np.int64), np.zeros(tasks, dtype=bool))),
         y=np.concatenate([known, own]),
         noise_factor=np.concatenate([np.ones(len(known)), target.noise_factor]),
         doubt=np.concatenate([np.full(len(known), DISTRUST), target.doubt]),
@@ -120,7 +119,7 @@ def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> tuple[
         warped=False,
     )
     model = refitted(joint, memo)
-    return Model(model.warp, OnTask(model.posterior, columns[-1])), slopes + model.warp.log_slope(own)
+    return Model(model.warp, OnTask(model.posterior, marks[-1])), slopes + model.warp.log_slope(own)
 
 
 def aligned(target: Target, sources: Sequence[Source], memo: Memo) -> tuple[Floats, Floats]:

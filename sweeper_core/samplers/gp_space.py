@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.distributions import CategoricalDistribution, IntDistribution
+from sweeper_core.maths.gp import Columns
 from sweeper_core.search_space import Parameter, SearchSpace, raw_of, unit_of
 from sweeper_core.trial.history import active_mask
 
@@ -96,24 +97,21 @@ class Encoding:
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self.axes: list[Axis] = []
-        columns = 0
+        width = 0
         for position, parameter in enumerate(space):
             if not parameter.distribution.single():
-                axis = _axis(position, parameter, columns)
+                axis = _axis(position, parameter, width)
                 self.axes.append(axis)
-                columns += axis.width
-        self.columns = columns
-        self.group: Integers = np.repeat(np.arange(len(self.axes)), [axis.width for axis in self.axes]).astype(np.int64)
+                width += axis.width
+        numeric = np.zeros(width, dtype=bool)
+        numeric[[axis.first for axis in self.axes if axis.numeric]] = True
+        group = np.repeat(np.arange(len(self.axes)), [axis.width for axis in self.axes]).astype(np.int64)
+        self.columns = Columns(group, numeric)
         self.continuous = [axis for axis in self.axes if axis.continuous]
         self.discrete = [axis for axis in self.axes if not axis.continuous]
         self.categorical = [axis for axis in self.axes if not axis.numeric]
         self._parents = sorted({space.position(clause.parent) for parameter in space for clause in parameter.when})
         self.branching = [axis for axis in self.categorical if axis.position in self._parents and not axis.conditional]
-
-    @property
-    def groups(self) -> int:
-        """Number of lengthscales."""
-        return len(self.axes)
 
     def snap(self, unit: Floats) -> Floats:
         """Return the nearest points that the space has."""
@@ -135,7 +133,7 @@ class Encoding:
     def embed(self, unit: Floats, active: Flags | None = None) -> Floats:
         """Return ``Z`` ``(q, p)``."""
         active = self.active(unit) if active is None else active
-        Z = np.zeros((len(unit), self.columns))
+        Z = np.zeros((len(unit), len(self.columns.group)))
         for axis in self.axes:
             _fill(Z, axis, unit[:, axis.position], active[:, axis.position])
         return Z

@@ -25,7 +25,7 @@ from sweeper_core.maths.gp import (
 
 
 def numbers(p: int) -> Columns:
-    return Columns(np.arange(p), np.ones(p, dtype=bool))
+    return Columns(np.arange(p), p)
 
 
 def problem(n: int = 12, seed: int = 0) -> tuple[Data, Hyper]:
@@ -36,7 +36,7 @@ def problem(n: int = 12, seed: int = 0) -> tuple[Data, Hyper]:
     y = np.sin(4.0 * Z[:, 0]) + Z[:, 3] + 0.1 * rng.normal(size=n)
     data = Data(
         Z,
-        Columns(np.array([0, 1, 2, 3, 3, 3]), np.array([1, 1, 1, 0, 0, 0], dtype=bool)),
+        Columns(np.array([0, 1, 2, 3, 3, 3]), 3),
         y,
         1.0 / rng.integers(1, 4, size=n),
         0.1 * rng.random(n),
@@ -184,7 +184,7 @@ def test_a_trend_leads_beyond_the_points() -> None:
 
 
 def test_choices_are_as_far_apart_in_the_trend() -> None:
-    columns = Columns(np.array([0, 1, 1]), np.array([True, False, False]))
+    columns = Columns(np.array([0, 1, 1]), 1)
     Z = np.array([[0.0, np.sqrt(0.5), 0.0], [1.0, np.sqrt(0.5), 0.0], [0.0, 0.0, np.sqrt(0.5)]])
     posterior = Posterior(Data.plain(Z[:1], columns, np.ones(1)), Hyper(np.full(2, 0.3), 0.99, 1.0, 1e-6))
     same, far_number, other_choice = posterior.mean(Z)

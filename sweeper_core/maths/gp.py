@@ -46,8 +46,9 @@ from scipy.special import expit, logit
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
+CHUNK = 256
+"""So many queries are answered at a time: what lies between fits into the processor's cache, which is twice as fast."""
 JITTER = 1e-8
 """Added to the diagonal, relative to the signal: double precision keeps K positive definite with it."""
 
@@ -62,31 +63,20 @@ class Columns:
 
     Attributes:
         group: ``(p,)`` integers in ``[0, g)``.
-        numeric: ``(p,)`` along which of them there is a trend.
+        numbers: So many of them, the first ones, are numbers, along which there is a trend.
     """
 
     group: Integers
-    numeric: Flags
+    numbers: int
 
     @cached_property
     def groups(self) -> int:
         """Number of lengthscales, g."""
         return int(self.group.max(initial=-1)) + 1
 
-    @cached_property
-    def numbers(self) -> Integers:
-        """The indices of the columns along which there is a trend."""
-        return np.flatnonzero(self.numeric)
-
-    @cached_property
-    def others(self) -> Integers:
-        """The indices of the other columns."""
-        return np.flatnonzero(~self.numeric)
-
-    def joined(self, more: Columns) -> Columns:
-        """Return these columns and then ``more`` of further groups."""
-        group = np.concatenate([self.group, more.group + self.groups])
-        return Columns(group, np.concatenate([self.numeric, more.numeric]))
+    def with_categorical(self, choices: int) -> Columns:
+        """Return these columns and those of one categorical more."""
+        return Columns(np.append(self.group, np.full(choices, self.groups)), self.numbers)
 
 
 @dataclass(frozen=True)
@@ -194,7 +184,7 @@ class Data:
 
 def squared_distances(A: Floats, B: Floats) -> Floats:
     """Return ``(n, q)`` squared Euclidean distances of the rows of A ``(n, p)`` and B ``(q, p)``."""
-    r2 = A @ (-2.0 * B.T)
+    r2 = (-2.0 * A) @ B.T
     r2 += np.einsum("ij,ij->i", A, A)[:, None]
     r2 += np.einsum("ij,ij->i", B, B)[None, :]
     np.maximum(r2, 0.0, out=r2)
@@ -203,16 +193,30 @@ def squared_distances(A: Floats, B: Floats) -> Floats:
 
 def matern52(r2: Floats) -> Floats:
     """Return the Matérn-5/2 correlation of squared distances, eq. (4.17)."""
-    t = np.sqrt(5.0 * r2)
-    return np.asarray((1.0 + t + t * t / 3.0) * np.exp(-t))
+    t = 5.0 * r2
+    np.sqrt(t, out=t)
+    correlation = t / 3.0  # in place from here on, which halves the time
+    correlation += 1.0
+    correlation *= t
+    correlation += 1.0
+    np.negative(t, out=t)
+    correlation *= np.exp(t, out=t)
+    return np.asarray(correlation)
 
 
 def matern52_slope(r2: Floats) -> tuple[Floats, Floats]:
     """Return the correlation and its derivative by r2, ``-5/6 (1 + sqrt(5 r2)) exp(-sqrt(5 r2))``."""
-    t = np.sqrt(5.0 * r2)
+    t = 5.0 * r2
+    np.sqrt(t, out=t)
     decay = np.exp(-t)
-    linear = (1.0 + t) * decay
-    return linear + (t * t / 3.0) * decay, (-5.0 / 6.0) * linear
+    slope = t + 1.0
+    slope *= decay
+    t *= t
+    t *= decay
+    t /= 3.0
+    t += slope
+    slope *= -5.0 / 6.0
+    return np.asarray(t), np.asarray(slope)
 
 
 def trend(t2: Floats) -> Floats:
@@ -220,7 +224,9 @@ def trend(t2: Floats) -> Floats:
 
     As smooth as the squared exponential, and cheaper. The derivative by t2 is ``-trend**2 / 2``.
     """
-    return np.asarray(1.0 / (1.0 + 0.5 * t2))
+    correlation = 0.5 * t2
+    correlation += 1.0
+    return np.asarray(np.divide(1.0, correlation, out=correlation))
 
 
 class Kernel:
@@ -236,7 +242,9 @@ class Kernel:
         r2, t2 = self._distances(U, V)
         correlation = matern52(r2)
         correlation *= 1.0 - self.share
-        correlation += self.share * trend(t2)
+        far = trend(t2)
+        far *= self.share
+        correlation += far
         return correlation
 
     def correlation_with_slopes(self, U: Floats, V: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -247,23 +255,26 @@ class Kernel:
         far = trend(t2)
         by_t2 = far * far
         by_t2 *= -0.5 * self.share
-        by_share = far - near
-        return near + self.share * by_share, by_share, by_r2 + by_t2 / REACH**2, by_r2 + by_t2
+        by_share = far
+        by_share -= near
+        near += self.share * by_share
+        return near, by_share, by_r2 + by_t2 / REACH**2, by_r2 + by_t2
 
-    def blocks(self, by_number: Floats, by_other: Floats) -> Iterator[tuple[Integers, Floats]]:
+    def blocks(self, by_number: Floats, by_other: Floats) -> Iterator[tuple[slice, Floats]]:
         """Yield the columns of a kind with what belongs to that kind."""
-        if len(self.columns.numbers):
-            yield self.columns.numbers, by_number
-        if len(self.columns.others):
-            yield self.columns.others, by_other
+        numbers, p = self.columns.numbers, len(self.columns.group)
+        if numbers > 0:
+            yield slice(0, numbers), by_number
+        if numbers < p:
+            yield slice(numbers, p), by_other
 
     def _distances(self, U: Floats, V: Floats) -> tuple[Floats, Floats]:
         """Return r2 and t2, ``(n, q)``."""
-        numbers, others = self.columns.numbers, self.columns.others
-        r2 = squared_distances(U[:, numbers], V[:, numbers])
+        numbers = self.columns.numbers
+        r2 = squared_distances(U[:, :numbers], V[:, :numbers])
         t2 = r2 / REACH**2
-        if len(others):
-            rest = squared_distances(U[:, others], V[:, others])
+        if numbers < U.shape[1]:
+            rest = squared_distances(U[:, numbers:], V[:, numbers:])
             r2 += rest
             t2 += rest
         return r2, t2
@@ -381,19 +392,25 @@ class Posterior:
         return np.asarray(self.hyper.noise * data.noise_factor + data.extra_noise)
 
     def _cross(self, Z: Floats) -> Floats:
-        """Return ``(n, q)`` covariances of the data with query points ``(q, p)``."""
-        return self.hyper.signal * self._kernel.correlation(self._U, Z * self._scale)
+        """Return ``(q, n)`` covariances of query points ``(q, p)`` with the data."""
+        covariance = self._kernel.correlation(Z * self._scale, self._U)
+        covariance *= self.hyper.signal
+        return covariance
 
     def mean(self, Z: Floats) -> Floats:
         """Return the posterior mean ``(q,)`` at ``Z`` ``(q, p)``, eq. (2.25)."""
-        return np.asarray(self._alpha @ self._cross(Z))
+        return np.asarray(self._cross(Z) @ self._alpha)
 
     def predict(self, Z: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance ``(q,)`` of the noiseless function at ``Z`` ``(q, p)``, eqs. (2.25), (2.26)."""
-        k = self._cross(Z)
-        half = _half_solve(self._factor, k)
-        variance = self.hyper.signal - np.einsum("ij,ij->j", half, half)
-        return self._alpha @ k, np.maximum(variance, self._smallest_variance)
+        mean, variance = np.empty(len(Z)), np.empty(len(Z))
+        for first in range(0, len(Z), CHUNK):
+            part = slice(first, first + CHUNK)
+            k = self._cross(Z[part])
+            mean[part] = k @ self._alpha
+            half = lapack.dtrtrs(self._factor, k.T, lower=1, overwrite_b=1)[0]
+            variance[part] = self.hyper.signal - np.einsum("ij,ij->j", half, half)
+        return mean, np.maximum(variance, self._smallest_variance)
 
     @property
     def _smallest_variance(self) -> float:
@@ -402,20 +419,20 @@ class Posterior:
     def predict_with_gradient(self, Z: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Return mean and variance ``(q,)`` and their derivatives by ``Z``, ``(q, p)`` each."""
         U = Z * self._scale
-        k, _, by_number, by_other = self._kernel.correlation_with_slopes(self._U, U)
+        k, _, by_number, by_other = self._kernel.correlation_with_slopes(U, self._U)
         k *= self.hyper.signal
-        weights = _solve(self._factor, k)
-        variance = self.hyper.signal - np.einsum("ij,ij->j", k, weights)
+        weights = _solve(self._factor, k.T).T
+        variance = self.hyper.signal - np.einsum("ij,ij->i", k, weights)
         d_mean, d_variance = np.empty_like(U), np.empty_like(U)
         for block, slope in self._kernel.blocks(by_number, by_other):
             slope *= 2.0 * self.hyper.signal
-            d_mean[:, block] = self._pull(slope * self._alpha[:, None], U, block)
+            d_mean[:, block] = self._pull(slope * self._alpha, U, block)
             d_variance[:, block] = self._pull(-2.0 * slope * weights, U, block)
-        return self._alpha @ k, np.maximum(variance, self._smallest_variance), d_mean, d_variance
+        return k @ self._alpha, np.maximum(variance, self._smallest_variance), d_mean, d_variance
 
-    def _pull(self, weights: Floats, U: Floats, block: Integers) -> Floats:
-        """Return ``sum_i weights[i, q] (U[q] - U_i) / lengthscale`` for some of the columns."""
-        pulled = weights.sum(axis=0)[:, None] * U[:, block] - weights.T @ self._U[:, block]
+    def _pull(self, weights: Floats, U: Floats, block: slice) -> Floats:
+        """Return ``sum_i weights[q, i] (U[q] - U_i) / lengthscale`` for some of the columns."""
+        pulled = weights.sum(axis=1)[:, None] * U[:, block] - weights @ self._U[:, block]
         return np.asarray(pulled * self._scale[block])
 
     def extended(self, more: Data) -> Posterior:

@@ -36,7 +36,7 @@ LARGEST_FIT = 256
 """Hyperparameters are fitted to at most so many points: the cost is cubic, and the gain beyond is small."""
 LARGEST_MODEL = 500
 """With more points, a local model of ``BEST + NEAREST`` of them is used."""
-BEST = NEAREST = 200
+BEST = NEAREST = 180
 KNOWN_NOISE = 1e-6
 """Noise variance of deterministic objectives, in units of the variance of the targets."""
 STEEP = 0.3

@@ -124,7 +124,7 @@ class Search:
         if not axes:
             return starts
         positions = [axis.position for axis in axes]
-        columns = [axis.first for axis in axes]
+        columns = [axis.columns[0] for axis in axes]
         stretch = np.array([1.0 / (axis.high - axis.low) for axis in axes])
         active = self.encoding.active(starts)
         frozen = self.encoding.embed(starts, active)
@@ -173,20 +173,22 @@ class Search:
         return starts
 
     def _neighbours(self, starts: Floats, rounded: list[Axis]) -> tuple[Floats, npt.NDArray[np.int64]]:
-        rows: list[Floats] = []
+        values: list[Floats] = []
         owner: list[int] = []
+        position: list[int] = []
         active = self.encoding.active(starts)
         for row, start in enumerate(starts):
             for axis in self._discrete + rounded:
                 if not active[row, axis.position]:
                     continue
                 current = float(start[axis.position])
-                for value in _beside(axis, current) if axis.continuous else self._others(axis, current):
-                    changed = start.copy()
-                    changed[axis.position] = value
-                    rows.append(changed)
-                    owner.append(row)
-        unit = np.array(rows).reshape(len(rows), starts.shape[1])
+                found = _beside(axis, current) if axis.continuous else self._others(axis, current)
+                values.append(found)
+                owner += [row] * len(found)
+                position += [axis.position] * len(found)
+        unit = starts[owner]
+        if owner:
+            unit[np.arange(len(owner)), position] = np.concatenate(values)
         return self.encoding.snap(unit), np.array(owner, dtype=np.int64)
 
     def _others(self, axis: Axis, current: float) -> Floats:

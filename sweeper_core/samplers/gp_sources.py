@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.maths.gp import Columns, Posterior
+from sweeper_core.maths.gp import Posterior
 from sweeper_core.maths.transforms import warps
 from sweeper_core.samplers.gp_evidence import Evidence, gather
 from sweeper_core.samplers.gp_models import LARGEST_MODEL, Memo, Model, Target, model_of, refitted
@@ -111,7 +111,7 @@ def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> tuple[
     joint = replace(
         target,
         Z=Z,
-        columns=target.columns.joined(Columns(np.zeros(tasks, dtype=np.int64), np.zeros(tasks, dtype=bool))),
+        columns=target.columns.with_categorical(tasks),
         y=np.concatenate([known, own]),
         noise_factor=np.concatenate([np.ones(len(known)), target.noise_factor]),
         doubt=np.concatenate([np.full(len(known), DISTRUST), target.doubt]),

@@ -12,9 +12,10 @@ active  ``(q, d)`` which parameters exist at each point
 Z       ``(q, p)`` embedded points
 ======  =======================================================================================
 
-Numbers and ordered choices have one column, stretched so that the extreme values are 0 and 1. Categoricals have one
-column for each choice. A conditional number has a second column, its height above the line: an inactive one sits
-above the middle, so it is about equally far from all active values and at distance zero from other inactive ones.
+Numbers and ordered choices have one column, stretched so that the extreme values are 0 and 1; these columns come
+first. Categoricals have one column for each choice. A conditional number has a second column, its height above the
+line: an inactive one sits above the middle, so it is about equally far from all active values and at distance zero
+from other inactive ones.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Axis:
         count: Number of values; None for (practically) continuous ones.
         table: ``(count,)`` unit coordinates of the values of log integers; None where they are evenly spaced.
         low, high: Unit coordinates of the extreme values.
-        first, width: Columns of the embedding.
+        columns: Those of the embedding: a number's, or one for each choice; and one for its absence if conditional.
         numeric, conditional: As the parameter is.
     """
 
@@ -62,8 +63,7 @@ class Axis:
     table: Floats | None
     low: float
     high: float
-    first: int
-    width: int
+    columns: Integers
     numeric: bool
     conditional: bool
 
@@ -97,16 +97,17 @@ class Encoding:
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self.axes: list[Axis] = []
-        width = 0
+        number, other = 0, sum(p.is_numeric and not p.distribution.single() for p in space)
         for position, parameter in enumerate(space):
             if not parameter.distribution.single():
-                axis = _axis(position, parameter, width)
+                axis = _axis(position, parameter, number, other)
                 self.axes.append(axis)
-                width += axis.width
-        numeric = np.zeros(width, dtype=bool)
-        numeric[[axis.first for axis in self.axes if axis.numeric]] = True
-        group = np.repeat(np.arange(len(self.axes)), [axis.width for axis in self.axes]).astype(np.int64)
-        self.columns = Columns(group, numeric)
+                number += axis.numeric
+                other += len(axis.columns) - axis.numeric
+        group = np.empty(other, dtype=np.int64)
+        for index, axis in enumerate(self.axes):
+            group[axis.columns] = index
+        self.columns = Columns(group, number)
         self.continuous = [axis for axis in self.axes if axis.continuous]
         self.discrete = [axis for axis in self.axes if not axis.continuous]
         self.categorical = [axis for axis in self.axes if not axis.numeric]
@@ -197,7 +198,8 @@ class Encoding:
         return unit
 
 
-def _axis(position: int, parameter: Parameter, first: int) -> Axis:
+def _axis(position: int, parameter: Parameter, number: int, other: int) -> Axis:
+    """Return the axis of a parameter; ``number`` and ``other`` are the next free columns of either kind."""
     distribution = parameter.distribution
     count = distribution.cardinality
     conditional = bool(parameter.when)
@@ -214,26 +216,27 @@ def _axis(position: int, parameter: Parameter, first: int) -> Axis:
     if count is not None:
         low, high = (0.5 / count, 1.0 - 0.5 / count) if table is None else (float(table[0]), float(table[-1]))
     choices = len(distribution.choices) if isinstance(distribution, CategoricalDistribution) else 0
-    width = 1 if numeric or choices == 2 else choices
-    return Axis(position, count, table, low, high, first, width + conditional, numeric, conditional)
+    own = [number] if numeric else list(range(other, other + (1 if choices == 2 else choices)))
+    absence = [other if numeric else own[-1] + 1] if conditional else []
+    columns = np.array(own + absence, dtype=np.int64)
+    return Axis(position, count, table, low, high, columns, numeric, conditional)
 
 
 def _fill(Z: Floats, axis: Axis, unit: Floats, active: Flags) -> None:
     """Write one parameter's columns."""
-    own = axis.width - axis.conditional
-    column = axis.first
+    first, own = axis.columns[0], len(axis.columns) - axis.conditional
     if axis.numeric:
-        Z[:, column] = np.where(active, (unit - axis.low) / (axis.high - axis.low), 0.5)
+        Z[:, first] = np.where(active, (unit - axis.low) / (axis.high - axis.low), 0.5)
     elif own == 1:
-        Z[:, column] = np.where(active, np.floor(np.minimum(unit * 2.0, 1.5)), 0.5)
+        Z[:, first] = np.where(active, np.floor(np.minimum(unit * 2.0, 1.5)), 0.5)
     else:
         assert axis.count is not None
         choice = np.clip(np.floor(unit * axis.count), 0, axis.count - 1).astype(np.int64)
         rows = np.flatnonzero(active)
-        Z[rows, column + choice[rows]] = ONE_HOT
+        Z[rows, axis.columns[choice[rows]]] = ONE_HOT
     if axis.conditional:
         height = HEIGHT if axis.numeric else (np.sqrt(0.75) if own == 1 else ONE_HOT)
-        Z[:, column + own] = np.where(active, 0.0, height)
+        Z[:, axis.columns[-1]] = np.where(active, 0.0, height)
 
 
 def farthest(candidates: Floats, others: Floats) -> int:

@@ -82,7 +82,7 @@ def test_the_correlations_slopes_are_their_derivatives_by_the_squared_distance()
 
 def test_the_objective_is_the_negative_log_density_with_the_priors() -> None:
     data, hyper = problem()
-    prior = default_prior(4)
+    prior = default_prior(data.columns)
     theta = hyper.theta
     value, _ = objective(theta, data, prior)
     likelihood = multivariate_normal.logpdf(data.y, cov=naive_covariance(data, hyper)) + 0.5 * len(data) * np.log(
@@ -96,7 +96,7 @@ def test_the_objective_is_the_negative_log_density_with_the_priors() -> None:
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 20))
 def test_the_objectives_gradient_agrees_with_finite_differences(seed: int, n: int) -> None:
     data, hyper = problem(n, seed)
-    prior = default_prior(4)
+    prior = default_prior(data.columns)
     theta = hyper.theta + 0.3 * np.random.default_rng(seed).normal(size=7)
     _, gradient = objective(theta, data, prior)
     numeric = finite_differences(lambda t: objective(t, data, prior)[0], theta)
@@ -164,7 +164,7 @@ def test_fitting_finds_which_parameter_matters_and_how_noisy_the_data_are() -> N
     Z = rng.random((80, 3))
     y = np.sin(6.0 * Z[:, 0]) + 0.1 * rng.normal(size=80)
     y = (y - y.mean()) / y.std()
-    found = fit(Data.plain(Z, numbers(3), y), default_prior(3)).hyper
+    found = fit(Data.plain(Z, numbers(3), y), default_prior(numbers(3))).hyper
     assert found.lengthscales[0] < 0.5 * found.lengthscales[1:].min()
     assert 0.005 < found.noise < 0.06  # the truth is 0.02
 
@@ -195,7 +195,7 @@ def test_choices_are_as_far_apart_in_the_trend() -> None:
 
 def test_fitting_never_ends_above_its_starts() -> None:
     data, hyper = problem(20)
-    prior = default_prior(4)
+    prior = default_prior(data.columns)
     found = fit(data, prior, [hyper])
     assert found.cost <= objective(hyper.theta, data, prior)[0]
     assert found.cost <= objective(prior.mean, data, prior)[0]
@@ -203,7 +203,7 @@ def test_fitting_never_ends_above_its_starts() -> None:
 
 def test_a_known_noise_stays() -> None:
     data, _ = problem(20)
-    assert fit(data, default_prior(4, noise=1e-3)).hyper.noise == pytest.approx(1e-3)
+    assert fit(data, default_prior(data.columns, noise=1e-3)).hyper.noise == pytest.approx(1e-3)
 
 
 def test_equal_points_without_noise_do_not_break_the_factorisation() -> None:

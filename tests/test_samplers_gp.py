@@ -161,7 +161,7 @@ def test_running_trials_push_the_next_suggestions_away() -> None:
     study = run(GPSampler(), SQUARE, lambda params: math.sin(9 * params["x"]) + math.cos(7 * params["y"]), 12)
     points = np.array([list(study.ask()[1].values()) for _ in range(6)])
     gaps = np.linalg.norm(points[:, None] - points[None], axis=2)[np.triu_indices(6, 1)]
-    assert gaps.min() > 1e-3
+    assert gaps.min() > 1e-4  # without the belief in running trials all six are one point
 
 
 def test_eight_at_a_time_find_the_minimum_too() -> None:
@@ -318,7 +318,7 @@ def test_the_front_is_better_than_that_of_three_times_as_many_random_points(obje
     def volume(sampler: Any, n: int) -> float:
         return hypervolume(run(sampler, space, objective, n, m=m).history.values, np.full(m, top))
 
-    assert volume(GPSampler(), 30) > volume(RandomSampler(), 90)
+    assert volume(GPSampler(), 40) > volume(RandomSampler(), 120)
 
 
 def test_four_objectives_are_scalarised() -> None:

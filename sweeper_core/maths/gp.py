@@ -128,24 +128,27 @@ class Prior:
         return 0.5 * float(z @ z), z / self.deviation
 
 
-def default_prior(groups: int, *, noise: float | None = None, noise_floor: float = 1e-6) -> Prior:
+def default_prior(columns: Columns, *, noise: float | None = None, noise_floor: float = 1e-6) -> Prior:
     """Return the prior used for standardised targets on the unit cube.
 
-    Lengthscales: log-normal around ``0.6 * g**0.2``. The diagonal of the cube grows with the square root of the
-    dimension, and Hvarfner, Hellsten & Nardi (2024) let lengthscales grow with it; but then the posterior is
-    surest of slopes that lead into corners, and searches of 50 to 100 points in 10 and more dimensions did
-    markedly better with this slower growth and narrow spread. Trend: anything, around one half. Signal: around 1.
-    Noise: small unless seen.
+    Lengthscales: log-normal around ``0.4 g**0.2`` for numbers and ``0.6 g**0.2`` for choices. The diagonal of the cube
+    grows with the square root of the dimension, and Hvarfner, Hellsten & Nardi (2024) let lengthscales grow with
+    it; but then the posterior is surest of slopes that lead into corners, and searches of 50 to 100 points in 10
+    and more dimensions did markedly better with this slower growth and narrow spread. Trend: anything, around one
+    half. Signal: around 1. Noise: small unless seen.
 
     Args:
-        groups: Number of lengthscales, g.
+        columns: Whose groups have a lengthscale each.
         noise: The noise variance when it is known.
         noise_floor: Smallest noise variance.
     """
-    mean = np.concatenate([np.full(groups, np.log(0.6) + 0.2 * np.log(max(groups, 1))), [0.0, 0.0, -6.0]])
-    deviation = np.concatenate([np.full(groups, 0.6), [2.0, 1.0, 2.0]])
-    lower = np.concatenate([np.full(groups, np.log(0.02)), [-5.0, np.log(0.02), np.log(noise_floor)]])
-    upper = np.concatenate([np.full(groups, np.log(100.0)), [5.0, np.log(50.0), np.log(2.0)]])
+    g = columns.groups
+    typical = np.full(g, 0.6)
+    typical[columns.group[: columns.numbers]] = 0.4
+    mean = np.concatenate([np.log(typical * max(g, 1) ** 0.2), [0.0, 0.0, -6.0]])
+    deviation = np.concatenate([np.full(g, 0.6), [2.0, 1.0, 2.0]])
+    lower = np.concatenate([np.full(g, np.log(0.02)), [-5.0, np.log(0.02), np.log(noise_floor)]])
+    upper = np.concatenate([np.full(g, np.log(100.0)), [5.0, np.log(50.0), np.log(2.0)]])
     if noise is not None:
         mean[-1] = lower[-1] = upper[-1] = np.log(noise)
     return Prior(mean, deviation, lower, upper)

@@ -185,7 +185,7 @@ def _fit_warped(target: Target, warp: Warp, warm: list[Hyper]) -> Fit:
 
 
 def _prior(target: Target, warp: Warp) -> Prior:
-    prior = default_prior(target.columns.groups, noise=target.noise)
+    prior = default_prior(target.columns, noise=target.noise)
     if target.noise is None and np.isfinite(target.run_variance):
         slope = float(np.exp(np.median(warp.log_slope(target.y))))
         measured = np.clip(target.run_variance * slope**2, 1e-6, 1.0)

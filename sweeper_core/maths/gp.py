@@ -24,8 +24,8 @@ alone (which is also what a squared exponential amounts to) takes its word for e
 
 A categorical with one-hot columns of height 1/sqrt(2) adds ``1[differs] / lengthscale**2`` to r2, which is the
 Hamming distance. So one Euclidean distance serves numbers, categoricals and inactive parameters, and
-is positive definite by construction; its gradients are matrix products. Choices are no closer in the trend: it would
-make all of them alike.
+is positive definite by construction; its gradients are matrix products. Choices are no closer in the trend, which
+would make all of them alike, nor are numbers of few values.
 
 Sources: Rasmussen & Williams, Gaussian Processes for Machine Learning (2006): equations (2.25), (2.26), (4.17), (4.19),
 (5.8), (5.9), (5.12).
@@ -63,7 +63,7 @@ class Columns:
 
     Attributes:
         group: ``(p,)`` integers in ``[0, g)``.
-        numbers: So many of them, the first ones, are numbers, along which there is a trend.
+        numbers: So many of them, the first ones, are (practically) continuous numbers, along which there is a trend.
     """
 
     group: Integers

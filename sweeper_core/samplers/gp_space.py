@@ -12,10 +12,10 @@ active  ``(q, d)`` which parameters exist at each point
 Z       ``(q, p)`` embedded points
 ======  =======================================================================================
 
-Numbers and ordered choices have one column, stretched so that the extreme values are 0 and 1; these columns come
-first. Categoricals have one column for each choice. A conditional number has a second column, its height above the
-line: an inactive one sits above the middle, so it is about equally far from all active values and at distance zero
-from other inactive ones.
+Numbers and ordered choices have one column, stretched so that the extreme values are 0 and 1; those of (practically)
+continuous ones, along which the process has a trend, come first. Categoricals have one column for each choice. A
+conditional number has a second column, its height above the line: an inactive one sits above the middle, so it is
+about equally far from all active values and at distance zero from other inactive ones.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 FEW = 16
-"""Numbers with at most so many values are searched value by value; with more, as if continuous, then rounded."""
+"""Numbers with at most so many values are searched value by value, and have no trend and the lengthscales of choices;
+those with more are taken as continuous, then rounded."""
 MANY_CHOICES = 32
 """At most so many choices are looked at in one sweep over a categorical."""
 LONGEST_TABLE = 4096
@@ -97,13 +98,13 @@ class Encoding:
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self.axes: list[Axis] = []
-        number, other = 0, sum(p.is_numeric and not p.distribution.single() for p in space)
+        number, other = 0, sum(_is_continuous(parameter) for parameter in space)
         for position, parameter in enumerate(space):
             if not parameter.distribution.single():
                 axis = _axis(position, parameter, number, other)
                 self.axes.append(axis)
-                number += axis.numeric
-                other += len(axis.columns) - axis.numeric
+                number += axis.continuous
+                other += len(axis.columns) - axis.continuous
         group = np.empty(other, dtype=np.int64)
         for index, axis in enumerate(self.axes):
             group[axis.columns] = index
@@ -198,6 +199,11 @@ class Encoding:
         return unit
 
 
+def _is_continuous(parameter: Parameter) -> bool:
+    count = parameter.distribution.cardinality
+    return parameter.is_numeric and (count is None or count > FEW)
+
+
 def _axis(position: int, parameter: Parameter, number: int, other: int) -> Axis:
     """Return the axis of a parameter; ``number`` and ``other`` are the next free columns of either kind."""
     distribution = parameter.distribution
@@ -216,8 +222,9 @@ def _axis(position: int, parameter: Parameter, number: int, other: int) -> Axis:
     if count is not None:
         low, high = (0.5 / count, 1.0 - 0.5 / count) if table is None else (float(table[0]), float(table[-1]))
     choices = len(distribution.choices) if isinstance(distribution, CategoricalDistribution) else 0
-    own = [number] if numeric else list(range(other, other + (1 if choices == 2 else choices)))
-    absence = [other if numeric else own[-1] + 1] if conditional else []
+    continuous, width = _is_continuous(parameter), 1 if numeric or choices == 2 else choices
+    own = [number] if continuous else list(range(other, other + width))
+    absence = [other if continuous else other + width] if conditional else []
     columns = np.array(own + absence, dtype=np.int64)
     return Axis(position, count, table, low, high, columns, numeric, conditional)
 

@@ -21,11 +21,11 @@ from sweeper_core.trial.state import TrialState
 
 LONGEST_GP = 1000
 """From so many finished trials on, a process sees only a part of them, and cheap algorithms that see all catch up."""
-LONGEST_GP_OF_NUMBERS = 300
+LONGEST_GP_OF_NUMBERS = 600
 """The same where CMA-ES can take over: it begins where the best points lie, and goes on where the process, sure of
 its basin by then, finds little more."""
-WORTH_CMAES = 500
-"""CMA-ES takes some two hundred trials to pay: with a smaller budget the process stays."""
+WORTH_CMAES = 1000
+"""CMA-ES takes some hundreds of trials to pay: with a smaller budget the process stays."""
 LONGEST_GP_OF_SEVERAL = 400
 """The same for two and three objectives, where every suggestion costs as many processes."""
 LONGEST_GP_OF_MANY = 150

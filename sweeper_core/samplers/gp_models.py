@@ -133,7 +133,8 @@ class Target:
     def key(self) -> tuple[Any, ...]:
         """What tells targets apart."""
         arrays = digest(self.Z, self.y, self.noise_factor, self.doubt)
-        return arrays, self.columns.groups, self.warped, self.noise, str(self.run_variance)
+        kinds = self.columns.groups, self.columns.numbers
+        return arrays, kinds, self.warped, self.noise, str(self.run_variance)
 
 
 @dataclass(frozen=True)

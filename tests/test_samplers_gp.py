@@ -311,14 +311,14 @@ def dtlz2(params: dict[str, Any]) -> list[float]:
     return [g * math.cos(a) * math.cos(b), g * math.cos(a) * math.sin(b), g * math.sin(a)]
 
 
-@pytest.mark.parametrize(("objective", "m", "top"), [(zdt1, 2, 2.0), (dtlz2, 3, 2.0)], ids=["zdt1", "dtlz2"])
-def test_the_front_is_better_than_that_of_three_times_as_many_random_points(objective: Any, m: int, top: float) -> None:
+@pytest.mark.parametrize(("objective", "m", "n"), [(zdt1, 2, 30), (dtlz2, 3, 40)], ids=["zdt1", "dtlz2"])
+def test_the_front_is_better_than_that_of_three_times_as_many_random_points(objective: Any, m: int, n: int) -> None:
     space = SearchSpace.of({f"x{i}": FloatDistribution(0.0, 1.0) for i in range(5)})
 
     def volume(sampler: Any, n: int) -> float:
-        return hypervolume(run(sampler, space, objective, n, m=m).history.values, np.full(m, top))
+        return hypervolume(run(sampler, space, objective, n, m=m).history.values, np.full(m, 2.0))
 
-    assert volume(GPSampler(), 40) > volume(RandomSampler(), 120)
+    assert volume(GPSampler(), n) > volume(RandomSampler(), 3 * n)
 
 
 def test_four_objectives_are_scalarised() -> None:

@@ -51,8 +51,6 @@ CHUNK = 256
 """So many queries are answered at a time: what lies between fits into the processor's cache, which is twice as fast."""
 JITTER = 1e-8
 """Added to the diagonal, relative to the signal: double precision keeps K positive definite with it."""
-
-
 REACH = 10.0
 """How many times as far as the Matérn process the trend sees along a number. With 5 to 20 all is much the same."""
 
@@ -251,7 +249,7 @@ class Kernel:
         return correlation
 
     def correlation_with_slopes(self, U: Floats, V: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return the correlation and its derivatives by w, by squared distances along numbers, and along others."""
+        """Return the correlation and its derivatives by w, by r2 and by t2, ``(n, q)`` each."""
         r2, t2 = self._distances(U, V)
         near, by_r2 = matern52_slope(r2)
         by_r2 *= 1.0 - self.share
@@ -261,15 +259,15 @@ class Kernel:
         by_share = far
         by_share -= near
         near += self.share * by_share
-        return near, by_share, by_r2 + by_t2 / REACH**2, by_r2 + by_t2
+        return near, by_share, by_r2, by_t2
 
-    def blocks(self, by_number: Floats, by_other: Floats) -> Iterator[tuple[slice, Floats]]:
-        """Yield the columns of a kind with what belongs to that kind."""
+    def blocks(self, by_r2: Floats, by_t2: Floats) -> Iterator[tuple[slice, Floats]]:
+        """Yield the columns of each kind with the derivative by squared distances along them, a new array."""
         numbers, p = self.columns.numbers, len(self.columns.group)
         if numbers > 0:
-            yield slice(0, numbers), by_number
+            yield slice(0, numbers), by_r2 + by_t2 / REACH**2
         if numbers < p:
-            yield slice(numbers, p), by_other
+            yield slice(numbers, p), by_r2 + by_t2
 
     def _distances(self, U: Floats, V: Floats) -> tuple[Floats, Floats]:
         """Return r2 and t2, ``(n, q)``."""
@@ -295,9 +293,9 @@ def _solve(L: Floats, b: Floats) -> Floats:
     return np.asarray(lapack.dpotrs(L, b, lower=1)[0])
 
 
-def _half_solve(L: Floats, b: Floats) -> Floats:
-    """Return ``L^-1 b``."""
-    return np.asarray(lapack.dtrtrs(L, b, lower=1)[0])
+def _half_solve(L: Floats, b: Floats, *, in_place: bool = False) -> Floats:
+    """Return ``L^-1 b``; ``in_place`` it may lie where a Fortran-ordered ``b`` lay."""
+    return np.asarray(lapack.dtrtrs(L, b, lower=1, overwrite_b=in_place)[0])
 
 
 def objective(theta: Floats, data: Data, prior: Prior) -> tuple[float, Floats]:
@@ -308,7 +306,7 @@ def objective(theta: Floats, data: Data, prior: Prior) -> tuple[float, Floats]:
     hyper, columns = Hyper.of(theta), data.columns
     kernel = Kernel(columns, hyper)
     U = data.Z * kernel.scale
-    correlation, by_share, by_number, by_other = kernel.correlation_with_slopes(U, U)
+    correlation, by_share, by_r2, by_t2 = kernel.correlation_with_slopes(U, U)
     noise = hyper.noise * data.noise_factor + data.extra_noise
     K = hyper.signal * correlation
     K.flat[:: len(K) + 1] += noise + JITTER * hyper.signal
@@ -323,7 +321,7 @@ def objective(theta: Floats, data: Data, prior: Prior) -> tuple[float, Floats]:
     # d r2_ij / d log lengthscale_g = -2 sum_{c in g} (U_ic - U_jc)^2, and sum_ij M_ij (U_ic - U_jc)^2 =
     # 2 sum_i U_ic^2 (M 1)_i - 2 U_c' M U_c.
     by_column = np.empty(len(columns.group))
-    for block, slope in kernel.blocks(by_number, by_other):
+    for block, slope in kernel.blocks(by_r2, by_t2):
         M = A * slope
         V = U[:, block]
         by_column[block] = M.sum(axis=1) @ (V * V) - np.einsum("ic,ic->c", V, M @ V)
@@ -411,7 +409,7 @@ class Posterior:
             part = slice(first, first + CHUNK)
             k = self._cross(Z[part])
             mean[part] = k @ self._alpha
-            half = lapack.dtrtrs(self._factor, k.T, lower=1, overwrite_b=1)[0]
+            half = _half_solve(self._factor, k.T, in_place=True)
             variance[part] = self.hyper.signal - np.einsum("ij,ij->j", half, half)
         return mean, np.maximum(variance, self._smallest_variance)
 
@@ -422,12 +420,12 @@ class Posterior:
     def predict_with_gradient(self, Z: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Return mean and variance ``(q,)`` and their derivatives by ``Z``, ``(q, p)`` each."""
         U = Z * self._scale
-        k, _, by_number, by_other = self._kernel.correlation_with_slopes(U, self._U)
+        k, _, by_r2, by_t2 = self._kernel.correlation_with_slopes(U, self._U)
         k *= self.hyper.signal
         weights = _solve(self._factor, k.T).T
         variance = self.hyper.signal - np.einsum("ij,ij->i", k, weights)
         d_mean, d_variance = np.empty_like(U), np.empty_like(U)
-        for block, slope in self._kernel.blocks(by_number, by_other):
+        for block, slope in self._kernel.blocks(by_r2, by_t2):
             slope *= 2.0 * self.hyper.signal
             d_mean[:, block] = self._pull(slope * self._alpha, U, block)
             d_variance[:, block] = self._pull(-2.0 * slope * weights, U, block)

@@ -57,6 +57,7 @@ class Axis:
         low, high: Unit coordinates of the extreme values.
         columns: Those of the embedding: a number's, or one for each choice; and one for its absence if conditional.
         numeric, conditional: As the parameter is.
+        continuous: Whether gradients lead to better values.
     """
 
     position: int
@@ -67,11 +68,7 @@ class Axis:
     columns: Integers
     numeric: bool
     conditional: bool
-
-    @property
-    def continuous(self) -> bool:
-        """Whether gradients lead to better values."""
-        return self.numeric and (self.count is None or self.count > FEW)
+    continuous: bool
 
     def snap(self, unit: Floats) -> Floats:
         """Return the nearest coordinates ``(q,)`` that a value has."""
@@ -226,7 +223,7 @@ def _axis(position: int, parameter: Parameter, number: int, other: int) -> Axis:
     own = [number] if continuous else list(range(other, other + width))
     absence = [other if continuous else other + width] if conditional else []
     columns = np.array(own + absence, dtype=np.int64)
-    return Axis(position, count, table, low, high, columns, numeric, conditional)
+    return Axis(position, count, table, low, high, columns, numeric, conditional, continuous)
 
 
 def _fill(Z: Floats, axis: Axis, unit: Floats, active: Flags) -> None:

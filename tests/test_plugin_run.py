@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -475,6 +476,15 @@ def test_one_interrupt_lets_the_running_trial_finish(there: Path) -> None:
     assert [record.state for record in records(there)] == [COMPLETE]
 
 
+@pytest.fixture
+def heard_interrupts() -> Iterator[None]:
+    """Let interrupts be heard, which a process started in a script's background is told to ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_interrupts")
 def test_two_interrupts_stop_the_running_trial_which_is_tried_again_later(there: Path) -> None:
     seen: list[float] = []
 

@@ -22,7 +22,7 @@ from hydra.utils import get_original_cwd  # noqa: F401  (imported by application
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 
-from hydra_plugins.hydra_hpo_sweeper._compose import ComposedOnce
+from hydra_plugins.hydra_hpo_sweeper._hydra._compose import ComposedOnce
 
 
 class Kind(Enum):

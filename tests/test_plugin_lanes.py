@@ -18,11 +18,11 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from plugin_support import APPS, SWEEP, command, run, surroundings
 
-from hydra_plugins.hydra_hpo_sweeper import _devices, _lanes_worker, _open_lanes, _outcome
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._lanes import Done, InlineLane, Job, Lanes
-from hydra_plugins.hydra_hpo_sweeper._lanes_thread import ThreadLanes
-from hydra_plugins.hydra_hpo_sweeper._tickets import Surroundings
+from hydra_plugins.hydra_hpo_sweeper._lanes import _devices, _factory, _outcome, _worker
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, InlineLane, Job, Lanes
+from hydra_plugins.hydra_hpo_sweeper._lanes._threads import ThreadLanes
+from hydra_plugins.hydra_hpo_sweeper._sweep._tickets import Surroundings
 from sweeper_core.storages import get_storage
 from sweeper_core.trial.record import FAILURE, RETRY_HISTORY, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -201,8 +201,8 @@ def test_a_worker_writes_the_result_that_its_sweeper_could_not(tmp_path: Path) -
         import sys
         from multiprocessing.connection import Connection
         from pathlib import Path
-        from hydra_plugins.hydra_hpo_sweeper._lanes import Done
-        from hydra_plugins.hydra_hpo_sweeper._lanes_worker import Worker
+        from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done
+        from hydra_plugins.hydra_hpo_sweeper._lanes._worker import Worker
         def record(done):
             Path(sys.argv[2]).write_text(str(done.returned))
         Worker(Connection(int(sys.argv[1])), lambda job: Done(job, "returned", 1.5 * job.number), record).serve()
@@ -416,9 +416,9 @@ def test_which_kind_of_lane_a_launcher_needs(launcher: str, settings: dict[str, 
     chosen = {"lanes": "auto", "n_jobs": 1, "devices": None, "trial_timeout": None, **settings}
     if " " in kind:
         with pytest.raises(ConfigError, match=kind.replace(".", r"\.")):
-            _open_lanes.kind_of_lane(SimpleNamespace(**chosen), launcher)  # type: ignore[arg-type]
+            _factory.kind_of_lane(SimpleNamespace(**chosen), launcher)  # type: ignore[arg-type]
     else:
-        assert _open_lanes.kind_of_lane(SimpleNamespace(**chosen), launcher) == kind  # type: ignore[arg-type]
+        assert _factory.kind_of_lane(SimpleNamespace(**chosen), launcher) == kind  # type: ignore[arg-type]
 
 
 def test_what_travels_between_processes_is_plain() -> None:
@@ -451,7 +451,7 @@ def test_the_output_of_a_job_goes_to_its_directory(tmp_path: Path) -> None:
     code = """if True:
         import os, sys
         from types import SimpleNamespace
-        from hydra_plugins.hydra_hpo_sweeper._lanes_worker import Printed
+        from hydra_plugins.hydra_hpo_sweeper._lanes._worker import Printed
         config = SimpleNamespace(hydra=SimpleNamespace(runtime=SimpleNamespace(output_dir=sys.argv[1])))
         printed = Printed(os.dup(1))
         print("before")
@@ -464,4 +464,4 @@ def test_the_output_of_a_job_goes_to_its_directory(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(tmp_path)]
     answer = subprocess.run(command, env=surroundings(), capture_output=True, text=True, check=True)
     assert answer.stdout == "before\nafter\n"
-    assert (tmp_path / _lanes_worker.OUTPUT).read_text() == "during\nfrom a child\n"
+    assert (tmp_path / _worker.OUTPUT).read_text() == "during\nfrom a child\n"

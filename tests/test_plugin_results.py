@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from plugin_support import APPS, run, surroundings, sweep
 
-from hydra_plugins.hydra_hpo_sweeper import _results
+from hydra_plugins.hydra_hpo_sweeper._sweep import _results
 from sweeper_core.exceptions import TrialPruned
 
 GRID = ("hydra/sweeper/sampler=grid", "hydra.sweeper.sampler.seed=null")

@@ -14,9 +14,8 @@ import pytest
 from hydra import compose, initialize
 from omegaconf import OmegaConf
 
-from hydra_plugins.hydra_hpo_sweeper._algorithms import build_pruner, build_sampler
-from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._settings import (
+from hydra_plugins.hydra_hpo_sweeper._config._algorithms import build_pruner, build_sampler
+from hydra_plugins.hydra_hpo_sweeper._config._settings import (
     Constraint,
     EarlierStudy,
     MlflowOptions,
@@ -24,6 +23,7 @@ from hydra_plugins.hydra_hpo_sweeper._settings import (
     Settings,
     read_settings,
 )
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper.config import PRUNERS, SAMPLERS
 from sweeper_core import pruners, samplers
 from sweeper_core.directions import StudyDirection

@@ -22,12 +22,12 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, Node, OmegaConf
 
-from hydra_plugins.hydra_hpo_sweeper._conditions import parse_block, parse_when, resolve
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
-from hydra_plugins.hydra_hpo_sweeper._functions import Range, function_table
-from hydra_plugins.hydra_hpo_sweeper._items import Condition, Item
-from hydra_plugins.hydra_hpo_sweeper._public import hydra_overrides
-from hydra_plugins.hydra_hpo_sweeper._values import as_text, escape, has_interpolation, unescape
+from hydra_plugins.hydra_hpo_sweeper._hydra._public import hydra_overrides
+from hydra_plugins.hydra_hpo_sweeper._space._conditions import parse_block, parse_when, resolve
+from hydra_plugins.hydra_hpo_sweeper._space._functions import Range, function_table
+from hydra_plugins.hydra_hpo_sweeper._space._items import Condition, Item
+from hydra_plugins.hydra_hpo_sweeper._space._values import as_text, escape, has_interpolation, unescape
 from sweeper_core.distributions import (
     LARGEST_EXACT_INTEGER,
     BaseDistribution,

@@ -34,7 +34,7 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from hydra_plugins.hydra_hpo_sweeper._public import hydra_overrides
+from hydra_plugins.hydra_hpo_sweeper._hydra._public import hydra_overrides
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 

@@ -23,16 +23,16 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from hydra_plugins.hydra_hpo_sweeper._cancel import Canceller, RayTasks, SubmititJobs
-from hydra_plugins.hydra_hpo_sweeper._compose import ComposedOnce
-from hydra_plugins.hydra_hpo_sweeper._devices import environments
-from hydra_plugins.hydra_hpo_sweeper._ending import Recorder
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._guarded import Guarded
-from hydra_plugins.hydra_hpo_sweeper._lanes import InlineLane, Lanes
-from hydra_plugins.hydra_hpo_sweeper._public import for_launchers
-from hydra_plugins.hydra_hpo_sweeper._settings import Settings
-from hydra_plugins.hydra_hpo_sweeper._tickets import Surroundings, with_surroundings
+from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller, RayTasks, SubmititJobs
+from hydra_plugins.hydra_hpo_sweeper._hydra._compose import ComposedOnce
+from hydra_plugins.hydra_hpo_sweeper._hydra._public import for_launchers
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, Lanes
+from hydra_plugins.hydra_hpo_sweeper._lanes._devices import environments
+from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import Guarded
+from hydra_plugins.hydra_hpo_sweeper._sweep._ending import Recorder
+from hydra_plugins.hydra_hpo_sweeper._sweep._tickets import Surroundings, with_surroundings
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -85,7 +85,7 @@ class LaneFactory:
         )
 
     def _threads(self) -> Lanes:
-        from hydra_plugins.hydra_hpo_sweeper._lanes_thread import ThreadLanes
+        from hydra_plugins.hydra_hpo_sweeper._lanes._threads import ThreadLanes
 
         canceller: Canceller | None = None
         if RAY in self._target:
@@ -100,9 +100,9 @@ class LaneFactory:
         return self._launcher(context), surroundings
 
     def _processes(self, recorder: Recorder | None) -> Lanes:
-        from hydra_plugins.hydra_hpo_sweeper._lanes_process import ProcessLanes
-        from hydra_plugins.hydra_hpo_sweeper._lanes_worker import Start
-        from hydra_plugins.hydra_hpo_sweeper._task import MainModule, pack
+        from hydra_plugins.hydra_hpo_sweeper._lanes._process import ProcessLanes
+        from hydra_plugins.hydra_hpo_sweeper._lanes._task import MainModule, pack
+        from hydra_plugins.hydra_hpo_sweeper._lanes._worker import Start
 
         settings = self.settings
         start = Start(

@@ -17,21 +17,26 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hydra_plugins.hydra_hpo_sweeper._checks import checked
-from hydra_plugins.hydra_hpo_sweeper._ending import Ending, Judge, Recorder, given_up, pruned, why_pruned
+from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings, read_settings
 from hydra_plugins.hydra_hpo_sweeper._errors import in_short
-from hydra_plugins.hydra_hpo_sweeper._grammar import Plan, read_plan
-from hydra_plugins.hydra_hpo_sweeper._interrupt import Interrupt
-from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, Lanes, failure_of, write_trace
-from hydra_plugins.hydra_hpo_sweeper._mlflow import mirrored
-from hydra_plugins.hydra_hpo_sweeper._open_lanes import LaneFactory
-from hydra_plugins.hydra_hpo_sweeper._opening import Opened, command_to_continue, open_study, tell_of_other_spaces
-from hydra_plugins.hydra_hpo_sweeper._progress import Progress, open_progress
-from hydra_plugins.hydra_hpo_sweeper._ranks import ranked
-from hydra_plugins.hydra_hpo_sweeper._repeats import clearly_bad, jobs_of
-from hydra_plugins.hydra_hpo_sweeper._results import Results, SweepResult, single_run
-from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, Settings, read_settings
-from hydra_plugins.hydra_hpo_sweeper._tickets import Tickets
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, Job, Lanes, failure_of, write_trace
+from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
+from hydra_plugins.hydra_hpo_sweeper._space._grammar import Plan, read_plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._checks import checked
+from hydra_plugins.hydra_hpo_sweeper._sweep._ending import Ending, Judge, Recorder, given_up, pruned, why_pruned
+from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
+from hydra_plugins.hydra_hpo_sweeper._sweep._mlflow import mirrored
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import (
+    Opened,
+    command_to_continue,
+    open_study,
+    tell_of_other_spaces,
+)
+from hydra_plugins.hydra_hpo_sweeper._sweep._progress import Progress, open_progress
+from hydra_plugins.hydra_hpo_sweeper._sweep._ranks import ranked
+from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import clearly_bad, jobs_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._results import Results, SweepResult, single_run
+from hydra_plugins.hydra_hpo_sweeper._sweep._tickets import Tickets
 from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
 from sweeper_core.storages import repeats, retry_of

@@ -12,7 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from hydra_plugins.hydra_hpo_sweeper._algorithms import build_pruner, build_sampler, imported
+from hydra_plugins.hydra_hpo_sweeper._config._algorithms import build_pruner, build_sampler, imported
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper.config import HPOSweeperConf
 from sweeper_core.directions import StudyDirection
@@ -85,7 +85,7 @@ class Settings:
 
     Attributes:
         metric: One entry's name for each objective; None when jobs return bare numbers.
-        params: ``params`` and the older ``search_space`` together, to be read by ``_grammar.read_plan``.
+        params: ``params`` and the older ``search_space`` together, to be read by ``_space._grammar.read_plan``.
         storage: None means the sweep directory's own.
         n_trials: None means no limit.
         devices: None, ``"auto"`` or the devices' names.

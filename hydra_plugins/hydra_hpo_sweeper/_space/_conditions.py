@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
-from hydra_plugins.hydra_hpo_sweeper._items import Condition, Item
+from hydra_plugins.hydra_hpo_sweeper._space._items import Condition, Item
 from sweeper_core.distributions import (
     BaseDistribution,
     CategoricalDistribution,

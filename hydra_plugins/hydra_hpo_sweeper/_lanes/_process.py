@@ -17,9 +17,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Literal
 
-from hydra_plugins.hydra_hpo_sweeper._kill import kill_tree
-from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Failure, Job, Lanes
-from hydra_plugins.hydra_hpo_sweeper._lanes_worker import Start
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, Failure, Job, Lanes
+from hydra_plugins.hydra_hpo_sweeper._lanes._kill import kill_tree
+from hydra_plugins.hydra_hpo_sweeper._lanes._worker import Start
 
 SECONDS_TO_LEAVE = 5.0
 """How long an idle worker may take to end itself (exit handlers of the libraries it has loaded)."""
@@ -32,7 +32,7 @@ LONGEST_TAIL = 2000
 
 _CODE = """import sys
 sys.path[:] = {path!r}
-from hydra_plugins.hydra_hpo_sweeper._lanes_worker import main
+from hydra_plugins.hydra_hpo_sweeper._lanes._worker import main
 main({pipe}, {application})
 """
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Failure
-from hydra_plugins.hydra_hpo_sweeper._outcome import values_of
-from hydra_plugins.hydra_hpo_sweeper._settings import Constraint, Settings
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Constraint, Settings
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, Failure
+from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import values_of
 from sweeper_core.storages import attrs_of_loss, get_storage
 from sweeper_core.trial.curves import VERDICT
 from sweeper_core.trial.record import CONSTRAINT_PREFIX, FAILURE, REPEATS, TrialRecord

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra_plugins.hydra_hpo_sweeper._settings import ConfigError, EarlierStudy, Settings
-from hydra_plugins.hydra_hpo_sweeper._values import as_text
+from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, EarlierStudy, Settings
+from hydra_plugins.hydra_hpo_sweeper._space._values import as_text
 from sweeper_core.masking import masked
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord

@@ -10,9 +10,9 @@ from queue import Empty, SimpleQueue
 
 from hydra.plugins.launcher import Launcher
 
-from hydra_plugins.hydra_hpo_sweeper._cancel import Canceller
-from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Failure, Job, Lanes, run_job
-from hydra_plugins.hydra_hpo_sweeper._tickets import Surroundings
+from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, Failure, Job, Lanes, run_job
+from hydra_plugins.hydra_hpo_sweeper._sweep._tickets import Surroundings
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 

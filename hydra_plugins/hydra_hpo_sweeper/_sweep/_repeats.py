@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hydra_plugins.hydra_hpo_sweeper._lanes import Job
-from hydra_plugins.hydra_hpo_sweeper._settings import Repeat
-from hydra_plugins.hydra_hpo_sweeper._values import as_text
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Repeat
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job
+from hydra_plugins.hydra_hpo_sweeper._space._values import as_text
 from sweeper_core.trial.history import History
 
 PEERS = 5

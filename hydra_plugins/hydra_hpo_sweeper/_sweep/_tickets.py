@@ -14,9 +14,9 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
 
-from hydra_plugins.hydra_hpo_sweeper._lanes import Job, environment
-from hydra_plugins.hydra_hpo_sweeper._opening import Opened
-from hydra_plugins.hydra_hpo_sweeper._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, environment
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from sweeper_core.study.session import Started
 from sweeper_core.study.ticket import VARIABLE, TrialTicket, activated, anchored, packed_pruner, remove_ticket
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._grammar import Plan
-from hydra_plugins.hydra_hpo_sweeper._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._space._grammar import Plan
 from sweeper_core.samplers import Request
 from sweeper_core.trial.history import Ledger
 

@@ -18,8 +18,8 @@ from typing import Any, Literal
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
-from hydra_plugins.hydra_hpo_sweeper._guarded import kind_of, trace_of
-from hydra_plugins.hydra_hpo_sweeper._outcome import plain
+from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import kind_of, trace_of
+from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import plain
 
 End = Literal["returned", "raised", "pruned", "lost", "timeout", "stopped"]
 """How a job ended: ``lost`` when its process died without a word, ``stopped`` when the user asked for it."""

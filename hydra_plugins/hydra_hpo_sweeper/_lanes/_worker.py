@@ -24,10 +24,10 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.experimental.callback import Callback
 
-from hydra_plugins.hydra_hpo_sweeper._guarded import Guarded
-from hydra_plugins.hydra_hpo_sweeper._kill import kill_tree
-from hydra_plugins.hydra_hpo_sweeper._lanes import Done, Job, own_surroundings, run_job
-from hydra_plugins.hydra_hpo_sweeper._task import Application, MainModule, unpack
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, Job, own_surroundings, run_job
+from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import Guarded
+from hydra_plugins.hydra_hpo_sweeper._lanes._kill import kill_tree
+from hydra_plugins.hydra_hpo_sweeper._lanes._task import Application, MainModule, unpack
 
 OUTPUT = "output.log"
 """File in a job's directory: what the job printed."""

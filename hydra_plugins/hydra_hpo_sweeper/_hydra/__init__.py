@@ -1,0 +1,1 @@
+"""Every private name of Hydra and of its launchers that is used."""

@@ -1,0 +1,1 @@
+"""Lanes: slots that jobs run in (workers)."""

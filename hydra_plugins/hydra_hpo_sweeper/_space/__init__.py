@@ -1,0 +1,1 @@
+"""Hydra's override grammar and search spaces: the only room that knows both."""

@@ -1,0 +1,1 @@
+"""The sweep: loop, stop rules, results, progress."""

@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from sweeper_core.distributions import FloatDistribution, IntDistribution  # noqa: E402
 from sweeper_core.samplers import CmaEsSampler  # noqa: E402
-from sweeper_core.search_space import SearchSpace  # noqa: E402
+from sweeper_core.search_space.space import SearchSpace  # noqa: E402
 from sweeper_core.testing.simulation import Simulation  # noqa: E402
 
 Runner = Callable[[Any, int, int], np.ndarray]

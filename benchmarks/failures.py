@@ -32,7 +32,7 @@ import numpy as np
 
 from sweeper_core import samplers
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation
 
 Params = Mapping[str, Any]

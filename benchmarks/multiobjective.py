@@ -32,7 +32,7 @@ from sweeper_core.directions import StudyDirection  # noqa: E402
 from sweeper_core.distributions import BaseDistribution, FloatDistribution, IntDistribution  # noqa: E402
 from sweeper_core.maths.hypervolume import hypervolume  # noqa: E402
 from sweeper_core.samplers import NSGAIIISampler, NSGAIISampler, TPESampler  # noqa: E402
-from sweeper_core.search_space import SearchSpace  # noqa: E402
+from sweeper_core.search_space.space import SearchSpace  # noqa: E402
 from sweeper_core.testing.simulation import Simulation  # noqa: E402
 
 Values = tuple[float, ...]

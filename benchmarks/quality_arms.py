@@ -17,7 +17,7 @@ from quality_tasks import Task
 from sweeper_core import samplers
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from sweeper_core.search_space import Parameter, SearchSpace
+from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation
 
 Params = dict[str, Any]

@@ -17,7 +17,7 @@ import numpy as np
 
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.maths.hypervolume import hypervolume
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 
 Params = Mapping[str, Any]
 GROUPS = ("tables", "surrogates", "bbob", "mixint", "conditional", "biobjective")

@@ -24,7 +24,7 @@ from sweeper_core.exceptions import SweeperError
 from sweeper_core.storages import get_storage, upgrade
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.study.studies import load_study
-from sweeper_core.study.transfer import copy_trials, export_csv, export_json_lines, import_json_lines
+from sweeper_core.transfer import copy_trials, export_csv, export_json_lines, import_json_lines
 
 USER_ERRORS = (SweeperError, KeyError, ValueError, OSError, ModuleNotFoundError)
 

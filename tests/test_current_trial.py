@@ -19,11 +19,10 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import FloatDistribution
 from sweeper_core.exceptions import StorageUnavailableError, UpdateFinishedTrialError
 from sweeper_core.samplers import RandomSampler
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import RDBStorage
-from sweeper_core.study.current import TicketTrial
-from sweeper_core.study.session import Session
-from sweeper_core.study.ticket import (
+from sweeper_core.study._job.current import TicketTrial
+from sweeper_core.study._job.ticket import (
     VARIABLE,
     TrialTicket,
     activated,
@@ -31,6 +30,7 @@ from sweeper_core.study.ticket import (
     packed_pruner,
     remove_ticket,
 )
+from sweeper_core.study._session.session import Session
 from sweeper_core.trial.curves import VERDICT
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -317,7 +317,7 @@ def test_a_rank_that_the_sweep_itself_has_is_none_of_the_jobs(sweep: Sweep, monk
 
 
 def test_waiting_for_rank_zero_has_an_end(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sweeper_core.study.ranks import Relay
+    from sweeper_core.study._job.ranks import Relay
 
     relay = Relay(sweep.ticket(), patience=0.0)
     with pytest.raises(TimeoutError, match="Rank zero"):

@@ -20,7 +20,7 @@ from sweeper_core.distributions import (
     distribution_to_json,
     json_to_distribution,
 )
-from sweeper_core.search_space import values_of
+from sweeper_core.search_space.space import values_of
 
 plain_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),

@@ -14,7 +14,7 @@ FLOORS = [
     {"trial"},
     {"storages", "samplers", "pruners"},
     {"study"},
-    {"importance", "visualization", "integrations", "cli", "testing"},
+    {"importance", "visualization", "integrations", "transfer", "cli", "testing"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(

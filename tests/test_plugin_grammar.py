@@ -21,7 +21,7 @@ from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._space._grammar import Plan, read_plan
 from hydra_plugins.hydra_hpo_sweeper._space._values import as_text, escape
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from sweeper_core.search_space import Clause, SearchSpace
+from sweeper_core.search_space.space import Clause, SearchSpace
 
 
 def F(low: float, high: float, **more: Any) -> FloatDistribution:

@@ -11,7 +11,7 @@ from scipy import stats
 from sweeper_core import pruners
 from sweeper_core.directions import StudyDirection
 from sweeper_core.maths import extrapolation
-from sweeper_core.samplers.gp_evidence import extrapolated
+from sweeper_core.samplers._gp.evidence import extrapolated
 from sweeper_core.trial.curves import VERDICT, Peers
 from sweeper_core.trial.history import Ledger
 from sweeper_core.trial.record import TrialRecord

@@ -12,7 +12,7 @@ from sweeper_core.distributions import CategoricalDistribution, FloatDistributio
 from sweeper_core.samplers.auto import LONGEST_GP, LONGEST_GP_OF_NUMBERS, LONGEST_GP_OF_SEVERAL, AutoSampler, choose
 from sweeper_core.samplers.base import Request, Sampler
 from sweeper_core.samplers.random import RandomSampler
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.samplers import SamplerConformance
 from sweeper_core.testing.simulation import Simulation
 from sweeper_core.trial.history import Ledger

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sweeper_core import create_study
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.samplers.brute_force import BruteForceSampler
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation
 from sweeper_core.trial.state import TrialState
 

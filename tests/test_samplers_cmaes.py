@@ -11,11 +11,11 @@ import pytest
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from sweeper_core.samplers._cma_run import frame_of, orthogonal
+from sweeper_core.samplers._cma.run import frame_of, orthogonal
 from sweeper_core.samplers.base import Request
 from sweeper_core.samplers.cmaes import CmaEsSampler
 from sweeper_core.samplers.random import RandomSampler
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import Layout, TrialRecord

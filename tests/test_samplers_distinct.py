@@ -12,7 +12,7 @@ from sweeper_core.samplers import RandomSampler
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import exhausted, is_known, lattice_of
 from sweeper_core.samplers.base import Request
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation, record_of
 
 CONDITIONAL = SearchSpace(

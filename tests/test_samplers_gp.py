@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.maths.hypervolume import hypervolume
+from sweeper_core.samplers._gp.evidence import gather
+from sweeper_core.samplers._gp.models import anchor, checkpoint
+from sweeper_core.samplers._gp.space import Encoding
 from sweeper_core.samplers.base import Request, Sampler
 from sweeper_core.samplers.gp import GPSampler
-from sweeper_core.samplers.gp_evidence import gather
-from sweeper_core.samplers.gp_models import anchor, checkpoint
-from sweeper_core.samplers.gp_space import Encoding
 from sweeper_core.samplers.random import RandomSampler
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.samplers import SamplerConformance
 from sweeper_core.testing.simulation import Simulation, record_of
 from sweeper_core.trial.history import History, Ledger

@@ -9,7 +9,7 @@ import numpy as np
 
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution
 from sweeper_core.samplers import GPSampler
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation
 
 FAMILIES = SearchSpace(

@@ -11,7 +11,7 @@ import pytest
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.samplers import GridSampler
 from sweeper_core.samplers.base import Request
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation, record_of
 from sweeper_core.trial.state import TrialState
 

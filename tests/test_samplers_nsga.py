@@ -27,7 +27,7 @@ from sweeper_core.samplers.nsgaii import (
 )
 from sweeper_core.samplers.nsgaiii import NSGAIIISampler
 from sweeper_core.samplers.random import RandomSampler
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation, record_of
 from sweeper_core.trial.state import TrialState
 

@@ -13,7 +13,7 @@ from sweeper_core.distributions import CategoricalDistribution, FloatDistributio
 from sweeper_core.samplers.base import Request
 from sweeper_core.samplers.qmc import QMCSampler
 from sweeper_core.samplers.random import RandomSampler
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation
 
 FLOATS = SearchSpace.of({name: FloatDistribution(0.0, 1.0) for name in "abc"})

@@ -11,7 +11,7 @@ from scipy import stats
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.samplers import GPSampler, RandomSampler, TPESampler
 from sweeper_core.samplers._lattice import uniform_value
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation
 
 MIXED = SearchSpace.of(

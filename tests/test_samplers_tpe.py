@@ -14,7 +14,7 @@ from sweeper_core.maths.hypervolume import hypervolume
 from sweeper_core.samplers import RandomSampler, TPESampler
 from sweeper_core.samplers.base import Request
 from sweeper_core.samplers.tpe import default_gamma, default_weights, hyperopt_default_gamma
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation, record_of
 from sweeper_core.trial.history import Ledger
 from sweeper_core.trial.state import TrialState

@@ -20,14 +20,17 @@ import sweeper_core.logging
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, IntDistribution, distribution_to_json
 from sweeper_core.exceptions import StorageFormatError, StorageUnavailableError
-from sweeper_core.storages import Point, _process, get_storage, journal_replay, journal_snapshot
+from sweeper_core.storages import Point, get_storage
+from sweeper_core.storages import _leases as _process
+from sweeper_core.storages._journal import replay as journal_replay
+from sweeper_core.storages._journal import snapshot as journal_snapshot
+from sweeper_core.storages._journal.replay import utc_of
 from sweeper_core.storages.journal import (
     JournalFileBackend,
     JournalFileOpenLock,
     JournalFileSymlinkLock,
     JournalStorage,
 )
-from sweeper_core.storages.journal_replay import utc_of
 from sweeper_core.testing.storages import (
     UNIT,
     Opener,
@@ -252,7 +255,7 @@ def test_another_file_is_refused_and_left_as_it_is(tmp_path: Path, content: byte
 def test_an_append_is_quick_where_it_waits_neither_for_a_disk_nor_for_a_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool, place: str | None, quick: bool
 ) -> None:
-    monkeypatch.setattr("sweeper_core.storages.journal_file.is_on_network", lambda path: place)
+    monkeypatch.setattr("sweeper_core.storages._journal.file.is_on_network", lambda path: place)
     storage = JournalStorage(JournalFileBackend(str(tmp_path / "s.log"), fsync=fsync))
     assert (storage.quick_writes, pickle.loads(pickle.dumps(storage)).quick_writes) == (quick, quick)
 

@@ -16,8 +16,8 @@ import pytest
 
 from sweeper_core.exceptions import StorageFormatError, StorageInternalError, StorageUnavailableError
 from sweeper_core.storages import InMemoryStorage, RDBStorage, Storage, get_storage, this_process
-from sweeper_core.storages._database import Database, shown
 from sweeper_core.storages._filesystem import is_on_network
+from sweeper_core.storages._sql.database import Database, shown
 from sweeper_core.testing.storages import new_study, run_one, trials_of
 from sweeper_core.trial.state import TrialState
 
@@ -180,7 +180,7 @@ def test_on_a_network_file_system_the_write_ahead_log_is_not_used(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     RDBStorage(url_of(path)).close()
-    monkeypatch.setattr("sweeper_core.storages._database.is_on_network", lambda path: "nfs4")
+    monkeypatch.setattr("sweeper_core.storages._sql.database.is_on_network", lambda path: "nfs4")
     storage = RDBStorage(url_of(path))
     assert run_one(storage, new_study(storage).study_id) == 0
     RDBStorage(url_of(path))

@@ -22,9 +22,10 @@ from sweeper_core.exceptions import (
     StorageUnavailableError,
     UpdateFinishedTrialError,
 )
-from sweeper_core.storages import Point, RDBStorage, Storage, _database, this_process
-from sweeper_core.storages._database import Database, Link
-from sweeper_core.storages._schema import names_in
+from sweeper_core.storages import Point, RDBStorage, Storage, this_process
+from sweeper_core.storages._sql import database as _database
+from sweeper_core.storages._sql.database import Database, Link
+from sweeper_core.storages._sql.schema import names_in
 from sweeper_core.testing.servers import PASSWORD, Server
 from sweeper_core.testing.storages import (
     UNIT,

@@ -16,7 +16,7 @@ from sweeper_core import load_study
 from sweeper_core.cli import main
 from sweeper_core.exceptions import StorageFormatError, StorageInternalError
 from sweeper_core.storages import RDBStorage, upgrade
-from sweeper_core.storages._database import Link
+from sweeper_core.storages._sql.database import Link
 from sweeper_core.testing.storages import new_study, run_one
 
 SCHEMAS = Path(__file__).parent / "older_schemas"

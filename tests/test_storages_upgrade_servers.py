@@ -13,11 +13,12 @@ from test_storages_upgrade import REVISIONS, SCHEMAS, names_in, schema, what_it_
 
 from sweeper_core.cli import main
 from sweeper_core.exceptions import StorageFormatError, StorageUnavailableError
-from sweeper_core.storages import RDBStorage, _upgrade, upgrade
-from sweeper_core.storages import _database as patience
-from sweeper_core.storages._database import Database
-from sweeper_core.storages._schema import REVISION
-from sweeper_core.storages._upgrade import upgrade_database
+from sweeper_core.storages import RDBStorage, upgrade
+from sweeper_core.storages._sql import database as patience
+from sweeper_core.storages._sql import upgrade as _upgrade
+from sweeper_core.storages._sql.database import Database
+from sweeper_core.storages._sql.schema import REVISION
+from sweeper_core.storages._sql.upgrade import upgrade_database
 from sweeper_core.testing.servers import PASSWORD, Server
 from sweeper_core.testing.storages import new_study, run_one
 

@@ -14,7 +14,8 @@ import pytest
 
 from sweeper_core import create_study
 from sweeper_core.samplers import RandomSampler
-from sweeper_core.storages import RDBStorage, get_storage, journal_replay
+from sweeper_core.storages import RDBStorage, get_storage
+from sweeper_core.storages._journal import replay as journal_replay
 from sweeper_core.study import Study
 
 pytestmark = [

@@ -15,8 +15,8 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.exceptions import StorageUnavailableError, UpdateFinishedTrialError
 from sweeper_core.samplers import RandomSampler
 from sweeper_core.storages import RDBStorage, this_process
-from sweeper_core.study.beats import Beats
-from sweeper_core.study.grouping import Grouping
+from sweeper_core.study._session.beats import Beats
+from sweeper_core.study._session.grouping import Grouping
 from sweeper_core.testing.storages import UNIT, new_study, trials_of
 from sweeper_core.trial import Trial
 from sweeper_core.trial.record import TrialRecord
@@ -219,8 +219,8 @@ def test_what_waits_is_written_when_the_interpreter_ends(url: str) -> None:
     program = """
 import sys
 from sweeper_core.storages import RDBStorage, this_process
-from sweeper_core.study.beats import Beats
-from sweeper_core.study.grouping import Grouping
+from sweeper_core.study._session.beats import Beats
+from sweeper_core.study._session.grouping import Grouping
 from sweeper_core.testing.storages import new_study
 storage = RDBStorage(sys.argv[1])
 study = new_study(storage, "s").study_id

@@ -9,7 +9,7 @@ import pytest
 
 import sweeper_core as hpo
 from sweeper_core.distributions import FloatDistribution
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import RDBStorage, this_process
 from sweeper_core.trial.record import RETRY_OF
 from sweeper_core.trial.state import TrialState

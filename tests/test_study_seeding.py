@@ -11,7 +11,7 @@ from scipy import stats
 from sweeper_core.samplers import RandomSampler
 from sweeper_core.storages import InMemoryStorage
 from sweeper_core.study import Study, create_study
-from sweeper_core.study.seeding import generator
+from sweeper_core.study._session.seeding import generator
 
 PARAMETERS = 40
 

@@ -19,12 +19,12 @@ from sweeper_core.pruners import NopPruner
 from sweeper_core.pruners.base import Pruner, Verdict
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.random import RandomSampler
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.storages.base import Lease, Point
 from sweeper_core.storages.memory import InMemoryStorage
 from sweeper_core.study import create_study
-from sweeper_core.study.seeding import generator
-from sweeper_core.study.session import Session
+from sweeper_core.study._session.seeding import generator
+from sweeper_core.study._session.session import Session
 from sweeper_core.trial import Trial, TrialState
 from sweeper_core.trial.history import History
 

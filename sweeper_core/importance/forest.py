@@ -24,7 +24,7 @@ from sweeper_core.importance.base import (
     largest_first,
 )
 from sweeper_core.maths.fanova import Boxes, boxes_of_tree, main_effect_variance
-from sweeper_core.search_space import intersection
+from sweeper_core.search_space.space import intersection
 from sweeper_core.study.study import Study
 from sweeper_core.trial.frozen import FrozenTrial
 

@@ -8,7 +8,7 @@ import warnings
 from typing import Any, Protocol
 
 from sweeper_core.exceptions import TrialPruned
-from sweeper_core.study.current import current_trial
+from sweeper_core.study._job.current import current_trial
 
 NAMESPACES = ("lightning.pytorch", "pytorch_lightning")
 

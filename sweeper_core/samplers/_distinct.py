@@ -19,7 +19,7 @@ from sweeper_core.samplers._lattice import (
     lattice_of,
 )
 from sweeper_core.samplers.base import Request
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
 
 TRIES = 64

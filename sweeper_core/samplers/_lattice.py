@@ -22,7 +22,7 @@ from sweeper_core.distributions import (
     IntDistribution,
     choice_key,
 )
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import Column, History
 
 Codes = npt.NDArray[np.int64]

@@ -13,11 +13,11 @@ from sweeper_core.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from sweeper_core.search_space import SearchSpace, edges
+from sweeper_core.search_space.space import SearchSpace, edges
 
 
 class Scale:
-    """The unit coordinate of a parameter's values, as :mod:`sweeper_core.search_space` defines it.
+    """The unit coordinate of a parameter's values, as :mod:`sweeper_core.search_space.space` defines it.
 
     Attributes:
         distribution: The parameter's.

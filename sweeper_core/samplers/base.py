@@ -18,7 +18,7 @@ import numpy as np
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.samplers._lattice import exhausted
 from sweeper_core.samplers.user import BaseSampler
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
 from sweeper_core.trial.record import nothing

@@ -12,7 +12,7 @@ from sweeper_core.distributions import BaseDistribution
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import code_in_column, complete, exhausted, lattice_of
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
-from sweeper_core.search_space import SearchSpace, values_of
+from sweeper_core.search_space.space import SearchSpace, values_of
 from sweeper_core.trial.history import History, active_mask
 from sweeper_core.trial.state import TrialState
 

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from sweeper_core import logging
 from sweeper_core.maths import cma
 from sweeper_core.maths.pareto import violation
-from sweeper_core.samplers._cma_run import Frame, Outcomes, Plan, Run, advance, begin, draw, first_mean, frame_of
+from sweeper_core.samplers._cma.run import Frame, Outcomes, Plan, Run, advance, begin, draw, first_mean, frame_of
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._scale import assemble, scales_of
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.random import RandomSampler
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState

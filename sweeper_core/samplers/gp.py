@@ -37,13 +37,13 @@ from sweeper_core.maths.hypervolume import greedy_subset
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.maths.transforms import Warp
 from sweeper_core.samplers._distinct import make_distinct
+from sweeper_core.samplers._gp.detour import Detour, detour
+from sweeper_core.samplers._gp.evidence import Evidence, Points, gather, points_of
+from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Target, learn, model_of
+from sweeper_core.samplers._gp.search import Acquisition, Search
+from sweeper_core.samplers._gp.sources import best_of, informed_model, sources_of
+from sweeper_core.samplers._gp.space import Axis, Encoding, balanced, farthest, fix
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
-from sweeper_core.samplers.gp_detour import Detour, detour
-from sweeper_core.samplers.gp_evidence import Evidence, Points, gather, points_of
-from sweeper_core.samplers.gp_models import KNOWN_NOISE, Memo, Target, learn, model_of
-from sweeper_core.samplers.gp_search import Acquisition, Search
-from sweeper_core.samplers.gp_sources import best_of, informed_model, sources_of
-from sweeper_core.samplers.gp_space import Axis, Encoding, balanced, farthest, fix
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 

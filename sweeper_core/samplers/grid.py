@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.samplers._lattice import Lattice, ListAxis, axis_of
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
 
 GridValueType = Union[str, float, int, bool, None]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sweeper_core.maths.pareto import crowding_distance, non_domination_ranks
-from sweeper_core.samplers._crossovers import (
+from sweeper_core.samplers._ga.crossovers import (
     BaseCrossover,
     BaseMutation,
     BLXAlphaCrossover,
@@ -24,8 +24,8 @@ from sweeper_core.samplers._crossovers import (
     UniformMutation,
     VSBXCrossover,
 )
-from sweeper_core.samplers._genetic import Floats, GeneticSampler, Integers
-from sweeper_core.samplers._strategies import AfterStrategy, ChildStrategy, EliteStrategy
+from sweeper_core.samplers._ga.population import Floats, GeneticSampler, Integers
+from sweeper_core.samplers._ga.strategies import AfterStrategy, ChildStrategy, EliteStrategy
 
 __all__ = [
     "BLXAlphaCrossover",

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from sweeper_core.maths.niching import associate, fill_niches, normalise, simplex_lattice
 from sweeper_core.maths.pareto import non_domination_ranks
-from sweeper_core.samplers._crossovers import BaseCrossover, BaseMutation
-from sweeper_core.samplers._genetic import Floats, GeneticSampler, Integers
-from sweeper_core.samplers._strategies import AfterStrategy, ChildStrategy, EliteStrategy
+from sweeper_core.samplers._ga.crossovers import BaseCrossover, BaseMutation
+from sweeper_core.samplers._ga.population import Floats, GeneticSampler, Integers
+from sweeper_core.samplers._ga.strategies import AfterStrategy, ChildStrategy, EliteStrategy
 
 
 class NSGAIIISampler(GeneticSampler):

@@ -17,7 +17,7 @@ from sweeper_core.distributions import (
 )
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.user import BaseSampler
-from sweeper_core.search_space import Parameter, SearchSpace
+from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState

@@ -10,7 +10,7 @@ from sweeper_core.distributions import BaseDistribution
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete, is_finite, uniform_value
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
 
 

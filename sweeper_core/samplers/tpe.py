@@ -32,10 +32,10 @@ import numpy.typing as npt
 from sweeper_core.maths.parzen import Marginals, Mixture, Points, own_mass, scott_widths
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete, is_finite, is_known
+from sweeper_core.samplers._tpe.space import Coordinates, Evidence, blocks_of
+from sweeper_core.samplers._tpe.split import best_of
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
-from sweeper_core.samplers.tpe_space import Coordinates, Evidence, blocks_of
-from sweeper_core.samplers.tpe_split import best_of
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 

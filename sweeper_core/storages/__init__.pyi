@@ -3,12 +3,12 @@ from sweeper_core.storages import journal as journal
 from sweeper_core.storages._callbacks import RetryFailedTrialCallback as RetryFailedTrialCallback
 from sweeper_core.storages._callbacks import RetryHeartbeatStaleTrialCallback as RetryHeartbeatStaleTrialCallback
 from sweeper_core.storages._callbacks import fail_stale_trials as fail_stale_trials
+from sweeper_core.storages._leases import this_process as this_process
 from sweeper_core.storages._open import get_storage as get_storage
-from sweeper_core.storages._process import this_process as this_process
 from sweeper_core.storages._rules import attrs_of_loss as attrs_of_loss
 from sweeper_core.storages._rules import repeats as repeats
 from sweeper_core.storages._rules import retry_of as retry_of
-from sweeper_core.storages._upgrade import upgrade as upgrade
+from sweeper_core.storages._sql.upgrade import upgrade as upgrade
 from sweeper_core.storages.base import BaseStorage as BaseStorage
 from sweeper_core.storages.base import Claim as Claim
 from sweeper_core.storages.base import Lease as Lease

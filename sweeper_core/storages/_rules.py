@@ -12,7 +12,7 @@ from typing import Any
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, distribution_to_json
 from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
-from sweeper_core.storages._process import owner_is_dead
+from sweeper_core.storages._leases import owner_is_dead
 from sweeper_core.storages.base import Lease, Point
 from sweeper_core.trial.record import (
     CONSTRAINT_PREFIX,

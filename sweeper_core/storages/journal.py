@@ -22,7 +22,16 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageFormatError
 from sweeper_core.logging import get_logger
-from sweeper_core.storages import journal_snapshot as snapshot
+from sweeper_core.storages._journal import snapshot
+from sweeper_core.storages._journal.file import (
+    BaseJournalFileLock,
+    JournalFileBackend,
+    JournalFileOpenLock,
+    JournalFileSymlinkLock,
+    JournalShrunk,
+    OpenJournal,
+)
+from sweeper_core.storages._journal.replay import Op, Replay, text_of
 from sweeper_core.storages._rules import (
     LEASE,
     attr_of_lease,
@@ -49,15 +58,6 @@ from sweeper_core.storages._rules import (
     retry_of,
 )
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
-from sweeper_core.storages.journal_file import (
-    BaseJournalFileLock,
-    JournalFileBackend,
-    JournalFileOpenLock,
-    JournalFileSymlinkLock,
-    JournalShrunk,
-    OpenJournal,
-)
-from sweeper_core.storages.journal_replay import Op, Replay, text_of
 from sweeper_core.storages.memory import StudyRows, TrialRow
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import NOTHING, TrialRecord

@@ -18,8 +18,6 @@ from sweeper_core._garbage import uncollected
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
-from sweeper_core.storages._database import Database, Link, absolute
-from sweeper_core.storages._rows import HEADING, Heading, Reader, as_json, heading, stored
 from sweeper_core.storages._rules import (
     ENQUEUED,
     LEASE,
@@ -46,7 +44,9 @@ from sweeper_core.storages._rules import (
     retry_for_result,
     retry_of,
 )
-from sweeper_core.storages._schema import (
+from sweeper_core.storages._sql.database import Database, Link, absolute
+from sweeper_core.storages._sql.rows import HEADING, Heading, Reader, as_json, heading, stored
+from sweeper_core.storages._sql.schema import (
     CHILDREN_OF_STUDIES,
     CHILDREN_OF_TRIALS,
     OLDER_REVISIONS,
@@ -55,7 +55,7 @@ from sweeper_core.storages._schema import (
     open_schema,
     schema_revision,
 )
-from sweeper_core.storages._statements import (
+from sweeper_core.storages._sql.statements import (
     PARAMS,
     REPORTS,
     STUDY_SYSTEM_ATTRS,
@@ -207,7 +207,7 @@ class RDBStorage(Storage):
             StorageFormatError: It holds no studies, or something that is not understood.
             StorageUnavailableError: Other programs have kept it locked for a minute.
         """
-        from sweeper_core.storages._upgrade import upgrade_database
+        from sweeper_core.storages._sql.upgrade import upgrade_database
 
         upgrade_database(self._database)
 

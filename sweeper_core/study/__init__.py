@@ -6,8 +6,8 @@ __getattr__, __dir__, __all__ = lazy_module(
     __name__,
     {
         "MaxTrialsCallback": "sweeper_core.study.callbacks",
-        "Session": "sweeper_core.study.session",
-        "Started": "sweeper_core.study.session",
+        "Session": "sweeper_core.study._session.session",
+        "Started": "sweeper_core.study._session.session",
         "Study": "sweeper_core.study.study",
         "StudyDirection": "sweeper_core.directions",
         "StudySummary": "sweeper_core.study.summary",

@@ -14,10 +14,10 @@ from typing import Any, Protocol, Union
 from sweeper_core.exceptions import TrialPruned
 from sweeper_core.logging import INFO, get_logger
 from sweeper_core.storages.base import Lease
-from sweeper_core.study.outcome import COMPLETE, Outcome, outcome_of
+from sweeper_core.study._session.outcome import COMPLETE, Outcome, outcome_of
+from sweeper_core.study._session.session import Session
+from sweeper_core.study._session.view import METRIC_NAMES
 from sweeper_core.study.progress import Progress
-from sweeper_core.study.session import Session
-from sweeper_core.study.view import METRIC_NAMES
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.live import Trial
 from sweeper_core.trial.record import LOST

@@ -12,7 +12,7 @@ from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.storages import get_storage
 from sweeper_core.storages.base import Storage, StudyRecord
-from sweeper_core.study.digest import Digest
+from sweeper_core.study._session.digest import Digest
 from sweeper_core.study.study import Study
 from sweeper_core.study.summary import StudySummary
 from sweeper_core.trial.frozen import FrozenTrial, to_local

@@ -16,12 +16,12 @@ from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage
-from sweeper_core.study.adapters import UserPruner, UserSampler
+from sweeper_core.study._session.adapters import UserPruner, UserSampler
+from sweeper_core.study._session.outcome import Outcome, outcome_of
+from sweeper_core.study._session.session import Session
+from sweeper_core.study._session.view import METRIC_NAMES, StudyView
 from sweeper_core.study.optimize import Callback, Limits, Loop, Objective
-from sweeper_core.study.outcome import Outcome, outcome_of
 from sweeper_core.study.progress import Progress
-from sweeper_core.study.session import Session
-from sweeper_core.study.view import METRIC_NAMES, StudyView
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.live import Trial
 from sweeper_core.trial.record import FAILURE, FIXED_PARAMS, LOST, TrialRecord

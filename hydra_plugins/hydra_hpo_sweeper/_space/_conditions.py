@@ -17,7 +17,7 @@ from sweeper_core.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from sweeper_core.search_space import Clause
+from sweeper_core.search_space.space import Clause
 
 ReadValue = Callable[[str], Any]
 

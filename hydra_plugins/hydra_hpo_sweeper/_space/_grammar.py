@@ -36,7 +36,7 @@ from sweeper_core.distributions import (
     IntDistribution,
     choice_key,
 )
-from sweeper_core.search_space import Clause, Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 
 COMMAND_LINE = "on the command line"
 PARAMS = "in hydra.sweeper.params"

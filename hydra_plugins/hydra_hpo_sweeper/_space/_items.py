@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.search_space import Clause
+from sweeper_core.search_space.space import Clause
 
 
 @dataclass(frozen=True)

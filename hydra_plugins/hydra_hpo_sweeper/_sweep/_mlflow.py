@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings
 from hydra_plugins.hydra_hpo_sweeper._sweep._ending import JOB_DIRECTORY
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
-from sweeper_core.study.ticket import anchored
+from sweeper_core.study._job.ticket import anchored
 from sweeper_core.trial.record import TrialRecord
 
 if TYPE_CHECKING:

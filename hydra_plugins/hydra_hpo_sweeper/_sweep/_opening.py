@@ -18,8 +18,8 @@ from hydra_plugins.hydra_hpo_sweeper._space._values import as_text
 from sweeper_core.masking import masked
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
-from sweeper_core.study.session import Session
-from sweeper_core.study.view import METRIC_NAMES
+from sweeper_core.study._session.session import Session
+from sweeper_core.study._session.view import METRIC_NAMES
 from sweeper_core.trial.history import History, Ledger
 from sweeper_core.trial.state import TrialState
 

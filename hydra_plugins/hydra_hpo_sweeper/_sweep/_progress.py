@@ -17,7 +17,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from hydra_plugins.hydra_hpo_sweeper._sweep._ending import Ending
-from sweeper_core.study.session import Session
+from sweeper_core.study._session.session import Session
 from sweeper_core.trial.record import constraints_in
 from sweeper_core.trial.state import TrialState
 

@@ -39,7 +39,7 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._public import hydra_overrides
 from hydra_plugins.hydra_hpo_sweeper._space._grammar import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._ending import JOB_DIRECTORY, why_pruned
 from sweeper_core.maths.pareto import pareto_front
-from sweeper_core.study.session import Session
+from sweeper_core.study._session.session import Session
 from sweeper_core.trial.record import FAILURE, REPEATS, TrialRecord
 from sweeper_core.trial.state import TrialState
 

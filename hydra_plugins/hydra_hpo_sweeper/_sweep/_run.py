@@ -41,7 +41,7 @@ from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
 from sweeper_core.storages import repeats, retry_of
 from sweeper_core.storages.base import Point
-from sweeper_core.study.session import Started
+from sweeper_core.study._session.session import Started
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 

@@ -17,8 +17,8 @@ from hydra.types import HydraContext
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, environment
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
-from sweeper_core.study.session import Started
-from sweeper_core.study.ticket import VARIABLE, TrialTicket, activated, anchored, packed_pruner, remove_ticket
+from sweeper_core.study._job.ticket import VARIABLE, TrialTicket, activated, anchored, packed_pruner, remove_ticket
+from sweeper_core.study._session.session import Started
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 

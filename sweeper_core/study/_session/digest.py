@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.best import Best, BestSoFar
 from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.samplers.gp_space import Encoding
+from sweeper_core.samplers._gp.space import Encoding
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import fmin_l_bfgs_b
 
-from sweeper_core.samplers.gp_space import Axis, Encoding, fix
+from sweeper_core.samplers._gp.space import Axis, Encoding, fix
 
 Floats = npt.NDArray[np.float64]
 

@@ -22,9 +22,9 @@ import numpy.typing as npt
 
 from sweeper_core.maths.gp import Posterior
 from sweeper_core.maths.transforms import warps
-from sweeper_core.samplers.gp_evidence import Evidence, gather
-from sweeper_core.samplers.gp_models import LARGEST_MODEL, Memo, Model, Target, model_of, refitted
-from sweeper_core.samplers.gp_space import ONE_HOT, Encoding
+from sweeper_core.samplers._gp.evidence import Evidence, gather
+from sweeper_core.samplers._gp.models import LARGEST_MODEL, Memo, Model, Target, model_of, refitted
+from sweeper_core.samplers._gp.space import ONE_HOT, Encoding
 from sweeper_core.trial.history import History
 
 Floats = npt.NDArray[np.float64]

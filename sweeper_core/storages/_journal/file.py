@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from sweeper_core.exceptions import StorageUnavailableError
 from sweeper_core.logging import get_logger
 from sweeper_core.storages._filesystem import is_on_network
-from sweeper_core.storages._process import ProcessName, name_of_process, process_is_gone
+from sweeper_core.storages._leases import ProcessName, name_of_process, process_is_gone
 
 try:
     import fcntl

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, choice_key
 from sweeper_core.maths.parzen import Points
 from sweeper_core.samplers._lattice import Axis, axis_of
-from sweeper_core.search_space import Parameter, SearchSpace
+from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 

@@ -14,8 +14,8 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.study._session.digest import Digest
 from sweeper_core.study.dataframe import DEFAULT_COLUMNS, trials_dataframe
-from sweeper_core.study.digest import Digest
 from sweeper_core.trial.curves import Peers
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper_core.pruners.user import BasePruner
-from sweeper_core.study.ranks import rank_variables
+from sweeper_core.study._job.ranks import rank_variables
 
 VARIABLE = "HPO_SWEEPER_TRIAL"
 """Environment variable: the path of the ticket."""

@@ -21,13 +21,13 @@ import numpy.typing as npt
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.maths.pareto import violation
-from sweeper_core.samplers._crossovers import BaseCrossover, BaseMutation, OwnMutation, own_crossover
 from sweeper_core.samplers._distinct import make_distinct
+from sweeper_core.samplers._ga.crossovers import BaseCrossover, BaseMutation, OwnMutation, own_crossover
+from sweeper_core.samplers._ga.strategies import AfterStrategy, ChildStrategy, EliteStrategy, frozen_trials
 from sweeper_core.samplers._lattice import complete, is_known
 from sweeper_core.samplers._scale import assemble, scales_of
-from sweeper_core.samplers._strategies import AfterStrategy, ChildStrategy, EliteStrategy, frozen_trials
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
-from sweeper_core.search_space import Parameter, SearchSpace
+from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 

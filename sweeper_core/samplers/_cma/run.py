@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from sweeper_core.maths import cma
 from sweeper_core.samplers._scale import Scale, scales_of
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -14,7 +14,7 @@ from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.partial_fixed import PartialFixedSampler
 from sweeper_core.samplers.user import BaseSampler
-from sweeper_core.study.view import StudyView
+from sweeper_core.study._session.view import StudyView
 from sweeper_core.trial.curves import Curve, Peers
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History

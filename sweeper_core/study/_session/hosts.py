@@ -12,13 +12,13 @@ import numpy as np
 from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
 from sweeper_core.pruners.base import Verdict
 from sweeper_core.samplers.base import Sampler, Suggestion
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages.base import Claim, Storage
-from sweeper_core.study.adapters import UserSampler
-from sweeper_core.study.digest import Digest
-from sweeper_core.study.grouping import Grouping
-from sweeper_core.study.seeding import generator, quantiles
-from sweeper_core.study.view import StudyView
+from sweeper_core.study._session.adapters import UserSampler
+from sweeper_core.study._session.digest import Digest
+from sweeper_core.study._session.grouping import Grouping
+from sweeper_core.study._session.seeding import generator, quantiles
+from sweeper_core.study._session.view import StudyView
 from sweeper_core.trial.base import warn_if_outside
 from sweeper_core.trial.frozen import to_local
 from sweeper_core.trial.live import Trial

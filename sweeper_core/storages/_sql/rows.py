@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sweeper_core._garbage import uncollected
 from sweeper_core.distributions import BaseDistribution, json_to_distribution
-from sweeper_core.storages._database import Link
+from sweeper_core.storages._sql.database import Link
 from sweeper_core.trial.record import NO_PARAMETERS, NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 

@@ -20,9 +20,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sweeper_core.distributions import distribution_to_json, json_to_distribution
 from sweeper_core.exceptions import StorageFormatError, StorageInternalError, StorageUnavailableError
-from sweeper_core.storages._database import Database, Link
-from sweeper_core.storages._rows import stored
-from sweeper_core.storages._schema import (
+from sweeper_core.storages._sql.database import Database, Link
+from sweeper_core.storages._sql.rows import stored
+from sweeper_core.storages._sql.schema import (
     OLDER_REVISIONS,
     REVISION,
     finish_schema,

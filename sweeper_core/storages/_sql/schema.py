@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.exceptions import StorageFormatError
-from sweeper_core.storages._database import Database, Link
+from sweeper_core.storages._sql.database import Database, Link
 from sweeper_core.trial.state import TrialState
 
 REVISION = "v3.2.0.a"

@@ -20,7 +20,7 @@ from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
 from sweeper_core.storages.base import Storage
-from sweeper_core.study.beats import Beats
+from sweeper_core.study._session.beats import Beats
 from sweeper_core.trial.record import NOTHING
 
 _logger = get_logger(__name__)

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.samplers.gp_evidence import Evidence
-from sweeper_core.samplers.gp_space import Axis, Encoding
+from sweeper_core.samplers._gp.evidence import Evidence
+from sweeper_core.samplers._gp.space import Axis, Encoding
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from sweeper_core.exceptions import TrialPruned
 from sweeper_core.logging import get_logger
 from sweeper_core.pruners.base import Verdict
-from sweeper_core.study.ranks import Relay, rank
-from sweeper_core.study.ticket import TrialTicket, active_ticket, load_pruner
+from sweeper_core.study._job.ranks import Relay, rank
+from sweeper_core.study._job.ticket import TrialTicket, active_ticket, load_pruner
 from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
 from sweeper_core.trial.curves import VERDICT
 from sweeper_core.trial.record import CONSTRAINT_PREFIX, NOTHING
 
 if TYPE_CHECKING:
-    from sweeper_core.study.session import Session
+    from sweeper_core.study._session.session import Session
 
 _logger = get_logger(__name__)
 
@@ -243,7 +243,7 @@ def _open(key: tuple[int, str], storage: str, study_name: str, objective: int, p
     # A job that never reports needs none of this.
     from sweeper_core.samplers.random import RandomSampler
     from sweeper_core.storages import get_storage
-    from sweeper_core.study.session import Session
+    from sweeper_core.study._session.session import Session
 
     opened = get_storage(storage)
     study = opened.create_or_open_study(study_name, None, exist_ok=True)

@@ -6,7 +6,7 @@ Notation
 d       number of parameters of the space
 q       number of points
 p       number of embedded columns (see :mod:`sweeper_core.maths.gp`)
-unit    ``(q, d)`` unit-cube coordinates as in :mod:`sweeper_core.search_space`, but never NaN: inactive
+unit    ``(q, d)`` unit-cube coordinates as in :mod:`sweeper_core.search_space.space`, but never NaN: inactive
         parameters keep a dormant coordinate, which comes to life when a parent changes
 active  ``(q, d)`` which parameters exist at each point
 Z       ``(q, p)`` embedded points
@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from sweeper_core.distributions import CategoricalDistribution, IntDistribution
 from sweeper_core.maths.gp import Columns
-from sweeper_core.search_space import Parameter, SearchSpace, raw_of, unit_of
+from sweeper_core.search_space.space import Parameter, SearchSpace, raw_of, unit_of
 from sweeper_core.trial.history import active_mask
 
 Floats = npt.NDArray[np.float64]

@@ -21,7 +21,7 @@ import sqlalchemy.pool
 from sweeper_core._forks import mind_forks
 from sweeper_core.exceptions import StorageFormatError, StorageInternalError, StorageUnavailableError
 from sweeper_core.storages._filesystem import is_on_network
-from sweeper_core.storages._statements import COMMITTED, LATER
+from sweeper_core.storages._sql.statements import COMMITTED, LATER
 
 _logger = logging.getLogger(__name__)
 

@@ -17,15 +17,15 @@ from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.user import BaseSampler
-from sweeper_core.search_space import SearchSpace
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages.base import Claim, Lease, Storage, StudyRecord
-from sweeper_core.study.adapters import UserPruner, UserSampler, native_pruner, native_sampler
-from sweeper_core.study.beats import Beats
-from sweeper_core.study.digest import Digest
-from sweeper_core.study.grouping import Grouping
-from sweeper_core.study.hosts import DefineByRun, StepByStep, told
-from sweeper_core.study.seeding import generator
-from sweeper_core.study.view import StudyView
+from sweeper_core.study._session.adapters import UserPruner, UserSampler, native_pruner, native_sampler
+from sweeper_core.study._session.beats import Beats
+from sweeper_core.study._session.digest import Digest
+from sweeper_core.study._session.grouping import Grouping
+from sweeper_core.study._session.hosts import DefineByRun, StepByStep, told
+from sweeper_core.study._session.seeding import generator
+from sweeper_core.study._session.view import StudyView
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.curves import Peers
 from sweeper_core.trial.frozen import FrozenTrial

@@ -1,0 +1,12 @@
+"""Search spaces: ordered parameters, the conditions under which they exist, and their unit-cube coordinates."""
+
+from sweeper_core._lazy import lazy_module
+
+__getattr__, __dir__, __all__ = lazy_module(
+    __name__,
+    {
+        "Clause": "sweeper_core.search_space.space",
+        "Parameter": "sweeper_core.search_space.space",
+        "SearchSpace": "sweeper_core.search_space.space",
+    },
+)

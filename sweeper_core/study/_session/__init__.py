@@ -1,0 +1,1 @@
+"""One process's working view of a stored study."""

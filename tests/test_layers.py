@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
-    {"_forks", "_garbage", "_lazy", "exceptions", "maths", "directions", "logging", "masking"},
+    {"_by_value", "_forks", "_garbage", "_lazy", "exceptions", "maths", "directions", "logging", "masking"},
     {"distributions", "search_space"},
     {"trial"},
     {"storages", "samplers", "pruners"},

@@ -21,6 +21,8 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from sweeper_core._by_value import file_names_kept
+
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 MOST_DECORATORS = 20
@@ -94,15 +96,20 @@ def pack(context: HydraContext, task: TaskFunction, config: DictConfig) -> bytes
     """Return the application and Hydra's global state as bytes."""
     content = {"context": context, "config": config, "state": _portable_state(), "task": _named(task)}
     if content["task"] is not None:
-        return bytes(cloudpickle.dumps(content))
+        return _dumps(content)
     try:
-        return bytes(cloudpickle.dumps({**content, "task": task}))
+        return _dumps({**content, "task": task})
     except Exception as error:
         by_name = _named(task, main_too=True)
         if by_name is None:
             raise
         log.debug("The task function cannot be sent by value (%s); workers import the script.", error)
-        return bytes(cloudpickle.dumps({**content, "task": by_name}))
+        return _dumps({**content, "task": by_name})
+
+
+def _dumps(content: Any) -> bytes:
+    with file_names_kept():
+        return bytes(cloudpickle.dumps(content))
 
 
 def unpack(data: bytes, main: MainModule) -> Application:

@@ -13,6 +13,7 @@ from hydra.plugins.launcher import Launcher
 from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, Failure, Job, Lanes, run_job
 from hydra_plugins.hydra_hpo_sweeper._sweep._tickets import Surroundings
+from sweeper_core._by_value import file_names_kept
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -52,7 +53,9 @@ class ThreadLanes(Lanes):
     def _run(self, lane: _Lane, job: Job) -> None:
         launcher, surroundings = lane
         surroundings.variables = dict(job.environment)
-        self._done.put(run_job(launcher, job))
+        # The launcher pickles the task function, by value when it is defined in a script.
+        with file_names_kept():
+            self._done.put(run_job(launcher, job))
 
     def wait(self, timeout: float | None = None) -> list[Done]:
         if not self._busy:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sweeper_core._by_value import file_names_kept
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.study._job.ranks import rank_variables
 
@@ -85,7 +86,8 @@ def packed_pruner(pruner: BasePruner | None) -> str | None:
     try:
         import cloudpickle
 
-        content = cloudpickle.dumps(pruner)
+        with file_names_kept():
+            content = cloudpickle.dumps(pruner)
     except ImportError:
         content = pickle.dumps(pruner)
     return base64.b64encode(content).decode("ascii")

@@ -10,7 +10,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from hydra_plugins.hydra_hpo_sweeper._store import (
+from hydra_plugins.hydra_hpo_sweeper._hydra._store import (
     OPTUNA_SWEEPER,
     STAND_IN,
     optuna_sweeper_is_installed,

@@ -14,8 +14,8 @@ where ``dataclass`` would look for it.
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra_plugins.hydra_hpo_sweeper._extension import extend_hydra
-from hydra_plugins.hydra_hpo_sweeper._store import let_optuna_sweeper_go_first, store_if_absent
+from hydra_plugins.hydra_hpo_sweeper._hydra._extension import extend_hydra
+from hydra_plugins.hydra_hpo_sweeper._hydra._store import let_optuna_sweeper_go_first, store_if_absent
 
 
 @dataclass

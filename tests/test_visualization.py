@@ -114,8 +114,8 @@ def test_categories_are_named() -> None:
 
 
 def test_very_many_parameters_leave_the_important_ones() -> None:
-    shown = prepared.points(STUDIES["fifty_parameters"], None, None, prepared.MOST_IN_MATRIX)
-    assert len(shown.axes) == prepared.MOST_IN_MATRIX
+    shown = prepared.points(STUDIES["fifty_parameters"], None, None, prepared.MAX_IN_MATRIX)
+    assert len(shown.axes) == prepared.MAX_IN_MATRIX
     assert {"x", "lr"} <= {axis.name for axis in shown.axes}
     assert "6 most important of 50" in visualization.plot_contour(STUDIES["fifty_parameters"]).layout.title.text
 
@@ -142,11 +142,11 @@ def test_importances_of_each_objective() -> None:
 
 def test_of_many_curves_the_best_are_kept() -> None:
     study = create_study()
-    for number in range(prepared.MOST_CURVES + 200):
+    for number in range(prepared.MAX_CURVES + 200):
         study.add_trial(create_trial(value=float(number), intermediate_values={0: float(number)}))
     shown = prepared.curves(study)
-    assert shown.total == prepared.MOST_CURVES + 200
-    assert len(shown.curves) <= prepared.MOST_CURVES
+    assert shown.total == prepared.MAX_CURVES + 200
+    assert len(shown.curves) <= prepared.MAX_CURVES
     assert {0, 1, 2, 3, 4} <= {number for number, *_ in shown.curves}
 
 

@@ -38,7 +38,7 @@ Counts = npt.NDArray[np.int64]
 
 CELLS = 50
 """Cells of the grid over a continuous parameter, as in the authors' implementation."""
-FEWEST_IN_REGIME = 2
+MIN_IN_REGIME = 2
 """Trials that must share a range before anything is said of it."""
 
 
@@ -86,7 +86,7 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
         total = 0.0
         for distribution, members in _regimes(name, region).items():
             among_best = [trial for trial in members if trial.number in chosen]
-            if distribution.single() or len(members) < FEWEST_IN_REGIME or not among_best:
+            if distribution.single() or len(members) < MIN_IN_REGIME or not among_best:
                 continue
             weight = (len(among_best) / len(best)) ** 2 / (len(members) / len(region))
             total += weight * self._divergence(name, distribution, among_best, members)

@@ -38,7 +38,7 @@ PRIOR_CURVES = 3.0
 MISFIT = 1.5
 """Real curves leave their power law (learning rates are lowered, for one): on those of neural networks the forecasts
 erred by so much more than the model thinks."""
-FARTHEST = 20.0
+MAX_STANDARDISED = 20.0
 """Standardised values beyond are cut off, so that a diverged curve stays a bad one and no more."""
 
 
@@ -186,7 +186,7 @@ def _line(mean: Floats) -> Floats:
 
 
 def _standardise(y: Floats, centre: float, scale: float) -> Floats:
-    return np.asarray(np.clip((y - centre) / scale, -FARTHEST, FARTHEST))
+    return np.asarray(np.clip((y - centre) / scale, -MAX_STANDARDISED, FARTHEST))
 
 
 def _last_known(row: Floats) -> float:

@@ -12,7 +12,7 @@ from sweeper_core.pruners._schedule import Schedule
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
 from sweeper_core.trial.curves import Curve, Floats, Peers
 
-MOST_CURVES = 100
+MAX_CURVES = 100
 """The latest so many COMPLETE trials teach the prior; more would not change it."""
 
 
@@ -94,7 +94,7 @@ class ExtrapolationPruner(Pruner):
             owner, completed, end, prior = self._memo
             if owner() is peers and (completed, end) == (peers.n_completed, horizon):
                 return prior
-        latest = np.sort(peers.finals.rows)[-MOST_CURVES:]
+        latest = np.sort(peers.finals.rows)[-MAX_CURVES:]
         finished = stack([_cells(peers.curve(int(row)), horizon) for row in latest])
         prior = learn(finished) if len(finished) else None
         self._memo = (weakref.ref(peers), peers.n_completed, horizon, prior)

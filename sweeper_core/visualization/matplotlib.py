@@ -73,7 +73,7 @@ def plot_slice(
     Returns:
         Axes, or an array of them for several parameters.
     """
-    shown = prepared.points(study, params, target, prepared.MOST_IN_ROW)
+    shown = prepared.points(study, params, target, prepared.MAX_IN_ROW)
     figure, panels = _panels(f"Slice Plot{shown.note}", 1, len(shown.axes), share_y=True)
     cloud = None
     for panel, axis in zip(panels[0], shown.axes, strict=False):
@@ -99,7 +99,7 @@ def plot_contour(
     Returns:
         Axes, or a matrix of them for more than two parameters.
     """
-    shown = prepared.points(study, params, target, prepared.MOST_IN_MATRIX)
+    shown = prepared.points(study, params, target, prepared.MAX_IN_MATRIX)
     low, high = shown.limits
     levels = np.linspace(low, high if high > low else low + 1.0, 15)
 
@@ -125,7 +125,7 @@ def plot_rank(
     Returns:
         Axes, or a matrix of them for more than two parameters.
     """
-    shown = prepared.points(study, params, target, prepared.MOST_IN_MATRIX)
+    shown = prepared.points(study, params, target, prepared.MAX_IN_MATRIX)
     colours = prepared.ranks(shown.values)
 
     def draw(panel: Axes, x: Axis, y: Axis) -> Any:
@@ -147,7 +147,7 @@ def plot_parallel_coordinate(
     from matplotlib import cm, colors
     from matplotlib.collections import LineCollection
 
-    shown = prepared.points(study, params, target, prepared.MOST_IN_ROW)
+    shown = prepared.points(study, params, target, prepared.MAX_IN_ROW)
     axes = _single(f"Parallel Coordinate Plot{shown.note}", "", "")
     if len(shown.values) == 0 or not shown.axes:
         return _finished(axes)

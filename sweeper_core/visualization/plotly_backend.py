@@ -17,7 +17,7 @@ from sweeper_core.visualization.prepared import GREY, PALETTE, SCALE, STATE_COLO
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-MOST_SVG_POINTS = 2000
+MAX_SVG_POINTS = 2000
 MARKER = {"line": {"width": 0.5, "color": "#555555"}}
 """A thin edge, so that pale markers show on a pale ground."""
 
@@ -98,7 +98,7 @@ def plot_slice(
         target: What to plot instead of the objective value; needed with several objectives.
         target_name: Its name on the axis.
     """
-    shown = prepared.points(study, params, target, prepared.MOST_IN_ROW)
+    shown = prepared.points(study, params, target, prepared.MAX_IN_ROW)
     figure = _grid_figure(f"Slice Plot{shown.note}", 1, len(shown.axes), shared_yaxes=True)
     for column, axis in enumerate(shown.axes, start=1):
         marker = {**MARKER, "color": shown.numbers, "colorscale": SCALE, "coloraxis": "coloraxis"}
@@ -136,7 +136,7 @@ def plot_contour(
         trace = {"mode": "markers", "showlegend": False, "marker": marker, "text": _trial_texts(shown.numbers)}
         figure.add_scatter(x=x.positions, y=y.positions, **trace, **place)
 
-    shown = prepared.points(study, params, target, prepared.MOST_IN_MATRIX)
+    shown = prepared.points(study, params, target, prepared.MAX_IN_MATRIX)
     # The good end is the dark one, whatever the direction.
     scale = {"colorscale": SCALE, "reversescale": not shown.smaller_is_better, "colorbar": {"title": target_name}}
     return _pairs("Contour Plot", shown, draw, {**scale, "cmin": shown.limits[0], "cmax": shown.limits[1]})
@@ -157,7 +157,7 @@ def plot_rank(
         target: What to rank instead of the objective value; needed with several objectives.
         target_name: Its name in the legend.
     """
-    shown = prepared.points(study, params, target, prepared.MOST_IN_MATRIX)
+    shown = prepared.points(study, params, target, prepared.MAX_IN_MATRIX)
     colours = prepared.ranks(shown.values)
 
     def draw(figure: Figure, shown: prepared.Points, x: Axis, y: Axis, place: dict[str, int]) -> None:
@@ -190,7 +190,7 @@ def plot_parallel_coordinate(
     """
     from plotly import graph_objects
 
-    shown = prepared.points(study, params, target, prepared.MOST_IN_ROW)
+    shown = prepared.points(study, params, target, prepared.MAX_IN_ROW)
     order = shown.best_last
     values = shown.clipped[order]
     dimensions = [{"label": target_name, "values": values}]
@@ -437,7 +437,7 @@ def _dimension(axis: Axis, drawn: Any) -> dict[str, Any]:
 
 def _add_points(figure: Figure, **trace: Any) -> None:
     """Add a scatter trace; on the graphics card, which not every browser offers, only with very many points."""
-    few = len(trace["x"]) <= MOST_SVG_POINTS
+    few = len(trace["x"]) <= MAX_SVG_POINTS
     (figure.add_scatter if few else figure.add_scattergl)(**trace)
 
 

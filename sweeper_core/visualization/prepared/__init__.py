@@ -1,0 +1,58 @@
+"""What the plots show, prepared once for every drawing library.
+
+Both back ends draw from these records; nothing here knows how anything is drawn. Trials whose value is missing
+or not finite are left out of every plot of values.
+"""
+
+from sweeper_core.visualization.prepared.axes import Axis, shortened
+from sweeper_core.visualization.prepared.curves import MAX_CURVES, Curves, curves
+from sweeper_core.visualization.prepared.front import Front, front, hypervolumes
+from sweeper_core.visualization.prepared.history import (
+    MeanProgress,
+    Progress,
+    Span,
+    Steps,
+    distribution_steps,
+    mean_progress,
+    progress,
+    timeline,
+)
+from sweeper_core.visualization.prepared.importances import Bars, importance_bars
+from sweeper_core.visualization.prepared.points import MAX_IN_MATRIX, MAX_IN_ROW, Points, points, ranks
+from sweeper_core.visualization.prepared.style import GREY, PALETTE, SCALE, STATE_COLOURS
+from sweeper_core.visualization.prepared.surface import surface
+from sweeper_core.visualization.prepared.values import Target, bulk, close_up
+
+__all__ = [
+    "GREY",
+    "MAX_CURVES",
+    "MAX_IN_MATRIX",
+    "MAX_IN_ROW",
+    "PALETTE",
+    "SCALE",
+    "STATE_COLOURS",
+    "Axis",
+    "Bars",
+    "Curves",
+    "Front",
+    "MeanProgress",
+    "Points",
+    "Progress",
+    "Span",
+    "Steps",
+    "Target",
+    "bulk",
+    "close_up",
+    "curves",
+    "distribution_steps",
+    "front",
+    "hypervolumes",
+    "importance_bars",
+    "mean_progress",
+    "points",
+    "progress",
+    "ranks",
+    "shortened",
+    "surface",
+    "timeline",
+]

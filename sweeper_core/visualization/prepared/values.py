@@ -1,0 +1,83 @@
+"""The number that a plot shows for each trial, and the range that such numbers need."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.directions import StudyDirection
+from sweeper_core.study.study import Study
+from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.state import TrialState
+
+Floats = npt.NDArray[np.float64]
+Target = Callable[[FrozenTrial], float]
+Studies = Study | Sequence[Study]
+
+MAX_SPREAD = 10.0
+"""In interquartile ranges: values beyond would leave one colour for all others."""
+
+
+def bulk(values: Floats) -> tuple[float, float]:
+    """Return the ends of the values, or of their bulk where a few lie very far out."""
+    if len(values) == 0:
+        return 0.0, 1.0
+    low, q1, q3, high = (float(q) for q in np.quantile(values, [0, 0.25, 0.75, 1]))
+    reach = MAX_SPREAD * ((q3 - q1) or max(abs(q1), 1.0))
+    return max(low, q1 - reach), min(high, q3 + reach)
+
+
+def close_up(values: Floats) -> tuple[float, float] | None:
+    """Return the range that an axis of values needs when a few lie so far out that they would hide the others."""
+    if len(values) == 0:
+        return None
+    low, high = bulk(values)
+    if low == values.min() and high == values.max():
+        return None
+    near = values[(values >= low) & (values <= high)]
+    margin = 0.05 * (float(np.ptp(near)) or 1.0)
+    return float(near.min()) - margin, float(near.max()) + margin
+
+
+def as_studies(studies: Studies) -> list[Study]:
+    """Return a list of studies from one or several."""
+    return [studies] if isinstance(studies, Study) else list(studies)
+
+
+def check_target(study: Study, target: Target | None) -> None:
+    """Check that one number can be plotted for each trial.
+
+    Raises:
+        ValueError: The study has several objectives and no target says which is meant.
+    """
+    if target is None and len(study.directions) > 1:
+        raise ValueError(
+            "If the `study` is being used for multi-objective optimization, please specify the `target`, "
+            "for example target=lambda t: t.values[0] for the first objective."
+        )
+
+
+def value_of(trial: FrozenTrial, target: Target | None) -> float:
+    """Return the number to be plotted for a trial; NaN when there is none."""
+    if target is not None:
+        return float(target(trial))
+    return float(trial.values[0]) if trial.values else math.nan
+
+
+def plotted_trials(study: Study, target: Target | None) -> list[FrozenTrial]:
+    """Return the COMPLETE trials with a finite value."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return [trial for trial in trials if math.isfinite(value_of(trial, target))]
+
+
+def is_feasible(trial: FrozenTrial) -> bool:
+    """Return whether no constraint of a trial is violated."""
+    return all(value <= 0.0 for value in trial.constraints.values())
+
+
+def minimises(study: Study, target: Target | None) -> bool:
+    """Return whether small plotted values are the good ones (always, for a target)."""
+    return target is not None or study.directions[0] is not StudyDirection.MAXIMIZE

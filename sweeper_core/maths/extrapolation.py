@@ -186,7 +186,7 @@ def _line(mean: Floats) -> Floats:
 
 
 def _standardise(y: Floats, centre: float, scale: float) -> Floats:
-    return np.asarray(np.clip((y - centre) / scale, -MAX_STANDARDISED, FARTHEST))
+    return np.asarray(np.clip((y - centre) / scale, -MAX_STANDARDISED, MAX_STANDARDISED))
 
 
 def _last_known(row: Floats) -> float:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
-from sweeper_core.trial.history import History, Ledger
+from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.record import REPEATS, SUGGESTION, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -77,7 +77,7 @@ def assert_same_as_records(history: History, last: list[TrialRecord]) -> None:
 @given(trials=lives(), data=st.data())
 def test_folding_in_any_order_gives_the_last_records(trials: list[list[TrialRecord]], data: st.DataObject) -> None:
     """Records of one trial come in their order; those of different trials interleave as they like."""
-    ledger = Ledger([MINIMIZE, MAXIMIZE])
+    ledger = TrialTable([MINIMIZE, MAXIMIZE])
     left = [list(records) for records in trials]
     while any(left):
         pick = data.draw(st.sampled_from([i for i, records in enumerate(left) if records]))
@@ -92,7 +92,7 @@ def test_folding_in_any_order_gives_the_last_records(trials: list[list[TrialReco
 @settings(max_examples=50)
 @given(trials=lives())
 def test_a_snapshot_never_changes(trials: list[list[TrialRecord]]) -> None:
-    ledger = Ledger([MINIMIZE, MAXIMIZE])
+    ledger = TrialTable([MINIMIZE, MAXIMIZE])
     kept: list[tuple[History, dict[str, Any]]] = []
     for step in range(3):
         for records in trials:
@@ -110,7 +110,7 @@ def test_a_snapshot_never_changes(trials: list[list[TrialRecord]]) -> None:
 
 
 def test_choices_are_seen_in_terms_of_the_space_as_it_is_now() -> None:
-    ledger = Ledger([MINIMIZE])
+    ledger = TrialTable([MINIMIZE])
     old, new = {"c": CategoricalDistribution(["a", "b"])}, {"c": CategoricalDistribution(["b", 1, True])}
     ledger.fold(
         [
@@ -133,7 +133,7 @@ def test_within_looks_at_bounds_and_conditions() -> None:
         ]
     )
     d = space.distributions
-    ledger = Ledger([MINIMIZE])
+    ledger = TrialTable([MINIMIZE])
     ledger.fold(
         [
             record(0, TrialState.COMPLETE, {"m": "t", "d": 2}, d, values=(1.0,)),
@@ -146,7 +146,7 @@ def test_within_looks_at_bounds_and_conditions() -> None:
 
 
 def test_what_samplers_and_repeats_stored_comes_back() -> None:
-    ledger = Ledger([MAXIMIZE])
+    ledger = TrialTable([MAXIMIZE])
     attrs = {SUGGESTION: {"origin": "tpe", "generation": 3}, REPEATS: {"count": 5, "spread": 0.25}}
     ledger.fold([record(0, TrialState.COMPLETE, {}, {}, values=(2.0,), system_attrs=attrs, reports=((4, 2.0),))])
     history = ledger.history()
@@ -157,7 +157,7 @@ def test_what_samplers_and_repeats_stored_comes_back() -> None:
 
 
 def test_a_snapshot_of_the_first_rows_only() -> None:
-    ledger = Ledger([MINIMIZE])
+    ledger = TrialTable([MINIMIZE])
     space = {"x": FloatDistribution(0, 1)}
     ledger.fold([record(k, TrialState.COMPLETE, {"x": k / 10}, space, values=(float(k),)) for k in range(10)])
     history = ledger.history(4)

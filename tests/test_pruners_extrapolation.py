@@ -12,8 +12,8 @@ from sweeper_core import pruners
 from sweeper_core.directions import StudyDirection
 from sweeper_core.maths import extrapolation
 from sweeper_core.samplers._gp.evidence import extrapolated
-from sweeper_core.trial.curves import VERDICT, Peers
-from sweeper_core.trial.history import Ledger
+from sweeper_core.trial.curves import VERDICT, LearningCurves
+from sweeper_core.trial.history import TrialTable
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -99,8 +99,8 @@ def test_scale_and_shift_of_the_values_do_not_matter() -> None:
     assert moved.deviation == pytest.approx(1e4 * plain.deviation, rel=1e-6)
 
 
-def study(curves: np.ndarray, sign: float = 1.0) -> Peers:
-    peers = Peers(sign)
+def study(curves: np.ndarray, sign: float = 1.0) -> LearningCurves:
+    peers = LearningCurves(sign)
     peers.fold([_record(number, sign * curve, TrialState.COMPLETE) for number, curve in enumerate(curves)])
     return peers
 
@@ -140,7 +140,7 @@ def test_nobody_is_stopped_before_enough_trials_are_complete() -> None:
 
 
 def test_trials_without_curves_teach_nothing_and_stop_nobody() -> None:
-    peers = Peers(1.0)
+    peers = LearningCurves(1.0)
     peers.fold([TrialRecord(number, number, TrialState.COMPLETE, values=(0.0,)) for number in range(9)])
     peers.fold([_record(9, np.ones(30), TrialState.RUNNING)])
     rule = pruners.ExtrapolationPruner()
@@ -158,7 +158,7 @@ def test_what_was_expected_of_a_stopped_trial_is_evidence_for_samplers(direction
     assert verdict.forecast is not None
     expected, deviation = verdict.forecast
     assert expected == pytest.approx(0.8 * direction.sign, abs=0.15)
-    ledger = Ledger([direction])
+    ledger = TrialTable([direction])
     ledger.fold([_record(number, np.array([0.3, 0.2]), TrialState.COMPLETE) for number in range(3)])
     stopped = _record(3, curve, TrialState.PRUNED)
     attrs = {VERDICT: {"step": 19, "reason": verdict.reason, "forecast": [expected, deviation]}}

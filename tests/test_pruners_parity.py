@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sweeper_core import pruners
-from sweeper_core.trial.curves import Peers
+from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -35,7 +35,7 @@ def replay(ours: pruners.Pruner, theirs: Any, drawn: list[dict[int, float]], dir
     """Run one study twice, trials interleaved; compare each verdict; return how many trials were stopped."""
     sign = -1.0 if direction == "maximize" else 1.0
     study = optuna.create_study(direction=direction, pruner=theirs, sampler=optuna.samplers.RandomSampler(seed=0))
-    peers = Peers(sign)
+    peers = LearningCurves(sign)
     lanes: list[tuple[Any, list[tuple[int, float]], list[tuple[int, float]]]] = []
     waiting = [[(step, sign * value) for step, value in curve.items()] for curve in drawn]
     stopped = 0

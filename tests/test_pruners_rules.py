@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweeper_core import pruners
-from sweeper_core.trial.curves import Peers, Slice
+from sweeper_core.trial.curves import LearningCurves, Slice
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -24,14 +24,16 @@ def record(number: int, values: Sequence[float], state: TrialState = COMPLETE, f
     return TrialRecord(number, number, state, values=final, reports=tuple(enumerate(map(float, values), first)))
 
 
-def study(*curves: Sequence[float], sign: float = 1.0) -> Peers:
+def study(*curves: Sequence[float], sign: float = 1.0) -> LearningCurves:
     """Return the peers of a study of COMPLETE trials."""
-    peers = Peers(sign)
+    peers = LearningCurves(sign)
     peers.fold([record(number, values) for number, values in enumerate(curves)])
     return peers
 
 
-def judge(pruner: pruners.Pruner, peers: Peers, values: Sequence[float], number: int | None = None) -> pruners.Verdict:
+def judge(
+    pruner: pruners.Pruner, peers: LearningCurves, values: Sequence[float], number: int | None = None
+) -> pruners.Verdict:
     """Return the verdict on a running trial after the last of its reports."""
     number = len(peers) if number is None else number
     peers.fold([record(number, values, RUNNING)])
@@ -63,7 +65,7 @@ def test_reports_of_nan_by_others_are_left_out_of_the_median() -> None:
 
 
 def test_successive_halving_stops_nobody_before_a_rung_has_a_few_peers() -> None:
-    rule, peers = pruners.SuccessiveHalvingPruner(1, 4), Peers(1.0)
+    rule, peers = pruners.SuccessiveHalvingPruner(1, 4), LearningCurves(1.0)
     verdicts = [judge(rule, peers, [0.0, value]) for value in (1.0, 2.0, 3.0, 4.0)]
     assert [verdict.stop for verdict in verdicts] == [False, False, False, True]
     assert verdicts[-1].reason == "4 is rank 4, not the best of 4 trials, at the rung of step 1"
@@ -71,13 +73,13 @@ def test_successive_halving_stops_nobody_before_a_rung_has_a_few_peers() -> None
 
 def test_successive_halving_needs_as_many_peers_as_it_is_told() -> None:
     for least in (0, 1, 5):
-        rule, peers = pruners.SuccessiveHalvingPruner(1, 2, min_peers=least), Peers(1.0)
+        rule, peers = pruners.SuccessiveHalvingPruner(1, 2, min_peers=least), LearningCurves(1.0)
         verdicts = [judge(rule, peers, [0.0, float(value)]) for value in range(8)]
         assert [verdict.stop for verdict in verdicts].index(True) == max(least, 1)
 
 
 def test_bootstrap_stops_the_first_trials_of_a_rung() -> None:
-    rule, peers = pruners.SuccessiveHalvingPruner(1, 2, bootstrap_count=2), Peers(1.0)
+    rule, peers = pruners.SuccessiveHalvingPruner(1, 2, bootstrap_count=2), LearningCurves(1.0)
     assert [judge(rule, peers, [0.0, value]).stop for value in (3.0, 2.0, 1.0)] == [True, True, False]
 
 
@@ -91,7 +93,7 @@ def test_a_rung_that_was_passed_between_two_questions_is_judged_by_the_result_at
 
 
 def test_auto_rungs_wait_for_the_first_complete_trial_and_then_know_everybodys_reports() -> None:
-    rule, peers = pruners.SuccessiveHalvingPruner(reduction_factor=2, min_peers=1), Peers(1.0)
+    rule, peers = pruners.SuccessiveHalvingPruner(reduction_factor=2, min_peers=1), LearningCurves(1.0)
     assert not judge(rule, peers, [5.0, 5.0]).stop
     peers.fold([record(0, [5.0] * 20)])
     assert not judge(rule, peers, [6.0, 6.0]).stop
@@ -101,10 +103,10 @@ def test_auto_rungs_wait_for_the_first_complete_trial_and_then_know_everybodys_r
 
 @pytest.mark.parametrize("rule", [pruners.SuccessiveHalvingPruner(1, 2), pruners.HyperbandPruner(1, 9)])
 def test_nan_at_a_rung_stops_and_is_nobodys_rival(rule: pruners.Pruner) -> None:
-    peers = Peers(1.0)
+    peers = LearningCurves(1.0)
     stopped = [judge(rule, peers, [0.0, math.nan]).stop for _ in range(12)]
     assert any(stopped)
-    fresh = Peers(1.0)
+    fresh = LearningCurves(1.0)
     fresh.fold([record(number, [0.0, math.nan], PRUNED) for number in range(30)])
     assert not judge(rule, fresh, [0.0, 1.0]).stop
 
@@ -118,7 +120,7 @@ def test_smoothing_compares_means_up_to_the_rung() -> None:
 
 def test_hyperband_compares_within_a_bracket_only() -> None:
     rule = pruners.HyperbandPruner(1, 9, 3)
-    peers = Peers(1.0)
+    peers = LearningCurves(1.0)
     verdicts = [judge(rule, peers, [0.0, 100.0 + number]) for number in range(60)]
     reasons = [verdict.reason for verdict in verdicts if verdict.stop]
     assert 0.25 < len(reasons) / 60 < 0.75  # only the bracket whose lowest rung is at step 1 stops trials there
@@ -126,14 +128,14 @@ def test_hyperband_compares_within_a_bracket_only() -> None:
 
 
 def test_hyperband_auto_waits_for_a_complete_trial() -> None:
-    rule, peers = pruners.HyperbandPruner(), Peers(1.0)
+    rule, peers = pruners.HyperbandPruner(), LearningCurves(1.0)
     assert not any(judge(rule, peers, [0.0, 1.0 + number]).stop for number in range(20))
     peers.fold([record(0, [0.0] * 27)])
     assert any(judge(rule, peers, [0.0, 100.0 + number]).stop for number in range(20))
 
 
 def test_patience_counts_reports_without_improvement() -> None:
-    rule, peers = pruners.PatientPruner(None, patience=2), Peers(1.0)
+    rule, peers = pruners.PatientPruner(None, patience=2), LearningCurves(1.0)
     assert not judge(rule, peers, [1.0, 2.0, 2.0]).stop
     verdict = judge(rule, peers, [1.0, 2.0, 2.0, 2.0], 0)
     assert verdict == pruners.Verdict(True, "the best of its last 3 reports, 2, is worse than 1 before")
@@ -148,7 +150,7 @@ def test_wilcoxon_does_not_stop_a_trial_with_the_better_mean() -> None:
 
 
 def test_wilcoxon_compares_with_the_best_trial_that_satisfies_its_constraints() -> None:
-    peers = Peers(1.0)
+    peers = LearningCurves(1.0)
     values = [0.0] * 6
     peers.fold(
         [
@@ -247,7 +249,7 @@ def as_dict(part: Slice) -> dict[int, str]:
 def test_peers_folded_report_by_report_are_those_folded_at_once(data: st.DataObject) -> None:
     curves = data.draw(st.lists(st.dictionaries(st.integers(0, 12), VALUES, max_size=6), min_size=1, max_size=5))
     window = data.draw(st.integers(1, 3))
-    grown, whole = Peers(-1.0), Peers(-1.0)
+    grown, whole = LearningCurves(-1.0), LearningCurves(-1.0)
     for number, curve in enumerate(curves):
         known: dict[int, float] = {}
         for step in data.draw(st.permutations(list(curve))):  # not always in order
@@ -273,6 +275,6 @@ def test_peers_ignore_an_older_view_of_a_trial_that_has_ended() -> None:
 
 
 def test_peers_of_one_objective_of_several() -> None:
-    peers = Peers(-1.0, objective=1)
+    peers = LearningCurves(-1.0, objective=1)
     peers.fold([TrialRecord(0, 0, COMPLETE, values=(1.0, 2.0)), TrialRecord(1, 1, COMPLETE, values=(0.0, 3.0))])
     assert (peers.value(0), peers.value(1), peers.best) == (-2.0, -3.0, 1)

@@ -15,7 +15,7 @@ from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.samplers import SamplerConformance
 from sweeper_core.testing.simulation import Simulation
-from sweeper_core.trial.history import Ledger
+from sweeper_core.trial.history import TrialTable
 from sweeper_core.trial.state import TrialState
 
 MINIMISE = StudyDirection.MINIMIZE
@@ -115,7 +115,7 @@ def test_failed_trials_do_not_count_as_progress() -> None:
 
 
 def test_ten_thousand_trials_are_no_burden() -> None:
-    ledger = Ledger([MINIMISE])
+    ledger = TrialTable([MINIMISE])
     study = after(50)
     records = [record for record in study.ledger.records if record is not None]
     for number in range(10_000):

@@ -25,7 +25,7 @@ from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.samplers import SamplerConformance
 from sweeper_core.testing.simulation import Simulation, record_of
-from sweeper_core.trial.history import History, Ledger
+from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.state import TrialState
 
 MINIMISE, MAXIMISE = StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE
@@ -365,7 +365,7 @@ def test_pruned_trials_steer_away_from_where_they_were_stopped() -> None:
 
 
 def test_the_guess_for_a_pruned_trial_lies_between_the_median_and_its_last_report() -> None:
-    ledger = Ledger([MINIMISE])
+    ledger = TrialTable([MINIMISE])
     for number, (x, value) in enumerate([(0.1, 1.0), (0.2, 2.0), (0.3, 3.0)]):
         params = {"x": x, "y": 0.5}
         ledger.fold([record_of(number, SQUARE, params, values=[value], reports=[(9, value)])])

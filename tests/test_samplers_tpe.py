@@ -16,7 +16,7 @@ from sweeper_core.samplers.base import Request
 from sweeper_core.samplers.tpe import default_gamma, default_weights, hyperopt_default_gamma
 from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation, record_of
-from sweeper_core.trial.history import Ledger
+from sweeper_core.trial.history import TrialTable
 from sweeper_core.trial.state import TrialState
 
 MINIMIZE = StudyDirection.MINIMIZE
@@ -396,7 +396,7 @@ def test_an_earlier_study_tells_where_to_start() -> None:
     earlier = Simulation(TPESampler(), space)
     earlier.run(bowl, 60)
     simulation = Simulation(TPESampler(), space, seed=5)
-    simulation.ledger = Ledger([MINIMIZE], (earlier.history,))
+    simulation.ledger = TrialTable([MINIMIZE], (earlier.history,))
     simulation.run(bowl, 10)
     values = simulation.history.values[:, 0]
     assert np.median(values[::2]) < 0.05 < np.median(values[1::2])

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper_core.masking import masked
 from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.trial.feasible import is_feasible
 from sweeper_core.trial.record import FAILURE, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -379,7 +380,7 @@ class MlflowMirror:
         """Remember the best complete, feasible trial of a study with one objective."""
         if record.state is not TrialState.COMPLETE or not record.values or len(record.values) > 1:
             return
-        if any(value > 0 for value in record.constraints.values()):
+        if not is_feasible(record.system_attrs):
             return
         candidate = (record.values[0] * self.study.directions[0].sign, record.number)
         if not math.isnan(candidate[0]) and (self._best is None or candidate < self._best):

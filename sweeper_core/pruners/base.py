@@ -1,4 +1,4 @@
-"""The contract of a pruner: judge one learning curve beside those of its peers."""
+"""The contract of a pruner: judge one learning curve beside those of its curves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeper_core.pruners.user import BasePruner
-from sweeper_core.trial.curves import Curve, Peers
+from sweeper_core.trial.curves import Curve, LearningCurves
 from sweeper_core.trial.frozen import FrozenTrial
 
 
@@ -33,13 +33,13 @@ class Pruner(BasePruner):
     """Base of all pruners. A pruner is a pure function; every value is signed so that smaller is better."""
 
     @abstractmethod
-    def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
+    def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         """Return whether trial ``number`` with the reports ``curve`` should stop now.
 
-        It never waits for other trials: ``peers`` are all other trials as they are known at this moment.
+        It never waits for other trials: ``curves`` are all other trials as they are known at this moment.
         """
 
     def prune(self, study: Any, trial: FrozenTrial) -> bool:
         """Judge the trial as it is stored: for pruners that users write and that hand over to this one."""
-        peers = study.known_to(trial.number).peers
-        return self.judge(trial.number, peers.curve(trial.number), peers).stop
+        curves = study.known_to(trial.number).curves
+        return self.judge(trial.number, curves.curve(trial.number), curves).stop

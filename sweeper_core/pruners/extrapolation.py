@@ -10,7 +10,7 @@ import numpy as np
 from sweeper_core.maths.extrapolation import Forecast, Prior, cells, forecast, learn, stack
 from sweeper_core.pruners._schedule import Schedule
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
-from sweeper_core.trial.curves import Curve, Floats, Peers
+from sweeper_core.trial.curves import Curve, Floats, LearningCurves
 
 MAX_CURVES = 100
 """The latest so many COMPLETE trials teach the prior; more would not change it."""
@@ -58,46 +58,46 @@ class ExtrapolationPruner(Pruner):
         self._n_startup_trials = n_startup_trials
         self._n_min_reports = n_min_reports
         self._schedule = Schedule(n_warmup_steps, interval_steps)
-        self._memo: tuple[weakref.ref[Peers], int, int, Prior | None] | None = None
+        self._memo: tuple[weakref.ref[LearningCurves], int, int, Prior | None] | None = None
 
-    def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
+    def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         if len(curve) < self._n_min_reports or not self._schedule.is_due(curve):
             return GO_ON
-        if peers.n_completed < self._n_startup_trials or not len(peers.finals.rows):
+        if curves.n_completed < self._n_startup_trials or not len(curves.finals.rows):
             return GO_ON
-        goal = float(np.nanmin(peers.finals.values, initial=np.inf))
-        end = self.forecast(curve, peers)
+        goal = float(np.nanmin(curves.finals.values, initial=np.inf))
+        end = self.forecast(curve, curves)
         if end is None or not np.isfinite(goal) or np.isnan(curve.values).all():
             return GO_ON
         chance = end.chance_below(goal)
         if chance >= self._threshold:
             return GO_ON
-        expected, deviation = end.mean * peers.sign, end.deviation
+        expected, deviation = end.mean * curves.sign, end.deviation
         return Verdict(
             True,
             f"it is expected to end at {expected:.4g} ± {deviation:.2g}, "
-            f"with a chance of {chance:.2%} to beat {goal * peers.sign:.6g}",
+            f"with a chance of {chance:.2%} to beat {goal * curves.sign:.6g}",
             (expected, deviation),
         )
 
-    def forecast(self, curve: Curve, peers: Peers) -> Forecast | None:
+    def forecast(self, curve: Curve, curves: LearningCurves) -> Forecast | None:
         """Return what is expected at the end of a curve, signed; None without COMPLETE trials to learn from."""
-        horizon = self._horizon(peers)
-        prior = self._prior(peers, horizon)
+        horizon = self._horizon(curves)
+        prior = self._prior(curves, horizon)
         return None if prior is None else forecast(prior, _cells(curve, horizon))
 
-    def _horizon(self, peers: Peers) -> int:
-        return self._max_resource if isinstance(self._max_resource, int) else (peers.longest or 0) + 1
+    def _horizon(self, curves: LearningCurves) -> int:
+        return self._max_resource if isinstance(self._max_resource, int) else (curves.longest or 0) + 1
 
-    def _prior(self, peers: Peers, horizon: int) -> Prior | None:
+    def _prior(self, curves: LearningCurves, horizon: int) -> Prior | None:
         if self._memo is not None:
             owner, completed, end, prior = self._memo
-            if owner() is peers and (completed, end) == (peers.n_completed, horizon):
+            if owner() is curves and (completed, end) == (curves.n_completed, horizon):
                 return prior
-        latest = np.sort(peers.finals.rows)[-MAX_CURVES:]
-        finished = stack([_cells(peers.curve(int(row)), horizon) for row in latest])
+        latest = np.sort(curves.finals.rows)[-MAX_CURVES:]
+        finished = stack([_cells(curves.curve(int(row)), horizon) for row in latest])
         prior = learn(finished) if len(finished) else None
-        self._memo = (weakref.ref(peers), peers.n_completed, horizon, prior)
+        self._memo = (weakref.ref(curves), curves.n_completed, horizon, prior)
         return prior
 
     def __getstate__(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
 from sweeper_core.pruners.successive_halving import make_halving
-from sweeper_core.trial.curves import Curve, Floats, Peers
+from sweeper_core.trial.curves import Curve, Floats, LearningCurves
 
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 """The fractional parts of its multiples fill [0, 1) most evenly, and never repeat."""
@@ -68,24 +68,24 @@ class HyperbandPruner(Pruner):
         self._max_resource = max_resource
         self._halving = make_halving(reduction_factor, bootstrap_count, min_peers, smoothing)
 
-    def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
-        whole = self._whole(peers)
+    def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
+        whole = self._whole(curves)
         if not len(curve) or whole is None:
             return GO_ON
         shares = bracket_shares(self._min_resource, whole, self._halving.eta)
         bracket = int(brackets_of(np.array([number]), shares)[0])
         for rung, value in self._halving.crossed(curve, self._min_resource * self._halving.eta**bracket):
-            at_rung = peers.reached(rung, self._halving.window)
+            at_rung = curves.reached(rung, self._halving.window)
             rivals = (at_rung.rows != number) & (brackets_of(at_rung.rows, shares) == bracket)
-            verdict = self._halving.verdict(rung, value, at_rung.values[rivals], peers.sign)
+            verdict = self._halving.verdict(rung, value, at_rung.values[rivals], curves.sign)
             if verdict.stop:
                 return Verdict(True, f"{verdict.reason} (bracket {bracket})")
         return GO_ON
 
-    def _whole(self, peers: Peers) -> int | None:
+    def _whole(self, curves: LearningCurves) -> int | None:
         if isinstance(self._max_resource, int):
             return self._max_resource
-        return None if peers.longest is None else max(peers.longest + 1, self._min_resource)
+        return None if curves.longest is None else max(curves.longest + 1, self._min_resource)
 
 
 def bracket_shares(min_resource: int, max_resource: int, eta: int) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
 from sweeper_core.pruners.user import BasePruner
-from sweeper_core.trial.curves import Curve, Peers
+from sweeper_core.trial.curves import Curve, LearningCurves
 
 
 class PatientPruner(Pruner):
@@ -35,7 +35,7 @@ class PatientPruner(Pruner):
         """Return the same rule around another pruner."""
         return PatientPruner(wrapped_pruner, self._patience, self._min_delta)
 
-    def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
+    def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         recent = self._patience + 1
         if len(curve) <= recent:
             return GO_ON
@@ -46,6 +46,6 @@ class PatientPruner(Pruner):
             return GO_ON
         if self.wrapped_pruner is not None:
             assert isinstance(self.wrapped_pruner, Pruner), "a study puts its adapter around a user's own pruner"
-            return self.wrapped_pruner.judge(number, curve, peers)
-        before, lately = before * peers.sign, lately * peers.sign
+            return self.wrapped_pruner.judge(number, curve, curves)
+        before, lately = before * curves.sign, lately * curves.sign
         return Verdict(True, f"the best of its last {recent} reports, {lately:.6g}, is worse than {before:.6g} before")

@@ -9,7 +9,7 @@ import numpy as np
 
 from sweeper_core.pruners._schedule import Schedule
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
-from sweeper_core.trial.curves import Curve, Peers
+from sweeper_core.trial.curves import Curve, LearningCurves
 
 
 class PercentilePruner(Pruner):
@@ -49,17 +49,17 @@ class PercentilePruner(Pruner):
         self._n_min_trials = n_min_trials
         self._schedule = Schedule(n_warmup_steps, interval_steps)
 
-    def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
-        if not self._schedule.is_due(curve) or peers.n_completed < max(1, self._n_startup_trials):
+    def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
+        if not self._schedule.is_due(curve) or curves.n_completed < max(1, self._n_startup_trials):
             return GO_ON
         if np.isnan(curve.values).all():
             return Verdict(True, "it has reported nothing but NaN")
-        best = float(np.nanmin(curve.values)) * peers.sign
-        others = peers.completed(peers.at(int(curve.steps[-1]))).values * peers.sign
+        best = float(np.nanmin(curve.values)) * curves.sign
+        others = curves.completed(curves.at(int(curve.steps[-1]))).values * curves.sign
         if len(others) < self._n_min_trials:
             return GO_ON
-        bar = self._bar(others, peers.sign)
-        if not best * peers.sign > bar * peers.sign:  # a bar of NaN stops nobody
+        bar = self._bar(others, curves.sign)
+        if not best * curves.sign > bar * curves.sign:  # a bar of NaN stops nobody
             return GO_ON
         return Verdict(True, f"{best:.6g} is worse than the {self._name} {bar:.6g} of {_trials(len(others))}")
 

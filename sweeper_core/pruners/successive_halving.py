@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
-from sweeper_core.trial.curves import Curve, Floats, Peers, smoothed
+from sweeper_core.trial.curves import Curve, Floats, LearningCurves, smoothed
 
 
 @dataclass(frozen=True)
@@ -110,18 +110,18 @@ class SuccessiveHalvingPruner(Pruner):
         self._rate = min_early_stopping_rate
         self._halving = make_halving(reduction_factor, bootstrap_count, min_peers, smoothing)
 
-    def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
+    def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         if not len(curve):
             return GO_ON
         lowest = self._min_resource
         if isinstance(lowest, str):
-            if peers.longest is None:
+            if curves.longest is None:
                 return GO_ON
-            lowest = max((peers.longest + 1) // 10, 1)
+            lowest = max((curves.longest + 1) // 10, 1)
         for rung, value in self._halving.crossed(curve, lowest * self._halving.eta**self._rate):
-            at_rung = peers.reached(rung, self._halving.window)
+            at_rung = curves.reached(rung, self._halving.window)
             others = at_rung.values[at_rung.rows != number]
-            verdict = self._halving.verdict(rung, value, others, peers.sign)
+            verdict = self._halving.verdict(rung, value, others, curves.sign)
             if verdict.stop:
                 return verdict
         return GO_ON

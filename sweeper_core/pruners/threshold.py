@@ -6,7 +6,7 @@ import math
 
 from sweeper_core.pruners._schedule import Schedule
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
-from sweeper_core.trial.curves import Curve, Peers
+from sweeper_core.trial.curves import Curve, LearningCurves
 
 
 class ThresholdPruner(Pruner):
@@ -38,10 +38,10 @@ class ThresholdPruner(Pruner):
             raise ValueError(f"`lower <= upper` must hold, but got ({lower=}, {upper=}).")
         self._schedule = Schedule(n_warmup_steps, interval_steps)
 
-    def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
+    def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         if not self._schedule.is_due(curve):
             return GO_ON
-        value = float(curve.values[-1]) * peers.sign
+        value = float(curve.values[-1]) * curves.sign
         if math.isnan(value):
             return Verdict(True, "it reported NaN")
         if value < self._lower:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
-from sweeper_core.trial.curves import Curve, Floats, Peers
+from sweeper_core.trial.curves import Curve, Floats, LearningCurves
 
 
 class WilcoxonPruner(Pruner):
@@ -35,11 +35,11 @@ class WilcoxonPruner(Pruner):
         self._n_startup_steps = n_startup_steps
         self._p_threshold = p_threshold
 
-    def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
-        best = peers.best
+    def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
+        best = curves.best
         if not len(curve) or best is None:
             return GO_ON
-        rival = peers.curve(best)
+        rival = curves.curve(best)
         if not len(rival):
             return Verdict(False, f"the best trial, {best}, has no reports to compare with")
         if not (np.isfinite(curve.values).all() and np.isfinite(rival.values).all()):

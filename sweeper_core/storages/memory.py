@@ -172,7 +172,7 @@ class StudyRows:
     """COMPLETE trials that have not been compared with the best."""
 
     def __post_init__(self) -> None:
-        self._best = BestSoFar(self.record.directions)
+        self._best = BestSoFar.of(self.record.directions)
 
     def changed(self, row: TrialRow) -> None:
         """Note that a trial is different; not again before anybody has looked."""

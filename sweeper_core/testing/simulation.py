@@ -10,7 +10,7 @@ import numpy as np
 from sweeper_core.directions import StudyDirection
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.trial.history import History, Ledger
+from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.record import CONSTRAINT_PREFIX, SUGGESTION, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -66,7 +66,7 @@ class Simulation:
         self.space = space
         self.seed = seed
         self.budget = budget
-        self.ledger = Ledger(directions)
+        self.ledger = TrialTable(directions)
         self.suggestions: list[Suggestion] = []
 
     def __len__(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sweeper_core.directions import StudyDirection
-from sweeper_core.trial.record import constraints_in
+from sweeper_core.trial.feasible import is_feasible
 
 
 class Best(NamedTuple):
@@ -21,23 +21,36 @@ class Best(NamedTuple):
 
 
 class BestSoFar:
-    """The best feasible COMPLETE trial of a study with one objective, the earliest of equals; none with several.
+    """The best feasible COMPLETE trial by one objective, the earliest of equals.
 
-    Being told of the same trials again, in any order, changes nothing.
+    Taking the same trials again, in any order, changes nothing.
+
+    Args:
+        sign: Factor that turns values of the objective into ones to be minimised; None for no objective, and no best.
+        objective: Position of the objective.
     """
 
-    def __init__(self, directions: Sequence[StudyDirection]) -> None:
-        self._sign = directions[0].sign if len(directions) == 1 else None
+    def __init__(self, sign: float | None, objective: int = 0) -> None:
+        self._sign = sign
+        self._objective = objective
         self._signed = 0.0
         self.best = Best()
+
+    @classmethod
+    def of(cls, directions: Sequence[StudyDirection]) -> BestSoFar:
+        """Return that of a study: none with several objectives."""
+        return cls(directions[0].sign if len(directions) == 1 else None)
 
     def take(self, number: int, values: Sequence[float] | None, system_attrs: Mapping[str, Any]) -> None:
         """Compare a COMPLETE trial with the best."""
         if self._sign is None or not values:
             return
-        signed = values[0] * self._sign
+        value = values[self._objective]
+        signed = value * self._sign
+        if signed != signed:
+            return
         if self.best.number is not None and (signed, number) >= (self._signed, self.best.number):
             return
-        if system_attrs and any(value > 0.0 for value in constraints_in(system_attrs).values()):
+        if not is_feasible(system_attrs):
             return
-        self.best, self._signed = Best(number, values[0]), signed
+        self.best, self._signed = Best(number, value), signed

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core.trial.best import BestSoFar
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -81,7 +82,7 @@ class _Column:
 _NOBODY = Slice(np.empty(0, np.int64), np.empty(0))
 
 
-class Peers:
+class LearningCurves:
     """All trials' curves of one study, grown by folding records; columnar, indexed by step.
 
     Row ``i`` belongs to trial ``i``. Folding is cheap; the index is brought up to date when somebody looks, at a
@@ -105,7 +106,7 @@ class Peers:
         self._judged: dict[int, int] = {}
         self._completed = 0
         self._longest: int | None = None
-        self._best: tuple[float, int] | None = None
+        self._best = BestSoFar(sign, objective)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -197,7 +198,7 @@ class Peers:
     def best(self) -> int | None:
         """Number of the COMPLETE trial with the smallest signed value that satisfies its constraints."""
         self._refresh()
-        return None if self._best is None else self._best[1]
+        return self._best.best.number
 
     def _refresh(self) -> None:
         if not self._stale:
@@ -239,10 +240,7 @@ class Peers:
             step, value = record.reports[-1]
             self._longest = max(self._longest or 0, step)
             self._finals.put(row, value * self.sign)
-        if all(value <= 0.0 for value in record.constraints.values()):
-            candidate = (self.value(row), row)
-            if candidate[0] == candidate[0] and (self._best is None or candidate < self._best):
-                self._best = candidate
+        self._best.take(row, record.values, record.system_attrs)
 
 
 def _put_reached(column: _Column, row: int, reports: Reports, step: int, window: int, sign: float) -> None:

@@ -28,6 +28,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.curves import VERDICT
+from sweeper_core.trial.feasible import feasible_rows, violation
 from sweeper_core.trial.record import REPEATS, SUGGESTION, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -62,7 +63,8 @@ class History:
         states: ``(n,)`` int8, :class:`TrialState`; ``ABSENT`` for a row not read yet.
         values: ``(n, m)`` signed so that smaller is better; NaN where there is none. Pruned trials have
             none (their last report is in ``last_value``).
-        constraints: ``(n, c)``, satisfied where <= 0, NaN where not reported; ``constraint_names`` of length c.
+        constraints: ``(n, c)``, satisfied where <= 0, NaN where not reported (and infinite where NaN was);
+            ``constraint_names`` of length c.
         last_step: ``(n,)`` step of the last report, -1 without one; ``last_value`` its value, signed
             as the first objective (NaN without one).
         forecast: ``(n, 2)`` where a pruned trial was expected to end, signed as the first objective, and the
@@ -118,10 +120,8 @@ class History:
 
     @property
     def feasible(self) -> Flags:
-        """``(n,)``: no constraint reported above zero (trials without any are feasible)."""
-        if not self.constraint_names:
-            return np.ones(len(self), dtype=bool)
-        return np.asarray(~np.any(self.constraints > 0.0, axis=1))
+        """``(n,)``: see :mod:`sweeper_core.trial.feasible`."""
+        return feasible_rows(self.constraints)
 
     def raw(self, space: SearchSpace, rows: Integers | None = None) -> Floats:
         """Return internal values ``(rows, d)`` in terms of ``space``.
@@ -246,7 +246,7 @@ class _GrowingColumn:
     codes: dict[BaseDistribution, list[float]] = field(default_factory=dict)
 
 
-class Ledger:
+class TrialTable:
     """The growing account of a study: folds changed records, hands out immutable histories.
 
     Folding the same records again, in any order of numbers, gives the same account.
@@ -354,7 +354,8 @@ class Ledger:
             if new:
                 self._constraint_names += new
                 self._constraints.widen(len(self._constraint_names))
-            self._constraints.put(row, [constraints.get(name, np.nan) for name in self._constraint_names])
+            known_values = {name: violation(value) for name, value in constraints.items()}
+            self._constraints.put(row, [known_values.get(name, np.nan) for name in self._constraint_names])
 
     def history(self, rows: int | None = None) -> History:
         """Return the snapshot of the first ``rows`` trials (all by default)."""

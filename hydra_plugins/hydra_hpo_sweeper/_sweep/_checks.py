@@ -13,7 +13,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._space._grammar import Plan
 from sweeper_core.samplers import Request
-from sweeper_core.trial.history import Ledger
+from sweeper_core.trial.history import TrialTable
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -47,7 +47,7 @@ def _rehearse(settings: Settings, plan: Plan) -> None:
                 "Nothing is swept: every trial runs the same configuration. Name parameters in hydra.sweeper.params."
             )
         return
-    history = Ledger(settings.directions).history()
+    history = TrialTable(settings.directions).history()
     request = Request(plan.space, 0, budget=settings.n_trials, lanes=settings.n_jobs)
     try:
         settings.sampler.suggest(request, history, np.random.default_rng(0))

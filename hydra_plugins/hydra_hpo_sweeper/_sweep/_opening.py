@@ -20,7 +20,7 @@ from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.study._session.session import Session
 from sweeper_core.study._session.view import METRIC_NAMES
-from sweeper_core.trial.history import History, Ledger
+from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -117,7 +117,7 @@ def _earlier(source: EarlierStudy) -> History:
             f"hydra.sweeper.warm_start: there is no study {source.study_name!r} in {masked(source.storage)}; "
             f"it has {names}."
         ) from None
-    ledger = Ledger(study.directions)
+    ledger = TrialTable(study.directions)
     ledger.fold(storage.changes(study.study_id)[0])
     storage.close()
     return ledger.history()

@@ -18,7 +18,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from hydra_plugins.hydra_hpo_sweeper._sweep._ending import Ending
 from sweeper_core.study._session.session import Session
-from sweeper_core.trial.record import constraints_in
+from sweeper_core.trial.feasible import is_feasible
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -61,7 +61,7 @@ class Progress:
         """Take in the end of a trial."""
         if not ending.lost:
             self.counts[ending.state] += 1
-        if ending.state is TrialState.COMPLETE and all(value <= 0 for value in constraints_in(ending.attrs).values()):
+        if ending.state is TrialState.COMPLETE and is_feasible(ending.attrs):
             self._consider(number, ending.values)
         self._show(number, ending, params, note)
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.samplers._gp.space import Encoding
+from sweeper_core.trial.feasible import feasible_rows
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 
@@ -65,7 +66,7 @@ class Evidence:
     @property
     def feasible(self) -> Flags:
         """``(n,)`` no constraint above zero."""
-        return np.asarray(~np.any(self.constraints > 0.0, axis=1))
+        return feasible_rows(self.constraints)
 
 
 @dataclass(frozen=True)

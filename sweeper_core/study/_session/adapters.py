@@ -15,7 +15,7 @@ from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.partial_fixed import PartialFixedSampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.study._session.view import StudyView
-from sweeper_core.trial.curves import Curve, Peers
+from sweeper_core.trial.curves import Curve, LearningCurves
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
 from sweeper_core.trial.record import TrialRecord
@@ -159,6 +159,6 @@ class UserPruner(Pruner):
         self.inner = inner
         self._owner = owner
 
-    def judge(self, number: int, curve: Curve, peers: Peers) -> Verdict:
+    def judge(self, number: int, curve: Curve, peers: LearningCurves) -> Verdict:
         trial = FrozenTrial.of(self._owner.record(number))
         return Verdict(bool(self.inner.prune(self._owner.view, trial)), f"{type(self.inner).__name__} says so")

@@ -21,7 +21,7 @@ class Digest:
     """
 
     def __init__(self, directions: Sequence[StudyDirection]) -> None:
-        self._best = BestSoFar(directions)
+        self._best = BestSoFar.of(directions)
         self._counted: set[int] = set()
         self._common: dict[str, BaseDistribution] | None = None
         self._layout: Layout | None = None

@@ -27,9 +27,9 @@ from sweeper_core.study._session.hosts import DefineByRun, StepByStep, told
 from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.trial.best import Best
-from sweeper_core.trial.curves import Peers
+from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.frozen import FrozenTrial
-from sweeper_core.trial.history import History, Ledger
+from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.live import Trial
 from sweeper_core.trial.record import FAILURE, LIST_OF_CONSTRAINTS, NOTHING, SUGGESTION, TrialRecord, nothing
 from sweeper_core.trial.state import TrialState
@@ -98,9 +98,9 @@ class Session:
         mind_forks(self)
 
     def _know_nothing(self, sources: tuple[History, ...], objective: int) -> None:
-        self._ledger = Ledger(self.study.directions, sources)
+        self._ledger = TrialTable(self.study.directions, sources)
         self._no_history = self._ledger.history()
-        self._peers = Peers(self.study.directions[objective].sign, objective)
+        self._peers = LearningCurves(self.study.directions[objective].sign, objective)
         self._digest = Digest(self.study.directions)
         self._cursor: Any = None
         self._unread: list[TrialRecord] = []
@@ -172,14 +172,14 @@ class Session:
         return len(self.study.directions)
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> TrialTable:
         """The account of all trials, as of the last :meth:`sync`."""
         with self._lock:
             self._read()
             return self._ledger
 
     @property
-    def peers(self) -> Peers:
+    def peers(self) -> LearningCurves:
         """All learning curves, as of the last :meth:`sync`."""
         with self._lock:
             self._read()

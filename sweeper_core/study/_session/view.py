@@ -16,7 +16,8 @@ from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.study._session.digest import Digest
 from sweeper_core.study.dataframe import DEFAULT_COLUMNS, trials_dataframe
-from sweeper_core.trial.curves import Peers
+from sweeper_core.trial.curves import LearningCurves
+from sweeper_core.trial.feasible import is_feasible
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
 from sweeper_core.trial.record import TrialRecord
@@ -38,7 +39,7 @@ class Source(Protocol):
     @property
     def records(self) -> list[TrialRecord]: ...
     @property
-    def peers(self) -> Peers: ...
+    def peers(self) -> LearningCurves: ...
     @property
     def digest(self) -> Digest: ...
     def sync(self) -> None: ...
@@ -54,12 +55,12 @@ class Known:
     Attributes:
         history: The trials before it.
         joint: The parameters that all finished trials share.
-        peers: All learning curves.
+        curves: All learning curves.
     """
 
     history: History
     joint: Mapping[str, BaseDistribution]
-    peers: Peers
+    curves: LearningCurves
 
 
 class StudyView:
@@ -159,7 +160,7 @@ class StudyView:
     def best_trials(self) -> list[FrozenTrial]:
         """The COMPLETE and feasible trials that no other dominates, by number."""
         records = [record for record in self._records() if record.state is TrialState.COMPLETE and record.values]
-        feasible = [record for record in records if not any(value > 0 for value in record.constraints.values())]
+        feasible = [record for record in records if is_feasible(record.system_attrs)]
         if not feasible:
             return []
         signs = [direction.sign for direction in self._session.study.directions]

@@ -17,6 +17,17 @@ FLOORS = [
     {"importance", "visualization", "integrations", "transfer", "cli", "testing"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+PLUGIN = "hydra_plugins.hydra_hpo_sweeper"
+PLUGIN_FLOORS = [
+    {"_errors", "_store", "_extension", "config"},
+    {"_hydra"},
+    {"_space"},
+    {"_config"},
+    {"_lanes"},
+    {"_sweep"},
+    {"sweeper", "compat"},
+]
+PLUGIN_FLOOR_OF = {room: floor for floor, rooms in enumerate(PLUGIN_FLOORS) for room in rooms}
 FILES = sorted(
     path for package in ("sweeper_core", "hydra_plugins") for path in (ROOT / package).rglob("*.py") if path.is_file()
 )
@@ -63,6 +74,23 @@ def test_a_module_imports_only_from_floors_below(module: str) -> None:
             # The top floor's rooms and the first floor's files may lean on a neighbour; the third floor's never.
             same = FLOOR_OF[other] == FLOOR_OF[own] in (0, 1, 5)
             assert below or same, f"{module} (floor {FLOOR_OF[own]}) imports {imported} (floor {FLOOR_OF[other]})"
+
+
+def plugin_room(module: str) -> str | None:
+    return module.removeprefix(f"{PLUGIN}.").split(".")[0] if module.startswith(f"{PLUGIN}.") else None
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if plugin_room(name)])
+def test_a_module_of_the_plugin_imports_only_from_floors_below(module: str) -> None:
+    own = plugin_room(module)
+    assert own in PLUGIN_FLOOR_OF, f"{module} is on no floor of the plugin"
+    for imported in IMPORTS[module]:
+        other = plugin_room(imported)
+        if other is not None and other != own:
+            # The files of the ground floor and the two that Hydra scans may use one another.
+            same = PLUGIN_FLOOR_OF[other] == PLUGIN_FLOOR_OF[own] in (0, len(PLUGIN_FLOORS) - 1)
+            below = PLUGIN_FLOOR_OF[other] < PLUGIN_FLOOR_OF[own]
+            assert below or same, f"{module} imports {imported} from the same floor or one above"
 
 
 def test_there_are_no_import_cycles() -> None:

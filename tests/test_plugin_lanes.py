@@ -20,9 +20,9 @@ from plugin_support import APPS, SWEEP, command, run, surroundings
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._lanes import _devices, _factory, _outcome, _worker
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, InlineLane, Job, Lanes
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, Job, JobResult, Lanes
+from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment
 from hydra_plugins.hydra_hpo_sweeper._lanes._threads import ThreadLanes
-from hydra_plugins.hydra_hpo_sweeper._sweep._tickets import Surroundings
 from sweeper_core.storages import get_storage
 from sweeper_core.trial.record import FAILURE, RETRY_HISTORY, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -201,11 +201,11 @@ def test_a_worker_writes_the_result_that_its_sweeper_could_not(tmp_path: Path) -
         import sys
         from multiprocessing.connection import Connection
         from pathlib import Path
-        from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done
+        from hydra_plugins.hydra_hpo_sweeper._lanes._base import JobResult
         from hydra_plugins.hydra_hpo_sweeper._lanes._worker import Worker
         def record(done):
             Path(sys.argv[2]).write_text(str(done.returned))
-        Worker(Connection(int(sys.argv[1])), lambda job: Done(job, "returned", 1.5 * job.number), record).serve()
+        Worker(Connection(int(sys.argv[1])), lambda job: JobResult(job, "returned", 1.5 * job.number), record).serve()
     """
     for told in (True, False):
         path = tmp_path / f"told-{told}"
@@ -305,7 +305,7 @@ def test_a_free_thread_lane_does_not_wait_for_a_busy_one() -> None:
 
     def make() -> Any:
         launchers.append(Elsewhere())
-        return launchers[-1], Surroundings()
+        return launchers[-1], JobEnvironment()
 
     with ThreadLanes(make, 2) as lanes:
         lanes.start(Job(0, ()))
@@ -334,7 +334,7 @@ def test_a_launcher_that_loses_its_worker_does_not_fail_the_trial() -> None:
         launcher = Elsewhere()
         launcher.error = error
         launcher.go.set()
-        with ThreadLanes(lambda launcher=launcher: (launcher, Surroundings()), 1) as lanes:
+        with ThreadLanes(lambda launcher=launcher: (launcher, JobEnvironment()), 1) as lanes:
             lanes.start(Job(0, ()))
             (done,) = lanes.wait()
         assert done.end == end
@@ -356,7 +356,7 @@ def test_the_lane_in_this_process_sets_a_jobs_variables_while_it_runs() -> None:
     job = Job(7, (), environment={"HPO_TEST": "1"})
     lane.start(job)
     assert (lane.free, lane.busy) == (0, (job,))
-    assert lane.wait() == [Done(job, "returned", 7)]
+    assert lane.wait() == [JobResult(job, "returned", 7)]
     assert seen == ["1"]
     assert "HPO_TEST" not in os.environ
 

@@ -71,7 +71,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Done:
+class JobResult:
     """A job that has ended.
 
     Attributes:
@@ -105,7 +105,7 @@ class Lanes(ABC):
         """Start a job on a free lane. Does not wait."""
 
     @abstractmethod
-    def wait(self, timeout: float | None = None) -> list[Done]:
+    def wait(self, timeout: float | None = None) -> list[JobResult]:
         """Return the jobs that have ended, at least one unless the seconds of ``timeout`` pass before."""
 
     @abstractmethod
@@ -142,11 +142,11 @@ class InlineLane(Lanes):
         assert self._job is None
         self._job = job
 
-    def wait(self, timeout: float | None = None) -> list[Done]:
+    def wait(self, timeout: float | None = None) -> list[JobResult]:
         if self._job is None:
             return []
         job = self._job
-        with own_surroundings(job.environment):
+        with own_environment(job.environment):
             done = run_job(self._launcher, job)
         self._job = None
         return [done]
@@ -158,28 +158,28 @@ class InlineLane(Lanes):
         self._job = None
 
 
-def run_job(launcher: Launcher, job: Job) -> Done:
+def run_job(launcher: Launcher, job: Job) -> JobResult:
     """Run one job on a launcher and say how it ended. Raises nothing but what is no ``Exception``."""
     try:
         returns = launcher.launch([list(job.overrides)], initial_job_idx=job.number)
     except KeyboardInterrupt:
-        return Done(job, "stopped", failure=Failure("Interrupted", "the run was stopped by the user"))
+        return JobResult(job, "stopped", failure=Failure("Interrupted", "the run was stopped by the user"))
     except (Exception, SystemExit) as error:
         lost = WORKER_DIED & {kind.__name__ for kind in type(error).__mro__}
-        return Done(job, "lost" if lost else "raised", failure=failure_of(error))
-    return done_of(job, returns[0])
+        return JobResult(job, "lost" if lost else "raised", failure=failure_of(error))
+    return result_of(job, returns[0])
 
 
-def done_of(job: Job, job_return: JobReturn) -> Done:
+def result_of(job: Job, job_return: JobReturn) -> JobResult:
     """Return how a job ended from what Hydra says of it."""
     directory = _directory(job_return)
     # The attribute without an underscore raises the job's own exception.
     returned = job_return._return_value
     if job_return.status is JobStatus.COMPLETED:
-        return Done(job, "returned", plain(returned), directory=directory)
+        return JobResult(job, "returned", plain(returned), directory=directory)
     if PRUNED & {kind.__name__ for kind in type(returned).__mro__}:
-        return Done(job, "pruned", directory=directory)
-    return Done(job, "raised", failure=failure_of(returned), directory=directory)
+        return JobResult(job, "pruned", directory=directory)
+    return JobResult(job, "raised", failure=failure_of(returned), directory=directory)
 
 
 def _directory(job_return: JobReturn) -> str | None:
@@ -215,7 +215,7 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def own_surroundings(variables: Mapping[str, str]) -> Iterator[None]:
+def own_environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables for one job; what the job itself leaves behind does not reach the next one.
 
     A job may change the working directory, below which the sweep and its next jobs look for theirs. Lightning's
@@ -246,7 +246,7 @@ def _process_group() -> Any:
     )
 
 
-def write_trace(done: Done) -> None:
+def write_trace(done: JobResult) -> None:
     """Leave a failed job's traceback in its directory."""
     if done.failure is None or not done.failure.trace or done.directory is None:
         return

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import pickle
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,10 @@ from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller, RayTasks, SubmititJobs
 from hydra_plugins.hydra_hpo_sweeper._hydra._compose import ComposedOnce
 from hydra_plugins.hydra_hpo_sweeper._hydra._public import for_launchers
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, Lanes
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, JobResult, Lanes
 from hydra_plugins.hydra_hpo_sweeper._lanes._devices import environments
+from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment, with_job_environment
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import Guarded
-from hydra_plugins.hydra_hpo_sweeper._sweep._ending import Recorder
-from hydra_plugins.hydra_hpo_sweeper._sweep._tickets import Surroundings, with_surroundings
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -67,17 +67,17 @@ class LaneFactory:
         """Return a job's configuration."""
         return self.context.config_loader.load_sweep_config(self.config, overrides)
 
-    def open(self, recorder: Recorder | None) -> Lanes:
+    def open(self, record: Callable[[JobResult], Any] | None) -> Lanes:
         """Return the lanes.
 
         Args:
-            recorder: Tells the study of results that the sweeper could not tell any more.
+            record: Stores a result in the study when the sweeper has died; it can be pickled.
         """
         if self.kind == "inline":
             return InlineLane(self._launcher())
         if self.kind == "thread":
             return self._threads()
-        return self._processes(recorder)
+        return self._processes(record)
 
     def _launcher(self, context: HydraContext | None = None) -> Launcher:
         return Plugins.instance().instantiate_launcher(
@@ -93,13 +93,13 @@ class LaneFactory:
             canceller = RayTasks()
         elif SUBMITIT in self._target:
             canceller = SubmititJobs()
-        return ThreadLanes(self._launcher_with_surroundings, self.settings.n_jobs, canceller)
+        return ThreadLanes(self._launcher_with_environment, self.settings.n_jobs, canceller)
 
-    def _launcher_with_surroundings(self) -> tuple[Launcher, Surroundings]:
-        context, surroundings = with_surroundings(self.context)
-        return self._launcher(context), surroundings
+    def _launcher_with_environment(self) -> tuple[Launcher, JobEnvironment]:
+        context, job_environment = with_job_environment(self.context)
+        return self._launcher(context), job_environment
 
-    def _processes(self, recorder: Recorder | None) -> Lanes:
+    def _processes(self, record: Callable[[JobResult], Any] | None) -> Lanes:
         from hydra_plugins.hydra_hpo_sweeper._lanes._process import ProcessLanes
         from hydra_plugins.hydra_hpo_sweeper._lanes._task import MainModule, pack
         from hydra_plugins.hydra_hpo_sweeper._lanes._worker import Start
@@ -108,7 +108,7 @@ class LaneFactory:
         start = Start(
             MainModule.of_this_process(),
             str(self.directory / LANE_LOGS),
-            None if recorder is None else pickle.dumps(recorder),
+            None if record is None else pickle.dumps(record),
         )
         shares = environments(settings.devices, settings.devices_per_job, settings.n_jobs)
         sys.stdout.flush()

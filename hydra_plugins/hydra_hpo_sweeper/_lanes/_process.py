@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Literal
 
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, Failure, Job, Lanes
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, Job, JobResult, Lanes
 from hydra_plugins.hydra_hpo_sweeper._lanes._kill import kill_tree
 from hydra_plugins.hydra_hpo_sweeper._lanes._worker import Start
 
@@ -76,11 +76,11 @@ class ProcessLanes(Lanes):
         lane = max((lane for lane in self._lanes if lane.job is None), key=lambda lane: lane.worker is not None)
         lane.start(job)
 
-    def wait(self, timeout: float | None = None) -> list[Done]:
+    def wait(self, timeout: float | None = None) -> list[JobResult]:
         busy = [lane for lane in self._lanes if lane.job is not None]
         if not busy:
             return []
-        done: list[Done] = []
+        done: list[JobResult] = []
         end = None if timeout is None else time.monotonic() + timeout
         while not done:
             deadlines = [moment for moment in (end, *(lane.deadline for lane in busy)) if moment is not None]
@@ -146,7 +146,7 @@ class _Lane:
         self.worker = self._spawn()
         self.worker.connection.send(job)
 
-    def look(self, ready: bool) -> Done | None:
+    def look(self, ready: bool) -> JobResult | None:
         """Return how the job ended, if it has."""
         if ready:
             try:
@@ -168,16 +168,16 @@ class _Lane:
         self._cut_short, self.deadline = reason, None
         kill_tree(self.worker.process.pid)
 
-    def _died(self) -> Done:
+    def _died(self) -> JobResult:
         assert self.job is not None
         # It has closed its pipe; its exit status is worth a moment.
         status = self.end_worker(patience=0.0 if self._cut_short else SECONDS_TO_DIE)
         if self._cut_short == "timeout":
             text = f"the job ran longer than hydra.sweeper.trial_timeout={self._limit:g} seconds"
-            return self._free(Done(self.job, "timeout", failure=Failure("Timeout", text)))
+            return self._free(JobResult(self.job, "timeout", failure=Failure("Timeout", text)))
         if self._cut_short == "stopped":
-            return self._free(Done(self.job, "stopped", failure=Failure("Stopped", "stopped by the user")))
-        return self._free(Done(self.job, "lost", failure=self._loss(status)))
+            return self._free(JobResult(self.job, "stopped", failure=Failure("Stopped", "stopped by the user")))
+        return self._free(JobResult(self.job, "lost", failure=self._loss(status)))
 
     def _loss(self, status: int | None) -> Failure:
         tail = _tail(self._log)
@@ -186,7 +186,7 @@ class _Lane:
         last = tail.strip().rpartition("\n")[2]
         return Failure("WorkerFailed", f"{_words(status)}, before the job began: {last}", tail)
 
-    def _free(self, done: Done) -> Done:
+    def _free(self, done: JobResult) -> JobResult:
         self.job, self.deadline = None, None
         return done
 

@@ -11,13 +11,13 @@ from queue import Empty, SimpleQueue
 from hydra.plugins.launcher import Launcher
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, Failure, Job, Lanes, run_job
-from hydra_plugins.hydra_hpo_sweeper._sweep._tickets import Surroundings
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, Job, JobResult, Lanes, run_job
+from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment
 from sweeper_core._by_value import file_names_kept
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
-_Lane = tuple[Launcher, Surroundings]
+_Lane = tuple[Launcher, JobEnvironment]
 
 
 class ThreadLanes(Lanes):
@@ -32,7 +32,7 @@ class ThreadLanes(Lanes):
     def __init__(self, make: Callable[[], _Lane], count: int, canceller: Canceller | None = None) -> None:
         self._idle = [make() for _ in range(count)]
         self._busy: dict[tuple[int, int], tuple[Job, _Lane, threading.Thread]] = {}
-        self._done: SimpleQueue[Done] = SimpleQueue()
+        self._done: SimpleQueue[JobResult] = SimpleQueue()
         self._stopped: set[tuple[int, int]] = set()
         self._canceller = canceller
 
@@ -51,13 +51,13 @@ class ThreadLanes(Lanes):
         thread.start()
 
     def _run(self, lane: _Lane, job: Job) -> None:
-        launcher, surroundings = lane
-        surroundings.variables = dict(job.environment)
+        launcher, job_environment = lane
+        job_environment.variables = dict(job.environment)
         # The launcher pickles the task function, by value when it is defined in a script.
         with file_names_kept():
             self._done.put(run_job(launcher, job))
 
-    def wait(self, timeout: float | None = None) -> list[Done]:
+    def wait(self, timeout: float | None = None) -> list[JobResult]:
         if not self._busy:
             return []
         try:
@@ -72,11 +72,11 @@ class ThreadLanes(Lanes):
         # What was given up may still come in.
         return [self._free(ended) for ended in done if ended.job.key in self._busy]
 
-    def _free(self, done: Done) -> Done:
+    def _free(self, done: JobResult) -> JobResult:
         _, lane, _ = self._busy.pop(done.job.key)
         self._idle.append(lane)
         if done.job.key in self._stopped and done.end != "returned":
-            return Done(done.job, "stopped", failure=Failure("Stopped", "stopped by the user"))
+            return JobResult(done.job, "stopped", failure=Failure("Stopped", "stopped by the user"))
         return done
 
     def stop(self, key: tuple[int, int]) -> None:
@@ -86,7 +86,7 @@ class ThreadLanes(Lanes):
         job, _, thread = self._busy[key]
         if self._canceller is None or not self._canceller.cancel(thread):
             log.warning("Trial %d runs where it cannot be stopped from here; it is given up.", job.number)
-            self._done.put(Done(job, "stopped", failure=Failure("Stopped", "given up by the user")))
+            self._done.put(JobResult(job, "stopped", failure=Failure("Stopped", "given up by the user")))
 
     def close(self) -> None:
         for key in list(self._busy):

@@ -1,7 +1,7 @@
 """A lane's worker process: runs one job after the other, and does not outlive the sweeper.
 
 Messages, all pickled. To the worker: a :class:`Start`, then jobs, then ``None``. From it: ``("begun", key)`` when a job
-starts, ``("done", Done)`` when it has ended. A further message from the sweeper means that it has told the study
+starts, ``("done", JobResult)`` when it has ended. A further message from the sweeper means that it has told the study
 of all earlier results. When the pipe breaks the sweeper is dead: a result that it may not have told is written by
 the worker itself, and a job that runs is ended with its children.
 """
@@ -24,7 +24,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.experimental.callback import Callback
 
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, Job, own_surroundings, run_job
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, own_environment, run_job
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import Guarded
 from hydra_plugins.hydra_hpo_sweeper._lanes._kill import kill_tree
 from hydra_plugins.hydra_hpo_sweeper._lanes._task import Application, MainModule, unpack
@@ -76,7 +76,7 @@ class Worker:
     """Runs jobs in the main thread and listens to the sweeper in another."""
 
     def __init__(
-        self, connection: Connection, run: Callable[[Job], Done], record: Callable[[Done], Any] | None
+        self, connection: Connection, run: Callable[[Job], JobResult], record: Callable[[JobResult], Any] | None
     ) -> None:
         self._connection = connection
         self._run = run
@@ -84,7 +84,7 @@ class Worker:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._running = False
-        self._untold: Done | None = None
+        self._untold: JobResult | None = None
 
     def serve(self) -> None:
         """Run jobs until the sweeper says that there are no more."""
@@ -126,7 +126,7 @@ class Worker:
         kill_tree(os.getpid())
 
 
-def prepare(start: Start, packed: bytes, descriptor: int) -> Callable[[Job], Done]:
+def prepare(start: Start, packed: bytes, descriptor: int) -> Callable[[Job], JobResult]:
     """Return the function that runs a job."""
     application: Application = unpack(packed, start.main)
     setup_globals()
@@ -136,8 +136,8 @@ def prepare(start: Start, packed: bytes, descriptor: int) -> Callable[[Job], Don
         hydra_context=context, task_function=Guarded(application.task), config=application.config
     )
 
-    def run(job: Job) -> Done:
-        with own_surroundings(job.environment):
+    def run(job: Job) -> JobResult:
+        with own_environment(job.environment):
             return run_job(launcher, job)
 
     return run

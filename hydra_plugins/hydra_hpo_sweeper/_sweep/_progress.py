@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from hydra_plugins.hydra_hpo_sweeper._sweep._ending import Ending
+from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import TrialResult
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.feasible import is_feasible
 from sweeper_core.trial.state import TrialState
@@ -57,7 +57,7 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         logging.getLogger(LAUNCHER_LOG).removeFilter(_announces_nothing)
 
-    def finished(self, number: int, ending: Ending, params: Mapping[str, Any], note: str = "") -> None:
+    def finished(self, number: int, ending: TrialResult, params: Mapping[str, Any], note: str = "") -> None:
         """Take in the end of a trial."""
         if not ending.lost:
             self.counts[ending.state] += 1
@@ -72,7 +72,7 @@ class Progress:
         if values and self._single and (self.best is None or values[0] * self._sign < self.best[0] * self._sign):
             self.best = values[0], number
 
-    def _show(self, number: int, ending: Ending, params: Mapping[str, Any], note: str) -> None:
+    def _show(self, number: int, ending: TrialResult, params: Mapping[str, Any], note: str) -> None:
         if ending.failure is not None:
             return  # the warning that has been written says it
         values = "" if ending.values is None else " " + ", ".join(f"{value:.6g}" for value in ending.values)
@@ -84,7 +84,7 @@ class Progress:
 class Silent(Progress):
     """Says nothing but warnings."""
 
-    def _show(self, number: int, ending: Ending, params: Mapping[str, Any], note: str) -> None:
+    def _show(self, number: int, ending: TrialResult, params: Mapping[str, Any], note: str) -> None:
         pass
 
 
@@ -112,7 +112,7 @@ class Live(Progress):
         self._open.close()
         super().__exit__(*exception)
 
-    def _show(self, number: int, ending: Ending, params: Mapping[str, Any], note: str) -> None:
+    def _show(self, number: int, ending: TrialResult, params: Mapping[str, Any], note: str) -> None:
         if not ending.lost:
             self._bar.update()
 

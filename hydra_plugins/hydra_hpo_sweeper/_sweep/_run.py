@@ -19,11 +19,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings, read_settings
 from hydra_plugins.hydra_hpo_sweeper._errors import in_short
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, Job, Lanes, failure_of, write_trace
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, Lanes, failure_of, write_trace
 from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._space._grammar import Plan, read_plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._checks import checked
-from hydra_plugins.hydra_hpo_sweeper._sweep._ending import Ending, Judge, Recorder, given_up, pruned, why_pruned
+from hydra_plugins.hydra_hpo_sweeper._sweep._handles import TrialHandles
 from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._mlflow import mirrored
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import (
@@ -36,7 +36,14 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._progress import Progress, open_prog
 from hydra_plugins.hydra_hpo_sweeper._sweep._ranks import ranked
 from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import clearly_bad, jobs_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import Results, SweepResult, single_run
-from hydra_plugins.hydra_hpo_sweeper._sweep._tickets import Tickets
+from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import (
+    Judge,
+    Recorder,
+    TrialResult,
+    given_up,
+    pruned,
+    why_pruned,
+)
 from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
 from sweeper_core.storages import repeats, retry_of
@@ -189,7 +196,7 @@ class Running:
     params: dict[str, Any]
     waiting: deque[Job]
     busy: int = 0
-    done: list[Done] = field(default_factory=list)
+    done: list[JobResult] = field(default_factory=list)
     begun: float = field(default_factory=time.time)
 
 
@@ -219,7 +226,7 @@ class Run:
         self.progress = progress
         self.config = config
         self.judge = Judge.of(settings)
-        self.tickets = Tickets(settings, opened, Path(str(config.hydra.sweep.dir)))
+        self.handles = TrialHandles(settings, opened, Path(str(config.hydra.sweep.dir)))
         self.running: dict[int, Running] = {}
         self.counted = 0
         self.states: Counter[TrialState] = Counter()
@@ -317,17 +324,17 @@ class Run:
         try:
             params = self._extended(started)
         except Exception as error:
-            done = Done(Job(started.number, ()), "raised", failure=failure_of(error))
+            done = JobResult(Job(started.number, ()), "raised", failure=failure_of(error))
             self._finish(Running(started, dict(started.params), deque(), done=[done]), self.judge.ending([done]))
             return None
         overrides = self.plan.overrides(params)
         jobs = jobs_of(started.number, overrides, self.settings.repeat, self._subdirectory)
-        jobs = self.tickets.hand_over(started, params, jobs)
-        jobs = [self._surrounded(job) for job in jobs]
+        jobs = self.handles.hand_over(started, params, jobs)
+        jobs = [self._with_environment(job) for job in jobs]
         self.running[started.number] = trial = Running(started, params, deque(jobs))
         return trial
 
-    def _surrounded(self, job: Job) -> Job:
+    def _with_environment(self, job: Job) -> Job:
         """Return the job with the variables that its ranks and its MLflow client look for."""
         more = dict(ranked(job.number, job.overrides, Path(str(self.config.hydra.sweep.dir))))
         if self.mirror is not None:
@@ -359,7 +366,7 @@ class Run:
 
     # --- a job is done ----------------------------------------------------------------------------------------------
 
-    def _take(self, done: Done) -> None:
+    def _take(self, done: JobResult) -> None:
         self._after_interrupt(done)
         trial = self.running[done.job.number]
         trial.busy -= 1
@@ -373,9 +380,9 @@ class Run:
             if ending.state is TrialState.PRUNED:
                 ending = pruned(ending, self._record(done.job.number), len(self.settings.directions))
             self._finish(trial, ending)
-            self.tickets.take_back(done.job.number)
+            self.handles.take_back(done.job.number)
 
-    def _after_interrupt(self, done: Done) -> None:
+    def _after_interrupt(self, done: JobResult) -> None:
         if done.end == "stopped" and not self.interrupt.requested:
             # Only the job was told: it has a handler of its own, or raises KeyboardInterrupt itself.
             self.interrupt.count = 1
@@ -393,7 +400,7 @@ class Run:
         self.session.sync()
         return clearly_bad([value[0] * sign for value in values if value], self.session.history())
 
-    def _finish(self, trial: Running, ending: Ending) -> None:
+    def _finish(self, trial: Running, ending: TrialResult) -> None:
         number = trial.started.number
         stopped = any(done.end == "stopped" for done in trial.done)
         retries = self.settings.max_retries if ending.lost else self.settings.max_retries_failed
@@ -412,7 +419,7 @@ class Run:
         why = f" ({why_pruned(self._record(number))})" if ending.state is TrialState.PRUNED else ""
         self.progress.finished(number, ending, trial.params, why)
 
-    def _counts_as(self, trial: Running, ending: Ending) -> int:
+    def _counts_as(self, trial: Running, ending: TrialResult) -> int:
         """Return the number of the trial that has the result: a retry's, if this one had been given up meanwhile."""
         number = trial.started.number
         if self.lease is None or time.time() - trial.begun < self.lease.grace:
@@ -423,7 +430,7 @@ class Run:
         log.info("Trial %d had been given up before its job ended; its result counts as trial %d.", number, retry)
         return retry
 
-    def _tell(self, number: int, ending: Ending) -> bool:
+    def _tell(self, number: int, ending: TrialResult) -> bool:
         told = self.session.finish(number, ending.state, ending.values, system_attrs=ending.attrs)
         if told and ending.lost:
             self.counted -= 1
@@ -431,7 +438,7 @@ class Run:
             self.states[ending.state] += 1
         return told
 
-    def _failed(self, number: int, ending: Ending, retry: Point | None, stopped: bool) -> None:
+    def _failed(self, number: int, ending: TrialResult, retry: Point | None, stopped: bool) -> None:
         again = "" if retry is None else "; its parameters will be tried again"
         how = "was lost: " if ending.lost else "failed: "
         how = "was stopped" if stopped else how + in_short(str(ending.failure))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Constraint, Settings
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import Done, Failure
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, JobResult
 from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import values_of
 from sweeper_core.storages import attrs_of_loss, get_storage
 from sweeper_core.trial.curves import VERDICT
@@ -39,7 +39,7 @@ AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
 
 
 @dataclass(frozen=True)
-class Ending:
+class TrialResult:
     """What the study is told of a trial.
 
     Attributes:
@@ -73,7 +73,7 @@ class Judge:
         aggregate = settings.repeat.aggregate if settings.repeat else "mean"
         return cls(len(settings.directions), settings.metric, settings.constraints, aggregate)
 
-    def ending(self, done: Sequence[Done]) -> Ending:
+    def ending(self, done: Sequence[JobResult]) -> TrialResult:
         """Return what to tell the study of a trial whose jobs have ended so."""
         endings = [self._one(job) for job in done]
         worst = next((ending for ending in endings if ending.state is not TrialState.COMPLETE), None)
@@ -81,21 +81,21 @@ class Judge:
             return worst or endings[0]
         return self._together(endings)
 
-    def _one(self, done: Done) -> Ending:
+    def _one(self, done: JobResult) -> TrialResult:
         about = {} if done.directory is None else {JOB_DIRECTORY: done.directory}
         if done.end == "pruned":
-            return Ending(TrialState.PRUNED, attrs=about)
+            return TrialResult(TrialState.PRUNED, attrs=about)
         if done.end == "returned":
             try:
                 values = values_of(done.returned, self.n_objectives, self.metric)
-                return Ending(TrialState.COMPLETE, values, {**about, **self._violations(done.returned)})
+                return TrialResult(TrialState.COMPLETE, values, {**about, **self._violations(done.returned)})
             except ValueError as error:
                 text = f"trial {done.job.number} ({' '.join(done.job.overrides)}): {error}"
                 return _failed(Failure("BadResult", text), about)
         failure = done.failure or Failure("Failed", "nothing is known of the reason")
         if done.end in ("lost", "stopped"):
             attrs = {**attrs_of_loss(_kept(str(failure), slice(LONGEST_TEXT))), **about}
-            return Ending(TrialState.FAIL, attrs=attrs, failure=failure, lost=True)
+            return TrialResult(TrialState.FAIL, attrs=attrs, failure=failure, lost=True)
         return _failed(failure, about)
 
     def _violations(self, returned: Any) -> dict[str, float]:
@@ -110,7 +110,7 @@ class Judge:
             found[CONSTRAINT_PREFIX + constraint.entry] = constraint.violation(value)
         return found
 
-    def _together(self, endings: Sequence[Ending]) -> Ending:
+    def _together(self, endings: Sequence[TrialResult]) -> TrialResult:
         rows = [ending.values or () for ending in endings]
         values = tuple(AGGREGATES[self.aggregate](column) for column in zip(*rows, strict=True))
         attrs = dict(endings[0].attrs)
@@ -121,10 +121,10 @@ class Judge:
         return replace(endings[0], values=values, attrs=attrs)
 
 
-def _failed(failure: Failure, about: Mapping[str, Any]) -> Ending:
+def _failed(failure: Failure, about: Mapping[str, Any]) -> TrialResult:
     text, trace = _kept(str(failure), slice(LONGEST_TEXT)), _kept(failure.trace, slice(-LONGEST_TRACE, None))
     attrs = {FAILURE: text, TRACEBACK: trace, **about}
-    return Ending(TrialState.FAIL, attrs={name: text for name, text in attrs.items() if text}, failure=failure)
+    return TrialResult(TrialState.FAIL, attrs={name: text for name, text in attrs.items() if text}, failure=failure)
 
 
 def _kept(text: str, part: slice) -> str:
@@ -134,14 +134,14 @@ def _kept(text: str, part: slice) -> str:
     return text[part]
 
 
-def given_up(ending: Ending) -> Ending:
+def given_up(ending: TrialResult) -> TrialResult:
     """Return the ending of a trial that was lost once too often: a failure like others."""
     assert ending.failure is not None
     about = {name: value for name, value in ending.attrs.items() if name == JOB_DIRECTORY}
     return _failed(ending.failure, about)
 
 
-def pruned(ending: Ending, record: TrialRecord, n_objectives: int) -> Ending:
+def pruned(ending: TrialResult, record: TrialRecord, n_objectives: int) -> TrialResult:
     """Return the ending of a pruned trial with its last report as value."""
     if n_objectives > 1 or not record.reports or math.isnan(record.reports[-1][1]):
         return ending
@@ -164,7 +164,7 @@ class Recorder:
     study_id: int
     judge: Judge
 
-    def __call__(self, done: Done) -> bool:
+    def __call__(self, done: JobResult) -> bool:
         """Write the ending; return whether the trial was still open."""
         ending = self.judge.ending([done])
         if ending.lost:

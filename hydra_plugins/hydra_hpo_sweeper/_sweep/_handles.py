@@ -1,23 +1,18 @@
-"""What lets a job speak of its trial while it runs: tickets, and how they come to jobs that run elsewhere."""
+"""Trial handles: private files through which a running job reaches its trial."""
 
 from __future__ import annotations
 
-import copy
 import logging
 import uuid
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra.experimental.callback import Callback
-from hydra.types import HydraContext
-
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, environment
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
-from sweeper_core.study._job.ticket import VARIABLE, TrialTicket, activated, anchored, packed_pruner, remove_ticket
+from sweeper_core.study._job.ticket import VARIABLE, TrialTicket, anchored, packed_pruner, remove_ticket
 from sweeper_core.study._session.session import Started
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -25,8 +20,8 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 FOLDER = ".trials"
 
 
-class Tickets:
-    """Hands the jobs of a sweep their tickets, and takes them back."""
+class TrialHandles:
+    """Writes the trial handles of a sweep's jobs, and removes them when trials end."""
 
     def __init__(self, settings: Settings, opened: Opened, directory: Path) -> None:
         self.session = opened.session
@@ -73,35 +68,3 @@ def objective_of(settings: Settings) -> int | None:
     if settings.pruning_metric is None or settings.metric is None:
         return None
     return settings.metric.index(settings.pruning_metric)
-
-
-class Surroundings(Callback):
-    """Brings a job's variables to where a launcher runs it; travels with the job.
-
-    Attributes:
-        variables: Those of the job that is launched next.
-    """
-
-    def __init__(self) -> None:
-        self.variables: dict[str, str] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"variables": self.variables}
-
-    def on_job_start(self, config: Any, **kwargs: Any) -> None:
-        """Set them, for this thread's job and the processes that it starts."""
-        self._set = ExitStack()
-        self._set.enter_context(environment(self.variables))
-        self._set.enter_context(activated(self.variables.get(VARIABLE)))
-
-    def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
-        """Take them back: the process may run other jobs."""
-        self._set.close()
-
-
-def with_surroundings(context: HydraContext) -> tuple[HydraContext, Surroundings]:
-    """Return a context of the same kind with a callback of its own that brings variables to jobs."""
-    surroundings = Surroundings()
-    callbacks = copy.copy(context.callbacks)
-    callbacks.callbacks = [*callbacks.callbacks, surroundings]
-    return replace(context, callbacks=callbacks), surroundings

@@ -1,0 +1,46 @@
+"""Environment variables of a job whose launcher runs it elsewhere: a callback that travels with the job sets them."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from hydra.types import HydraContext
+
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import environment
+from sweeper_core.study._job.ticket import VARIABLE, activated
+
+
+class JobEnvironment(Callback):
+    """Sets a job's environment variables where a launcher runs it; travels with the job.
+
+    Attributes:
+        variables: Those of the job that is launched next.
+    """
+
+    def __init__(self) -> None:
+        self.variables: dict[str, str] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"variables": self.variables}
+
+    def on_job_start(self, config: Any, **kwargs: Any) -> None:
+        """Set the variables, for this thread's job and the processes that it starts."""
+        self._set = ExitStack()
+        self._set.enter_context(environment(self.variables))
+        self._set.enter_context(activated(self.variables.get(VARIABLE)))
+
+    def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
+        """Reset the variables: the process may run other jobs."""
+        self._set.close()
+
+
+def with_job_environment(context: HydraContext) -> tuple[HydraContext, JobEnvironment]:
+    """Return a context of the same kind with a callback of its own that sets its jobs' variables."""
+    job_environment = JobEnvironment()
+    callbacks = copy.copy(context.callbacks)
+    callbacks.callbacks = [*callbacks.callbacks, job_environment]
+    return replace(context, callbacks=callbacks), job_environment

@@ -21,6 +21,7 @@ from plugin_support import sweep
 from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import TrialPruned
 from sweeper_core.storages import Point, get_storage, this_process
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import FAILURE, RETRY_HISTORY, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -428,7 +429,7 @@ def test_trials_of_a_dead_run_are_tried_again_first(there: Path) -> None:
     lease = a_dead_process()
     claim = storage.reserve(study.study_id, lease=lease)
     assert claim is not None
-    storage.describe(study.study_id, claim.number, {"x": 0.125}, {"x": distribution()})
+    storage.describe(study.study_id, claim.number, TrialData({"x": 0.125}, {"x": distribution()}))
     storage.close()
     seen: list[float] = []
     sweep(lambda cfg: seen.append(cfg.x) or 0.0, there, overrides)

@@ -21,6 +21,7 @@ from sweeper_core.distributions import (
 )
 from sweeper_core.storages import Point, RDBStorage, this_process
 from sweeper_core.testing.storages import AWKWARD_ATTRS, trials_of
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -96,17 +97,19 @@ def fill(storage: RDBStorage) -> int:
     for values in ([0.1 + 0.2, -0.5], [math.inf, math.inf]):
         claim = storage.reserve(study, lease=this_process())
         assert claim is not None
-        storage.describe(study, claim.number, VALUES, DISTRIBUTIONS, user_attrs=AWKWARD_ATTRS)
-        storage.finish(study, claim.number, TrialState.COMPLETE, values, system_attrs={"constraints": [-1.0, 0.0]})
+        storage.describe(study, claim.number, TrialData(VALUES, DISTRIBUTIONS, user_attrs=AWKWARD_ATTRS))
+        storage.finish(
+            study, claim.number, TrialState.COMPLETE, values, TrialData(system_attrs={"constraints": [-1.0, 0.0]})
+        )
     storage.reserve(study)
     for step, value in ((0, 1.0), (3, math.inf), (1, -math.inf), (2, math.nan)):
         storage.report(study, 2, step, value)
     storage.finish(study, 2, TrialState.PRUNED, [1.0, 2.0])
     storage.reserve(study)
-    storage.finish(study, 3, TrialState.FAIL, system_attrs={"hpo:failure": "it broke"})
+    storage.finish(study, 3, TrialState.FAIL, data=TrialData(system_attrs={"hpo:failure": "it broke"}))
     storage.enqueue(study, [Point({"uniform": 0.75}, {"by": "me"})])
     storage.reserve(study)
-    storage.describe(study, 4, {"uniform": 0.75}, DISTRIBUTIONS)
+    storage.describe(study, 4, TrialData({"uniform": 0.75}, DISTRIBUTIONS))
     storage.report(study, 4, 0, 0.5)
     storage.enqueue(study, [Point({"uniform": 0.25})])
     return study
@@ -196,7 +199,7 @@ def test_a_study_of_optunas_goes_on_here(url: str) -> None:
     claim = storage.reserve(study.study_id)
     assert claim is not None
     assert (claim.number, dict(claim.fixed)) == (6, {"x": 0.25})
-    storage.describe(study.study_id, 6, {"x": 0.25}, {"x": FloatDistribution(1e-3, 1.0, log=True)})
+    storage.describe(study.study_id, 6, TrialData({"x": 0.25}, {"x": FloatDistribution(1e-3, 1.0, log=True)}))
     assert storage.finish(study.study_id, 6, TrialState.COMPLETE, [2.0])
     theirs.tell(running, 3.0)
     assert trials_of(storage, study.study_id)[5].values == (3.0,)

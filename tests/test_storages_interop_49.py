@@ -19,6 +19,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.storages import Point, get_storage, this_process
 from sweeper_core.testing.storages import AWKWARD_ATTRS, trials_of
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -160,14 +161,14 @@ def fill(where: str) -> list[TrialRecord]:
     for told in ([0.1 + 0.2, -0.5], [math.inf, 5e-324]):
         claim = storage.reserve(study, lease=this_process())
         assert claim is not None
-        storage.describe(study, claim.number, values, distributions, user_attrs=AWKWARD_ATTRS)
-        storage.finish(study, claim.number, TrialState.COMPLETE, told, system_attrs={"constraints": [-1.0]})
+        storage.describe(study, claim.number, TrialData(values, distributions, user_attrs=AWKWARD_ATTRS))
+        storage.finish(study, claim.number, TrialState.COMPLETE, told, TrialData(system_attrs={"constraints": [-1.0]}))
     storage.reserve(study)
     for step, value in ((0, 1.0), (3, math.inf), (1, -math.inf)):
         storage.report(study, 2, step, value)
     storage.finish(study, 2, TrialState.PRUNED, [1.0, 2.0])
     storage.reserve(study)
-    storage.finish(study, 3, TrialState.FAIL, system_attrs={"hpo:failure": "it broke"})
+    storage.finish(study, 3, TrialState.FAIL, data=TrialData(system_attrs={"hpo:failure": "it broke"}))
     storage.reserve(study)
     storage.enqueue(study, [Point({"log": 0.25})])
     return trials_of(storage, study)

@@ -41,6 +41,7 @@ from sweeper_core.testing.storages import (
     run_one,
     trials_of,
 )
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.state import TrialState
 
 optuna = pytest.importorskip("optuna")
@@ -140,9 +141,9 @@ def test_a_write_that_fails_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
         with pytest.raises(StorageUnavailableError, match="no space"):
-            storage.describe(study, 0, {"x": 0.5}, {"x": UNIT})
+            storage.describe(study, 0, TrialData({"x": 0.5}, {"x": UNIT}))
     assert path.read_bytes() == before
-    storage.describe(study, 0, {"x": 0.25}, {"x": UNIT})
+    storage.describe(study, 0, TrialData({"x": 0.25}, {"x": UNIT}))
     assert trials_of(open_journal(path), study)[0].params == {"x": 0.25}
 
 
@@ -290,7 +291,9 @@ def test_what_a_snapshot_says_is_what_the_journal_says(tmp_path: Path) -> None:
     storage.enqueue(study, [Point({"x": 0.5}, {"u": 1})] * 3)
     for number in range(4):
         storage.reserve(study, lease=elsewhere(3600.0) if number == 3 else None)
-        storage.describe(study, number, {"x": 0.5}, {"x": UNIT}, reports=[(3, math.inf), (1, 0.5)], user_attrs={"a": 1})
+        storage.describe(
+            study, number, TrialData({"x": 0.5}, {"x": UNIT}, reports=[(3, math.inf), (1, 0.5)], user_attrs={"a": 1})
+        )
     storage.finish(study, 0, TrialState.COMPLETE, [1.0, -math.inf])
     storage.enqueue(study, [Point({"x": 0.75})])
     storage.list_studies()
@@ -448,10 +451,10 @@ def test_optuna_reads_a_study_while_it_runs(tmp_path: Path) -> None:
         claim = storage.reserve(study, lease=elsewhere(3600.0))
         assert claim is not None
         params = {"x": 0.25, "c": "b", "n": 7}
-        storage.describe(study, claim.number, params, distributions, reports=[(0, math.nan), (4, 0.5)])
+        storage.describe(study, claim.number, TrialData(params, distributions, reports=[(0, math.nan), (4, 0.5)]))
         constraint = {"constraints": [1.0]}
         told = None if value is None else [value]
-        storage.finish(study, claim.number, state, told, user_attrs={"k": 1}, system_attrs=constraint)
+        storage.finish(study, claim.number, state, told, TrialData(user_attrs={"k": 1}, system_attrs=constraint))
     storage.reserve(study)
     storage.enqueue(study, [Point({"x": 0.5})])
     theirs = optuna.load_study(study_name="s", storage=optuna_storage(path))
@@ -502,7 +505,7 @@ def test_a_study_goes_on_there_and_back(tmp_path: Path) -> None:
     claim = storage.reserve(study.study_id)
     assert claim is not None
     assert (claim.number, claim.fixed) == (4, {"x": 0.75})
-    storage.describe(study.study_id, 4, {"x": 0.75}, {"x": UNIT})
+    storage.describe(study.study_id, 4, TrialData({"x": 0.75}, {"x": UNIT}))
     storage.finish(study.study_id, 4, TrialState.COMPLETE, [0.75])
     theirs.optimize(objective, n_trials=1)
     assert [trial.state.name for trial in theirs.trials] == ["COMPLETE"] * 6

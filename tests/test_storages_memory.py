@@ -16,6 +16,7 @@ from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialErr
 from sweeper_core.storages import InMemoryStorage, Point
 from sweeper_core.testing.storages import elsewhere
 from sweeper_core.trial.best import Best
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -46,10 +47,10 @@ def change(storage: InMemoryStorage, study: int, kind: str, *told: Any) -> None:
         elif kind == "report":
             storage.report(study, *told, 0.5)
         elif kind == "describe":
-            storage.describe(study, told[0], {told[1]: 0.5}, {told[1]: UNIT})
+            storage.describe(study, told[0], TrialData({told[1]: 0.5}, {told[1]: UNIT}))
         elif kind == "finish":
             values = [told[2]] if told[1] is TrialState.COMPLETE else None
-            storage.finish(study, told[0], told[1], values, system_attrs=told[3])
+            storage.finish(study, told[0], told[1], values, TrialData(system_attrs=told[3]))
         elif kind == "add":
             values = (told[1],) if told[0] is TrialState.COMPLETE else None
             layout = Layout.of({"x": UNIT})
@@ -125,8 +126,8 @@ def test_equal_steps_share_a_layout_also_when_ranges_change() -> None:
     for number in range(6):
         storage.reserve(study)
         for name in "xy":
-            storage.describe(study, number, {name: 0.25}, {name: ranges[number % 2]})
-        storage.describe(study, number, {"x": 0.5}, {"x": ranges[number % 2]})
+            storage.describe(study, number, TrialData({name: 0.25}, {name: ranges[number % 2]}))
+        storage.describe(study, number, TrialData({"x": 0.5}, {"x": ranges[number % 2]}))
     records = storage.changes(study)[0]
     assert all(record.params == {"x": 0.5, "y": 0.25} for record in records)
     assert [record.layout.distributions for record in records] == [tuple(ranges[n % 2] for _ in "xy") for n in range(6)]

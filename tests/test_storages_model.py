@@ -15,6 +15,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.storages import InMemoryStorage, Point, RDBStorage, Storage
 from sweeper_core.testing.storages import elsewhere
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import FAILURE, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -108,7 +109,7 @@ class Both(RuleBasedStateMachine):
     ) -> None:
         self.both(
             lambda storage, study: storage.describe(
-                study, number, params, DISTRIBUTIONS, reports=reports, user_attrs=user, system_attrs=system
+                study, number, TrialData(params, DISTRIBUTIONS, reports=reports, user_attrs=user, system_attrs=system)
             )
         )
 
@@ -128,14 +129,16 @@ class Both(RuleBasedStateMachine):
         ending = None if value is None else [value]
         self.both(
             lambda storage, study: storage.finish(
-                study, number, state, ending, params=params, distributions=DISTRIBUTIONS, reports=reports
+                study, number, state, ending, TrialData(params=params, distributions=DISTRIBUTIONS, reports=reports)
             )
         )
 
     @rule(number=numbers, user=attributes, system=attributes)
     def finish_with_attributes(self, number: int, user: dict[str, Any], system: dict[str, Any]) -> None:
         self.both(
-            lambda storage, study: storage.finish(study, number, TrialState.FAIL, user_attrs=user, system_attrs=system)
+            lambda storage, study: storage.finish(
+                study, number, TrialState.FAIL, data=TrialData(user_attrs=user, system_attrs=system)
+            )
         )
 
     @rule(params=st.lists(parameters, max_size=3), user=attributes, key=st.none() | st.sampled_from(["k", "l"]))

@@ -19,6 +19,7 @@ from sweeper_core.storages import InMemoryStorage, RDBStorage, Storage, get_stor
 from sweeper_core.storages._filesystem import is_on_network
 from sweeper_core.storages._sql.database import Database, shown
 from sweeper_core.testing.storages import new_study, run_one, trials_of
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.state import TrialState
 
 
@@ -339,7 +340,7 @@ def _run_many(storage: Storage, study: int, told: list[int]) -> None:
     while len(told) < 100_000:
         claim = storage.reserve(study)
         assert claim is not None
-        storage.describe(study, claim.number, user_attrs={"text": "x" * 1000})
+        storage.describe(study, claim.number, TrialData(user_attrs={"text": "x" * 1000}))
         assert storage.finish(study, claim.number, TrialState.COMPLETE, [0.5])
         told.append(claim.number)
 
@@ -349,4 +350,4 @@ def test_a_value_of_another_world_is_kept_out(path: Path) -> None:
     study = new_study(storage).study_id
     storage.reserve(study)
     with pytest.raises(ValueError, match="512"):
-        storage.describe(study, 0, user_attrs={"k" * 513: 1})
+        storage.describe(study, 0, TrialData(user_attrs={"k" * 513: 1}))

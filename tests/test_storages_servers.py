@@ -36,6 +36,7 @@ from sweeper_core.testing.storages import (
     run_one,
     trials_of,
 )
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.state import TrialState
 
 pytestmark = pytest.mark.server
@@ -277,7 +278,7 @@ def test_whoever_was_forgotten_by_the_server_cannot_touch_the_next_trial_of_that
     assert theirs is not None
     assert (theirs.number, theirs.trial_id) == (mine.number, mine.trial_id)
     with pytest.raises(UpdateFinishedTrialError, match="crashed"):
-        forgotten.describe(study, 0, user_attrs={"whose": "mine"})
+        forgotten.describe(study, 0, TrialData(user_attrs={"whose": "mine"}))
     assert forgotten.beat(study, [0]) == [0]
     assert forgotten.finish(study, 0, TrialState.COMPLETE, [1.0]) is False
     assert other.beat(study, [0]) == []
@@ -340,9 +341,11 @@ def test_each_step_of_a_trial_is_one_message(server: Server, monkeypatch: pytest
     monkeypatch.setattr(Link, "many", None)
     claim = storage.reserve(study, limit=1, lease=this_process())
     assert claim is not None
-    storage.describe(study, 0, {"x": 0.5}, {"x": UNIT}, user_attrs={"u": 1}, system_attrs={"s": 2})
+    storage.describe(study, 0, TrialData({"x": 0.5}, {"x": UNIT}, user_attrs={"u": 1}, system_attrs={"s": 2}))
     storage.report(study, 0, 0, 0.25)
-    assert storage.finish(study, 0, TrialState.COMPLETE, [1.0], reports=[(0, 9.0), (1, 0.125)], user_attrs={"u": 2})
+    assert storage.finish(
+        study, 0, TrialState.COMPLETE, [1.0], TrialData(reports=[(0, 9.0), (1, 0.125)], user_attrs={"u": 2})
+    )
     (trial,) = trials_of(storage, study)
     assert (trial.params, trial.values, trial.user_attrs) == ({"x": 0.5}, (1.0,), {"u": 2})
     assert trial.reports == ((0, 0.25), (1, 0.125))
@@ -368,10 +371,7 @@ def test_what_is_told_at_once_or_in_steps_is_stored_exactly(server: Server, coun
         0,
         TrialState.COMPLETE,
         [math.inf, -math.inf, 5e-324],
-        params={**params, "c": texts[-1]},
-        distributions=distributions,
-        reports=reports,
-        user_attrs=attrs,
+        TrialData(params={**params, "c": texts[-1]}, distributions=distributions, reports=reports, user_attrs=attrs),
     )
     (trial,) = trials_of(storage, study)
     assert repr(trial.params) == repr({**params, "c": texts[-1]})  # in their order
@@ -402,5 +402,5 @@ def test_a_user_who_may_only_read(server: Server) -> None:
     with pytest.raises(StorageInternalError, match="does not let this user do that"):
         reader.reserve(study)
     with pytest.raises(StorageInternalError, match="does not let this user do that"):
-        reader.describe(study, 1, user_attrs={"a": 1})
+        reader.describe(study, 1, TrialData(user_attrs={"a": 1}))
     assert [trial.user_attrs for trial in trials_of(storage, study)] == [{}, {}]

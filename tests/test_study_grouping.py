@@ -19,6 +19,7 @@ from sweeper_core.study._session.beats import Beats
 from sweeper_core.study._session.grouping import Grouping
 from sweeper_core.testing.storages import UNIT, new_study, trials_of
 from sweeper_core.trial import Trial
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -145,7 +146,7 @@ create_study(study_name="s", storage=sys.argv[1]).optimize(objective, n_trials=5
 
 def test_what_a_trial_tells_is_written_after_two_ticks(grouping: Grouping, url: str, study: int) -> None:
     grouping.report(0, 1, 0.5)
-    grouping.describe(0, user_attrs={"a": 1})
+    grouping.describe(0, TrialData(user_attrs={"a": 1}))
     assert seen(url, study).reports == ()
     assert grouping.tick()
     assert grouping.tick()
@@ -170,11 +171,11 @@ def test_nothing_is_lost_while_the_storage_is_away(
 
 
 def test_the_end_takes_what_waits(grouping: Grouping, storage: Counting, url: str, study: int) -> None:
-    grouping.describe(0, {"x": 0.5}, {"x": UNIT})
+    grouping.describe(0, TrialData({"x": 0.5}, {"x": UNIT}))
     grouping.report(0, 3, 1.0)
-    assert storage.finish(study, 0, TrialState.COMPLETE, [1.0], **grouping.take(0))
+    assert storage.finish(study, 0, TrialState.COMPLETE, [1.0], grouping.take(0))
     assert (seen(url, study).params, seen(url, study).reports) == ({"x": 0.5}, ((3, 1.0),))
-    assert grouping.take(0) == {}
+    assert grouping.take(0) == TrialData()
     grouping.flush()
 
 
@@ -188,10 +189,10 @@ def test_a_trial_that_was_ended_elsewhere_learns_it(grouping: Grouping, url: str
 
 def test_what_cannot_be_stored_is_refused_at_once(grouping: Grouping) -> None:
     with pytest.raises(TypeError, match="JSON"):
-        grouping.describe(0, user_attrs={"a": object()})
+        grouping.describe(0, TrialData(user_attrs={"a": object()}))
     with pytest.raises(ValueError, match="'x'"):
-        grouping.describe(0, {"x": 0.5})
-    assert grouping.take(0) == {}
+        grouping.describe(0, TrialData({"x": 0.5}))
+    assert grouping.take(0) == TrialData()
 
 
 def test_a_bare_ask_writes_at_once(storage: Counting, url: str) -> None:

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Any
 
 from sweeper_core.samplers.user import BaseSampler
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.state import TrialState
 
@@ -61,7 +62,7 @@ class BaseGASampler(BaseSampler):
         known = [other.system_attrs[key] for other in study.get_trials(states=COMPLETE) if key in other.system_attrs]
         latest = max(known, default=0)
         generation = int(latest + (known.count(latest) >= self._population_size))
-        study._storage.describe(study._study_id, trial.number, system_attrs={key: generation})
+        study._storage.describe(study._study_id, trial.number, TrialData(system_attrs={key: generation}))
         trial.system_attrs[key] = generation
         return generation
 

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_module(
         "Lease": "sweeper_core.storages.base",
         "Claim": "sweeper_core.storages.base",
         "Point": "sweeper_core.storages.base",
+        "TrialData": "sweeper_core.trial.data",
         "InMemoryStorage": "sweeper_core.storages.memory",
         "RDBStorage": "sweeper_core.storages.rdb",
         "JournalStorage": "sweeper_core.storages.journal",

@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sweeper_core.directions import StudyDirection
-from sweeper_core.distributions import BaseDistribution
 from sweeper_core.trial.best import Best
+from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import NOTHING, TrialRecord, nothing
 from sweeper_core.trial.state import TrialState
@@ -152,18 +152,8 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def describe(
-        self,
-        study_id: int,
-        number: int,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        reports: Sequence[tuple[int, float]] = (),
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
-        """Merge (external) parameters, reports and attributes into a RUNNING trial; may be called again.
+    def describe(self, study_id: int, number: int, data: TrialData) -> None:
+        """Merge data into a RUNNING trial; may be called again.
 
         Raises:
             UpdateFinishedTrialError: The trial has ended.
@@ -171,15 +161,8 @@ class Storage(ABC):
             ValueError: A parameter has no distribution, or not a value of its kind.
         """
 
-    def check(  # noqa: B027 (optional)
-        self,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
-        """Raise what :meth:`describe` would raise because of these arguments; store nothing.
+    def check(self, data: TrialData) -> None:  # noqa: B027 (optional)
+        """Raise what :meth:`describe` would raise because of this data; store nothing.
 
         For callers that describe later what they have accepted now.
         """
@@ -200,12 +183,7 @@ class Storage(ABC):
         number: int,
         state: TrialState,
         values: Sequence[float] | None = None,
-        *,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        reports: Sequence[tuple[int, float]] = (),
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
+        data: TrialData = NO_DATA,
     ) -> bool:
         """End a RUNNING trial; return False (and change nothing) when it is not RUNNING any more.
 
@@ -213,8 +191,7 @@ class Storage(ABC):
         has started: the retry that waits, or else one that is made now, ends with it at once, with the
         parameters and reports of the lost attempt, and is not run. What has ended stays as it is.
 
-        Whatever else is given is merged as by :meth:`describe`, in the same transaction. ``values`` may contain
-        infinities, not NaN.
+        ``data`` is merged as by :meth:`describe`, in the same transaction. ``values`` may contain infinities, not NaN.
         """
 
     @abstractmethod

@@ -59,6 +59,7 @@ from sweeper_core.storages._rules import (
 )
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.storages.memory import StudyRows, TrialRow
+from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -379,34 +380,17 @@ class JournalStorage(Storage):
             record = self._row(study_id, number).record
             return Claim(number, record.trial_id, fixed, record.user_attrs, record.system_attrs, record.started)
 
-    def describe(
-        self,
-        study_id: int,
-        number: int,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        reports: Sequence[tuple[int, float]] = (),
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
-        described = internals(params, distributions)
+    def describe(self, study_id: int, number: int, data: TrialData) -> None:
+        described = internals(data.params, data.distributions)
         with self._writing() as new:
             row = self._running(study_id, number)
             new.add_params(row.trial_id, described)
-            new.add_reports(row, reports)
-            new.add_attrs(row.trial_id, user=user_attrs, system=system_attrs)
+            new.add_reports(row, data.reports)
+            new.add_attrs(row.trial_id, user=data.user_attrs, system=data.system_attrs)
 
-    def check(
-        self,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
-        internals(params, distributions)
-        for attrs in (user_attrs, system_attrs):
+    def check(self, data: TrialData) -> None:
+        internals(data.params, data.distributions)
+        for attrs in (data.user_attrs, data.system_attrs):
             for key, value in attrs.items():
                 check_name("attribute", key)
                 json.dumps(value)
@@ -421,31 +405,26 @@ class JournalStorage(Storage):
         number: int,
         state: TrialState,
         values: Sequence[float] | None = None,
-        *,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        reports: Sequence[tuple[int, float]] = (),
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
+        data: TrialData = NO_DATA,
     ) -> bool:
         checked = check_end(state, values)
-        described = internals(params, distributions)
+        described = internals(data.params, data.distributions)
         with self._writing() as new:
             row = self._row(study_id, number)
             if row.state is TrialState.RUNNING:
                 trial_id = row.trial_id
                 new.add_params(trial_id, described)
-                new.add_reports(row, reports)
-                new.add_attrs(trial_id, user=user_attrs, system=system_attrs)
+                new.add_reports(row, data.reports)
+                new.add_attrs(trial_id, user=data.user_attrs, system=data.system_attrs)
             else:
                 late = self._retry_for_result(new, study_id, row, state)
                 if late is None:
                     return False
                 trial_id = late
                 new.add_params(trial_id, {**_described(row), **described})
-                for step, value in {**dict(reversed(reports)), **dict(row.reports)}.items():
+                for step, value in {**dict(reversed(data.reports)), **dict(row.reports)}.items():
                     new.add(Op.REPORT, trial_id=trial_id, step=int(step), intermediate_value=float(value))
-                new.add_attrs(trial_id, user=user_attrs, system=system_attrs)
+                new.add_attrs(trial_id, user=data.user_attrs, system=data.system_attrs)
                 self._begin_late(new, trial_id, row)
             self._end(new, trial_id, state, checked)
         if LEASE in row.system_attrs:

@@ -41,6 +41,7 @@ from sweeper_core.storages._rules import (
 )
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.trial.best import Best, BestSoFar
+from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.record import LOST, NO_PARAMETERS, NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -315,17 +316,8 @@ class InMemoryStorage(Storage):
                 study.beats[row.number] = self._clock()
             return _new_tuple(Claim, (row.number, row.trial_id, fixed, row.user_attrs, row.system_attrs, None))
 
-    def describe(
-        self,
-        study_id: int,
-        number: int,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        reports: Sequence[tuple[int, float]] = (),
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
+    def describe(self, study_id: int, number: int, data: TrialData) -> None:
+        params, distributions, reports, user_attrs, system_attrs = data
         described = internals(params, distributions) if params else None
         told = [(int(step), float(value)) for step, value in reports] if reports else ()
         with self._lock:
@@ -341,15 +333,8 @@ class InMemoryStorage(Storage):
             if row.known is not None:
                 study.changed(row)
 
-    def check(
-        self,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
-        internals(params, distributions)
+    def check(self, data: TrialData) -> None:
+        internals(data.params, data.distributions)
 
     def _extend(self, row: TrialRow, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
         layout = row.layout if row.internals else self._no_parameters
@@ -395,14 +380,10 @@ class InMemoryStorage(Storage):
         number: int,
         state: TrialState,
         values: Sequence[float] | None = None,
-        *,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        reports: Sequence[tuple[int, float]] = (),
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
+        data: TrialData = NO_DATA,
     ) -> bool:
         checked = check_values(values) if state is COMPLETE and values is not None else check_end(state, values)
+        params, distributions, reports, user_attrs, system_attrs = data
         described = internals(params, distributions) if params else None
         told = [(int(step), float(value)) for step, value in reports] if reports else ()
         with self._lock:
@@ -506,7 +487,7 @@ class InMemoryStorage(Storage):
             lost = {number: reason for number in sorted(study.beats) if (reason := self._reason(study, number))}
             for number, reason in lost.items():
                 record = study.rows[number].record
-                self.finish(study_id, number, TrialState.FAIL, system_attrs=attrs_of_loss(reason))
+                self.finish(study_id, number, TrialState.FAIL, data=TrialData(system_attrs=attrs_of_loss(reason)))
                 point = retry_of(record, max_retries)
                 if point is not None:
                     self._enqueue(study, point)

@@ -70,6 +70,7 @@ from sweeper_core.storages._sql.statements import (
     Table,
 )
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
+from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.record import LOST, NOTHING, RETRY_HISTORY, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -427,18 +428,8 @@ class RDBStorage(Storage):
         link.change(self._sql.beat, trial=trial_id)
         self._put(link, trial_id, {SYSTEM_ATTRS: _attrs({LEASE: attr_of_lease(lease)})})
 
-    def describe(
-        self,
-        study_id: int,
-        number: int,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        reports: Sequence[tuple[int, float]] = (),
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
-        parts = _parts(params, distributions, reports, user_attrs, system_attrs)
+    def describe(self, study_id: int, number: int, data: TrialData) -> None:
+        parts = _parts(data)
         if self._tell_at_once(study_id, number, parts)[0]:
             return
 
@@ -463,15 +454,8 @@ class RDBStorage(Storage):
             return False, False
         return self._database.read(lambda link: (bool(link.one_message(*message)), link.attempt > 0))
 
-    def check(
-        self,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
-        _parts(params, distributions, (), user_attrs, system_attrs)
+    def check(self, data: TrialData) -> None:
+        _parts(data)
 
     def _put(self, link: Link, owner: int, parts: Parts) -> None:
         for table, rows in parts.items():
@@ -523,15 +507,10 @@ class RDBStorage(Storage):
         number: int,
         state: TrialState,
         values: Sequence[float] | None = None,
-        *,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        reports: Sequence[tuple[int, float]] = (),
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
+        data: TrialData = NO_DATA,
     ) -> bool:
         told = check_end(state, values)
-        parts = {VALUES: _values(told or ()), **_parts(params, distributions, reports, user_attrs, system_attrs)}
+        parts = {VALUES: _values(told or ()), **_parts(data)}
         end = _End(state, now(), {table: rows for table, rows in parts.items() if rows})
         ended, again = self._tell_at_once(study_id, number, end.parts, (state, end.completed))
         try:
@@ -856,19 +835,13 @@ def _described(trial: TrialRecord) -> dict[str, tuple[BaseDistribution, float]]:
     }
 
 
-def _parts(
-    params: Mapping[str, Any],
-    distributions: Mapping[str, BaseDistribution],
-    reports: Sequence[tuple[int, float]],
-    user_attrs: Mapping[str, Any],
-    system_attrs: Mapping[str, Any],
-) -> Parts:
+def _parts(data: TrialData) -> Parts:
     """Return what is to be merged into a trial as it is stored, or raise what is wrong with it."""
     parts = {
-        PARAMS: _params(internals(params, distributions)),
-        REPORTS: _reports(reports),
-        USER_ATTRS: _attrs(user_attrs),
-        SYSTEM_ATTRS: _attrs(system_attrs),
+        PARAMS: _params(internals(data.params, data.distributions)),
+        REPORTS: _reports(data.reports),
+        USER_ATTRS: _attrs(data.user_attrs),
+        SYSTEM_ATTRS: _attrs(data.system_attrs),
     }
     return {table: rows for table, rows in parts.items() if rows}
 

@@ -34,6 +34,7 @@ from sweeper_core.distributions import (
 from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.storages import this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import (
     FAILURE,
     FIXED_PARAMS,
@@ -105,7 +106,7 @@ def run_one(storage: Storage, study_id: int, value: float = 0.0, x: float = 0.5,
     """Run one trial to its end; return its number."""
     claimed = storage.reserve(study_id, **claim)
     assert claimed is not None
-    storage.describe(study_id, claimed.number, {"x": x}, {"x": UNIT})
+    storage.describe(study_id, claimed.number, TrialData({"x": x}, {"x": UNIT}))
     assert storage.finish(study_id, claimed.number, TrialState.COMPLETE, [value])
     return claimed.number
 
@@ -242,7 +243,7 @@ class StorageConformance:
         other = opener() if storage.outlives_process else storage
         following = new_study(other, "next").study_id  # whose key, and whose first trial's number, may be the old ones
         other.reserve(following)
-        storage.describe(following, 0, {"x": 0.5}, {"x": UNIT})
+        storage.describe(following, 0, TrialData({"x": 0.5}, {"x": UNIT}))
         assert storage.finish(following, 0, TrialState.COMPLETE, [1.0])
         (trial,) = trials_of(other, following)
         assert (trial.state, trial.params, trial.values) == (TrialState.COMPLETE, {"x": 0.5}, (1.0,))
@@ -256,7 +257,7 @@ class StorageConformance:
             lambda: storage.reserve(unknown),
             lambda: storage.enqueue(unknown, [Point({})]),
             lambda: storage.changes(unknown),
-            lambda: storage.describe(study, 0, {"x": 0.5}, {"x": UNIT}),
+            lambda: storage.describe(study, 0, TrialData({"x": 0.5}, {"x": UNIT})),
             lambda: storage.report(study, 0, 1, 1.0),
             lambda: storage.finish(study, 0, TrialState.FAIL),
             lambda: storage.beat(study, [0]),
@@ -339,7 +340,7 @@ class StorageConformance:
         storage.reserve(study)
         params = {name: value for name, (_, value) in AWKWARD.items()}
         distributions = {name: distribution for name, (distribution, _) in AWKWARD.items()}
-        storage.describe(study, 0, params, distributions)
+        storage.describe(study, 0, TrialData(params, distributions))
         (trial,) = trials_of(opener(), study)
         assert trial.params == params
         assert list(trial.params) == list(params)
@@ -349,9 +350,11 @@ class StorageConformance:
 
     def test_descriptions_are_merged(self, storage: Storage, study: int) -> None:
         storage.reserve(study)
-        storage.describe(study, 0, {"b": 0.1}, {"b": UNIT}, user_attrs={"u": 1, **AWKWARD_ATTRS}, system_attrs={"s": 1})
-        storage.describe(study, 0, {"a": 0.2}, {"a": UNIT}, user_attrs={"u": 2})
-        storage.describe(study, 0, {"b": 0.3}, {"b": UNIT}, system_attrs={"t": [2]})
+        storage.describe(
+            study, 0, TrialData({"b": 0.1}, {"b": UNIT}, user_attrs={"u": 1, **AWKWARD_ATTRS}, system_attrs={"s": 1})
+        )
+        storage.describe(study, 0, TrialData({"a": 0.2}, {"a": UNIT}, user_attrs={"u": 2}))
+        storage.describe(study, 0, TrialData({"b": 0.3}, {"b": UNIT}, system_attrs={"t": [2]}))
         (trial,) = trials_of(storage, study)
         assert list(trial.params.items()) == [("b", 0.3), ("a", 0.2)]
         assert trial.user_attrs == {**AWKWARD_ATTRS, "u": 2}
@@ -360,13 +363,13 @@ class StorageConformance:
     def test_a_parameter_needs_a_distribution_and_a_value_of_its_kind(self, storage: Storage, study: int) -> None:
         storage.reserve(study)
         with pytest.raises(ValueError, match="'y'"):
-            storage.describe(study, 0, {"x": 0.5, "y": 0.5}, {"x": UNIT})
+            storage.describe(study, 0, TrialData({"x": 0.5, "y": 0.5}, {"x": UNIT}))
         with pytest.raises(ValueError, match="nan"):
-            storage.describe(study, 0, {"x": 0.5, "y": math.nan}, {"x": UNIT, "y": UNIT})
+            storage.describe(study, 0, TrialData({"x": 0.5, "y": math.nan}, {"x": UNIT, "y": UNIT}))
         assert trials_of(storage, study)[0].params == {}
         with pytest.raises(ValueError, match="'y'"):
-            storage.check({"x": 0.5, "y": 0.5}, {"x": UNIT})
-        storage.check({"x": 0.5}, {"x": UNIT}, user_attrs=AWKWARD_ATTRS)
+            storage.check(TrialData({"x": 0.5, "y": 0.5}, {"x": UNIT}))
+        storage.check(TrialData({"x": 0.5}, {"x": UNIT}, user_attrs=AWKWARD_ATTRS))
 
     def test_reports_are_kept_in_order_of_step_and_the_first_counts(self, storage: Storage, study: int) -> None:
         storage.reserve(study)
@@ -379,13 +382,13 @@ class StorageConformance:
     def test_waiting_and_finished_trials_are_not_changed(self, storage: Storage, study: int) -> None:
         storage.enqueue(study, [Point({"x": 0.5})])
         with pytest.raises(StorageInternalError, match="waits"):
-            storage.describe(study, 0, {"x": 0.5}, {"x": UNIT})
+            storage.describe(study, 0, TrialData({"x": 0.5}, {"x": UNIT}))
         with pytest.raises(StorageInternalError, match="waits"):
             storage.report(study, 0, 0, 1.0)
         run_one(storage, study)
         before = trials_of(storage, study)
         with pytest.raises(UpdateFinishedTrialError, match="0"):
-            storage.describe(study, 0, {"x": 0.1}, {"x": UNIT}, user_attrs={"a": 1})
+            storage.describe(study, 0, TrialData({"x": 0.1}, {"x": UNIT}, user_attrs={"a": 1}))
         with pytest.raises(UpdateFinishedTrialError, match="0"):
             storage.report(study, 0, 1, 1.0)
         assert trials_of(storage, study) == before
@@ -396,29 +399,34 @@ class StorageConformance:
     def test_a_trial_is_finished_once(self, storage: Storage, study: int, state: TrialState) -> None:
         storage.reserve(study)
         values = None if state is TrialState.FAIL else [0.1 + 0.2]
-        assert storage.finish(study, 0, state, values, user_attrs={"a": 1}, system_attrs={"b": [2]}) is True
-        assert storage.finish(study, 0, TrialState.COMPLETE, [2.0], user_attrs={"a": 3}) is False
+        assert storage.finish(study, 0, state, values, TrialData(user_attrs={"a": 1}, system_attrs={"b": [2]})) is True
+        assert storage.finish(study, 0, TrialState.COMPLETE, [2.0], TrialData(user_attrs={"a": 3})) is False
         (trial,) = trials_of(storage, study)
         assert (trial.state, trial.values) == (state, None if values is None else tuple(values))
         assert (trial.user_attrs, trial.system_attrs) == ({"a": 1}, {"b": [2]})
 
     def test_everything_may_come_with_the_end(self, storage: Storage, study: int) -> None:
         storage.reserve(study)
-        storage.describe(study, 0, {"x": 0.1}, {"x": UNIT}, reports=[(3, 1.0), (1, math.inf), (3, 9.0)])
+        storage.describe(study, 0, TrialData({"x": 0.1}, {"x": UNIT}, reports=[(3, 1.0), (1, math.inf), (3, 9.0)]))
         assert storage.finish(
             study,
             0,
             TrialState.COMPLETE,
             [2.0],
-            params={"x": 0.2, "y": 0.5},
-            distributions={"x": UNIT, "y": UNIT},
-            reports=[(3, 9.0), (5, -math.inf), (0, 0.5)],
-            user_attrs={"a": 1},
+            TrialData(
+                params={"x": 0.2, "y": 0.5},
+                distributions={"x": UNIT, "y": UNIT},
+                reports=[(3, 9.0), (5, -math.inf), (0, 0.5)],
+                user_attrs={"a": 1},
+            ),
         )
         (trial,) = trials_of(storage, study)
         assert trial.params == {"x": 0.2, "y": 0.5}
         assert trial.reports == ((0, 0.5), (1, math.inf), (3, 1.0), (5, -math.inf))
-        assert storage.finish(study, 0, TrialState.FAIL, params={"z": 1.0}, distributions={"z": UNIT}) is False
+        assert (
+            storage.finish(study, 0, TrialState.FAIL, data=TrialData(params={"z": 1.0}, distributions={"z": UNIT}))
+            is False
+        )
         assert trials_of(storage, study) == [trial]
 
     def test_a_waiting_trial_is_not_finished(self, storage: Storage, study: int) -> None:
@@ -444,10 +452,10 @@ class StorageConformance:
     @pytest.mark.parametrize("bad", [(1, "many"), ("late", 0.5)], ids=["value", "step"])
     def test_a_refused_report_leaves_no_trace(self, storage: Storage, study: int, bad: Any) -> None:
         storage.reserve(study)
-        given: dict[str, Any] = {"params": {"x": 0.5}, "distributions": {"x": UNIT}, "reports": [(0, 1.0), bad]}
+        given = TrialData({"x": 0.5}, {"x": UNIT}, [(0, 1.0), bad])
         for tell in (storage.describe, functools.partial(storage.finish, state=TrialState.COMPLETE, values=[1.0])):
             with pytest.raises(ValueError, match=r"many|late"):
-                tell(study, 0, **given)
+                tell(study, 0, data=given)
         (trial,) = trials_of(storage, study)
         assert (trial.state, trial.params, trial.reports) == (TrialState.RUNNING, {}, ())
 
@@ -456,11 +464,11 @@ class StorageConformance:
             pytest.skip("what is only in memory may be any object")
         storage.reserve(study)
         with pytest.raises(TypeError, match="JSON"):
-            storage.check(user_attrs={"a": object()})
+            storage.check(TrialData(user_attrs={"a": object()}))
         with pytest.raises(TypeError, match="JSON"):
-            storage.describe(study, 0, {"x": 0.5}, {"x": UNIT}, user_attrs={"a": object()})
+            storage.describe(study, 0, TrialData({"x": 0.5}, {"x": UNIT}, user_attrs={"a": object()}))
         with pytest.raises(TypeError, match="JSON"):
-            storage.finish(study, 0, TrialState.COMPLETE, [1.0], system_attrs={"a": {1, 2}})
+            storage.finish(study, 0, TrialState.COMPLETE, [1.0], TrialData(system_attrs={"a": {1, 2}}))
         (trial,) = trials_of(storage, study)
         assert (trial.state, trial.params, trial.user_attrs) == (TrialState.RUNNING, {}, {})
 
@@ -518,10 +526,10 @@ class StorageConformance:
         assert difference() == {}
         writer.report(study, 1, 0, 0.5)
         assert difference()[1].reports == ((0, 0.5),)
-        writer.describe(study, 1, {"x": 0.5}, {"x": UNIT}, user_attrs={"a": 1})
+        writer.describe(study, 1, TrialData({"x": 0.5}, {"x": UNIT}, user_attrs={"a": 1}))
         changed = difference()
         assert (list(changed), changed[1].params, changed[1].user_attrs) == ([1], {"x": 0.5}, {"a": 1})
-        writer.describe(study, 1, {"x": 0.75}, {"x": UNIT}, user_attrs={"a": 2})
+        writer.describe(study, 1, TrialData({"x": 0.75}, {"x": UNIT}, user_attrs={"a": 2}))
         changed = difference()
         assert (changed[1].params, changed[1].user_attrs) == ({"x": 0.75}, {"a": 2})
         writer.reserve(study)
@@ -582,7 +590,9 @@ class StorageConformance:
 
     def test_a_lease_that_is_over_ends_the_trial(self, storage: Storage, study: int) -> None:
         storage.reserve(study, lease=elsewhere(grace=0.0))
-        storage.describe(study, 0, {"x": 0.5}, {"x": UNIT}, user_attrs={"u": 1}, system_attrs={"constraints": [1.0]})
+        storage.describe(
+            study, 0, TrialData({"x": 0.5}, {"x": UNIT}, user_attrs={"u": 1}, system_attrs={"constraints": [1.0]})
+        )
         assert storage.reap(study) == [0]
         (trial,) = trials_of(storage, study)
         assert trial.state is TrialState.FAIL
@@ -617,7 +627,7 @@ class StorageConformance:
             assert claim.system_attrs["mark"] == 7
             assert LOST not in claim.system_attrs
             histories.append((claim.system_attrs.get(RETRY_OF), claim.system_attrs.get(RETRY_HISTORY)))
-            storage.describe(study, claim.number, {"x": 0.25, "y": 0.5}, {"x": UNIT, "y": UNIT})
+            storage.describe(study, claim.number, TrialData({"x": 0.25, "y": 0.5}, {"x": UNIT, "y": UNIT}))
             assert storage.reap(study, max_retries=2) == [attempt]
             if attempt:
                 assert claim.fixed == {"x": 0.25, "y": 0.5}
@@ -631,11 +641,11 @@ class StorageConformance:
         storage.enqueue(study, [Point({"x": 0.25}, {"u": 1})])
         claim = storage.reserve(study, lease=elsewhere())
         assert claim is not None
-        storage.describe(study, 0, {"x": 0.25}, {"x": UNIT}, reports=[(0, 0.5)])
+        storage.describe(study, 0, TrialData({"x": 0.25}, {"x": UNIT}, reports=[(0, 0.5)]))
         assert storage.reap(study, max_retries=max_retries) == [0]
         seen, cursor = reader.changes(study)
         late: dict[str, Any] = {"params": {"y": 0.75}, "distributions": {"y": UNIT}, "reports": [(0, 9.0), (1, 0.25)]}
-        assert storage.finish(study, 0, TrialState.COMPLETE, [2.0], user_attrs={"v": 2}, **late) is True
+        assert storage.finish(study, 0, TrialState.COMPLETE, [2.0], TrialData(user_attrs={"v": 2}, **late)) is True
         assert storage.finish(study, 0, TrialState.COMPLETE, [3.0]) is False, "it counts once"
         changed, _ = reader.changes(study, cursor)
         assert [trial.number for trial in changed] == [1]
@@ -760,7 +770,9 @@ class StorageConformance:
 
 
 def _finish_by(handles: list[Storage], study: int, number: int, index: int) -> bool:
-    return handles[index].finish(study, number, TrialState.COMPLETE, [float(index)], user_attrs={"who": index})
+    return handles[index].finish(
+        study, number, TrialState.COMPLETE, [float(index)], TrialData(user_attrs={"who": index})
+    )
 
 
 def _tell_or_reserve(one: Storage, other: Storage, study: int, number: int, index: int) -> Any:
@@ -779,7 +791,7 @@ def _take_and_finish(storage: Storage, study: int, count: int) -> list[tuple[int
         claim = storage.reserve(study)
         assert claim is not None
         x = claim.fixed.get("x")
-        storage.describe(study, claim.number, {"x": 0.5 if x is None else x}, {"x": UNIT})
+        storage.describe(study, claim.number, TrialData({"x": 0.5 if x is None else x}, {"x": UNIT}))
         storage.report(study, claim.number, 0, float(claim.number))
         assert storage.finish(study, claim.number, TrialState.COMPLETE, [float(claim.number)])
         taken.append((claim.number, x))

@@ -19,6 +19,7 @@ from sweeper_core.distributions import FloatDistribution
 from sweeper_core.exceptions import UpdateFinishedTrialError
 from sweeper_core.storages import this_process
 from sweeper_core.storages.base import Claim, Point, Storage
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import LOST, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -162,7 +163,7 @@ def _work(opener: Callable[[], Storage], study: int, total: int, diary: Path) ->
 
 def _run(storage: Storage, study: int, claim: Claim, note: Callable[[bytes], object]) -> None:
     value = float(claim.number) / 3
-    storage.describe(study, claim.number, {"x": claim.fixed.get("x", random.random())}, {"x": _UNIT})
+    storage.describe(study, claim.number, TrialData({"x": claim.fixed.get("x", random.random())}, {"x": _UNIT}))
     storage.report(study, claim.number, 0, value)
     if storage.finish(study, claim.number, TrialState.COMPLETE, [value]):
         note(f"{claim.number} {value!r}\n".encode())

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_module(
         "FrozenTrial": "sweeper_core.trial.frozen",
         "History": "sweeper_core.trial.history",
         "Trial": "sweeper_core.trial.live",
+        "TrialData": "sweeper_core.trial.data",
         "TrialRecord": "sweeper_core.trial.record",
         "TrialState": "sweeper_core.trial.state",
         "create_trial": "sweeper_core.trial.frozen",

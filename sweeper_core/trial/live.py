@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
 from sweeper_core.trial.base import BaseTrial, float_argument, step_argument, warn_if_outside
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import NOTHING, constraints_in
 
 
@@ -27,16 +28,8 @@ class Host(Protocol):
     def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
         """Return a value for a parameter that the trial does not have yet."""
 
-    def describe(
-        self,
-        trial: Trial,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
-        """Store parameters and attributes of the running trial."""
+    def describe(self, trial: Trial, data: TrialData) -> None:
+        """Store data of the running trial."""
 
     def report(self, trial: Trial, step: int, value: float) -> None:
         """Take in one report; it is stored before :meth:`should_prune` returns, or within a second."""
@@ -101,7 +94,7 @@ class Trial(BaseTrial):
             value = _only_value(distribution)
         else:
             value = self._host.choose(self, name, distribution)
-        self._host.describe(self, {name: value}, {name: distribution})
+        self._host.describe(self, TrialData({name: value}, {name: distribution}))
         self.known[name] = value
         self.known_distributions[name] = distribution
         return value
@@ -158,11 +151,11 @@ class Trial(BaseTrial):
         return self._host.should_prune(self)
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        self._host.describe(self, user_attrs={key: value})
+        self._host.describe(self, TrialData(user_attrs={key: value}))
         self._user_attrs = {**self._user_attrs, key: value}
 
     def _set_system_attr(self, key: str, value: Any) -> None:
-        self._host.describe(self, system_attrs={key: value})
+        self._host.describe(self, TrialData(system_attrs={key: value}))
         self._system_attrs = {**self._system_attrs, key: value}
 
     @property

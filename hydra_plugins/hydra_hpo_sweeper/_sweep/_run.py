@@ -49,6 +49,7 @@ from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
 from sweeper_core.storages import repeats, retry_of
 from sweeper_core.storages.base import Point
 from sweeper_core.study._session.session import Started
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -431,7 +432,7 @@ class Run:
         return retry
 
     def _tell(self, number: int, ending: TrialResult) -> bool:
-        told = self.session.finish(number, ending.state, ending.values, system_attrs=ending.attrs)
+        told = self.session.finish(number, ending.state, ending.values, TrialData(system_attrs=ending.attrs))
         if told and ending.lost:
             self.counted -= 1
         elif told:

@@ -14,6 +14,7 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, JobResult
 from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import values_of
 from sweeper_core.storages import attrs_of_loss, get_storage
 from sweeper_core.trial.curves import VERDICT
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import CONSTRAINT_PREFIX, FAILURE, REPEATS, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -176,7 +177,7 @@ class Recorder:
                 record = next(record for record in records if record.number == done.job.number)
                 ending = pruned(ending, record, self.judge.n_objectives)
             return storage.finish(
-                self.study_id, done.job.number, ending.state, ending.values, system_attrs=ending.attrs
+                self.study_id, done.job.number, ending.state, ending.values, TrialData(system_attrs=ending.attrs)
             )
         finally:
             storage.close()

@@ -19,6 +19,7 @@ from sweeper_core.study._job.ranks import Relay, rank
 from sweeper_core.study._job.ticket import TrialTicket, active_ticket, load_pruner
 from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
 from sweeper_core.trial.curves import VERDICT
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import CONSTRAINT_PREFIX, NOTHING
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class TicketTrial(CurrentTrial):
 
     def set_user_attr(self, key: str, value: Any) -> None:
         if self._speaks:
-            self._session.describe(self.number, user_attrs={key: value})
+            self._session.describe(self.number, TrialData(user_attrs={key: value}))
 
     def set_constraint(self, key: str, value: float) -> None:
         number = constraint_argument(key, value)
@@ -164,7 +165,7 @@ class TicketTrial(CurrentTrial):
                 warnings.warn(f"The constraint {key!r} is set already; {number} is ignored.", stacklevel=2)
                 return
             if self._speaks:
-                self._session.describe(self.number, system_attrs={CONSTRAINT_PREFIX + key: number})
+                self._session.describe(self.number, TrialData(system_attrs={CONSTRAINT_PREFIX + key: number}))
             self._constraints.add(key)
 
     @property
@@ -196,7 +197,7 @@ class TicketTrial(CurrentTrial):
         told: dict[str, Any] = {"step": step, "reason": verdict.reason}
         if verdict.forecast is not None:
             told["forecast"] = list(verdict.forecast)
-        self._session.describe(self.number, system_attrs={VERDICT: told})
+        self._session.describe(self.number, TrialData(system_attrs={VERDICT: told}))
 
 
 NO_TRIAL = NoTrial()

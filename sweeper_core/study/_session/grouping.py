@@ -21,7 +21,7 @@ from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialErr
 from sweeper_core.logging import get_logger
 from sweeper_core.storages.base import Storage
 from sweeper_core.study._session.beats import Beats
-from sweeper_core.trial.record import NOTHING
+from sweeper_core.trial.data import NO_DATA, TrialData
 
 _logger = get_logger(__name__)
 
@@ -48,7 +48,7 @@ class Pending:
         self.system_attrs: dict[str, Any] = {}
         self.old = False
 
-    def add(self, later: Pending) -> None:
+    def add(self, later: TrialData) -> None:
         """Take in what has been told later."""
         self.params.update(later.params)
         self.distributions.update(later.distributions)
@@ -56,15 +56,10 @@ class Pending:
         self.user_attrs.update(later.user_attrs)
         self.system_attrs.update(later.system_attrs)
 
-    def details(self) -> dict[str, Any]:
-        """Return it as arguments of ``Storage.describe`` and ``Storage.finish``."""
-        return {
-            "params": self.params,
-            "distributions": self.distributions,
-            "reports": self.reports,
-            "user_attrs": self.user_attrs,
-            "system_attrs": self.system_attrs,
-        }
+    @property
+    def data(self) -> TrialData:
+        """It, as storages take it."""
+        return TrialData(self.params, self.distributions, self.reports, self.user_attrs, self.system_attrs)
 
 
 class Grouping:
@@ -99,34 +94,20 @@ class Grouping:
         self._names: dict[int, tuple[str, ...]] = {}
         self._whole: set[tuple[str, ...]] = set()
 
-    def describe(
-        self,
-        number: int,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
-        """Take in parameters and attributes of a running trial.
+    def describe(self, number: int, data: TrialData) -> None:
+        """Take in data of a running trial.
 
         Raises:
             ValueError, TypeError: They could not be stored.
             UpdateFinishedTrialError: The trial has been ended elsewhere, as far as is known.
         """
         if self._at_once(number):
-            self._storage.describe(
-                self._study_id, number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
-            )
+            self._storage.describe(self._study_id, number, data)
             return
-        self._storage.check(params, distributions, user_attrs=user_attrs, system_attrs=system_attrs)
+        self._storage.check(data)
         with self._lock:
-            pending = self._of(number)
-            pending.params.update(params)
-            pending.distributions.update(distributions)
-            pending.user_attrs.update(user_attrs)
-            pending.system_attrs.update(system_attrs)
-            whole = bool(params) and self._storage.quick_writes and self._is_whole(number, params)
+            self._of(number).add(data)
+            whole = bool(data.params) and self._storage.quick_writes and self._is_whole(number, data.params)
         if whole:
             self._write([number])
 
@@ -167,14 +148,14 @@ class Grouping:
         if self._pending:
             self._write(list(self._pending))
 
-    def take(self, number: int) -> dict[str, Any]:
+    def take(self, number: int) -> TrialData:
         """Return, for the transaction that ends a trial, what still waits of it."""
         with self._writing, self._lock:  # after what is just being written, which has to come before the end
             self._ended.pop(number, None)
             if number in self._names:
                 self._remember(self._names.pop(number))
             pending = self._pending.pop(number, None)
-        return {} if pending is None else pending.details()
+        return NO_DATA if pending is None else pending.data
 
     def _remember(self, names: tuple[str, ...]) -> None:
         if len(self._whole) >= MOST_KINDS:
@@ -195,7 +176,7 @@ class Grouping:
             if _is_one_report(pending):
                 self._storage.report(self._study_id, number, *pending.reports[0])
             else:
-                self._storage.describe(self._study_id, number, **pending.details())
+                self._storage.describe(self._study_id, number, pending.data)
         except UpdateFinishedTrialError as error:
             # Somebody else has ended the trial; whoever runs it learns that when it tells more.
             with self._lock:
@@ -208,7 +189,7 @@ class Grouping:
         with self._lock:
             later = self._pending.get(number)
             if later is not None:
-                pending.add(later)
+                pending.add(later.data)
             self._pending[number] = pending
 
     def tick(self) -> bool:

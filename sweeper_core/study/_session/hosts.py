@@ -20,6 +20,7 @@ from sweeper_core.study._session.grouping import Grouping
 from sweeper_core.study._session.seeding import generator, quantiles
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.trial.base import warn_if_outside
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.frozen import to_local
 from sweeper_core.trial.live import Trial
 from sweeper_core.trial.record import NOTHING, SUGGESTION, TrialRecord, nothing
@@ -122,7 +123,7 @@ class DefineByRun:
             trial.plan.untold = {SUGGESTION: told(suggestion)}
             given = suggestion.params
         params = {name: given[name] for name in wanted}
-        self.describe(trial, params, wanted)
+        self.describe(trial, TrialData(params, wanted))
         trial.take(params, wanted)
 
     def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
@@ -170,37 +171,25 @@ class DefineByRun:
         space = self.session.space_of({**trial.known_distributions, name: distribution})
         return self.session.suggest(trial.number, space, trial.known, trial.plan.rng).params[name]
 
-    def describe(
-        self,
-        trial: Trial,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
-        """Store parameters and attributes of the running trial.
+    def describe(self, trial: Trial, data: TrialData) -> None:
+        """Store data of the running trial.
 
         Raises:
             ValueError: An earlier trial of the study had one of the parameters as something else (see
                 :func:`check_distribution_compatibility`).
         """
-        for name, distribution in distributions.items():
+        for name, distribution in data.distributions.items():
             kind = self._kinds.setdefault(name, distribution)
             if kind is not distribution:
                 check_distribution_compatibility(kind, distribution)
         plan = trial.plan
         if plan is not None and plan.untold:
-            system_attrs, plan.untold = {**plan.untold, **system_attrs}, NOTHING
+            data, plan.untold = TrialData(system_attrs=plan.untold).merged(data), NOTHING
         session = self.session
         if session.leases:
-            session.grouping.describe(
-                trial._number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
-            )
+            session.grouping.describe(trial._number, data)
         else:
-            session.storage.describe(
-                session.study_id, trial._number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
-            )
+            session.storage.describe(session.study_id, trial._number, data)
 
     def report(self, trial: Trial, step: int, value: float) -> None:
         """Take in one report; it is stored before :meth:`should_prune` returns, or within a second."""

@@ -28,10 +28,11 @@ from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.curves import LearningCurves
+from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.live import Trial
-from sweeper_core.trial.record import FAILURE, LIST_OF_CONSTRAINTS, NOTHING, SUGGESTION, TrialRecord, nothing
+from sweeper_core.trial.record import FAILURE, LIST_OF_CONSTRAINTS, SUGGESTION, TrialRecord, nothing
 from sweeper_core.trial.state import TrialState
 
 MOST_SPACES = 1024
@@ -286,7 +287,8 @@ class Session:
             self.beats.discard(claim.number)
             return self.start(space, limit=limit, lease=lease, budget=budget, lanes=lanes, distinct=distinct)
         except BaseException as error:
-            self.finish(claim.number, TrialState.FAIL, system_attrs={FAILURE: f"no suggestion: {error!r}"})
+            reason = {FAILURE: f"no suggestion: {error!r}"}
+            self.finish(claim.number, TrialState.FAIL, data=TrialData(system_attrs=reason))
             raise
         return Started(
             claim.number, claim.trial_id, suggestion.params, space, suggestion, claim.user_attrs, claim.system_attrs
@@ -321,7 +323,8 @@ class Session:
     def _describe(self, number: int, space: SearchSpace, suggestion: Suggestion) -> None:
         distributions = {name: space[name].distribution for name in suggestion.params}
         attrs = {SUGGESTION: told(suggestion)}
-        self.storage.describe(self.study.study_id, number, suggestion.params, distributions, system_attrs=attrs)
+        data = TrialData(suggestion.params, distributions, system_attrs=attrs)
+        self.storage.describe(self.study.study_id, number, data)
 
     def history(self, rows: int | None = None) -> History:
         """Return the snapshot of the first ``rows`` trials (all by default), as of the last :meth:`sync`."""
@@ -372,9 +375,7 @@ class Session:
         number: int,
         state: TrialState,
         values: Sequence[float] | None = None,
-        *,
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
+        data: TrialData = NO_DATA,
     ) -> bool:
         """End a running trial; return False (and change nothing) when it is not RUNNING any more.
 
@@ -382,19 +383,17 @@ class Session:
         called before; the trial ends also when they raise.
         """
         if self._ends_plainly and not self.leases:
-            return self.storage.finish(
-                self.study_id, number, state, values, user_attrs=user_attrs, system_attrs=system_attrs
-            )
+            return self.storage.finish(self.study_id, number, state, values, data)
         sampler = self._sampler
         try:
             if sampler.constraints_func is not None and state in (TrialState.COMPLETE, TrialState.PRUNED):
-                system_attrs = {**system_attrs, LIST_OF_CONSTRAINTS: self._constraints(number)}
+                data = data.merged(TrialData(system_attrs={LIST_OF_CONSTRAINTS: self._constraints(number)}))
             if isinstance(sampler, UserSampler):
                 sampler.end(number, state, values)
             elif sampler.after_trial_strategy is not None:
                 sampler.after_trial(self.view, FrozenTrial.of(self.record(number)), state, values)
         finally:
-            ended = self._end(number, state, values, user_attrs, system_attrs)
+            ended = self._end(number, state, values, data)
         return ended
 
     def _end(
@@ -402,17 +401,11 @@ class Session:
         number: int,
         state: TrialState,
         values: Sequence[float] | None,
-        user_attrs: Mapping[str, Any],
-        system_attrs: Mapping[str, Any],
+        data: TrialData,
     ) -> bool:
         self.beats.discard(number)
-        told = self.grouping.take(number)
-        if told:
-            user_attrs = {**told.pop("user_attrs"), **user_attrs}
-            system_attrs = {**told.pop("system_attrs"), **system_attrs}
-        return self.storage.finish(
-            self.study_id, number, state, values, **told, user_attrs=user_attrs, system_attrs=system_attrs
-        )
+        data = self.grouping.take(number).merged(data)
+        return self.storage.finish(self.study_id, number, state, values, data)
 
     def _constraints(self, number: int) -> list[float]:
         assert self.sampler.constraints_func is not None
@@ -421,19 +414,9 @@ class Session:
             raise ValueError(f"`constraints_func` returned {values} for trial {number}; constraints cannot be NaN.")
         return values
 
-    def describe(
-        self,
-        number: int,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
-        *,
-        user_attrs: Mapping[str, Any] = NOTHING,
-        system_attrs: Mapping[str, Any] = NOTHING,
-    ) -> None:
-        """Store parameters and attributes of an unfinished trial."""
-        self.storage.describe(
-            self.study.study_id, number, params, distributions, user_attrs=user_attrs, system_attrs=system_attrs
-        )
+    def describe(self, number: int, data: TrialData) -> None:
+        """Store data of an unfinished trial."""
+        self.storage.describe(self.study.study_id, number, data)
 
     def refresh(self) -> StudyRecord:
         """Read the study's own attributes again, and return it."""

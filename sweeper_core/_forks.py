@@ -17,7 +17,7 @@ class Forked(Protocol):
 _known: weakref.WeakSet[Forked] = weakref.WeakSet()
 
 
-def mind_forks(one: Forked) -> None:
+def reset_after_fork(one: Forked) -> None:
     """Call an object's ``after_fork`` in every forked child, as long as it exists."""
     _known.add(one)
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sweeper_core._forks import mind_forks
+from sweeper_core._forks import reset_after_fork
 
 
 class _Pauses:
@@ -42,7 +42,7 @@ class _Pauses:
 
 
 _pauses = _Pauses()
-mind_forks(_pauses)
+reset_after_fork(_pauses)
 
 
 @contextmanager

@@ -19,11 +19,10 @@ from typing import Any
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import distribution_to_json, json_to_distribution
 from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.trial.attrs import SOURCE_NUMBER
 from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
-SOURCE_NUMBER = "hpo:copied_from"
-"""Attribute of a copied trial: its number in the study that it comes from."""
 BATCH = 500
 """Trials written in one transaction."""
 

@@ -31,7 +31,7 @@ from sweeper_core.study._job.ticket import (
     remove_ticket,
 )
 from sweeper_core.study._session.session import Session
-from sweeper_core.trial.curves import VERDICT
+from sweeper_core.trial.attrs import VERDICT
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
+from sweeper_core.trial.attrs import REPEATS, SUGGESTION
 from sweeper_core.trial.history import History, TrialTable
-from sweeper_core.trial.record import REPEATS, SUGGESTION, Layout, TrialRecord
+from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 MINIMIZE, MAXIMIZE = StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE

@@ -24,7 +24,8 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, Job, JobRes
 from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment
 from hydra_plugins.hydra_hpo_sweeper._lanes._threads import ThreadLanes
 from sweeper_core.storages import get_storage
-from sweeper_core.trial.record import FAILURE, RETRY_HISTORY, TrialRecord
+from sweeper_core.trial.attrs import FAILURE, RETRY_HISTORY
+from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 COMPLETE, FAIL = TrialState.COMPLETE, TrialState.FAIL

@@ -13,7 +13,8 @@ import pytest
 from plugin_support import run
 from test_plugin_lanes import listening, records, start, wait_for_end
 
-from sweeper_core.trial.record import FAILURE, TrialRecord
+from sweeper_core.trial.attrs import FAILURE
+from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 pytestmark = pytest.mark.launcher

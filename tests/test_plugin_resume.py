@@ -12,7 +12,7 @@ from pathlib import Path
 from plugin_support import APPS, command, surroundings
 from test_plugin_lanes import listening, records, start, wait_for_end
 
-from sweeper_core.trial.record import FAILURE, RETRY_HISTORY
+from sweeper_core.trial.attrs import FAILURE, RETRY_HISTORY
 from sweeper_core.trial.state import TrialState
 
 COMPLETE, FAIL, RUNNING = TrialState.COMPLETE, TrialState.FAIL, TrialState.RUNNING

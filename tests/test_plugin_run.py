@@ -21,8 +21,9 @@ from plugin_support import sweep
 from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import TrialPruned
 from sweeper_core.storages import Point, get_storage, this_process
+from sweeper_core.trial.attrs import FAILURE, RETRY_HISTORY
 from sweeper_core.trial.data import TrialData
-from sweeper_core.trial.record import FAILURE, RETRY_HISTORY, TrialRecord
+from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 GRID = ("hydra/sweeper/sampler=grid", "hydra.sweeper.sampler.seed=null")
@@ -185,7 +186,7 @@ def test_a_result_that_comes_late_is_shown_as_the_trial_that_has_it(
     def task(cfg: Any) -> float:
         if HydraConfig.get().job.num == 0:
             storage = get_storage(f"sqlite:///{there / 'study.db'}")
-            assert storage.reap(storage.list_studies()[0].study_id, max_retries=1) == [0]
+            assert storage.fail_stale(storage.list_studies()[0].study_id, max_retries=1) == [0]
             storage.close()
         return 0.5
 

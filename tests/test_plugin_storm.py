@@ -12,7 +12,8 @@ import pytest
 from plugin_support import command, surroundings
 
 from sweeper_core.storages import get_storage
-from sweeper_core.trial.record import FAILURE, LOST, TrialRecord
+from sweeper_core.trial.attrs import FAILURE, LOST
+from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 pytestmark = pytest.mark.storm

@@ -12,7 +12,8 @@ from sweeper_core import pruners
 from sweeper_core.directions import StudyDirection
 from sweeper_core.maths import extrapolation
 from sweeper_core.samplers._gp.evidence import extrapolated
-from sweeper_core.trial.curves import VERDICT, LearningCurves
+from sweeper_core.trial.attrs import VERDICT
+from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.history import TrialTable
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState

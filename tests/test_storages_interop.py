@@ -230,11 +230,11 @@ def test_a_stale_trial_of_optunas_is_given_up_by_whoever_was_given_an_interval(u
     heartbeat.record_heartbeat(running._trial_id)
     storage = RDBStorage(url, heartbeat_interval=60, grace_period=120)
     study = storage.create_or_open_study("theirs", None, exist_ok=True).study_id
-    assert storage.reap(study, max_retries=1) == []
+    assert storage.fail_stale(study, max_retries=1) == []
     with storage.engine.connect() as connection:
         connection.exec_driver_sql("UPDATE trial_heartbeats SET heartbeat = datetime('now', '-121 seconds')")
-    assert RDBStorage(url).reap(study, max_retries=1) == []
-    assert storage.reap(study, max_retries=1) == [0]
+    assert RDBStorage(url).fail_stale(study, max_retries=1) == []
+    assert storage.fail_stale(study, max_retries=1) == [0]
     # Optuna's own callback understands the history of our retry.
     retry = theirs.trials[1]
     assert optuna.storages.RetryFailedTrialCallback.retried_trial_number(retry) == 0

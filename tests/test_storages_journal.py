@@ -79,10 +79,10 @@ def test_only_operations_that_optuna_knows_are_written(tmp_path: Path) -> None:
     storage = open_journal(tmp_path / "s.log")
     study = new_study(storage, "s").study_id
     storage.set_study_attrs(study, user={"a": 1}, system={"b": 2})
-    storage.enqueue(study, [Point({"x": 0.5})], once_key="k")
+    storage.enqueue(study, [Point({"x": 0.5})], idempotency_key="k")
     completed(storage, study, 2)
     storage.reserve(study, lease=elsewhere())
-    storage.reap(study, max_retries=1)
+    storage.fail_stale(study, max_retries=1)
     storage.add_finished(study, trials_of(storage, study))
     storage.delete_study(study)
     entries = [json.loads(line) for line in (tmp_path / "s.log").read_text().splitlines()]
@@ -308,8 +308,8 @@ def test_what_a_snapshot_says_is_what_the_journal_says(tmp_path: Path) -> None:
     claim = with_snapshot.reserve(study)
     assert claim is not None
     assert (claim.number, claim.fixed) == (4, {"x": 0.75})
-    assert with_snapshot.reap(study) == []
-    assert with_snapshot.beat(study, [3]) == []
+    assert with_snapshot.fail_stale(study) == []
+    assert with_snapshot.heartbeat(study, [3]) == []
 
 
 def test_many_may_save_a_snapshot_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,12 +427,12 @@ def test_a_crash_while_a_loss_is_told_does_not_repeat_it(tmp_path: Path) -> None
     storage.enqueue(study, [Point({"x": 0.5})])
     storage.reserve(study, lease=elsewhere())
     before = len(path.read_bytes().splitlines())
-    assert storage.reap(study, max_retries=1) == [0]
+    assert storage.fail_stale(study, max_retries=1) == [0]
     lines = path.read_bytes().splitlines(keepends=True)
     for kept in range(before, len(lines)):
         path.write_bytes(b"".join(lines[:kept]))
         survivor = open_journal(path)
-        assert survivor.reap(study, max_retries=1) == [0]
+        assert survivor.fail_stale(study, max_retries=1) == [0]
         assert [trial.state for trial in trials_of(survivor, study)] == [TrialState.FAIL, TrialState.WAITING]
 
 

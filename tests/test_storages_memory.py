@@ -31,7 +31,7 @@ CHANGES = st.one_of(
     st.tuples(st.just("describe"), NUMBERS, st.sampled_from("xyz")),
     st.tuples(st.just("finish"), NUMBERS, st.sampled_from([TrialState.COMPLETE, TrialState.FAIL]), VALUES, LIMITS),
     st.tuples(st.just("add"), st.sampled_from(list(TrialState)), VALUES, LIMITS),
-    st.tuples(st.just("reap"), st.integers(0, 1)),
+    st.tuples(st.just("fail_stale"), st.integers(0, 1)),
 )
 
 COPIES = st.sampled_from([lambda storage: storage, copy.copy, lambda storage: pickle.loads(pickle.dumps(storage))])
@@ -56,7 +56,7 @@ def change(storage: InMemoryStorage, study: int, kind: str, *told: Any) -> None:
             layout = Layout.of({"x": UNIT})
             storage.add_finished(study, [TrialRecord(0, 0, told[0], layout, (0.5,), values, system_attrs=told[2])])
         else:
-            storage.reap(study, max_retries=told[0])
+            storage.fail_stale(study, max_retries=told[0])
 
 
 def best_of(records: list[TrialRecord], direction: StudyDirection) -> Best:

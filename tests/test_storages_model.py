@@ -15,8 +15,9 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.storages import InMemoryStorage, Point, RDBStorage, Storage
 from sweeper_core.testing.storages import elsewhere
+from sweeper_core.trial.attrs import FAILURE
 from sweeper_core.trial.data import TrialData
-from sweeper_core.trial.record import FAILURE, Layout, TrialRecord
+from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 DISTRIBUTIONS = {
@@ -144,7 +145,7 @@ class Both(RuleBasedStateMachine):
     @rule(params=st.lists(parameters, max_size=3), user=attributes, key=st.none() | st.sampled_from(["k", "l"]))
     def enqueue(self, params: list[dict[str, Any]], user: dict[str, Any], key: str | None) -> None:
         points = [Point(each, user, {"order": position}) for position, each in enumerate(params)]
-        self.both(lambda storage, study: storage.enqueue(study, points, once_key=key))
+        self.both(lambda storage, study: storage.enqueue(study, points, idempotency_key=key))
 
     @rule(state=st.sampled_from(list(TrialState)), value=values, params=parameters)
     def add(self, state: TrialState, value: float, params: dict[str, Any]) -> None:
@@ -155,12 +156,12 @@ class Both(RuleBasedStateMachine):
         self.both(lambda storage, study: storage.add_finished(study, [trial]))
 
     @rule(chosen=st.lists(numbers, max_size=3))
-    def beat(self, chosen: list[int]) -> None:
-        self.both(lambda storage, study: storage.beat(study, chosen))
+    def heartbeat(self, chosen: list[int]) -> None:
+        self.both(lambda storage, study: storage.heartbeat(study, chosen))
 
     @rule(retries=st.integers(0, 2))
-    def reap(self, retries: int) -> None:
-        self.both(lambda storage, study: storage.reap(study, max_retries=retries))
+    def fail_stale(self, retries: int) -> None:
+        self.both(lambda storage, study: storage.fail_stale(study, max_retries=retries))
 
     @rule(user=attributes, system=attributes)
     def set_study_attrs(self, user: dict[str, Any], system: dict[str, Any]) -> None:

@@ -88,7 +88,7 @@ def test_the_lease_is_judged_by_the_servers_clock(server: Server) -> None:
             "WHERE trial_id IN (SELECT trial_id FROM trials WHERE number = 1)"
         )
     )
-    assert storage.reap(study) == [1]
+    assert storage.fail_stale(study) == [1]
 
 
 def test_a_wrong_password_is_told_at_once_and_not_shown(server: Server) -> None:
@@ -170,14 +170,16 @@ def lose_an_answer(storage: RDBStorage) -> list[str]:
     return lost
 
 
-@pytest.mark.parametrize("once_key", [None, "key"])
-def test_what_is_enqueued_is_there_once_although_the_answer_was_lost(server: Server, once_key: str | None) -> None:
+@pytest.mark.parametrize("idempotency_key", [None, "key"])
+def test_what_is_enqueued_is_there_once_although_the_answer_was_lost(
+    server: Server, idempotency_key: str | None
+) -> None:
     storage = RDBStorage(server.new_database())
     study = new_study(storage).study_id
     points = [Point({"x": 0.5}), Point({"x": 0.5}, system_attrs={"a": 1})]
     storage.enqueue(study, points)
     lost = lose_an_answer(storage)
-    assert storage.enqueue(study, points, once_key=once_key) == [2, 3]
+    assert storage.enqueue(study, points, idempotency_key=idempotency_key) == [2, 3]
     assert lost
     assert storage.enqueue(study, points) == [4, 5]
     assert len(trials_of(storage, study)) == 6
@@ -271,7 +273,7 @@ def test_whoever_was_forgotten_by_the_server_cannot_touch_the_next_trial_of_that
     for table in ("trial_heartbeats", "trial_system_attributes", "trials"):
         Database(url, {}).read(lambda link, table=table: link.change(f"DELETE FROM {table}"))
     Database(url, {}).read(lambda link: link.rows("SELECT setval('trials_trial_id_seq', 1, false)"))
-    assert forgotten.beat(study, [0]) == [0]
+    assert forgotten.heartbeat(study, [0]) == [0]
     with pytest.raises(UpdateFinishedTrialError, match="crashed"):
         forgotten.report(study, 0, 0, 1.0)
     theirs = other.reserve(study, lease=lease)
@@ -279,9 +281,9 @@ def test_whoever_was_forgotten_by_the_server_cannot_touch_the_next_trial_of_that
     assert (theirs.number, theirs.trial_id) == (mine.number, mine.trial_id)
     with pytest.raises(UpdateFinishedTrialError, match="crashed"):
         forgotten.describe(study, 0, TrialData(user_attrs={"whose": "mine"}))
-    assert forgotten.beat(study, [0]) == [0]
+    assert forgotten.heartbeat(study, [0]) == [0]
     assert forgotten.finish(study, 0, TrialState.COMPLETE, [1.0]) is False
-    assert other.beat(study, [0]) == []
+    assert other.heartbeat(study, [0]) == []
     assert other.finish(study, 0, TrialState.COMPLETE, [2.0]) is True
     (trial,), _ = reader.changes(study, cursor)
     assert (trial.values, trial.user_attrs) == ((2.0,), {})

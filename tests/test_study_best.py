@@ -9,7 +9,7 @@ import pytest
 
 from sweeper_core import create_study, create_trial
 from sweeper_core.study import Study
-from sweeper_core.trial.record import CONSTRAINT_PREFIX, LIST_OF_CONSTRAINTS
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LIST_OF_CONSTRAINTS
 from sweeper_core.trial.state import TrialState
 
 NAN = math.nan

@@ -11,7 +11,7 @@ import sweeper_core as hpo
 from sweeper_core.distributions import FloatDistribution
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import RDBStorage, this_process
-from sweeper_core.trial.record import RETRY_OF
+from sweeper_core.trial.attrs import RETRY_OF
 from sweeper_core.trial.state import TrialState
 
 
@@ -25,7 +25,7 @@ def give_up(study: Any, retries: int) -> None:
     storage = RDBStorage(study.session.storage.url)
     with storage.engine.connect() as connection:
         connection.exec_driver_sql("UPDATE trial_heartbeats SET heartbeat = datetime('now', '-1 day')")
-    storage.reap(study.session.study.study_id, max_retries=retries)
+    storage.fail_stale(study.session.study.study_id, max_retries=retries)
 
 
 def test_a_result_that_comes_late_counts_by_the_retry(study: Any) -> None:

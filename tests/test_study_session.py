@@ -223,9 +223,9 @@ def test_leases_are_renewed_until_the_trial_ends() -> None:
             super().__init__()
             self.beaten = threading.Semaphore(0)
 
-        def beat(self, study_id: int, numbers: Any) -> list[int]:
+        def heartbeat(self, study_id: int, numbers: Any) -> list[int]:
             self.beaten.release()
-            return super().beat(study_id, numbers)
+            return super().heartbeat(study_id, numbers)
 
     others = set(threading.enumerate())
     storage = Counting()
@@ -248,7 +248,7 @@ def test_a_forked_child_renews_its_own_leases_and_no_others() -> None:
     heard, beaten = context.Pipe(duplex=False)
 
     class Telling(InMemoryStorage):
-        def beat(self, study_id: int, numbers: Any) -> list[int]:
+        def heartbeat(self, study_id: int, numbers: Any) -> list[int]:
             if multiprocessing.parent_process() is not None:
                 beaten.send(list(numbers))
             return []

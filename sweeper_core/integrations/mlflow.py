@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper_core.masking import masked
 from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.trial.attrs import FAILURE, STUDY_UID
 from sweeper_core.trial.feasible import is_feasible
-from sweeper_core.trial.record import FAILURE, TrialRecord
+from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ TRIAL_TAG = "hpo.trial"
 MIRRORED_TAG = "hpo.mirrored"
 BEST_TAG = "hpo.best"
 PARENT_TAG = "mlflow.parentRunId"
-STUDY_UID = "hpo:uid"
 REPORT_METRIC = "hpo/report"
 
 STATUS_OF = {

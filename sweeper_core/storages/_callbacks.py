@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from sweeper_core.trial.attrs import OURS, RETRY_HISTORY, RETRY_OF
 from sweeper_core.trial.frozen import FrozenTrial, create_trial
-from sweeper_core.trial.record import RETRY_HISTORY, RETRY_OF
 from sweeper_core.trial.state import TrialState
 
 
@@ -36,7 +36,7 @@ class RetryHeartbeatStaleTrialCallback:
         history = [*self.retry_history(trial), trial.number]
         if self._max_retry is not None and len(history) > self._max_retry:
             return
-        kept = {key: value for key, value in trial.system_attrs.items() if not key.startswith("hpo:")}
+        kept = {key: value for key, value in trial.system_attrs.items() if not key.startswith(OURS)}
         study.add_trial(
             create_trial(
                 state=TrialState.WAITING,
@@ -69,4 +69,4 @@ def fail_stale_trials(study: Any) -> None:
 
     ``Study.optimize`` does this by itself.
     """
-    study.reap()
+    study.fail_stale()

@@ -14,33 +14,26 @@ from sweeper_core.distributions import BaseDistribution, distribution_to_json
 from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.storages._leases import owner_is_dead
 from sweeper_core.storages.base import Lease, Point
-from sweeper_core.trial.record import (
+from sweeper_core.trial.attrs import (
     CONSTRAINT_PREFIX,
+    ENQUEUED,
     FAILURE,
     FIXED_PARAMS,
+    LEASE,
     LIST_OF_CONSTRAINTS,
     LOST,
-    NOTHING,
+    ONCE,
     REPEATS,
     RETRY_HISTORY,
     RETRY_OF,
-    TrialRecord,
 )
+from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
 
-LEASE = "hpo:lease"
-"""Trial attribute: who runs it (the fields of :class:`Lease`)."""
-
-ENQUEUED = "hpo:enqueued"
-"""Trial attribute: by what the first of some enqueued trials is known again when the answer of a server is lost."""
-
-ONCE = "hpo:once:"
-"""Prefix of study attributes: keys of what was enqueued once."""
-
-MOST_TEXTS = 4096
+MAX_TEXTS = 4096
 """How many distributions are kept with their JSON."""
 
-LONGEST_NAME = 512
+MAX_NAME = 512
 """Characters that a name may have in Optuna's relational schema."""
 
 _OF_ONE_ATTEMPT = frozenset({ENQUEUED, LEASE, LOST, FAILURE, REPEATS, LIST_OF_CONSTRAINTS})
@@ -90,8 +83,8 @@ def check_directions(directions: Sequence[StudyDirection]) -> tuple[StudyDirecti
 
 def check_name(kind: str, name: str) -> str:
     """Return a name that the schema can hold."""
-    if not isinstance(name, str) or len(name) > LONGEST_NAME:
-        raise ValueError(f"The name of a {kind} must be a string of at most {LONGEST_NAME} characters, not {name!r}.")
+    if not isinstance(name, str) or len(name) > MAX_NAME:
+        raise ValueError(f"The name of a {kind} must be a string of at most {MAX_NAME} characters, not {name!r}.")
     return name
 
 
@@ -135,7 +128,7 @@ def distribution_text(distribution: BaseDistribution) -> str:
     # By identity, because to compare distributions costs as much as to write them down. What is kept keeps its id.
     known = _texts.get(id(distribution))
     if known is None:
-        if len(_texts) >= MOST_TEXTS:
+        if len(_texts) >= MAX_TEXTS:
             _texts.clear()
         known = _texts[id(distribution)] = (distribution, distribution_to_json(distribution))
     return known[1]
@@ -214,7 +207,7 @@ def repeats(system_attrs: Mapping[str, Any], number: int) -> bool:
     return bool((system_attrs.get(RETRY_HISTORY) or [None])[-1] == number)
 
 
-def once_attr(key: str) -> str:
+def idempotency_attr(key: str) -> str:
     """Return the name of the study attribute that remembers a key."""
     name = ONCE + key
-    return name if len(name) <= LONGEST_NAME else ONCE + hashlib.sha256(key.encode()).hexdigest()
+    return name if len(name) <= MAX_NAME else ONCE + hashlib.sha256(key.encode()).hexdigest()

@@ -148,7 +148,7 @@ class Storage(ABC):
         Args:
             limit: Return None when the study has this many trials already, not counting those that wait
                 and those that were lost (attribute ``hpo:lost``).
-            lease: None: the trial is never given up by :meth:`reap`.
+            lease: None: the trial is never given up by :meth:`fail_stale`.
         """
 
     @abstractmethod
@@ -187,19 +187,19 @@ class Storage(ABC):
     ) -> bool:
         """End a RUNNING trial; return False (and change nothing) when it is not RUNNING any more.
 
-        A result (COMPLETE or PRUNED) that comes after :meth:`reap` has given the trial up still counts when no retry
-        has started: the retry that waits, or else one that is made now, ends with it at once, with the
-        parameters and reports of the lost attempt, and is not run. What has ended stays as it is.
+        A result (COMPLETE or PRUNED) of a trial that :meth:`fail_stale` has ended still counts when no retry has
+        started: the retry that waits, or else one that is made now, ends with it at once, with the parameters and
+        reports of the stale attempt, and is not run. What has ended stays as it is.
 
         ``data`` is merged as by :meth:`describe`, in the same transaction. ``values`` may contain infinities, not NaN.
         """
 
     @abstractmethod
-    def enqueue(self, study_id: int, points: Sequence[Point], *, once_key: str | None = None) -> list[int]:
+    def enqueue(self, study_id: int, points: Sequence[Point], *, idempotency_key: str | None = None) -> list[int]:
         """Add WAITING trials; return their numbers.
 
         Args:
-            once_key: When this key was used before in this study, nothing happens and [] is returned.
+            idempotency_key: When this key was used before in this study, nothing happens and [] is returned.
         """
 
     @abstractmethod
@@ -222,11 +222,11 @@ class Storage(ABC):
         return None
 
     @abstractmethod
-    def beat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
+    def heartbeat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
         """Renew the leases of running trials; return those that are no longer RUNNING (given up elsewhere)."""
 
     @abstractmethod
-    def reap(self, study_id: int, *, max_retries: int = 0) -> list[int]:
+    def fail_stale(self, study_id: int, *, max_retries: int = 0) -> list[int]:
         """Give up leased trials whose owner is dead or whose lease is over; return their numbers.
 
         Each becomes FAIL with ``hpo:lost`` and ``hpo:failure``, and, unless it is already the

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from math import isfinite
 from typing import Any
 
-from sweeper_core._forks import mind_forks
+from sweeper_core._forks import reset_after_fork
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageFormatError
@@ -33,7 +33,6 @@ from sweeper_core.storages._journal.file import (
 )
 from sweeper_core.storages._journal.replay import Op, Replay, text_of
 from sweeper_core.storages._rules import (
-    LEASE,
     attr_of_lease,
     attrs_of_loss,
     attrs_of_point,
@@ -44,6 +43,7 @@ from sweeper_core.storages._rules import (
     distribution_text,
     duplicate,
     fixed_of,
+    idempotency_attr,
     internals,
     lease_of_attr,
     may_come_late,
@@ -51,7 +51,6 @@ from sweeper_core.storages._rules import (
     no_study,
     no_trial,
     now,
-    once_attr,
     reason_to_give_up,
     repeats,
     retry_for_result,
@@ -59,6 +58,7 @@ from sweeper_core.storages._rules import (
 )
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.storages.memory import StudyRows, TrialRow
+from sweeper_core.trial.attrs import LEASE
 from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import NOTHING, TrialRecord
@@ -178,7 +178,7 @@ class JournalStorage(Storage):
         self._worker = f"{uuid.uuid4()}-"
         self._beats = self._file.path + BEATS
         self._reload()
-        mind_forks(self)
+        reset_after_fork(self)
 
     def after_fork(self) -> None:
         """Take a lock of one's own; what another thread was playing has to be played again."""
@@ -453,12 +453,12 @@ class JournalStorage(Storage):
         end = text_of(now())
         new.add(Op.STATE_VALUES, trial_id=trial_id, state=int(state), values=told, datetime_complete=end)
 
-    def enqueue(self, study_id: int, points: Sequence[Point], *, once_key: str | None = None) -> list[int]:
+    def enqueue(self, study_id: int, points: Sequence[Point], *, idempotency_key: str | None = None) -> list[int]:
         with self._writing() as new:
             study = self._study(study_id)
             first = len(study.rows)
-            if once_key is not None:
-                attr = once_attr(once_key)
+            if idempotency_key is not None:
+                attr = idempotency_attr(idempotency_key)
                 if attr in study.record.system_attrs:
                     return []
                 new.add(Op.STUDY_SYSTEM_ATTR, study_id=study_id, system_attr={attr: True})
@@ -497,7 +497,7 @@ class JournalStorage(Storage):
 
     # --- leases -----------------------------------------------------------------------------------------------------
 
-    def beat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
+    def heartbeat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
         with self._lock:
             self._sync()
             rows = [self._row(study_id, number) for number in numbers]
@@ -506,7 +506,7 @@ class JournalStorage(Storage):
                     self._touch(f"{study_id}-{row.number}")
             return [row.number for row in rows if row.state is not TrialState.RUNNING]
 
-    def reap(self, study_id: int, *, max_retries: int = 0) -> list[int]:
+    def fail_stale(self, study_id: int, *, max_retries: int = 0) -> list[int]:
         with self._lock:
             self._sync()
             if not self._lost(study_id):

@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from time import time as now
 from typing import Any
 
-from sweeper_core._forks import mind_forks
+from sweeper_core._forks import reset_after_fork
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.storages._rules import (
-    LEASE,
     attr_of_lease,
     attrs_of_loss,
     attrs_of_point,
@@ -27,22 +26,23 @@ from sweeper_core.storages._rules import (
     check_values,
     duplicate,
     fixed_of,
+    idempotency_attr,
     internals,
     lease_of_attr,
     may_come_late,
     new_study_name,
     no_study,
     no_trial,
-    once_attr,
     reason_to_give_up,
     repeats,
     retry_for_result,
     retry_of,
 )
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
+from sweeper_core.trial.attrs import LEASE, LOST
 from sweeper_core.trial.best import Best, BestSoFar
 from sweeper_core.trial.data import NO_DATA, TrialData
-from sweeper_core.trial.record import LOST, NO_PARAMETERS, NOTHING, Layout, TrialRecord
+from sweeper_core.trial.record import NO_PARAMETERS, NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 # Looking up the members of an enum costs more than what is done with them here.
@@ -213,7 +213,7 @@ class StudyRows:
         )
 
 
-MOST_STEPS = 4096
+MAX_STEPS = 4096
 """How many steps from one layout to the next are remembered."""
 
 
@@ -227,7 +227,7 @@ class InMemoryStorage(Storage):
 
     def __init__(self) -> None:
         self.after_fork()
-        mind_forks(self)
+        reset_after_fork(self)
         self._studies: dict[int, StudyRows] = {}
         self._ids: dict[str, int] = {}
         self._next_study = 0
@@ -244,7 +244,7 @@ class InMemoryStorage(Storage):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.after_fork()
-        mind_forks(self)
+        reset_after_fork(self)
 
     def after_fork(self) -> None:
         """Take a lock of one's own."""
@@ -360,7 +360,7 @@ class InMemoryStorage(Storage):
         if name in layout.names:
             return None
         longer = self._interned(Layout((*layout.names, name), (*layout.distributions, distribution)))
-        if len(layout.steps) >= MOST_STEPS:
+        if len(layout.steps) >= MAX_STEPS:
             layout.steps.clear()
         step = layout.steps[name] = distribution, longer
         return step
@@ -432,13 +432,13 @@ class InMemoryStorage(Storage):
         )
         return retry
 
-    def enqueue(self, study_id: int, points: Sequence[Point], *, once_key: str | None = None) -> list[int]:
+    def enqueue(self, study_id: int, points: Sequence[Point], *, idempotency_key: str | None = None) -> list[int]:
         with self._lock:
             study = self._study(study_id)
-            if once_key is not None:
-                if once_attr(once_key) in study.record.system_attrs:
+            if idempotency_key is not None:
+                if idempotency_attr(idempotency_key) in study.record.system_attrs:
                     return []
-                self.set_study_attrs(study_id, system={once_attr(once_key): True})
+                self.set_study_attrs(study_id, system={idempotency_attr(idempotency_key): True})
             return [self._enqueue(study, point) for point in points]
 
     def _enqueue(self, study: StudyRows, point: Point) -> int:
@@ -470,7 +470,7 @@ class InMemoryStorage(Storage):
         with self._lock:
             return self._study(study_id).best()
 
-    def beat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
+    def heartbeat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
         with self._lock:
             study = self._study(study_id)
             gone = []
@@ -481,7 +481,7 @@ class InMemoryStorage(Storage):
                     study.beats[number] = self._clock()
             return gone
 
-    def reap(self, study_id: int, *, max_retries: int = 0) -> list[int]:
+    def fail_stale(self, study_id: int, *, max_retries: int = 0) -> list[int]:
         with self._lock:
             study = self._study(study_id)
             lost = {number: reason for number in sorted(study.beats) if (reason := self._reason(study, number))}

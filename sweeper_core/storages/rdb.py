@@ -19,8 +19,6 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.storages._rules import (
-    ENQUEUED,
-    LEASE,
     attr_of_lease,
     attrs_of_loss,
     attrs_of_point,
@@ -31,6 +29,7 @@ from sweeper_core.storages._rules import (
     distribution_text,
     duplicate,
     fixed_of,
+    idempotency_attr,
     internals,
     lease_of_attr,
     may_come_late,
@@ -38,7 +37,6 @@ from sweeper_core.storages._rules import (
     no_study,
     no_trial,
     now,
-    once_attr,
     reason_to_give_up,
     repeats,
     retry_for_result,
@@ -70,16 +68,17 @@ from sweeper_core.storages._sql.statements import (
     Table,
 )
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
+from sweeper_core.trial.attrs import ENQUEUED, LEASE, LOST, RETRY_HISTORY
 from sweeper_core.trial.data import NO_DATA, TrialData
-from sweeper_core.trial.record import LOST, NOTHING, RETRY_HISTORY, TrialRecord
+from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 _logger = logging.getLogger(__name__)
 
-_MOST_KEYS = 10_000
+_MAX_KEYS = 10_000
 """Trials reserved here whose keys are remembered until they end; without its key a trial is looked up."""
 
-_MOST_ROWS = 200
+_MAX_ROWS = 200
 """Rows that go into one message; more are written in steps."""
 
 _NOT_PICKLED = frozenset({"_database", "_sql", "_reader", "_keys"})
@@ -324,7 +323,7 @@ class RDBStorage(Storage):
             # Its number may leave this process, and somebody else finish it: a crash of the server must not undo it.
             self._flush()
         assert claim.started is not None
-        if len(self._keys) >= _MOST_KEYS:
+        if len(self._keys) >= _MAX_KEYS:
             self._keys.clear()
         self._keys[study_id, claim.number] = Key(claim.trial_id, claim.started)
         return claim
@@ -447,7 +446,7 @@ class RDBStorage(Storage):
 
         Nothing has happened where it takes a closer look: the trial does not run, or is not the one it was.
         """
-        if not self._database.takes_scripts or sum(map(len, parts.values())) > _MOST_ROWS:
+        if not self._database.takes_scripts or sum(map(len, parts.values())) > _MAX_ROWS:
             return False, False
         message = self._sql.telling(study_id, number, self._keys.get((study_id, number)), parts, end)
         if message is None:
@@ -604,7 +603,7 @@ class RDBStorage(Storage):
 
     # Many trials at once
 
-    def enqueue(self, study_id: int, points: Sequence[Point], *, once_key: str | None = None) -> list[int]:
+    def enqueue(self, study_id: int, points: Sequence[Point], *, idempotency_key: str | None = None) -> list[int]:
         mark = uuid.uuid4().hex if self._database.dialect != "sqlite" else None
         parts = [_parts_of_point(point) for point in (points if mark is None else _marked(points, mark))]
 
@@ -613,7 +612,7 @@ class RDBStorage(Storage):
             first = self._number_of(link, study_id, mark) if mark is not None and link.attempt > 0 else None
             if first is not None:  # the connection was lost after all was done
                 return list(range(first, first + len(parts)))
-            if once_key is not None and not self._first_time(link, study_id, once_attr(once_key)):
+            if idempotency_key is not None and not self._first_time(link, study_id, idempotency_attr(idempotency_key)):
                 return []
             return [number for number, _ in self._add_waiting(link, study_id, parts)]
 
@@ -728,7 +727,7 @@ class RDBStorage(Storage):
 
     # Leases
 
-    def beat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
+    def heartbeat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
         if not numbers:
             return []
         chosen = ",".join(str(int(number)) for number in numbers)
@@ -756,7 +755,7 @@ class RDBStorage(Storage):
 
         return self._database.read(renew)
 
-    def reap(self, study_id: int, *, max_retries: int = 0) -> list[int]:
+    def fail_stale(self, study_id: int, *, max_retries: int = 0) -> list[int]:
         if not self._database.read(lambda link: self._overdue(link, study_id)):
             return []
 

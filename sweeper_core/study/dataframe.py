@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sweeper_core.trial.attrs import OURS
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.state import TrialState
 
@@ -22,8 +23,6 @@ DEFAULT_COLUMNS = (
     "system_attrs",
     "state",
 )
-OURS = "hpo:"
-"""Attributes whose names begin so are the library's book-keeping and get no column."""
 
 Cell = tuple[tuple[str, Any], Any]
 """Column (group, key within the group or "") and value."""

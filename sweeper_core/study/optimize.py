@@ -16,11 +16,10 @@ from sweeper_core.logging import INFO, get_logger
 from sweeper_core.storages.base import Lease
 from sweeper_core.study._session.outcome import COMPLETE, Outcome, outcome_of
 from sweeper_core.study._session.session import Session
-from sweeper_core.study._session.view import METRIC_NAMES
 from sweeper_core.study.progress import Progress
+from sweeper_core.trial.attrs import LOST, METRIC_NAMES
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.live import Trial
-from sweeper_core.trial.record import LOST
 from sweeper_core.trial.state import TrialState
 
 Objective = Callable[[Trial], Union[float, Sequence[float]]]
@@ -35,7 +34,7 @@ class Optimized(Protocol):
     @property
     def session(self) -> Session: ...
     def begin_trial(self, lease: Lease | None = None) -> Trial: ...
-    def reap(self) -> None: ...
+    def fail_stale(self) -> None: ...
 
 
 @dataclass(eq=False)
@@ -121,7 +120,7 @@ class Loop:
                 trial first.
         """
         if self._lease is not None:
-            self._study.reap()
+            self._study.fail_stale()
         workers = n_jobs if n_jobs != -1 else os.cpu_count() or 1
         if workers == 1:
             around(self._work)
@@ -181,7 +180,7 @@ class Loop:
         lease = self._lease
         if lease is not None and time.monotonic() - self._reaped >= lease.interval:
             self._reaped = time.monotonic()
-            self._study.reap()
+            self._study.fail_stale()
         trial = self._begin_trial(lease)
         told: Any = None
         raised: BaseException | None = None

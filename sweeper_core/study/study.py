@@ -19,12 +19,13 @@ from sweeper_core.storages.base import Lease, Point, Storage
 from sweeper_core.study._session.adapters import UserPruner, UserSampler
 from sweeper_core.study._session.outcome import Outcome, outcome_of
 from sweeper_core.study._session.session import Session
-from sweeper_core.study._session.view import METRIC_NAMES, StudyView
+from sweeper_core.study._session.view import StudyView
 from sweeper_core.study.optimize import Callback, Limits, Loop, Objective
 from sweeper_core.study.progress import Progress
+from sweeper_core.trial.attrs import FAILURE, FIXED_PARAMS, LOST, METRIC_NAMES
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.live import Trial
-from sweeper_core.trial.record import FAILURE, FIXED_PARAMS, LOST, TrialRecord
+from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 _logger = get_logger(__name__)
@@ -213,12 +214,12 @@ class Study(StudyView):
             return self._lease_of_ask()
         return this_process() if self._storage.outlives_process else None
 
-    def reap(self) -> None:
+    def fail_stale(self) -> None:
         """Give up running trials whose process is dead, and let the storage's callback retry them."""
         session = self.session
         callback = session.storage.heartbeat_stale_trial_callback
         retries = getattr(callback, "retries_in_storage", None)
-        lost = session.storage.reap(session.study.study_id, max_retries=retries or 0)
+        lost = session.storage.fail_stale(session.study.study_id, max_retries=retries or 0)
         for number in lost:
             trial = FrozenTrial.of(session.record(number))
             _logger.warning(f"Trial {number} is given up: {trial.system_attrs.get(FAILURE, 'its process died')}")

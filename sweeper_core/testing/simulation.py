@@ -10,8 +10,9 @@ import numpy as np
 from sweeper_core.directions import StudyDirection
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.search_space.space import SearchSpace
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, SUGGESTION
 from sweeper_core.trial.history import History, TrialTable
-from sweeper_core.trial.record import CONSTRAINT_PREFIX, SUGGESTION, Layout, TrialRecord
+from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 

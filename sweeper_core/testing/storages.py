@@ -34,16 +34,9 @@ from sweeper_core.distributions import (
 from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.storages import this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
+from sweeper_core.trial.attrs import FAILURE, FIXED_PARAMS, LOST, RETRY_HISTORY, RETRY_OF
 from sweeper_core.trial.data import TrialData
-from sweeper_core.trial.record import (
-    FAILURE,
-    FIXED_PARAMS,
-    LOST,
-    RETRY_HISTORY,
-    RETRY_OF,
-    Layout,
-    TrialRecord,
-)
+from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 Opener = Callable[[], Storage]
@@ -260,7 +253,7 @@ class StorageConformance:
             lambda: storage.describe(study, 0, TrialData({"x": 0.5}, {"x": UNIT})),
             lambda: storage.report(study, 0, 1, 1.0),
             lambda: storage.finish(study, 0, TrialState.FAIL),
-            lambda: storage.beat(study, [0]),
+            lambda: storage.heartbeat(study, [0]),
         ):
             with pytest.raises(KeyError):
                 operation()
@@ -301,7 +294,7 @@ class StorageConformance:
         storage.enqueue(study, [Point({"x": 0.1})] * 3)
         assert storage.reserve(study, limit=1, lease=elsewhere()) is not None
         assert storage.reserve(study, limit=1) is None
-        assert storage.reap(study) == [0]
+        assert storage.fail_stale(study) == [0]
         claim = storage.reserve(study, limit=1)
         assert claim is not None
         assert claim.number == 1
@@ -327,9 +320,9 @@ class StorageConformance:
         storage = opener()
         study, other = new_study(storage, "a").study_id, new_study(storage, "b").study_id
         for key in ("key", "k" * 2000):
-            assert len(storage.enqueue(study, [Point({"x": 1}), Point({"x": 2})], once_key=key)) == 2
-            assert opener().enqueue(study, [Point({"x": 1}), Point({"x": 2})], once_key=key) == []
-        assert storage.enqueue(other, [Point({"x": 1})], once_key="key") == [0]
+            assert len(storage.enqueue(study, [Point({"x": 1}), Point({"x": 2})], idempotency_key=key)) == 2
+            assert opener().enqueue(study, [Point({"x": 1}), Point({"x": 2})], idempotency_key=key) == []
+        assert storage.enqueue(other, [Point({"x": 1})], idempotency_key="key") == [0]
         assert len(trials_of(storage, study)) == 4
 
     # Describing and reporting
@@ -503,7 +496,7 @@ class StorageConformance:
     def test_nothing_added(self, storage: Storage, study: int) -> None:
         assert storage.add_finished(study, []) == []
         assert storage.enqueue(study, []) == []
-        assert storage.beat(study, []) == []
+        assert storage.heartbeat(study, []) == []
         assert trials_of(storage, study) == []
 
     # Reading
@@ -578,22 +571,22 @@ class StorageConformance:
     def test_a_trial_with_a_lease_that_is_kept_stays(self, storage: Storage, study: int) -> None:
         storage.reserve(study, lease=this_process(grace=3600.0))
         storage.reserve(study, lease=elsewhere(grace=3600.0))
-        assert storage.beat(study, [0, 1]) == []
-        assert storage.reap(study, max_retries=3) == []
+        assert storage.heartbeat(study, [0, 1]) == []
+        assert storage.fail_stale(study, max_retries=3) == []
         assert {trial.state for trial in trials_of(storage, study)} == {TrialState.RUNNING}
 
     def test_a_trial_without_a_lease_is_left_alone(self, storage: Storage, study: int) -> None:
         storage.reserve(study)
-        assert storage.reap(study) == []
-        assert storage.beat(study, [0]) == []
-        assert storage.reap(study) == []
+        assert storage.fail_stale(study) == []
+        assert storage.heartbeat(study, [0]) == []
+        assert storage.fail_stale(study) == []
 
     def test_a_lease_that_is_over_ends_the_trial(self, storage: Storage, study: int) -> None:
         storage.reserve(study, lease=elsewhere(grace=0.0))
         storage.describe(
             study, 0, TrialData({"x": 0.5}, {"x": UNIT}, user_attrs={"u": 1}, system_attrs={"constraints": [1.0]})
         )
-        assert storage.reap(study) == [0]
+        assert storage.fail_stale(study) == [0]
         (trial,) = trials_of(storage, study)
         assert trial.state is TrialState.FAIL
         assert trial.completed is not None
@@ -602,18 +595,18 @@ class StorageConformance:
         assert storage.finish(study, 0, TrialState.FAIL) is False
         with pytest.raises(UpdateFinishedTrialError):
             storage.report(study, 0, 1, 0.5)
-        assert storage.beat(study, [0]) == [0]
-        assert storage.reap(study) == []
+        assert storage.heartbeat(study, [0]) == [0]
+        assert storage.fail_stale(study) == []
 
     def test_a_dead_owner_on_this_machine_is_recognised_at_once(self, storage: Storage, study: int) -> None:
         storage.reserve(study, lease=lease_of_the_dead(grace=3600.0))
         storage.reserve(study, lease=this_process(grace=3600.0))
-        assert storage.reap(study) == [0]
+        assert storage.fail_stale(study) == [0]
         assert "died" in trials_of(storage, study)[0].system_attrs[FAILURE]
 
     def test_a_reused_process_number_does_not_keep_a_lease_alive(self, storage: Storage, study: int) -> None:
         storage.reserve(study, lease=replace(this_process(grace=3600.0), process_started="1"))
-        assert storage.reap(study) == [0]
+        assert storage.fail_stale(study) == [0]
 
     def test_a_lost_trial_is_tried_again_so_many_times(self, storage: Storage, study: int) -> None:
         storage.enqueue(study, [Point({"x": 0.25}, {"note": "mine"}, {"mark": 7})])
@@ -628,7 +621,7 @@ class StorageConformance:
             assert LOST not in claim.system_attrs
             histories.append((claim.system_attrs.get(RETRY_OF), claim.system_attrs.get(RETRY_HISTORY)))
             storage.describe(study, claim.number, TrialData({"x": 0.25, "y": 0.5}, {"x": UNIT, "y": UNIT}))
-            assert storage.reap(study, max_retries=2) == [attempt]
+            assert storage.fail_stale(study, max_retries=2) == [attempt]
             if attempt:
                 assert claim.fixed == {"x": 0.25, "y": 0.5}
         assert histories == [(None, None), (0, [0]), (0, [0, 1])]
@@ -642,7 +635,7 @@ class StorageConformance:
         claim = storage.reserve(study, lease=elsewhere())
         assert claim is not None
         storage.describe(study, 0, TrialData({"x": 0.25}, {"x": UNIT}, reports=[(0, 0.5)]))
-        assert storage.reap(study, max_retries=max_retries) == [0]
+        assert storage.fail_stale(study, max_retries=max_retries) == [0]
         seen, cursor = reader.changes(study)
         late: dict[str, Any] = {"params": {"y": 0.75}, "distributions": {"y": UNIT}, "reports": [(0, 9.0), (1, 0.25)]}
         assert storage.finish(study, 0, TrialState.COMPLETE, [2.0], TrialData(user_attrs={"v": 2}, **late)) is True
@@ -666,7 +659,7 @@ class StorageConformance:
 
     def test_a_late_result_is_left_out_when_a_retry_has_started(self, storage: Storage, study: int) -> None:
         storage.reserve(study, lease=elsewhere())
-        assert storage.reap(study, max_retries=1) == [0]
+        assert storage.fail_stale(study, max_retries=1) == [0]
         assert storage.finish(study, 0, TrialState.FAIL) is False, "a failure leaves the retry to run"
         claim = storage.reserve(study)
         assert claim is not None
@@ -684,7 +677,7 @@ class StorageConformance:
         for turn in range(5):
             claim = storage.reserve(study, lease=elsewhere())
             assert claim is not None
-            storage.reap(study, max_retries=1)
+            storage.fail_stale(study, max_retries=1)
             counted, retried = in_threads(2, functools.partial(_tell_or_reserve, storage, other, study, claim.number))
             assert retried is not None
             assert (RETRY_OF in retried.system_attrs) is not counted, turn
@@ -696,7 +689,7 @@ class StorageConformance:
         for _ in range(3):
             storage.reserve(study, lease=elsewhere())
         handles = [opener() for _ in range(4)]
-        noticed = in_threads(4, lambda index: handles[index].reap(study, max_retries=1))
+        noticed = in_threads(4, lambda index: handles[index].fail_stale(study, max_retries=1))
         assert sorted(number for numbers in noticed for number in numbers) == [0, 1, 2]
         retried = [trial for trial in trials_of(storage, study) if trial.state is TrialState.WAITING]
         assert sorted(trial.system_attrs[RETRY_OF] for trial in retried) == [0, 1, 2]
@@ -756,7 +749,7 @@ class StorageConformance:
         study = new_study(storage, "s").study_id
         handles = [opener() for _ in range(4)]
         points = [Point({"x": 0.5}), Point({"x": 0.75})]
-        numbers = in_threads(4, lambda index: handles[index].enqueue(study, points, once_key="k"))
+        numbers = in_threads(4, lambda index: handles[index].enqueue(study, points, idempotency_key="k"))
         assert sorted(numbers) == [[], [], [], [0, 1]]
 
     def test_a_fresh_store_may_be_opened_by_many_at_once(self, opener: Opener) -> None:

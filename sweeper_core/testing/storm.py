@@ -19,8 +19,9 @@ from sweeper_core.distributions import FloatDistribution
 from sweeper_core.exceptions import UpdateFinishedTrialError
 from sweeper_core.storages import this_process
 from sweeper_core.storages.base import Claim, Point, Storage
+from sweeper_core.trial.attrs import LOST
 from sweeper_core.trial.data import TrialData
-from sweeper_core.trial.record import LOST, TrialRecord
+from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 NAME = "storm"
@@ -63,7 +64,7 @@ class Storm:
         storage = self.opener()
         study = storage.create_or_open_study(NAME, [StudyDirection.MINIMIZE], exist_ok=False).study_id
         points = [Point({"x": 0.5}, {"point": index}) for index in range(self.queued)]
-        assert len(storage.enqueue(study, points, once_key="points")) == self.queued
+        assert len(storage.enqueue(study, points, idempotency_key="points")) == self.queued
         try:
             self._rage(storage, study)
         finally:
@@ -120,7 +121,7 @@ class Storm:
         """Give up what nobody runs; where an answer was lost with a connection, the lease has to run out first."""
         while any(trial.state is TrialState.RUNNING for trial in storage.changes(study)[0]):
             assert time.monotonic() < deadline, "a trial is RUNNING although its lease is over"
-            if not storage.reap(study, max_retries=_RETRIES):
+            if not storage.fail_stale(study, max_retries=_RETRIES):
                 time.sleep(0.2)
         if any(trial.state is TrialState.WAITING for trial in storage.changes(study)[0]):
             _work(self.opener, study, self.trials, self.directory / "diary-last")
@@ -155,7 +156,7 @@ def _work(opener: Callable[[], Storage], study: int, total: int, diary: Path) ->
             if claim is not None:
                 with contextlib.suppress(UpdateFinishedTrialError):  # it took longer than its lease
                     _run(storage, study, claim, file.write)
-            elif not storage.reap(study, max_retries=_RETRIES):
+            elif not storage.fail_stale(study, max_retries=_RETRIES):
                 if _is_over(storage, study, total):
                     return
                 time.sleep(0.05)

@@ -16,7 +16,7 @@ from sweeper_core.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from sweeper_core.trial.record import CONSTRAINT_PREFIX
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX
 
 Choice = TypeVar("Choice", None, bool, int, float, str)
 

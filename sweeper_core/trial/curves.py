@@ -17,10 +17,6 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Reports = tuple[tuple[int, float], ...]
 
-VERDICT = "hpo:verdict"
-"""Trial attribute: ``{"step", "reason"}`` of the verdict that stopped it, with ``"forecast"`` where there is one:
-``[value that was expected at the end, standard deviation]``."""
-
 
 @dataclass(frozen=True)
 class Curve:

@@ -27,9 +27,9 @@ import numpy.typing as npt
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.trial.curves import VERDICT
+from sweeper_core.trial.attrs import REPEATS, SUGGESTION, VERDICT
 from sweeper_core.trial.feasible import feasible_rows, violation
-from sweeper_core.trial.record import REPEATS, SUGGESTION, Layout, TrialRecord
+from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 Floats = npt.NDArray[np.float64]

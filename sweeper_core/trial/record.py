@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sweeper_core.distributions import BaseDistribution, FloatDistribution
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LIST_OF_CONSTRAINTS
 from sweeper_core.trial.state import TrialState
 
 
@@ -33,17 +34,6 @@ NOTHING: Mapping[str, Any] = _Nothing()
 def nothing() -> Mapping[str, Any]:
     """Return :data:`NOTHING`, as the default of a dataclass's field: Python 3.10 takes no dictionary as one."""
     return NOTHING
-
-
-CONSTRAINT_PREFIX = "constraints:"
-LIST_OF_CONSTRAINTS = "constraints"
-FIXED_PARAMS = "fixed_params"
-RETRY_OF = "failed_trial"
-RETRY_HISTORY = "retry_history"
-SUGGESTION = "hpo:suggestion"
-REPEATS = "hpo:repeats"
-FAILURE = "hpo:failure"
-LOST = "hpo:lost"
 
 
 class Layout:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
-from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import JOB_DIRECTORY
 from sweeper_core.study._job.ticket import anchored
+from sweeper_core.trial.attrs import JOB_DIRECTORY
 from sweeper_core.trial.record import TrialRecord
 
 if TYPE_CHECKING:

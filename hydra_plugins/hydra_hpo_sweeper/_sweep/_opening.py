@@ -19,7 +19,7 @@ from sweeper_core.masking import masked
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.study._session.session import Session
-from sweeper_core.study._session.view import METRIC_NAMES
+from sweeper_core.trial.attrs import METRIC_NAMES
 from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.state import TrialState
 
@@ -91,7 +91,7 @@ def _names(directions: Sequence[object]) -> str:
 
 
 def _reclaim(storage: Storage, study: StudyRecord, max_retries: int) -> None:
-    lost = storage.reap(study.study_id, max_retries=max_retries)
+    lost = storage.fail_stale(study.study_id, max_retries=max_retries)
     if lost:
         numbers = ", ".join(map(str, lost))
         log.info("Trials %s were left by a run that died; their parameters will be tried again.", numbers)
@@ -103,7 +103,7 @@ def _enqueue(storage: Storage, study: StudyRecord, settings: Settings) -> None:
         points = [Point(dict(params)) for params in settings.enqueue]
         text = json.dumps([dict(params) for params in settings.enqueue], sort_keys=True, default=repr)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        storage.enqueue(study.study_id, points, once_key=f"enqueue:{digest}")
+        storage.enqueue(study.study_id, points, idempotency_key=f"enqueue:{digest}")
 
 
 def _earlier(source: EarlierStudy) -> History:

@@ -37,10 +37,11 @@ from omegaconf import DictConfig
 from hydra_plugins.hydra_hpo_sweeper._errors import in_short
 from hydra_plugins.hydra_hpo_sweeper._hydra._public import hydra_overrides
 from hydra_plugins.hydra_hpo_sweeper._space._grammar import Plan
-from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import JOB_DIRECTORY, why_pruned
+from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import why_pruned
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.study._session.session import Session
-from sweeper_core.trial.record import FAILURE, REPEATS, TrialRecord
+from sweeper_core.trial.attrs import FAILURE, JOB_DIRECTORY, REPEATS
+from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")

@@ -259,7 +259,7 @@ class Run:
         """Look from time to time for trials that other processes have left."""
         if self.lease is not None and time.monotonic() - self._reaped >= self.lease.interval:
             self._reaped = time.monotonic()
-            if self.session.storage.reap(self.session.study.study_id, max_retries=self.settings.max_retries):
+            if self.session.storage.fail_stale(self.session.study.study_id, max_retries=self.settings.max_retries):
                 self.nothing_left = False
 
     def _fill(self) -> None:
@@ -447,7 +447,7 @@ class Run:
         if not ending.lost:
             self.failures.add(str(ending.failure))
         if retry is not None:
-            self.session.storage.enqueue(self.session.study.study_id, [retry], once_key=f"retry:{number}")
+            self.session.storage.enqueue(self.session.study.study_id, [retry], idempotency_key=f"retry:{number}")
             self.nothing_left = False
 
     def _record(self, number: int) -> TrialRecord:

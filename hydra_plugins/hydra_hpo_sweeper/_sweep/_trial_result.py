@@ -13,16 +13,10 @@ from hydra_plugins.hydra_hpo_sweeper._config._settings import Constraint, Settin
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, JobResult
 from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import values_of
 from sweeper_core.storages import attrs_of_loss, get_storage
-from sweeper_core.trial.curves import VERDICT
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, FAILURE, JOB_DIRECTORY, REPEATS, TRACEBACK, VERDICT
 from sweeper_core.trial.data import TrialData
-from sweeper_core.trial.record import CONSTRAINT_PREFIX, FAILURE, REPEATS, TrialRecord
+from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
-
-JOB_DIRECTORY = "hpo:job_dir"
-"""Trial attribute: where its job ran."""
-
-TRACEBACK = "hpo:traceback"
-"""Trial attribute: the traceback of the exception that ended it."""
 
 LONGEST_TEXT, LONGEST_TRACE = 5_000, 20_000
 """Characters of a failure's text (its beginning) and of its traceback (its end) that are kept in the study; the job's

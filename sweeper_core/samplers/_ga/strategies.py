@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.distributions import BaseDistribution
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
-from sweeper_core.trial.record import CONSTRAINT_PREFIX
 from sweeper_core.trial.state import TrialState
 
 EliteStrategy = Callable[[Any, list[FrozenTrial]], list[FrozenTrial]]

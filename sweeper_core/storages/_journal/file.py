@@ -29,9 +29,9 @@ except ImportError:  # Windows
 _logger = get_logger(__name__)
 
 LOCK_SUFFIX = ".lock"
-FIRST_PAUSE = 0.0005
-LONGEST_PAUSE = 0.05
-"""Seconds between two attempts to take the lock; they double from the first to the longest."""
+MIN_PAUSE = 0.0005
+MAX_PAUSE = 0.05
+"""Seconds between two attempts to take the lock; they double from the smallest to the largest."""
 SECONDS_BEFORE_WARNING = 10.0
 
 
@@ -85,7 +85,7 @@ class _LockFile(BaseJournalFileLock):
         """
 
     def acquire(self) -> bool:
-        pause, began, warned = FIRST_PAUSE, time.monotonic(), False
+        pause, began, warned = MIN_PAUSE, time.monotonic(), False
         seen, since = None, began
         while True:
             try:
@@ -97,8 +97,8 @@ class _LockFile(BaseJournalFileLock):
                 raise StorageUnavailableError(f"The journal {self._target} cannot be locked: {error}") from error
             holder = self._identity()
             if holder != seen:
-                seen, since, pause = holder, now, FIRST_PAUSE
-            elif pause == LONGEST_PAUSE and self._taken_from_the_dead():
+                seen, since, pause = holder, now, MIN_PAUSE
+            elif pause == MAX_PAUSE and self._taken_from_the_dead():
                 continue
             elif holder is not None and self.grace_period is not None and now - since > self.grace_period:
                 _logger.warning(f"{self._file} was not released for {self.grace_period:g} s; its owner must have died.")
@@ -109,7 +109,7 @@ class _LockFile(BaseJournalFileLock):
                 warned = True
                 _logger.warning(f"Still waiting for {self._file} after {SECONDS_BEFORE_WARNING:g} s.")
             time.sleep(pause * random.uniform(0.5, 1.5))
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE)
 
     def _taken_from_the_dead(self) -> bool:
         """Take the lock away from an owner on this machine that has died; return whether there was one."""

@@ -24,7 +24,7 @@ from sweeper_core.trial.state import TrialState
 SUFFIX = ".snapshot"
 FORMAT = 1
 
-SMALLEST_STEP = 4 << 20
+MIN_STEP = 4 << 20
 """Bytes of journal that are not worth a snapshot: they are played in less than a tenth of a second."""
 
 SAMPLE = 512
@@ -36,7 +36,7 @@ def is_due(offset: int, last: int) -> bool:
 
     The distance grows with the journal, so that all snapshots together cost about as much as writing it once.
     """
-    return offset - last > max(SMALLEST_STEP, last)
+    return offset - last > max(MIN_STEP, last)
 
 
 def save(path: str, offset: int, replay: Replay) -> None:

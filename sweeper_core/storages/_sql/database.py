@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 import sqlalchemy.pool
 
-from sweeper_core._forks import mind_forks
+from sweeper_core._forks import reset_after_fork
 from sweeper_core.exceptions import StorageFormatError, StorageInternalError, StorageUnavailableError
 from sweeper_core.storages._filesystem import is_on_network
 from sweeper_core.storages._sql.statements import COMMITTED, LATER
@@ -150,7 +150,7 @@ class Database:
         self.engine = self._engine(parsed, engine_kwargs)
         self.errors: tuple[type[Exception], ...] = (self.engine.dialect.loaded_dbapi.Error,)
         """What the driver raises."""
-        mind_forks(self)
+        reset_after_fork(self)
 
     def after_fork(self) -> None:
         """Take connections of one's own; the parent's stay open, unused, because closing is a message too."""

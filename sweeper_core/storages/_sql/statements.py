@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Union
 
-from sweeper_core.storages._rules import LEASE
+from sweeper_core.trial.attrs import LEASE
 from sweeper_core.trial.state import TrialState
 
 Row = tuple[Union[str, int, float, None], ...]

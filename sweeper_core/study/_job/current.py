@@ -17,10 +17,10 @@ from sweeper_core.logging import get_logger
 from sweeper_core.pruners.base import Verdict
 from sweeper_core.study._job.ranks import Relay, rank
 from sweeper_core.study._job.ticket import TrialTicket, active_ticket, load_pruner
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, VERDICT
 from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
-from sweeper_core.trial.curves import VERDICT
 from sweeper_core.trial.data import TrialData
-from sweeper_core.trial.record import CONSTRAINT_PREFIX, NOTHING
+from sweeper_core.trial.record import NOTHING
 
 if TYPE_CHECKING:
     from sweeper_core.study._session.session import Session

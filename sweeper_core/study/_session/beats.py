@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from sweeper_core._forks import mind_forks
+from sweeper_core._forks import reset_after_fork
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.logging import get_logger
 from sweeper_core.storages.base import Lease, Storage
@@ -22,7 +22,7 @@ class Beats:
         self._storage = storage
         self._study_id = study_id
         self.after_fork()
-        mind_forks(self)
+        reset_after_fork(self)
 
     def after_fork(self) -> None:
         """Keep nothing alive: a forked child has no thread, and its parent's trials are its parent's."""
@@ -78,7 +78,7 @@ class Beats:
         if not numbers:
             return
         try:
-            lost = self._storage.beat(self._study_id, numbers)
+            lost = self._storage.heartbeat(self._study_id, numbers)
         except StorageInternalError as error:
             _logger.warning(f"The leases of the running trials {numbers} could not be renewed: {error}")
             return

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from sweeper_core._forks import mind_forks
+from sweeper_core._forks import reset_after_fork
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
@@ -78,7 +78,7 @@ class Grouping:
         self._forked = False
         self._start_afresh()
         _groupings.add(self)
-        mind_forks(self)
+        reset_after_fork(self)
 
     def after_fork(self) -> None:
         """Write at once from now on: a forked child may end any moment, and its parent writes what waits."""

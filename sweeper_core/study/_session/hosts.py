@@ -19,11 +19,12 @@ from sweeper_core.study._session.digest import Digest
 from sweeper_core.study._session.grouping import Grouping
 from sweeper_core.study._session.seeding import generator, quantiles
 from sweeper_core.study._session.view import StudyView
+from sweeper_core.trial.attrs import SUGGESTION
 from sweeper_core.trial.base import warn_if_outside
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.frozen import to_local
 from sweeper_core.trial.live import Trial
-from sweeper_core.trial.record import NOTHING, SUGGESTION, TrialRecord, nothing
+from sweeper_core.trial.record import NOTHING, TrialRecord, nothing
 
 
 class Working(Protocol):

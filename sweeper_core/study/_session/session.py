@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeper_core._forks import mind_forks
+from sweeper_core._forks import reset_after_fork
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import SearchSpaceExhausted, UpdateFinishedTrialError
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
@@ -26,13 +26,14 @@ from sweeper_core.study._session.grouping import Grouping
 from sweeper_core.study._session.hosts import DefineByRun, StepByStep, told
 from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.view import StudyView
+from sweeper_core.trial.attrs import FAILURE, LIST_OF_CONSTRAINTS, SUGGESTION
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.live import Trial
-from sweeper_core.trial.record import FAILURE, LIST_OF_CONSTRAINTS, SUGGESTION, TrialRecord, nothing
+from sweeper_core.trial.record import TrialRecord, nothing
 from sweeper_core.trial.state import TrialState
 
 MOST_SPACES = 1024
@@ -96,7 +97,7 @@ class Session:
         self._know_nothing(tuple(sources), objective)
         self.sampler = sampler
         self.pruner = pruner
-        mind_forks(self)
+        reset_after_fork(self)
 
     def _know_nothing(self, sources: tuple[History, ...], objective: int) -> None:
         self._ledger = TrialTable(self.study.directions, sources)

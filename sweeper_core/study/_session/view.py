@@ -16,6 +16,7 @@ from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.study._session.digest import Digest
 from sweeper_core.study.dataframe import DEFAULT_COLUMNS, trials_dataframe
+from sweeper_core.trial.attrs import METRIC_NAMES
 from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.feasible import is_feasible
 from sweeper_core.trial.frozen import FrozenTrial
@@ -25,9 +26,6 @@ from sweeper_core.trial.state import TrialState
 
 if TYPE_CHECKING:
     import pandas as pd
-
-METRIC_NAMES = "study:metric_names"
-"""Study attribute: names of the objectives."""
 
 
 class Source(Protocol):

@@ -1,0 +1,70 @@
+"""Names of attributes with a meaning, in one place: those of trials and studies in the storage.
+
+Names that begin with ``hpo:`` are ours, and Optuna keeps them without looking at them; the others are Optuna's own.
+One more name of ours, ``hpo:choices``, stands inside the JSON of a categorical distribution (see
+:data:`sweeper_core.distributions.EXACT_CHOICES`).
+
+===================  =======================================  ==================================================
+Name                 Written by                               Read by
+===================  =======================================  ==================================================
+``hpo:suggestion``   the session, with the parameters         samplers (``History``), results, reports
+``hpo:verdict``      ``current_trial()``, when it prunes      the sweep's results, learning curves
+``hpo:repeats``      the sweep, for repeated jobs             ``History`` (spread of repeats), results
+``hpo:failure``      whoever ends a trial as FAIL             results, command line, MLflow
+``hpo:traceback``    the sweep                                results
+``hpo:job_dir``      the sweep                                results, MLflow
+``hpo:lease``        ``Storage.reserve``                      ``Storage.fail_stale``, ``Storage.finish``
+``hpo:lost``         ``Storage.fail_stale``                   ``Storage.reserve`` (limit), ``Storage.finish``
+``hpo:enqueued``     ``RDBStorage.enqueue``                   itself, after the server's answer was lost
+``hpo:once:<key>``   ``Storage.enqueue`` (of the study)       itself, when called with the same key
+``hpo:copied_from``  copy and import                          copy and import, when they are repeated
+``hpo:uid``          MLflow (of the study)                    MLflow
+===================  =======================================  ==================================================
+"""
+
+from __future__ import annotations
+
+OURS = "hpo:"
+"""Prefix of all names of ours."""
+
+# Trials, Optuna's names
+
+CONSTRAINT_PREFIX = "constraints:"
+LIST_OF_CONSTRAINTS = "constraints"
+FIXED_PARAMS = "fixed_params"
+RETRY_OF = "failed_trial"
+"""Number of the first attempt."""
+RETRY_HISTORY = "retry_history"
+"""Numbers of all earlier attempts, the first one first."""
+
+# Trials, ours
+
+SUGGESTION = "hpo:suggestion"
+"""Where the parameters come from: algorithm, reason, generation."""
+VERDICT = "hpo:verdict"
+"""``{"step", "reason"}`` of the verdict that stopped it, with ``"forecast"`` where there is one: ``[value that was
+expected at the end, standard deviation]``."""
+REPEATS = "hpo:repeats"
+FAILURE = "hpo:failure"
+"""Why a trial failed, in one line."""
+TRACEBACK = "hpo:traceback"
+"""The traceback of the exception that ended it."""
+JOB_DIRECTORY = "hpo:job_dir"
+"""Where the job ran."""
+LEASE = "hpo:lease"
+"""Who runs the trial (the fields of :class:`sweeper_core.storages.Lease`)."""
+LOST = "hpo:lost"
+"""True for a trial that was stale: its process died or fell silent."""
+ENQUEUED = "hpo:enqueued"
+"""By what the first of some enqueued trials is found again when the answer of a server was lost."""
+SOURCE_NUMBER = "hpo:copied_from"
+"""Of a copied trial: its number in the study that it comes from."""
+
+# Studies
+
+METRIC_NAMES = "study:metric_names"
+"""Names of the objectives (Optuna's)."""
+ONCE = "hpo:once:"
+"""Prefix: idempotency keys of what was enqueued."""
+STUDY_UID = "hpo:uid"
+"""Names the study wherever it is copied to MLflow."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.trial.curves import Curve, LearningCurves
 from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.study_like import StudyLike
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Pruner(BasePruner):
         It never waits for other trials: ``curves`` are all other trials as they are known at this moment.
         """
 
-    def prune(self, study: Any, trial: FrozenTrial) -> bool:
+    def prune(self, study: StudyLike, trial: FrozenTrial) -> bool:
         """Judge the trial as it is stored: for pruners that users write and that hand over to this one."""
         curves = study.known_to(trial.number).curves
         return self.judge(trial.number, curves.curve(trial.number), curves).stop

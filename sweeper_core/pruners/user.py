@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.study_like import StudyLike
 
 
 class BasePruner(ABC):
     """Base class of pruners."""
 
     @abstractmethod
-    def prune(self, study: Any, trial: FrozenTrial) -> bool:
+    def prune(self, study: StudyLike, trial: FrozenTrial) -> bool:
         """Return whether the trial should stop.
 
         Args:

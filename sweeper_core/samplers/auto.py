@@ -15,6 +15,7 @@ import numpy as np
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.cmaes import CmaEsSampler
 from sweeper_core.samplers.gp import GPSampler
+from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.tpe import TPESampler
 from sweeper_core.trial.history import ABSENT, History
 from sweeper_core.trial.state import TrialState
@@ -42,7 +43,7 @@ class Choice:
     why: str
 
 
-class AutoSampler(Sampler):
+class AutoSampler(OptunaFace):
     """A safe choice for every study: a Gaussian process first, TPE or CMA-ES when trials are many.
 
     Args:

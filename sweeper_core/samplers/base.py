@@ -6,9 +6,7 @@ suggestion; whatever it remembers between calls is a memo that may be thrown awa
 
 from __future__ import annotations
 
-import secrets
-import zlib
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +15,6 @@ import numpy as np
 
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.samplers._lattice import exhausted
-from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
@@ -62,7 +59,7 @@ class Suggestion:
     generation: int = 0
 
 
-class Sampler(BaseSampler):
+class Sampler(ABC):
     """Base of all samplers.
 
     Args:
@@ -86,6 +83,9 @@ class Sampler(BaseSampler):
         if seed is not None and seed < 0:
             raise ValueError(f"A sampler's seed has to be an integer from 0 on or None, not {seed!r}.")
         self.seed = seed
+
+    def __str__(self) -> str:
+        return type(self).__name__
 
     @abstractmethod
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
@@ -112,37 +112,3 @@ class Sampler(BaseSampler):
     def needs_history(self, space: SearchSpace) -> bool:
         """Return whether suggestions for this space depend on the history at all."""
         return True
-
-    # What follows serves samplers that users write: they may hand over to this one, or be derived from it.
-
-    def infer_relative_search_space(self, study: Any, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return the parameters that all finished trials share."""
-        return dict(study.known_to(trial.number).joint)
-
-    def sample_relative(
-        self, study: Any, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Return values for the parameters of ``search_space``."""
-        if not search_space:
-            return {}
-        return self._sample(study, trial, SearchSpace.of(search_space), {}, "").params
-
-    def sample_independent(
-        self, study: Any, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """Return a value for one parameter, beside those that the trial has."""
-        space = SearchSpace.of({**trial.distributions, param_name: param_distribution})
-        given = {name: value for name, value in trial.params.items() if name != param_name}
-        return self._sample(study, trial, space, given, param_name).params[param_name]
-
-    def after_trial(self, study: Any, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """Call :attr:`after_trial_strategy` where there is one."""
-        if self.after_trial_strategy is not None:
-            self.after_trial_strategy(study, trial, state, values)
-
-    def _sample(
-        self, study: Any, trial: FrozenTrial, space: SearchSpace, given: Mapping[str, Any], salt: str
-    ) -> Suggestion:
-        seed = secrets.randbits(63) if self.seed is None else self.seed
-        rng = np.random.default_rng([seed, trial.number, zlib.crc32(salt.encode())])
-        return self.suggest(Request(space, trial.number, given), study.known_to(trial.number).history, rng)

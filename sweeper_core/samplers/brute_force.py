@@ -11,7 +11,8 @@ import numpy.typing as npt
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import code_in_column, complete, exhausted, lattice_of
-from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.base import Request, Suggestion
+from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import SearchSpace, values_of
 from sweeper_core.trial.history import History, active_mask
 from sweeper_core.trial.state import TrialState
@@ -19,7 +20,7 @@ from sweeper_core.trial.state import TrialState
 Integers = npt.NDArray[np.int64]
 
 
-class BruteForceSampler(Sampler):
+class BruteForceSampler(OptunaFace):
     """Suggests every point of a finite space once, in random order; then the study ends by itself.
 
     The space need not be known beforehand: where objectives ask for one parameter after the other, and for different

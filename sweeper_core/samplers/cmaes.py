@@ -16,6 +16,7 @@ from sweeper_core.samplers._cma.run import Frame, Outcomes, Plan, Run, advance, 
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._scale import assemble, scales_of
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.frozen import FrozenTrial
@@ -52,7 +53,7 @@ class Memo:
     runs: tuple[Run, ...]
 
 
-class CmaEsSampler(Sampler):
+class CmaEsSampler(OptunaFace):
     """Covariance matrix adaptation: learns which way and how far to go; for 100 trials and more.
 
     Works in coordinates in which each parameter spans the unit interval on its own scale. Integers, stepped numbers

@@ -44,6 +44,7 @@ from sweeper_core.samplers._gp.search import Acquisition, Search
 from sweeper_core.samplers._gp.sources import best_of, informed_model, sources_of
 from sweeper_core.samplers._gp.space import Axis, Encoding, balanced, farthest, fix
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 
@@ -90,7 +91,7 @@ LARGEST_FRONT = 32
 """A three-dimensional front is thinned to this many points before it is cut into boxes."""
 
 
-class GPSampler(Sampler):
+class GPSampler(OptunaFace):
     """Suggests where a Gaussian process expects the largest improvement.
 
     For numbers, logarithmic, integer and stepped ones, categoricals, ordered choices and conditional parameters;

@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.samplers._lattice import Lattice, ListAxis, axis_of
-from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.base import Request, Suggestion
+from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
+from sweeper_core.trial.study_like import StudyLike
 
 GridValueType = Union[str, float, int, bool, None]
 
@@ -23,7 +25,7 @@ LARGEST_GRID = 2**20
 """Points of the largest grid that is covered; more would not fit into a sweep, and their order into memory."""
 
 
-class GridSampler(Sampler):
+class GridSampler(OptunaFace):
     """Suggests every point of a grid once; then the study ends by itself where it is asked to.
 
     Trial ``k`` takes point ``k`` of the order, so that processes side by side do not choose the same; where that
@@ -68,7 +70,7 @@ class GridSampler(Sampler):
             return bool(wanted) and not left.any()
         return len(history) >= lattice.n_points and len(lattice.visited(history)) >= lattice.n_points
 
-    def is_exhausted(self, study: Any) -> bool:
+    def is_exhausted(self, study: StudyLike) -> bool:
         """Return whether every point of the grid is among the study's trials; running ones count."""
         known = study.known_to(sys.maxsize)
         return self.exhausted(SearchSpace.of(known.joint), known.history)

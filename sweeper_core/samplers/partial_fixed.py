@@ -16,14 +16,16 @@ from sweeper_core.distributions import (
     IntDistribution,
 )
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
+from sweeper_core.trial.study_like import StudyLike
 
 
-class PartialFixedSampler(Sampler):
+class PartialFixedSampler(OptunaFace):
     """Fixes some parameters and asks another sampler for the rest, given these.
 
     What a trial brings with it (an enqueued point) is kept, also against the fixed values. Names that a space
@@ -37,8 +39,8 @@ class PartialFixedSampler(Sampler):
         TypeError: ``base_sampler`` is no sampler.
     """
 
-    def __init__(self, fixed_params: Mapping[str, Any], base_sampler: BaseSampler) -> None:
-        if not isinstance(base_sampler, BaseSampler):
+    def __init__(self, fixed_params: Mapping[str, Any], base_sampler: Sampler | BaseSampler) -> None:
+        if not isinstance(base_sampler, (Sampler, BaseSampler)):
             raise TypeError(f"`base_sampler` must be a sampler, but it is {base_sampler!r}.")
         super().__init__(getattr(base_sampler, "seed", None))
         self.fixed_params = dict(fixed_params)
@@ -66,32 +68,44 @@ class PartialFixedSampler(Sampler):
 
     # What follows serves a base sampler that a user has written.
 
-    def infer_relative_search_space(self, study: Any, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+    def infer_relative_search_space(self, study: StudyLike, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return what the base sampler suggests together, but for the fixed parameters."""
+        if not isinstance(self.base_sampler, BaseSampler):
+            return super().infer_relative_search_space(study, trial)
         space = self.base_sampler.infer_relative_search_space(study, trial)
         return {name: distribution for name, distribution in space.items() if name not in self.fixed_params}
 
     def sample_relative(
-        self, study: Any, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+        self, study: StudyLike, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Return the base sampler's values."""
+        if not isinstance(self.base_sampler, BaseSampler):
+            return super().sample_relative(study, trial, search_space)
         return self.base_sampler.sample_relative(study, trial, search_space)
 
     def sample_independent(
-        self, study: Any, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+        self, study: StudyLike, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Return the fixed value where there is one, else the base sampler's."""
         if param_name in self.fixed_params:
             return _checked(Parameter(param_name, param_distribution), self.fixed_params[param_name])
+        if not isinstance(self.base_sampler, BaseSampler):
+            return super().sample_independent(study, trial, param_name, param_distribution)
         return self.base_sampler.sample_independent(study, trial, param_name, param_distribution)
 
-    def before_trial(self, study: Any, trial: FrozenTrial) -> None:
+    def before_trial(self, study: StudyLike, trial: FrozenTrial) -> None:
         """Tell the base sampler."""
-        self.base_sampler.before_trial(study, trial)
+        if isinstance(self.base_sampler, BaseSampler):
+            self.base_sampler.before_trial(study, trial)
 
-    def after_trial(self, study: Any, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+    def after_trial(
+        self, study: StudyLike, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
         """Tell the base sampler."""
-        self.base_sampler.after_trial(study, trial, state, values)
+        if isinstance(self.base_sampler, BaseSampler):
+            self.base_sampler.after_trial(study, trial, state, values)
+        else:
+            super().after_trial(study, trial, state, values)
 
     def _fixed_in(self, space: SearchSpace) -> dict[str, Any]:
         fixed = {name: value for name, value in self.fixed_params.items() if name in space}

@@ -11,13 +11,14 @@ from sweeper_core.maths import qmc
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import uniform_value
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.trial.history import History
 
 _logger = logging.get_logger(__name__)
 
 
-class QMCSampler(Sampler):
+class QMCSampler(OptunaFace):
     """Takes trial ``k`` from place ``k`` of a Sobol' or Halton sequence, one dimension for each parameter.
 
     The place is the trial's number, so that processes side by side never take the same one and a resumed study goes

@@ -9,12 +9,13 @@ import numpy as np
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete, is_finite, uniform_value
-from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.base import Request, Suggestion
+from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
 
 
-class RandomSampler(Sampler):
+class RandomSampler(OptunaFace):
     """Draws every parameter independently and uniformly, on its own scale.
 
     On a finite space that is known beforehand no point is drawn twice until all have been; where objectives

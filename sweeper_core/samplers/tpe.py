@@ -34,7 +34,8 @@ from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete, is_finite, is_known
 from sweeper_core.samplers._tpe.space import Coordinates, Evidence, blocks_of
 from sweeper_core.samplers._tpe.split import best_of
-from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.base import Request, Suggestion
+from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
@@ -100,7 +101,7 @@ def default_weights(x: int) -> Floats:
     return np.concatenate([np.linspace(1.0 / x, 1.0, num=x - 25), np.ones(25)]) if x > 25 else np.ones(x)
 
 
-class TPESampler(Sampler):
+class TPESampler(OptunaFace):
     """Draws from where good trials are dense and bad ones are not.
 
     Args:

@@ -13,6 +13,7 @@ from typing import Any
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.state import TrialState
+from sweeper_core.trial.study_like import StudyLike
 
 
 class BaseSampler(ABC):
@@ -30,26 +31,26 @@ class BaseSampler(ABC):
         return type(self).__name__
 
     @abstractmethod
-    def infer_relative_search_space(self, study: Any, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+    def infer_relative_search_space(self, study: StudyLike, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the parameters to be suggested together; ``{}`` for none."""
 
     @abstractmethod
     def sample_relative(
-        self, study: Any, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+        self, study: StudyLike, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Return values for parameters of ``search_space``, which :meth:`infer_relative_search_space` returned."""
 
     @abstractmethod
     def sample_independent(
-        self, study: Any, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+        self, study: StudyLike, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Return a value for one parameter."""
 
-    def before_trial(self, study: Any, trial: FrozenTrial) -> None:  # noqa: B027 (optional)
+    def before_trial(self, study: StudyLike, trial: FrozenTrial) -> None:  # noqa: B027 (optional)
         """Prepare for a trial that has just started."""
 
     def after_trial(  # noqa: B027 (optional)
-        self, study: Any, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+        self, study: StudyLike, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
         """Learn from a trial that ends; its state is not stored yet."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
 
 from sweeper_core.samplers.user import BaseSampler
-from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.state import TrialState
+from sweeper_core.trial.study_like import StudyLike
 
 COMPLETE = (TrialState.COMPLETE,)
 
@@ -45,10 +44,10 @@ class BaseGASampler(BaseSampler):
         return f"{cls.__name__}:parent:"
 
     @abstractmethod
-    def select_parent(self, study: Any, generation: int) -> list[FrozenTrial]:
+    def select_parent(self, study: StudyLike, generation: int) -> list[FrozenTrial]:
         """Return the parents of a generation's trials; called once for each generation, from 1 on."""
 
-    def get_trial_generation(self, study: Any, trial: FrozenTrial) -> int:
+    def get_trial_generation(self, study: StudyLike, trial: FrozenTrial) -> int:
         """Return the generation of a trial: the latest one, or the next when that has enough complete trials.
 
         Raises:
@@ -62,16 +61,16 @@ class BaseGASampler(BaseSampler):
         known = [other.system_attrs[key] for other in study.get_trials(states=COMPLETE) if key in other.system_attrs]
         latest = max(known, default=0)
         generation = int(latest + (known.count(latest) >= self._population_size))
-        study._storage.describe(study._study_id, trial.number, TrialData(system_attrs={key: generation}))
+        study.set_trial_system_attr(trial.number, key, generation)
         trial.system_attrs[key] = generation
         return generation
 
-    def get_population(self, study: Any, generation: int) -> list[FrozenTrial]:
+    def get_population(self, study: StudyLike, generation: int) -> list[FrozenTrial]:
         """Return the complete trials of a generation."""
         key = self._get_generation_key()
         return [trial for trial in study.get_trials(states=COMPLETE) if trial.system_attrs.get(key) == generation]
 
-    def get_parent_population(self, study: Any, generation: int) -> list[FrozenTrial]:
+    def get_parent_population(self, study: StudyLike, generation: int) -> list[FrozenTrial]:
         """Return the parents of a generation, by number; none for the first."""
         if generation == 0:
             return []
@@ -79,7 +78,7 @@ class BaseGASampler(BaseSampler):
         numbers = study.system_attrs.get(key)
         if numbers is None:
             parents = self.select_parent(study, generation)
-            study._storage.set_study_attrs(study._study_id, system={key: [trial.number for trial in parents]})
+            study.set_system_attr(key, [trial.number for trial in parents])
             return parents
         trials = study.get_trials()
         return [trials[number] for number in sorted(numbers)]

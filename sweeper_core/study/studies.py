@@ -9,6 +9,7 @@ from sweeper_core.directions import StudyDirection, parse_directions
 from sweeper_core.exceptions import DuplicatedStudyError
 from sweeper_core.logging import get_logger
 from sweeper_core.pruners.user import BasePruner
+from sweeper_core.samplers.base import Sampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.storages import get_storage
 from sweeper_core.storages.base import Storage, StudyRecord
@@ -25,7 +26,7 @@ _logger = get_logger(__name__)
 def create_study(
     *,
     storage: str | Storage | None = None,
-    sampler: BaseSampler | None = None,
+    sampler: Sampler | BaseSampler | None = None,
     pruner: BasePruner | None = None,
     study_name: str | None = None,
     direction: Direction | None = None,
@@ -74,7 +75,7 @@ def load_study(
     *,
     study_name: str | None,
     storage: str | Storage,
-    sampler: BaseSampler | None = None,
+    sampler: Sampler | BaseSampler | None = None,
     pruner: BasePruner | None = None,
 ) -> Study:
     """Return a study that exists; arguments as for :func:`create_study`.

@@ -13,6 +13,7 @@ from sweeper_core import pruners, samplers
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.logging import get_logger
 from sweeper_core.pruners.user import BasePruner
+from sweeper_core.samplers.base import Sampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage
@@ -50,7 +51,7 @@ class Study(StudyView):
         self,
         study_name: str,
         storage: str | Storage,
-        sampler: BaseSampler | None = None,
+        sampler: Sampler | BaseSampler | None = None,
         pruner: BasePruner | None = None,
     ) -> None:
         opened = get_storage(storage)
@@ -78,13 +79,13 @@ class Study(StudyView):
         self._bind(state["session"])
 
     @property
-    def sampler(self) -> BaseSampler:
+    def sampler(self) -> Sampler | BaseSampler:
         """What suggests; it may be replaced between trials."""
         sampler = self.session.sampler
         return sampler.inner if isinstance(sampler, UserSampler) else sampler
 
     @sampler.setter
-    def sampler(self, sampler: BaseSampler) -> None:
+    def sampler(self, sampler: Sampler | BaseSampler) -> None:
         self.session.sampler = sampler
 
     @property
@@ -167,7 +168,9 @@ class Study(StudyView):
             self._local.optimizes = False
 
     def _inside_worker(self, work: Callable[[], None]) -> None:
-        self.sampler.reseed_rng()
+        sampler = self.sampler
+        if isinstance(sampler, BaseSampler):
+            sampler.reseed_rng()
         self._inside(work)
 
     def stop(self) -> None:

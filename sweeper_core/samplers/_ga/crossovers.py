@@ -16,10 +16,11 @@ else that can be relied on.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from sweeper_core.trial.study_like import HasDirections
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +41,7 @@ class BaseCrossover(ABC):
 
     @abstractmethod
     def crossover(
-        self, parents_params: Floats, rng: np.random.RandomState, study: Any, search_space_bounds: Floats
+        self, parents_params: Floats, rng: np.random.RandomState, study: HasDirections, search_space_bounds: Floats
     ) -> Floats:
         """Return a child ``(d,)`` of the parents ``(n_parents, d)``.
 
@@ -59,7 +60,9 @@ class BaseMutation(ABC):
         return type(self).__name__
 
     @abstractmethod
-    def mutation(self, param: float, rng: np.random.RandomState, study: Any, search_space_bounds: Floats) -> float:
+    def mutation(
+        self, param: float, rng: np.random.RandomState, study: HasDirections, search_space_bounds: Floats
+    ) -> float:
         """Return the changed coordinate of one parameter; bounds ``(2,)``, which the sampler enforces."""
 
 
@@ -76,7 +79,7 @@ class UniformCrossover(BaseCrossover):
         self._swapping_prob = _probability("swapping_prob", swapping_prob)
 
     def crossover(
-        self, parents_params: Floats, rng: np.random.RandomState, study: Any, search_space_bounds: Floats
+        self, parents_params: Floats, rng: np.random.RandomState, study: HasDirections, search_space_bounds: Floats
     ) -> Floats:
         second = rng.rand(parents_params.shape[1]) < self._swapping_prob
         return np.asarray(np.where(second, parents_params[1], parents_params[0]))
@@ -95,7 +98,7 @@ class BLXAlphaCrossover(BaseCrossover):
         self._alpha = alpha
 
     def crossover(
-        self, parents_params: Floats, rng: np.random.RandomState, study: Any, search_space_bounds: Floats
+        self, parents_params: Floats, rng: np.random.RandomState, study: HasDirections, search_space_bounds: Floats
     ) -> Floats:
         low, high = parents_params.min(axis=0), parents_params.max(axis=0)
         margin = self._alpha * (high - low)
@@ -116,7 +119,7 @@ class SPXCrossover(BaseCrossover):
         self._epsilon = epsilon
 
     def crossover(
-        self, parents_params: Floats, rng: np.random.RandomState, study: Any, search_space_bounds: Floats
+        self, parents_params: Floats, rng: np.random.RandomState, study: HasDirections, search_space_bounds: Floats
     ) -> Floats:
         centre = parents_params.mean(axis=0)
         epsilon = np.sqrt(parents_params.shape[1] + 2) if self._epsilon is None else self._epsilon
@@ -143,7 +146,7 @@ class UNDXCrossover(BaseCrossover):
         self._sigma_eta = sigma_eta
 
     def crossover(
-        self, parents_params: Floats, rng: np.random.RandomState, study: Any, search_space_bounds: Floats
+        self, parents_params: Floats, rng: np.random.RandomState, study: HasDirections, search_space_bounds: Floats
     ) -> Floats:
         first, second, third = parents_params
         d = len(first)
@@ -176,7 +179,7 @@ class _TwoChildrenCrossover(BaseCrossover):
         self._use_child_gene_prob = use_child_gene_prob
 
     def crossover(
-        self, parents_params: Floats, rng: np.random.RandomState, study: Any, search_space_bounds: Floats
+        self, parents_params: Floats, rng: np.random.RandomState, study: HasDirections, search_space_bounds: Floats
     ) -> Floats:
         eta = self._eta if self._eta is not None else 20.0 if len(study.directions) > 1 else 2.0
         children = self._children(parents_params, eta, rng, search_space_bounds)
@@ -256,7 +259,9 @@ class PolynomialMutation(BaseMutation):
             raise ValueError(f"`eta` must be a non-negative float value, but it is {eta}.")
         self._eta = eta
 
-    def mutation(self, param: float, rng: np.random.RandomState, study: Any, search_space_bounds: Floats) -> float:
+    def mutation(
+        self, param: float, rng: np.random.RandomState, study: HasDirections, search_space_bounds: Floats
+    ) -> float:
         low, high = search_space_bounds
         u, width, power = rng.rand(), float(high - low), self._eta + 1.0
         if width <= 0.0:
@@ -271,7 +276,9 @@ class PolynomialMutation(BaseMutation):
 class UniformMutation(BaseMutation):
     """A new value, uniform between the bounds."""
 
-    def mutation(self, param: float, rng: np.random.RandomState, study: Any, search_space_bounds: Floats) -> float:
+    def mutation(
+        self, param: float, rng: np.random.RandomState, study: HasDirections, search_space_bounds: Floats
+    ) -> float:
         low, high = search_space_bounds
         return float(low + (high - low) * rng.rand())
 
@@ -279,7 +286,9 @@ class UniformMutation(BaseMutation):
 class OwnMutation(PolynomialMutation):
     """The samplers' default: polynomial steps, every tenth one a new uniform value, which finds the other basins."""
 
-    def mutation(self, param: float, rng: np.random.RandomState, study: Any, search_space_bounds: Floats) -> float:
+    def mutation(
+        self, param: float, rng: np.random.RandomState, study: HasDirections, search_space_bounds: Floats
+    ) -> float:
         if rng.rand() < 0.1:
             return float(rng.uniform(*search_space_bounds))
         return super().mutation(param, rng, study, search_space_bounds)

@@ -26,7 +26,8 @@ from sweeper_core.samplers._ga.crossovers import BaseCrossover, BaseMutation, Ow
 from sweeper_core.samplers._ga.strategies import AfterStrategy, ChildStrategy, EliteStrategy, frozen_trials
 from sweeper_core.samplers._lattice import complete, is_known
 from sweeper_core.samplers._scale import assemble, scales_of
-from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.base import Request, Suggestion
+from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
@@ -78,7 +79,7 @@ class StudyView:
     directions: tuple[StudyDirection, ...]
 
 
-class GeneticSampler(Sampler):
+class GeneticSampler(OptunaFace):
     """Base of the genetic samplers; see :class:`sweeper_core.samplers.NSGAIISampler` for the arguments."""
 
     origin: str

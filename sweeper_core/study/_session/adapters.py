@@ -12,6 +12,7 @@ from sweeper_core.pruners.base import Pruner, Verdict
 from sweeper_core.pruners.patient import PatientPruner
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.partial_fixed import PartialFixedSampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.study._session.view import StudyView
@@ -33,7 +34,7 @@ class Owner(Protocol):
     def record(self, number: int) -> TrialRecord: ...
 
 
-def native_sampler(sampler: BaseSampler, owner: Owner) -> Sampler:
+def native_sampler(sampler: Sampler | BaseSampler, owner: Owner) -> Sampler:
     """Return a sampler as the session needs it: built-in ones as they are, users' behind an adapter.
 
     Raises:
@@ -49,11 +50,13 @@ def native_sampler(sampler: BaseSampler, owner: Owner) -> Sampler:
     )
 
 
-def _is_built_in(sampler: BaseSampler) -> bool:
+def _is_built_in(sampler: Sampler | BaseSampler) -> bool:
     """Return whether a sampler suggests by the contract alone, and so does the one that it asks."""
     if type(sampler) is PartialFixedSampler:
         return _is_built_in(sampler.base_sampler)
-    return all(getattr(type(sampler), name) is getattr(Sampler, name, None) for name in REPLACEABLE)
+    if not isinstance(sampler, OptunaFace):
+        return isinstance(sampler, Sampler)
+    return all(getattr(type(sampler), name) is getattr(OptunaFace, name) for name in REPLACEABLE)
 
 
 def native_pruner(pruner: BasePruner | None, owner: Owner) -> Pruner | None:

@@ -76,7 +76,7 @@ class Session:
         self,
         storage: Storage,
         study: StudyRecord,
-        sampler: BaseSampler,
+        sampler: Sampler | BaseSampler,
         pruner: BasePruner | None = None,
         *,
         sources: Sequence[History] = (),
@@ -132,7 +132,7 @@ class Session:
         self.__init__(**state)  # type: ignore[misc]
 
     @property
-    def _given_sampler(self) -> BaseSampler:
+    def _given_sampler(self) -> Sampler | BaseSampler:
         return self._sampler.inner if isinstance(self._sampler, UserSampler) else self._sampler
 
     @property
@@ -141,7 +141,7 @@ class Session:
         return self._sampler
 
     @sampler.setter
-    def sampler(self, sampler: BaseSampler) -> None:
+    def sampler(self, sampler: Sampler | BaseSampler) -> None:
         self._sampler = native_sampler(sampler, self)
         self.host: DefineByRun = StepByStep(self) if isinstance(self._sampler, UserSampler) else DefineByRun(self)
         """Who runs live trials."""
@@ -392,7 +392,7 @@ class Session:
             if isinstance(sampler, UserSampler):
                 sampler.end(number, state, values)
             elif sampler.after_trial_strategy is not None:
-                sampler.after_trial(self.view, FrozenTrial.of(self.record(number)), state, values)
+                sampler.after_trial_strategy(self.view, FrozenTrial.of(self.record(number)), state, values)
         finally:
             ended = self._end(number, state, values, data)
         return ended

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from sweeper_core._garbage import uncollected
 from sweeper_core.directions import StudyDirection
-from sweeper_core.distributions import BaseDistribution
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.study._session.digest import Digest
 from sweeper_core.study.dataframe import DEFAULT_COLUMNS, trials_dataframe
 from sweeper_core.trial.attrs import METRIC_NAMES
 from sweeper_core.trial.curves import LearningCurves
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.feasible import is_feasible
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
+from sweeper_core.trial.study_like import Known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,21 +44,6 @@ class Source(Protocol):
     def record(self, number: int) -> TrialRecord: ...
     def refresh(self) -> StudyRecord: ...
     def history(self, rows: int | None = None) -> History: ...
-
-
-@dataclass(frozen=True)
-class Known:
-    """What a built-in sampler or pruner, called by a user's class, knows when it decides for a trial.
-
-    Attributes:
-        history: The trials before it.
-        joint: The parameters that all finished trials share.
-        curves: All learning curves.
-    """
-
-    history: History
-    joint: Mapping[str, BaseDistribution]
-    curves: LearningCurves
 
 
 class StudyView:
@@ -198,3 +183,11 @@ class StudyView:
         """Return what is known when something is decided for trial ``number``."""
         self._session.sync()
         return Known(self._session.history(number), self._session.digest.joint.distributions, self._session.peers)
+
+    def set_system_attr(self, key: str, value: Any) -> None:
+        """Store an attribute of the study that is not the user's."""
+        self._session.storage.set_study_attrs(self._study_id, system={key: value})
+
+    def set_trial_system_attr(self, number: int, key: str, value: Any) -> None:
+        """Store an attribute of a running trial that is not the user's."""
+        self._session.storage.describe(self._study_id, number, TrialData(system_attrs={key: value}))

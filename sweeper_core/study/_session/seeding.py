@@ -59,7 +59,7 @@ class _State(ISpawnableSeedSequence):
             return self._words
         return self._sequence.generate_state(n_words, dtype)
 
-    def spawn(self, n_children: int) -> list[np.random.SeedSequence]:
+    def spawn(self, n_children: int) -> list[Any]:
         """Return seeds for generators of their own."""
         return self._sequence.spawn(n_children)
 

@@ -24,9 +24,9 @@ from hydra_plugins.hydra_hpo_sweeper._config._settings import (
     read_settings,
 )
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper.config import PRUNERS, SAMPLERS
 from sweeper_core import pruners, samplers
 from sweeper_core.directions import StudyDirection
+from sweeper_core.registry import PRUNERS, SAMPLERS, Entry
 from sweeper_core.samplers import GridSampler, RandomSampler, TPESampler
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -180,18 +180,18 @@ class TestSearchSpaceKeys:
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_every_sampler_of_the_group_can_be_built(name: str) -> None:
     sampler = read_settings(config_of(f"hydra/sweeper/sampler={name}", "hydra.sweeper.sampler.seed=3")).sampler
-    assert type(sampler).__name__ == SAMPLERS[name]["_target_"].rpartition(".")[2]
+    assert type(sampler).__name__ == SAMPLERS[name].class_name
     assert sampler.seed == 3
 
 
 @pytest.mark.parametrize(
-    ("module", "node"),
-    [*((samplers, node) for node in SAMPLERS.values()), *((pruners, node) for node in PRUNERS.values())],
-    ids=lambda value: value["_target_"].rpartition(".")[2] if isinstance(value, dict) else "",
+    ("module", "entry"),
+    [*((samplers, entry) for entry in SAMPLERS.values()), *((pruners, entry) for entry in PRUNERS.values())],
+    ids=lambda value: value.class_name if isinstance(value, Entry) else "",
 )
-def test_every_argument_in_a_group_is_one_of_its_class(module: Any, node: dict[str, Any]) -> None:
-    built = getattr(module, node["_target_"].rpartition(".")[2])
-    assert node.keys() - {"_target_"} <= inspect.signature(built).parameters.keys()
+def test_every_argument_in_a_group_is_one_of_its_class(module: Any, entry: Entry) -> None:
+    built = getattr(module, entry.class_name)
+    assert entry.config().keys() - {"_target_"} <= inspect.signature(built).parameters.keys()
 
 
 @pytest.mark.parametrize("name", PRUNERS)
@@ -200,7 +200,7 @@ def test_every_pruner_of_the_group_can_be_built(name: str) -> None:
     pruner = read_settings(config_of(f"hydra/sweeper/pruner={name}", *more)).pruner
     assert (pruner is None) == (name == "none")
     if pruner is not None:
-        assert isinstance(pruner, getattr(pruners, PRUNERS[name]["_target_"].rpartition(".")[2]))
+        assert isinstance(pruner, getattr(pruners, PRUNERS[name].class_name))
 
 
 class TestSamplers:
@@ -306,7 +306,9 @@ import sys
 from hydra.core.plugins import Plugins
 Plugins.instance()
 assert "hydra_plugins.hydra_hpo_sweeper.config" in sys.modules
-print(sorted({"numpy", "scipy", "sqlalchemy", "sweeper_core"} & set(sys.modules)))
+light = {"sweeper_core", "sweeper_core._lazy", "sweeper_core.registry"}
+core = {name for name in sys.modules if name.startswith("sweeper_core")}
+print(sorted({"numpy", "scipy", "sqlalchemy"} & set(sys.modules) | core - light))
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)

@@ -10,10 +10,9 @@ import pytest
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.samplers.auto import LONGEST_GP, LONGEST_GP_OF_NUMBERS, LONGEST_GP_OF_SEVERAL, AutoSampler, choose
-from sweeper_core.samplers.base import Request, Sampler
+from sweeper_core.samplers.base import Request
 from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
-from sweeper_core.testing.samplers import SamplerConformance
 from sweeper_core.testing.simulation import Simulation
 from sweeper_core.trial.history import TrialTable
 from sweeper_core.trial.state import TrialState
@@ -142,8 +141,3 @@ def test_constraints_reach_the_algorithm() -> None:
     assert study.history.feasible[12:].mean() > 0.25
     assert np.min(study.history.values[study.history.feasible]) < 1.3
     assert not np.any(study.history.states == TrialState.FAIL)
-
-
-class TestConformance(SamplerConformance):
-    def make(self) -> Sampler:
-        return AutoSampler(seed=0)

@@ -455,11 +455,6 @@ def test_fits_are_made_at_few_counts_and_start_from_smaller_ones(n: int) -> None
     assert anchor(c) == 0 or anchor(c) >= c / 2
 
 
-class TestConformance(SamplerConformance):
-    def make(self) -> Sampler:
-        return GPSampler(seed=0)
-
-
 class TestConformanceOfSeveralObjectives(SamplerConformance):
     objectives = 2
 

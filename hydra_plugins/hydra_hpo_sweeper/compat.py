@@ -6,6 +6,7 @@ underscore in front; like every scanned file it imports next to nothing.
 
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -16,8 +17,9 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._store import (
     optuna_sweeper_is_installed,
     store_if_absent,
 )
-from hydra_plugins.hydra_hpo_sweeper.config import SAMPLERS, HPOSweeperConf
+from hydra_plugins.hydra_hpo_sweeper.config import HPOSweeperConf
 from hydra_plugins.hydra_hpo_sweeper.sweeper import HPOSweeper
+from sweeper_core.registry import config_of
 
 
 @dataclass
@@ -48,4 +50,4 @@ if not optuna_sweeper_is_installed():
     _short = _stand_in(OPTUNA_SWEEPER, OptunaSweeper=ShortOptunaSweeper, optuna_sweeper=_long)
     sys.modules["hydra_plugins"].hydra_optuna_sweeper = _short  # type: ignore[attr-defined]
     store_if_absent("hydra/sweeper", "optuna", OptunaSweeperConf)
-    store_if_absent("hydra/sweeper/sampler", "motpe", SAMPLERS["tpe"])
+    store_if_absent("hydra/sweeper/sampler", "motpe", partial(config_of, "sampler", "tpe"))

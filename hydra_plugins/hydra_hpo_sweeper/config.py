@@ -5,17 +5,20 @@ Every Hydra application imports this file when it starts, so it costs next to no
 Fields are of type ``Any`` and the stored nodes are open: what is wrong with a value, or with a key
 that does not exist, is said by ``_settings.py``, in one line that names what is allowed.
 
-None as an argument of a sampler or pruner means that algorithm's own default.
+None as an argument of a sampler or pruner means that algorithm's own default. Their configurations are made from the
+registry (``sweeper_core.registry``) when one of them is chosen.
 
 No ``from __future__ import annotations`` here: Hydra 1.3 executes this file before it is in ``sys.modules``,
 where ``dataclass`` would look for it.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._extension import extend_hydra
 from hydra_plugins.hydra_hpo_sweeper._hydra._store import let_optuna_sweeper_go_first, store_if_absent
+from sweeper_core.registry import TABLES, config_of
 
 
 @dataclass
@@ -96,117 +99,14 @@ class HPOSweeperConf:
     mlflow: Any = None
 
 
-def _sampler(name: str, *arguments: str) -> dict[str, Any]:
-    return {"_target_": f"sweeper_core.samplers.{name}", "seed": None, **dict.fromkeys(arguments)}
-
-
-def _pruner(name: str, *arguments: str) -> dict[str, Any]:
-    return {"_target_": f"sweeper_core.pruners.{name}", **dict.fromkeys(arguments)}
-
-
-_GENETIC = (
-    "population_size",
-    "mutation",
-    "mutation_prob",
-    "crossover",
-    "crossover_prob",
-    "swapping_prob",
-    "constraints_func",
-)
-
-SAMPLERS: dict[str, dict[str, Any]] = {
-    "auto": _sampler("AutoSampler", "constraints_func"),
-    "tpe": _sampler(
-        "TPESampler",
-        "prior_weight",
-        "consider_magic_clip",
-        "consider_endpoints",
-        "n_startup_trials",
-        "n_ei_candidates",
-        "gamma",
-        "weights",
-        "multivariate",
-        "group",
-        "constant_liar",
-        "constraints_func",
-    ),
-    "random": _sampler("RandomSampler"),
-    "grid": _sampler("GridSampler"),
-    "bruteforce": _sampler("BruteForceSampler", "avoid_premature_stop"),
-    "cmaes": _sampler(
-        "CmaEsSampler",
-        "x0",
-        "sigma0",
-        "n_startup_trials",
-        "independent_sampler",
-        "consider_pruned_trials",
-        "restart_strategy",
-        "popsize",
-        "inc_popsize",
-        "use_separable_cma",
-        "with_margin",
-        "lr_adapt",
-        "source_trials",
-    ),
-    "nsgaii": _sampler("NSGAIISampler", *_GENETIC),
-    "nsgaiii": _sampler("NSGAIIISampler", *_GENETIC, "reference_points", "dividing_parameter"),
-    "qmc": _sampler("QMCSampler", "qmc_type", "scramble", "independent_sampler"),
-    "gp": _sampler(
-        "GPSampler", "independent_sampler", "n_startup_trials", "deterministic_objective", "constraints_func"
-    ),
-}
-"""``hydra/sweeper/sampler=<name>``, with the arguments that Optuna documents."""
-
-_HALVING = (
-    "min_resource",
-    "reduction_factor",
-    "min_early_stopping_rate",
-    "bootstrap_count",
-    "min_peers",
-    "smoothing",
-)
-
-PRUNERS: dict[str, dict[str, Any]] = {
-    "none": _pruner("NopPruner"),
-    "median": _pruner("MedianPruner", "n_startup_trials", "n_warmup_steps", "interval_steps", "n_min_trials"),
-    "percentile": {
-        **_pruner(
-            "PercentilePruner", "percentile", "n_startup_trials", "n_warmup_steps", "interval_steps", "n_min_trials"
-        ),
-        "percentile": 25.0,
-    },
-    # Half of the trials go on at each rung: with Optuna's quarter, too many of the best are lost (docs/pruning.md).
-    "asha": {**_pruner("SuccessiveHalvingPruner", *_HALVING), "reduction_factor": 2},
-    "successive_halving": _pruner("SuccessiveHalvingPruner", *_HALVING),
-    "hyperband": _pruner(
-        "HyperbandPruner",
-        "min_resource",
-        "max_resource",
-        "reduction_factor",
-        "bootstrap_count",
-        "min_peers",
-        "smoothing",
-    ),
-    "patient": {**_pruner("PatientPruner", "wrapped_pruner", "patience", "min_delta"), "patience": 5},
-    "threshold": _pruner("ThresholdPruner", "lower", "upper", "n_warmup_steps", "interval_steps"),
-    "wilcoxon": _pruner("WilcoxonPruner", "p_threshold", "n_startup_steps"),
-    "extrapolate": _pruner(
-        "ExtrapolationPruner",
-        "threshold",
-        "max_resource",
-        "n_startup_trials",
-        "n_warmup_steps",
-        "interval_steps",
-        "n_min_reports",
-    ),
-}
-"""``hydra/sweeper/pruner=<name>``, with the arguments that Optuna documents."""
+def store_algorithms() -> None:
+    """Offer every registered sampler and pruner as ``hydra/sweeper/sampler=<name>`` and ``pruner=<name>``."""
+    for kind, table in TABLES.items():
+        for name in table:
+            store_if_absent(f"hydra/sweeper/{kind}", name, partial(config_of, kind, name))
 
 
 extend_hydra()
 let_optuna_sweeper_go_first()
 store_if_absent("hydra/sweeper", "hpo", HPOSweeperConf)
-for _name, _content in SAMPLERS.items():
-    store_if_absent("hydra/sweeper/sampler", _name, _content)
-for _name, _content in PRUNERS.items():
-    store_if_absent("hydra/sweeper/pruner", _name, _content)
+store_algorithms()

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
-from hydra_plugins.hydra_hpo_sweeper.config import PRUNERS, SAMPLERS
 from sweeper_core import pruners, samplers
 from sweeper_core.pruners import NopPruner, Pruner
+from sweeper_core.registry import TABLES, Kind
 from sweeper_core.samplers import Sampler
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ RENAMED = {
     "create_nsgaiii_sampler": "NSGAIIISampler",
     "raise_motpe_removed": "TPESampler",
     "MOTPESampler": "TPESampler",
+    "motpe": "TPESampler",
     "ExtrapolatingPruner": "ExtrapolationPruner",
 }
 RETIRED = {
@@ -73,11 +74,6 @@ _LOCATORS = (
     "hydra.utils.get_class",
     "hydra.utils.get_static_method",
 )
-_NAMES = {
-    "sampler": {name: str(node["_target_"]).rpartition(".")[2] for name, node in SAMPLERS.items()}
-    | {"motpe": "TPESampler"},
-    "pruner": {name: str(node["_target_"]).rpartition(".")[2] for name, node in PRUNERS.items()},
-}
 _MODULES = {"sampler": samplers, "pruner": pruners}
 
 
@@ -113,7 +109,7 @@ def build_pruner(config: Any) -> Pruner | None:
     return None if isinstance(pruner, NopPruner) else pruner
 
 
-def _build(kind: str, config: Any, place: str = "") -> Any:
+def _build(kind: Kind, config: Any, place: str = "") -> Any:
     place = place or f"hydra.sweeper.{kind}"
     if isinstance(config, str):
         config = {"_target_": config}
@@ -133,19 +129,24 @@ def _build(kind: str, config: Any, place: str = "") -> Any:
         raise ConfigError(f"{place}: {target.rpartition('.')[2]} refuses its arguments: {error}") from error
 
 
-def _known(kind: str) -> str:
-    return ", ".join(sorted(_NAMES[kind]))
+def _known(kind: Kind) -> str:
+    return ", ".join(sorted(TABLES[kind]))
 
 
-def _class_of(kind: str, target: str, place: str) -> Callable[..., Any]:
+def _class_of(kind: Kind, target: str, place: str) -> Callable[..., Any]:
     word = target.rpartition(".")[2]
     if "." in target and not target.startswith(OURS):
         own: Callable[..., Any] = imported(target, f"{place}._target_")
         return own
-    name = _NAMES[kind].get(word) or RENAMED.get(word) or word
+    entries = TABLES[kind]
+    by_class = {entry.class_name: entry for entry in reversed(entries.values())}
+    name = RENAMED.get(word, word)
+    entry = entries.get(name) or by_class.get(name)
+    if entry is not None:
+        return entry.load()  # type: ignore[no-any-return]
     module = _MODULES[kind]
     if name not in module.__all__ or not name.endswith(kind.capitalize()):
-        known = [*_NAMES[kind], *(entry for entry in module.__all__ if entry.endswith(kind.capitalize()))]
+        known = [*entries, *by_class, *(entry for entry in module.__all__ if entry.endswith(kind.capitalize()))]
         raise ConfigError(f"{place}: unknown {kind} {target!r}; there are {_known(kind)}.{closest(word, known)}")
     found: Callable[..., Any] = getattr(module, name)
     return found
@@ -177,7 +178,7 @@ def imported(path: str, place: str) -> Any:
     )
 
 
-def _arguments(kind: str, build: Callable[..., Any], config: Mapping[str, Any], place: str) -> dict[str, Any]:
+def _arguments(kind: Kind, build: Callable[..., Any], config: Mapping[str, Any], place: str) -> dict[str, Any]:
     accepted, required = _accepted(build)
     arguments, dropped = {}, []
     for name, value in config.items():
@@ -209,9 +210,9 @@ def _accepted(build: Callable[..., Any]) -> tuple[list[str] | None, list[str]]:
 
 
 def _refuse_unless_left_over(
-    kind: str, build: Callable[..., Any], name: str, value: Any, place: str, accepted: list[str]
+    kind: Kind, build: Callable[..., Any], name: str, value: Any, place: str, accepted: list[str]
 ) -> None:
-    others = {argument for node in (*SAMPLERS.values(), *PRUNERS.values()) for argument in node}
+    others = {name for table in TABLES.values() for entry in table.values() for name in entry.arguments()}
     known = name in others or name in LEFTOVERS or name in RETIRED
     if known and (value is None or name in RETIRED or value in LEFTOVERS.get(name, ())):
         return
@@ -232,7 +233,7 @@ def _argument(name: str, value: Any, place: str) -> Any:
     if name == "seed" and (type(value) is not int or value < 0):
         raise ConfigError(f"{place} must be a whole number from 0 on, or null, not {value!r}.")
     if name in ("independent_sampler", "base_sampler", "wrapped_pruner") and isinstance(value, str):
-        return _build(name.rpartition("_")[2], value, place)
+        return _build("pruner" if name.endswith("pruner") else "sampler", value, place)
     if name in _FUNCTIONS and isinstance(value, str):
         return imported(value, place)
     return value
@@ -240,7 +241,7 @@ def _argument(name: str, value: Any, place: str) -> Any:
 
 def _object(name: str, config: Mapping[str, Any], place: str) -> Any:
     target = config["_target_"]
-    for kind in ("sampler", "pruner"):
+    for kind in TABLES:
         if name.endswith(kind):
             return _build(kind, config, place)
     if target in _LOCATORS:

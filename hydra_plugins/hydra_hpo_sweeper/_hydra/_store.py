@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import sys
+from functools import partial
 from typing import Any
 
 from hydra.core.config_store import ConfigNode, ConfigStore
@@ -35,7 +36,7 @@ def let_optuna_sweeper_go_first() -> None:
 
 
 class LazyNode(ConfigNode):
-    """A config node with its content still as it was written: a dataclass or a dictionary."""
+    """A config node with its content still as it was written: a dataclass, a dictionary or a ``partial``."""
 
     def __init__(self, name: str, group: str, content: Any) -> None:
         self._content = content
@@ -49,7 +50,8 @@ class LazyNode(ConfigNode):
     def node(self) -> DictConfig:
         """The config, open: it takes keys it does not know, so that their refusal can be worded by the sweeper."""
         if not isinstance(self._content, DictConfig):
-            self._content = OmegaConf.structured(self._content)
+            content = self._content() if isinstance(self._content, partial) else self._content
+            self._content = OmegaConf.structured(content) if isinstance(content, type) else OmegaConf.create(content)
             OmegaConf.set_struct(self._content, False)
         return self._content
 
@@ -59,7 +61,11 @@ class LazyNode(ConfigNode):
 
 
 def store_if_absent(group: str, name: str, content: Any) -> None:
-    """Put a dataclass or a dictionary into the config store, unless another plugin has an entry of that name."""
+    """Put a configuration into the config store, unless another plugin has an entry of that name.
+
+    Args:
+        content: A dataclass, a dictionary, or a ``partial`` that makes a dictionary when the entry is chosen.
+    """
     place: Any = ConfigStore.instance().repo
     for part in group.split("/"):
         place = place.setdefault(part, {})

@@ -12,15 +12,16 @@ import math
 import numbers
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Union
+
+from sweeper_core.maths.grids import MAX_EXACT, Grid
+from sweeper_core.search_space.axes import Axis
 
 CategoricalChoiceType = Union[None, bool, int, float, str, list[Any], dict[str, Any]]
 
-LARGEST_EXACT_INTEGER = 2**53
-"""Storages keep numbers as IEEE doubles, which are exact up to here."""
-
+MAX_EXACT_INTEGER = MAX_EXACT
+"""Storages keep numbers as IEEE doubles, which are exact integers up to here."""
 
 EXACT_CHOICES = "hpo:choices"
 
@@ -28,7 +29,22 @@ EXACT_CHOICES = "hpo:choices"
 class BaseDistribution(ABC):
     """The set of values of one parameter. Immutable by convention; equal by content; hashable."""
 
-    __slots__ = ()
+    __slots__ = ("_axis",)
+
+    _axis: Axis
+
+    @property
+    def axis(self) -> Axis:
+        """The geometry of the (internal) values: their unit coordinates, cells, and digits."""
+        try:
+            return self._axis
+        except AttributeError:
+            self._axis = self._make_axis()
+            return self._axis
+
+    @abstractmethod
+    def _make_axis(self) -> Axis:
+        """Return the axis of the internal values."""
 
     @abstractmethod
     def to_external_repr(self, param_value_in_internal_repr: float) -> Any:
@@ -42,9 +58,9 @@ class BaseDistribution(ABC):
             ValueError: The value is of a wrong type, NaN, or not among the choices. Bounds are not checked.
         """
 
-    @abstractmethod
     def single(self) -> bool:
         """Return whether there is only one value."""
+        return self.cardinality == 1
 
     @abstractmethod
     def _contains(self, param_value_in_internal_repr: float) -> bool:
@@ -67,8 +83,26 @@ class BaseDistribution(ABC):
             return False
         return self._contains(internal)
 
+    def values(self) -> Iterator[Any]:
+        """Yield every (external) value in order.
+
+        Raises:
+            ValueError: There is no finite list of them.
+        """
+        count = self.cardinality
+        if count is None:
+            raise ValueError(f"{self} has no finite list of values; give it a `step`.")
+        return (self.to_external_repr(self.axis.nth(digit)) for digit in range(count))
+
+    def draw(self, u: float) -> Any:
+        """Return the (external) value at quantile ``u`` in [0, 1) of the uniform density on the scale."""
+        return self.to_external_repr(self.axis.draw(u))
+
     def _key(self) -> tuple[Any, ...]:
         return (type(self).__name__, *self._asdict().values())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self._asdict())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BaseDistribution):
@@ -93,11 +127,11 @@ class FloatDistribution(BaseDistribution):
         step: Distance of the grid points ``low, low + step, …``; excludes ``log``.
 
     Raises:
-        ValueError: Bounds are reversed or not finite, ``step`` is not positive, ``log`` with a bound
-            that is not positive or with ``step``.
+        ValueError: Bounds are reversed or not finite, ``step`` is not positive or finer than the doubles between
+            the bounds, ``log`` with a bound that is not positive or with ``step``.
     """
 
-    __slots__ = ("high", "log", "low", "step")
+    __slots__ = ("_grid", "high", "log", "low", "step")
 
     def __init__(self, low: float, high: float, log: bool = False, step: float | None = None) -> None:
         low, high = float(low), float(high)
@@ -109,11 +143,11 @@ class FloatDistribution(BaseDistribution):
             raise ValueError(f"Both bounds must be finite, but got ({low=}, {high=}).")
         if log and low <= 0.0:
             raise ValueError(f"`low > 0` must hold for `log=True`, but got ({low=}, {high=}).")
+        self._grid: Grid | None = None
         if step is not None:
             step = float(step)
-            if not step > 0:
-                raise ValueError(f"`step > 0` must hold, but got {step=}.")
-            high = _last_grid_point(low, high, step)
+            self._grid = _grid_of(low, high, step)
+            high = self._grid.value(self._grid.count - 1)
         self.low = low
         self.high = high
         self.log = bool(log)
@@ -130,28 +164,25 @@ class FloatDistribution(BaseDistribution):
             raise ValueError(f"`{param_value_in_external_repr}` is invalid value for a logarithmic scale.")
         return value
 
-    def single(self) -> bool:
-        return self.low == self.high or (self.step is not None and self.high - self.low < self.step)
-
     def _contains(self, param_value_in_internal_repr: float) -> bool:
         value = param_value_in_internal_repr
-        if not self.low <= value <= self.high:
-            return False
-        if self.step is None:
-            return True
-        position = (value - self.low) / self.step
-        return abs(position - round(position)) < 1e-8
+        if self._grid is not None:
+            return self._grid.index(value) is not None
+        return self.low <= value <= self.high
 
     def grid(self, index: int) -> float:
         """Return grid point ``index`` with the digits that its decimal notation has (0.3, not 0.1 + 0.1 + 0.1)."""
-        assert self.step is not None
-        return float(Decimal(repr(self.low)) + index * Decimal(repr(self.step)))
+        assert self._grid is not None
+        return self._grid.value(index)
 
     @property
     def cardinality(self) -> int | None:
-        if self.low == self.high:
-            return 1
-        return None if self.step is None else round((self.high - self.low) / self.step) + 1
+        if self._grid is not None:
+            return self._grid.count
+        return 1 if self.low == self.high else None
+
+    def _make_axis(self) -> Axis:
+        return Axis(self.low, self.high, self.log, self.cardinality, self._grid)
 
     def _asdict(self) -> dict[str, Any]:
         return {"step": self.step, "low": self.low, "high": self.high, "log": self.log}
@@ -182,7 +213,7 @@ class IntDistribution(BaseDistribution):
             raise ValueError(f"`low >= 1` must hold for `log=True`, but got ({low=}, {high=}).")
         if step <= 0:
             raise ValueError(f"`step > 0` must hold, but got {step=}.")
-        if max(abs(low), abs(high)) > LARGEST_EXACT_INTEGER:
+        if max(abs(low), abs(high)) > MAX_EXACT_INTEGER:
             raise ValueError(
                 f"Integer bounds must lie within ±2**53, which storages keep exactly, but got ({low=}, {high=}). "
                 "Use an exponent as the parameter, or a categorical of strings."
@@ -205,9 +236,6 @@ class IntDistribution(BaseDistribution):
             raise ValueError(f"`{param_value_in_external_repr}` is invalid value.")
         return value
 
-    def single(self) -> bool:
-        return self.low == self.high
-
     def _contains(self, param_value_in_internal_repr: float) -> bool:
         value = param_value_in_internal_repr
         return self.low <= value <= self.high and (value - self.low) % self.step == 0
@@ -215,6 +243,10 @@ class IntDistribution(BaseDistribution):
     @property
     def cardinality(self) -> int | None:
         return (self.high - self.low) // self.step + 1
+
+    def _make_axis(self) -> Axis:
+        grid = None if self.log else Grid(self.low, self.step, 1, self.cardinality or 1)
+        return Axis(self.low, self.high, self.log, self.cardinality, grid)
 
     def _asdict(self) -> dict[str, Any]:
         return {"log": self.log, "step": self.step, "low": self.low, "high": self.high}
@@ -263,15 +295,16 @@ class CategoricalDistribution(BaseDistribution):
             index = equal[0]
         return float(index)
 
-    def single(self) -> bool:
-        return len(self.choices) == 1
-
     def _contains(self, param_value_in_internal_repr: float) -> bool:
         return 0 <= int(param_value_in_internal_repr) < len(self.choices)
 
     @property
     def cardinality(self) -> int | None:
         return len(self.choices)
+
+    def _make_axis(self) -> Axis:
+        count = len(self.choices)
+        return Axis(0, count - 1, False, count, Grid(0, 1, 1, count))
 
     def __hash__(self) -> int:
         return self._hash
@@ -343,14 +376,23 @@ def _as_int(name: str, value: Any) -> int:
     return int(value)
 
 
-def _last_grid_point(low: float, high: float, step: float) -> float:
-    exact_low, exact_high, exact_step = (Decimal(repr(number)) for number in (low, high, step))
-    span = exact_high - exact_low
-    if span % exact_step == 0:
-        return high
-    reached = float(span // exact_step * exact_step + exact_low)
-    _warn_lowered(low, high, step, reached)
-    return reached
+def _remade(kind: type[BaseDistribution], arguments: dict[str, Any]) -> BaseDistribution:
+    return kind(**arguments)
+
+
+def _grid_of(low: float, high: float, step: float) -> Grid:
+    if not 0.0 < step < math.inf:
+        raise ValueError(f"`step > 0` must hold, but got {step=}.")
+    grid = Grid.stepping(low, high, step)
+    if not grid.is_sayable:
+        largest = max(abs(low), abs(high))
+        raise ValueError(
+            f"`step` must be at least {math.ulp(largest)}, the distance of the numbers in double precision near "
+            f"{largest}, but got {step=} on [{low}, {high}]. Use a larger step, or none."
+        )
+    if grid.value(grid.count - 1) != high:
+        _warn_lowered(low, high, step, grid.value(grid.count - 1))
+    return grid
 
 
 def _warn_lowered(low: float, high: float, step: float, reached: float) -> None:

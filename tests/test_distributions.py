@@ -20,7 +20,6 @@ from sweeper_core.distributions import (
     distribution_to_json,
     json_to_distribution,
 )
-from sweeper_core.search_space.space import values_of
 
 plain_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
@@ -70,7 +69,7 @@ def test_optuna_reads_our_json_and_we_read_optunas(distribution: BaseDistributio
 def test_every_value_of_a_finite_distribution_survives_its_internal_form(distribution: BaseDistribution) -> None:
     if distribution.cardinality is None:
         return
-    values = list(values_of(distribution))
+    values = list(distribution.values())
     assert len(values) == distribution.cardinality
     for value in values:
         again = distribution.to_external_repr(distribution.to_internal_repr(value))
@@ -125,7 +124,7 @@ def test_a_value_equal_to_one_choice_only_is_accepted_whatever_its_type() -> Non
 
 
 def test_stepped_floats_have_the_digits_of_their_notation() -> None:
-    assert list(values_of(FloatDistribution(0.0, 0.5, step=0.1))) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    assert list(FloatDistribution(0.0, 0.5, step=0.1).values()) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
 
 
 def test_a_range_that_the_step_does_not_divide_is_lowered_with_a_warning() -> None:

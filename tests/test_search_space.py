@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from sweeper_core.search_space.space import Clause, Parameter, SearchSpace, intersection
+from sweeper_core.search_space.intersection import intersection
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 
 MODELS = SearchSpace(
     [

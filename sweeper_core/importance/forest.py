@@ -24,7 +24,7 @@ from sweeper_core.importance.base import (
     largest_first,
 )
 from sweeper_core.maths.fanova import Boxes, boxes_of_tree, main_effect_variance
-from sweeper_core.search_space.space import intersection
+from sweeper_core.search_space.intersection import intersection
 from sweeper_core.study.study import Study
 from sweeper_core.trial.frozen import FrozenTrial
 
@@ -161,8 +161,9 @@ def _table(trials: list[FrozenTrial], distributions: dict[str, BaseDistribution]
         if isinstance(distribution, CategoricalDistribution):
             columns.extend((internal == index).astype(float) for index in range(len(distribution.choices)))
         else:
-            low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
-            columns.append((internal - low) / (high - low))
+            axis = distribution.axis
+            low, high = axis.low * axis.shrink, axis.high * axis.shrink
+            columns.append((internal * axis.shrink - low) / (high - low))
         groups[name] = list(range(start, len(columns)))
     explain: Callable[[FrozenTrial], float] = target if target is not None else _objective_value
     return _Table(np.column_stack(columns), groups, np.array([explain(trial) for trial in trials]))

@@ -17,8 +17,6 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import (
     BaseDistribution,
     CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
 )
 from sweeper_core.importance.base import (
     BaseImportanceEvaluator,
@@ -36,7 +34,7 @@ from sweeper_core.trial.frozen import FrozenTrial
 
 Counts = npt.NDArray[np.int64]
 
-CELLS = 50
+MAX_CELLS = 50
 """Cells of the grid over a continuous parameter, as in the authors' implementation."""
 MIN_IN_REGIME = 2
 """Trials that must share a range before anything is said of it."""
@@ -148,19 +146,19 @@ def _first_fronts(study: Study, trials: Sequence[FrozenTrial], count: int) -> li
 def _counts(name: str, distribution: BaseDistribution, trials: Sequence[FrozenTrial]) -> Counts:
     """Return how many trials lie in each cell of the grid over a parameter (each choice of a categorical)."""
     internal = np.array([distribution.to_internal_repr(trial.params[name]) for trial in trials])
-    if isinstance(distribution, CategoricalDistribution):
-        return np.bincount(internal.astype(np.int64), minlength=len(distribution.choices))
-    assert isinstance(distribution, (FloatDistribution, IntDistribution))
-    cells = _cells(distribution)
-    low, high = float(distribution.low), float(distribution.high)
-    if distribution.log:
+    axis, cells = distribution.axis, _cells(distribution)
+    low, high = axis.low * axis.shrink, axis.high * axis.shrink
+    if axis.log:
         low, high, internal = math.log(low), math.log(high), np.log(internal)
     width = (high - low) / (cells - 1)
-    index = np.clip(np.ceil((internal - low) / width - 0.5).astype(np.int64), 0, cells - 1)
+    index = np.clip(np.ceil((internal * axis.shrink - low) / width - 0.5).astype(np.int64), 0, cells - 1)
     return np.bincount(index, minlength=cells)
 
 
-def _cells(distribution: FloatDistribution | IntDistribution) -> int:
-    if isinstance(distribution, IntDistribution) and distribution.log:
-        return min(math.ceil(math.log2(distribution.high - distribution.low + 1)) + 1, CELLS)
-    return min(distribution.cardinality or CELLS, CELLS)
+def _cells(distribution: BaseDistribution) -> int:
+    axis = distribution.axis
+    if isinstance(distribution, CategoricalDistribution):
+        return len(distribution.choices)
+    if axis.log and axis.count is not None:
+        return min(math.ceil(math.log2(axis.count)) + 1, MAX_CELLS)
+    return min(axis.count or MAX_CELLS, MAX_CELLS)

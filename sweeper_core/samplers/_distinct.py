@@ -7,17 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeper_core.distributions import BaseDistribution
-from sweeper_core.samplers._lattice import (
-    Axis,
-    NumberAxis,
-    axis_of,
-    complete,
-    exhausted,
-    is_finite,
-    is_known,
-    lattice_of,
-)
+from sweeper_core.samplers._lattice import complete, exhausted, is_finite, is_known, lattice_of
 from sweeper_core.samplers.base import Request
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
@@ -59,21 +49,15 @@ def _neighbour(
     for place in rng.choice(len(free), size=count, replace=False):
         name = free[place]
         parameter = space[name]
-        axis = axis_of(name, parameter.distribution)
+        axis = parameter.distribution.axis
         if not parameter.is_numeric:
             del moved[name]  # to be drawn anew
             continue
-        digit = _digit(axis, parameter.distribution, params[name])
+        digit = axis.digit(parameter.distribution.to_internal_repr(params[name])) or 0
         digit += int(rng.choice((-1, 1))) * int(rng.integers(1, 2 + attempt // 4))
-        moved[name] = axis.value(min(max(digit, 0), axis.count - 1))
+        digit = min(max(digit, 0), (axis.count or 1) - 1)
+        moved[name] = parameter.distribution.to_external_repr(axis.nth(digit))
     return moved
-
-
-def _digit(axis: Axis, distribution: BaseDistribution, value: Any) -> int:
-    internal = distribution.to_internal_repr(value)
-    if isinstance(axis, NumberAxis):
-        return round((internal - axis.distribution.low) / axis.step)
-    return int(internal)
 
 
 def _any_gap(request: Request, history: History, rng: np.random.Generator) -> dict[str, Any] | None:

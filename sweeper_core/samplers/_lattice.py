@@ -1,6 +1,6 @@
 """Points of a space: drawing them uniformly, telling which are known already, numbering them.
 
-A *lattice* numbers the points of a finite space: each parameter is an axis whose values have digits
+A *lattice* numbers the points of a finite space: each parameter's values have digits
 0, 1, …; a point's code is the number with these digits (the first parameter's is the most significant,
 inactive parameters have 0). Codes make covering a space and looking for gaps array operations.
 """
@@ -18,8 +18,6 @@ import numpy.typing as npt
 from sweeper_core.distributions import (
     BaseDistribution,
     CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
     choice_key,
 )
 from sweeper_core.search_space.space import SearchSpace
@@ -27,40 +25,8 @@ from sweeper_core.trial.history import Column, History
 
 Codes = npt.NDArray[np.int64]
 
-LARGEST_LISTED_SPACE = 100_000
+MAX_LISTED_POINTS = 100_000
 """Spaces with more points are treated as if they had no end: a sweep does not get there."""
-
-
-# ------------------------------------------------------------------------------------------- drawing
-
-
-def uniform_value(distribution: BaseDistribution, u: float) -> Any:
-    """Return the (external) value at quantile ``u`` in [0, 1) of the uniform law of a distribution."""
-    if type(distribution) is FloatDistribution:  # first, as isinstance costs more with abstract classes
-        return _uniform_float(distribution, u)
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices[int(u * len(distribution.choices))]
-    assert isinstance(distribution, IntDistribution)
-    return _uniform_int(distribution, u)
-
-
-def _uniform_float(distribution: FloatDistribution, u: float) -> float:
-    if distribution.step is not None:
-        return distribution.grid(int(u * (distribution.cardinality or 1)))
-    low, high = distribution.low, distribution.high
-    value = (
-        math.exp(math.log(low) + u * (math.log(high) - math.log(low))) if distribution.log else low * (1 - u) + high * u
-    )
-    return low if value < low else high if value > high else value  # cheaper than min(max(…))
-
-
-def _uniform_int(distribution: IntDistribution, u: float) -> int:
-    low, high = distribution.low, distribution.high
-    if not distribution.log:
-        return low + int(u * ((high - low) // distribution.step + 1)) * distribution.step
-    # Every integer owns the interval half a unit to both sides, on the logarithmic scale.
-    start, end = math.log(low - 0.5), math.log(high + 0.5)
-    return min(max(round(math.exp(start + u * (end - start))), low), high)
 
 
 def complete(space: SearchSpace, known: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -74,11 +40,23 @@ def complete(space: SearchSpace, known: Mapping[str, Any], rng: np.random.Genera
         name = parameter.name
         if parameter.when and not space.is_active(name, point):
             continue
-        point[name] = known[name] if name in known else uniform_value(parameter.distribution, u)
+        point[name] = known[name] if name in known else parameter.distribution.draw(u)
     return {name: point[name] for name in space.names if name in point}
 
 
-# ------------------------------------------------------------------------------------------- knowing
+def point_at(space: SearchSpace, units: Sequence[float], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the active values of the point at unit coordinates ``(d,)``, the given (external) ones in their place."""
+    params: dict[str, Any] = {}
+    for parameter in space.parents_first:
+        name = parameter.name
+        if not parameter.when or space.is_active(name, params):
+            distribution = parameter.distribution
+            params[name] = (
+                given[name]
+                if name in given
+                else distribution.to_external_repr(distribution.axis.value(units[space.position(name)]))
+            )
+    return {name: params[name] for name in space.names if name in params}
 
 
 def is_known(space: SearchSpace, history: History, params: Mapping[str, Any]) -> bool:
@@ -115,10 +93,7 @@ def code_in_column(column: Column, distribution: BaseDistribution, value: Any) -
     return next((float(code) for code, choice in enumerate(column.choices) if choice_key(choice) == key), None)
 
 
-# ------------------------------------------------------------------------------------------- lattices
-
-
-class Axis:
+class Digits:
     """The values of one parameter of a lattice, in order.
 
     Attributes:
@@ -134,57 +109,48 @@ class Axis:
         """Return the (external) value of a digit."""
         raise NotImplementedError
 
-    def digits(self, column: Column) -> Codes:
-        """Return the digit ``(n,)`` of each trial's value; -1 where it is none of this axis."""
+    def of_column(self, column: Column) -> Codes:
+        """Return the digit ``(n,)`` of each trial's value; -1 where it is none of these."""
         raise NotImplementedError
 
 
-class NumberAxis(Axis):
+class NumberDigits(Digits):
     """Integers or numbers on a grid."""
 
-    def __init__(self, name: str, distribution: IntDistribution | FloatDistribution) -> None:
-        count = distribution.cardinality
-        assert count is not None
-        super().__init__(name, count)
-        self.distribution = distribution
-        self.step = float(distribution.step or 1.0)
+    def __init__(self, name: str, distribution: BaseDistribution) -> None:
+        super().__init__(name, distribution.cardinality or 0)
+        self._distribution = distribution
 
     def value(self, digit: int) -> Any:
-        if isinstance(self.distribution, IntDistribution):
-            return self.distribution.low + digit * self.distribution.step
-        return self.distribution.low if self.count == 1 else self.distribution.grid(digit)
+        return self._distribution.to_external_repr(self._distribution.axis.nth(digit))
 
-    def digits(self, column: Column) -> Codes:
+    def of_column(self, column: Column) -> Codes:
         if column.choices is not None:
             return np.full(len(column.raw), -1, np.int64)
-        if self.count == 1:
-            return np.where(column.raw == self.distribution.low, 0, -1).astype(np.int64)
-        place = (column.raw - self.distribution.low) / self.step
-        rounded = np.round(place)
-        good = (np.abs(place - rounded) < 1e-6) & (rounded >= 0) & (rounded < self.count)
-        return np.where(good, rounded, -1).astype(np.int64)
+        digits = self._distribution.axis.digits(column.raw)
+        return np.where(np.isnan(digits), -1, digits).astype(np.int64)
 
 
-class ListAxis(Axis):
+class ListDigits(Digits):
     """Listed values: the choices of a categorical, or the values of a user's grid (told apart by type and value)."""
 
     def __init__(self, name: str, values: Sequence[Any]) -> None:
         super().__init__(name, len(values))
-        self.values = list(values)
+        self._values = list(values)
 
     def value(self, digit: int) -> Any:
-        return self.values[digit]
+        return self._values[digit]
 
-    def digits(self, column: Column) -> Codes:
+    def of_column(self, column: Column) -> Codes:
         if column.choices is None:
-            return self._digits_of_numbers(column.raw)
-        digit_of = {choice_key(value): digit for digit, value in reversed(list(enumerate(self.values)))}
+            return self._of_numbers(column.raw)
+        digit_of = {choice_key(value): digit for digit, value in reversed(list(enumerate(self._values)))}
         table = np.array([digit_of.get(choice_key(choice), -1) for choice in column.choices] + [-1], np.int64)
         return table[np.where(np.isnan(column.raw), len(table) - 1, column.raw).astype(np.int64)]
 
-    def _digits_of_numbers(self, raw: npt.NDArray[np.float64]) -> Codes:
+    def _of_numbers(self, raw: npt.NDArray[np.float64]) -> Codes:
         out = np.full(len(raw), -1, np.int64)
-        for digit, value in enumerate(self.values):
+        for digit, value in enumerate(self._values):
             if isinstance(value, (int, float)):
                 out[raw == value] = digit
         return out
@@ -194,11 +160,11 @@ class Lattice:
     """The numbered points of a finite space.
 
     Args:
-        axes: One per parameter, the last one fastest.
+        axes: The digits of each parameter, the last one fastest.
         space: Where conditions say which parameters are active; None when all always are.
     """
 
-    def __init__(self, axes: Sequence[Axis], space: SearchSpace | None = None) -> None:
+    def __init__(self, axes: Sequence[Digits], space: SearchSpace | None = None) -> None:
         self.axes = tuple(axes)
         self.size = math.prod(axis.count for axis in self.axes)
         """How many codes there are; the points are fewer when parameters are inactive."""
@@ -231,7 +197,7 @@ class Lattice:
                 digits = np.full(len(history), -1, np.int64)
                 missing = np.ones(len(history), bool)
             else:
-                digits, missing = axis.digits(column), np.isnan(column.raw)
+                digits, missing = axis.of_column(column), np.isnan(column.raw)
             good &= (digits >= 0) | (missing if self._valid is not None else False)
             codes += np.maximum(digits, 0) * stride
         codes = np.unique(codes[good])
@@ -279,17 +245,16 @@ def is_finite(space: SearchSpace) -> bool:
 def lattice_of(space: SearchSpace) -> Lattice | None:
     """Return the lattice of a finite space; None for spaces too large to list."""
     cardinality = space.cardinality
-    if cardinality is None or cardinality > LARGEST_LISTED_SPACE or len(space) == 0:
+    if cardinality is None or cardinality > MAX_LISTED_POINTS or len(space) == 0:
         return None
-    return Lattice([axis_of(parameter.name, parameter.distribution) for parameter in space], space)
+    return Lattice([digits_of(parameter.name, parameter.distribution) for parameter in space], space)
 
 
-def axis_of(name: str, distribution: BaseDistribution) -> Axis:
-    """Return the axis of a finite distribution."""
+def digits_of(name: str, distribution: BaseDistribution) -> Digits:
+    """Return the digits of a finite distribution."""
     if isinstance(distribution, CategoricalDistribution):
-        return ListAxis(name, distribution.choices)
-    assert isinstance(distribution, (IntDistribution, FloatDistribution))
-    return NumberAxis(name, distribution)
+        return ListDigits(name, distribution.choices)
+    return NumberDigits(name, distribution)
 
 
 def exhausted(space: SearchSpace, history: History) -> bool:

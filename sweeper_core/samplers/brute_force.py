@@ -13,7 +13,7 @@ from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import code_in_column, complete, exhausted, lattice_of
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
-from sweeper_core.search_space.space import SearchSpace, values_of
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History, active_mask
 from sweeper_core.trial.state import TrialState
 
@@ -81,7 +81,7 @@ class BruteForceSampler(OptunaFace):
         for parameter in request.space.parents_first:
             if parameter.name in params or not request.space.is_active(parameter.name, params):
                 continue
-            values = list(values_of(parameter.distribution))
+            values = list(parameter.distribution.values())
             fixed = frozenset((*params, parameter.name))
             left = [v for v in values if tree.is_open(tree.with_value(rows, parameter.name, v), fixed)]
             choice = (left or values)[int(rng.integers(len(left or values)))]
@@ -134,7 +134,7 @@ class _Tree:
         assert distribution is not None
         _check_finite(name, distribution)
         below = fixed | {name}
-        return any(self.is_open(self.with_value(rows, name, value), below) for value in values_of(distribution))
+        return any(self.is_open(self.with_value(rows, name, value), below) for value in distribution.values())
 
     def _next(self, ended: Integers, fixed: frozenset[str]) -> str | None:
         """Return a parameter that all trials have; those that failed may have ended before they asked."""

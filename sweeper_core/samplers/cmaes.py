@@ -14,7 +14,7 @@ from sweeper_core.maths import cma
 from sweeper_core.maths.pareto import violation
 from sweeper_core.samplers._cma.run import Frame, Outcomes, Plan, Run, advance, begin, draw, first_mean, frame_of
 from sweeper_core.samplers._distinct import make_distinct
-from sweeper_core.samplers._scale import assemble, scales_of
+from sweeper_core.samplers._lattice import point_at
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.random import RandomSampler
@@ -162,7 +162,7 @@ class CmaEsSampler(OptunaFace):
         units = np.full(len(request.space), 0.5)
         units[list(frame.numbers)] = unit
         units[list(frame.choices)] = (chosen + 0.5) / np.array(frame.counts)
-        params = make_distinct(request, history, rng, assemble(request.space, units.tolist(), request.given))
+        params = make_distinct(request, history, rng, point_at(request.space, units.tolist(), request.given))
         return Suggestion(params, ORIGIN, generation=run.updates + 1)
 
     def _warn_once(self, request: Request) -> None:
@@ -248,9 +248,8 @@ class CmaEsSampler(OptunaFace):
             values = [source.values[source.completed, 0] for source in history.sources if source.n_objectives == 1]
         if not raw:
             return np.zeros((0, len(space))), np.zeros(0)
-        scales = scales_of(space)
         points = np.array(
-            [[s.unit(x) for s, x in zip(scales, row, strict=True)] for row in np.vstack(raw).tolist()]
+            [[axis.unit(x) for axis, x in zip(space.axes.axes, row, strict=True)] for row in np.vstack(raw).tolist()]
         ).reshape(-1, len(space))
         numbers = list(frame_of(space).numbers)
         whole = ~np.any(np.isnan(points[:, numbers]), axis=1)
@@ -277,7 +276,7 @@ def _encoded(space: SearchSpace, frame: Frame, history: History, rows: Integers)
     """Return coordinates ``(k, d)``, NaN where unknown, and values of the choices ``(k, c)``, -1 where unknown."""
     raw = history.raw(space, rows)
     numbers, choices = raw[:, list(frame.numbers)], raw[:, list(frame.choices)]
-    units = [[scale.unit(x) for scale, x in zip(frame.scales, row, strict=True)] for row in numbers.tolist()]
+    units = [[axis.unit(x) for axis, x in zip(frame.axes, row, strict=True)] for row in numbers.tolist()]
     return np.array(units).reshape(numbers.shape), np.where(np.isnan(choices), -1, choices).astype(np.int64)
 
 

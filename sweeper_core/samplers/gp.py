@@ -42,7 +42,7 @@ from sweeper_core.samplers._gp.evidence import Evidence, Points, gather, points_
 from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Target, learn, model_of
 from sweeper_core.samplers._gp.search import Acquisition, Search
 from sweeper_core.samplers._gp.sources import best_of, informed_model, sources_of
-from sweeper_core.samplers._gp.space import Axis, Encoding, balanced, farthest, fix
+from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.trial.history import History
@@ -187,7 +187,7 @@ class GPSampler(OptunaFace):
             rare = int(np.argmin(visits / chance))
             neglected = visits[rare] < LEAST_VISITS and tried >= LEAST_VISITS * len(visits)
             if neglected or (now_and_then and index == favourite and task.rng.random() < chance[rare]):
-                return [(axis.position, float(axis.values()[rare]))]
+                return [(axis.position, float(axis.values[rare]))]
         return []
 
     def _detour(self, task: _Task) -> Detour:
@@ -370,12 +370,12 @@ def _spread_out(task: _Task, length: int) -> Floats:
     return np.asarray(draws[farthest(encoding.embed(draws), encoding.embed(seen.unit, seen.active))])
 
 
-def _visits(unit: Floats, axis: Axis) -> Integers:
+def _visits(unit: Floats, axis: Feature) -> Integers:
     """Return how many of the points ``(n, d)`` have each value of a discrete parameter."""
     return np.asarray(np.sum(axis.which(unit), axis=0))
 
 
-def _chance(task: _Task, axis: Axis) -> Floats:
+def _chance(task: _Task, axis: Feature) -> Floats:
     """Return each choice's probability not to fail, by the rule of succession."""
     good, bad = _visits(task.evidence.unit, axis), _visits(task.failed.unit, axis)
     return np.asarray((good + 1.0) / (good + bad + 2.0))

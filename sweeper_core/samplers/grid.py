@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
-from sweeper_core.samplers._lattice import Lattice, ListAxis, axis_of
+from sweeper_core.samplers._lattice import Lattice, ListDigits, digits_of
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import SearchSpace
@@ -21,7 +21,7 @@ from sweeper_core.trial.study_like import StudyLike
 
 GridValueType = Union[str, float, int, bool, None]
 
-LARGEST_GRID = 2**20
+MAX_GRID = 2**20
 """Points of the largest grid that is covered; more would not fit into a sweep, and their order into memory."""
 
 
@@ -118,7 +118,7 @@ def _lattice_of_lists(lists: Mapping[str, Sequence[Any]]) -> Lattice:
         if isinstance(values, (str, bytes)) or len(values) == 0:
             raise ValueError(f"The grid needs a list of values for parameter {name!r}, not {values!r}.")
     choices = {name: CategoricalDistribution(values).choices for name, values in lists.items()}
-    lattice = Lattice([ListAxis(name, values) for name, values in choices.items()])
+    lattice = Lattice([ListDigits(name, values) for name, values in choices.items()])
     _check_size(lattice.size)
     return lattice
 
@@ -132,13 +132,13 @@ def _lattice_of_space(space: SearchSpace) -> Lattice:
                 "or give `search_space` to the sampler."
             )
     _check_size(space.cardinality or 1)
-    return Lattice([axis_of(parameter.name, parameter.distribution) for parameter in space], space)
+    return Lattice([digits_of(parameter.name, parameter.distribution) for parameter in space], space)
 
 
 def _check_size(count: int) -> None:
-    if count > LARGEST_GRID:
+    if count > MAX_GRID:
         raise ValueError(
-            f"The grid has {count} points, more than the {LARGEST_GRID} that can be covered. "
+            f"The grid has {count} points, more than the {MAX_GRID} that can be covered. "
             "Give fewer values, or use the random sampler."
         )
 
@@ -146,7 +146,7 @@ def _check_size(count: int) -> None:
 def _held(space: SearchSpace) -> dict[str, Any]:
     """Return the parameters with a single value: those that are held fixed around a grid of lists."""
     held = [parameter for parameter in space if parameter.distribution.single()]
-    return {parameter.name: axis_of(parameter.name, parameter.distribution).value(0) for parameter in held}
+    return {parameter.name: digits_of(parameter.name, parameter.distribution).value(0) for parameter in held}
 
 
 def _inside(space: SearchSpace, params: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import numpy as np
 from sweeper_core import logging
 from sweeper_core.maths import qmc
 from sweeper_core.samplers._distinct import make_distinct
-from sweeper_core.samplers._lattice import uniform_value
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.random import RandomSampler
@@ -74,7 +73,7 @@ class QMCSampler(OptunaFace):
         params = {
             parameter.name: request.given[parameter.name]
             if parameter.name in request.given
-            else uniform_value(parameter.distribution, u)
+            else parameter.distribution.draw(u)
             for parameter, u in zip(space, quantiles.tolist(), strict=False)
         }
         params = space.active_only(params)

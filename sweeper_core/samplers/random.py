@@ -8,7 +8,7 @@ import numpy as np
 
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.samplers._distinct import make_distinct
-from sweeper_core.samplers._lattice import complete, is_finite, uniform_value
+from sweeper_core.samplers._lattice import complete, is_finite
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import SearchSpace
@@ -32,7 +32,7 @@ class RandomSampler(OptunaFace):
     independent = True
 
     def draw(self, distribution: BaseDistribution, u: float) -> Any:
-        return uniform_value(distribution, u)
+        return distribution.draw(u)
 
     def needs_history(self, space: SearchSpace) -> bool:
         return is_finite(space)

@@ -5,8 +5,10 @@ from sweeper_core._lazy import lazy_module
 __getattr__, __dir__, __all__ = lazy_module(
     __name__,
     {
-        "Clause": "sweeper_core.search_space.space",
+        "Clause": "sweeper_core.search_space.conditions",
+        "IntersectionSearchSpace": "sweeper_core.search_space.intersection",
         "Parameter": "sweeper_core.search_space.space",
         "SearchSpace": "sweeper_core.search_space.space",
+        "intersection_search_space": "sweeper_core.search_space.intersection",
     },
 )

@@ -1,3 +1,5 @@
-from sweeper_core.search_space.space import Clause as Clause
+from sweeper_core.search_space.conditions import Clause as Clause
+from sweeper_core.search_space.intersection import IntersectionSearchSpace as IntersectionSearchSpace
+from sweeper_core.search_space.intersection import intersection_search_space as intersection_search_space
 from sweeper_core.search_space.space import Parameter as Parameter
 from sweeper_core.search_space.space import SearchSpace as SearchSpace

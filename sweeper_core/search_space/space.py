@@ -7,10 +7,7 @@ n       number of points
 d       number of parameters of the space
 raw     internal values, ``(n, d)``: the number itself, or the index of the choice in this space;
         NaN where a parameter is inactive or unknown
-unit    coordinates, ``(n, d)`` in [0, 1]: numbers scaled between the bounds (after the logarithm where
-        the scale is logarithmic), choices as ``(index + 1/2) / number of choices``; NaN as in raw.
-        Integers, stepped numbers and ordered choices own intervals of equal width, of which
-        the coordinate is the middle (log integers: between the logarithms of k - 1/2 and k + 1/2)
+unit    coordinates ``(n, d)`` in [0, 1] of :mod:`sweeper_core.search_space.axes`; NaN as in raw
 ======  =====================================================================================
 """
 
@@ -18,61 +15,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from sweeper_core.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-    choice_key,
-)
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
+from sweeper_core.search_space.axes import Axes
+from sweeper_core.search_space.conditions import Clause
+
+__all__ = ["Clause", "Parameter", "SearchSpace"]
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     Array = npt.NDArray[np.float64]
-
-_COMPARISONS = {
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
-OPERATORS = ("in", "not in", *_COMPARISONS)
-
-
-@dataclass(frozen=True)
-class Clause:
-    """One test on another parameter: ``parent operator operand``.
-
-    Attributes:
-        parent: Name of the parameter that is looked at.
-        operator: ``in`` and ``not in`` (operand: tuple of values, compared by type and value),
-            ``<``, ``<=``, ``>``, ``>=`` (operand: a number).
-    """
-
-    parent: str
-    operator: str
-    operand: Any
-
-    def __post_init__(self) -> None:
-        if self.operator not in OPERATORS:
-            raise ValueError(f"A condition's operator is one of {', '.join(OPERATORS)}, not {self.operator!r}.")
-        if self.operator in ("in", "not in"):
-            object.__setattr__(self, "operand", tuple(self.operand))
-
-    def holds(self, value: Any) -> bool:
-        """Return whether the parent's (external) value passes the test."""
-        if self.operator in _COMPARISONS:
-            return bool(_COMPARISONS[self.operator](value, self.operand))
-        known = choice_key(value) in {choice_key(item) for item in self.operand}
-        return known == (self.operator == "in")
-
-    def __str__(self) -> str:
-        operand = list(self.operand) if isinstance(self.operand, tuple) else self.operand
-        return f"{self.parent} {self.operator} {operand}"
 
 
 @dataclass(frozen=True)
@@ -216,26 +173,21 @@ class SearchSpace:
         if not self.is_active(parameter.name, chosen):
             yield from self._points_from(start + 1, chosen)
             return
-        for value in values_of(parameter.distribution):
+        for value in parameter.distribution.values():
             yield from self._points_from(start + 1, {**chosen, parameter.name: value})
+
+    @cached_property
+    def axes(self) -> Axes:
+        """The geometry of the parameters, one column each."""
+        return Axes([parameter.distribution.axis for parameter in self.parameters])
 
     def to_unit(self, raw: Array) -> Array:
         """Return the unit-cube coordinates ``(n, d)`` of internal values ``(n, d)``; values outside are clipped."""
-        import numpy as np
-
-        unit = np.empty_like(raw, dtype=float)
-        for column, parameter in enumerate(self.parameters):
-            unit[:, column] = unit_of(parameter.distribution, raw[:, column])
-        return unit
+        return self.axes.to_unit(raw)
 
     def from_unit(self, unit: Array) -> Array:
         """Return the internal values ``(n, d)`` nearest to unit-cube coordinates ``(n, d)``; NaN stays NaN."""
-        import numpy as np
-
-        raw = np.empty_like(unit, dtype=float)
-        for column, parameter in enumerate(self.parameters):
-            raw[:, column] = raw_of(parameter.distribution, unit[:, column])
-        return raw
+        return self.axes.from_unit(unit)
 
     def encode(self, params: Mapping[str, Any]) -> Array:
         """Return the internal values ``(d,)`` of one point; NaN for absent parameters and foreign values."""
@@ -257,70 +209,7 @@ class SearchSpace:
         return self.active_only(params)
 
 
-def values_of(distribution: BaseDistribution) -> Iterator[Any]:
-    """Yield every (external) value of a finite distribution, in order.
-
-    Raises:
-        ValueError: The distribution is continuous.
-    """
-    if isinstance(distribution, CategoricalDistribution):
-        return iter(distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        return iter(range(distribution.low, distribution.high + 1, distribution.step))
-    assert isinstance(distribution, FloatDistribution)
-    count = distribution.cardinality
-    if count is None:
-        raise ValueError(f"{distribution} has no finite list of values; give it a `step`.")
-    return iter([distribution.low]) if count == 1 else (distribution.grid(index) for index in range(count))
-
-
-def edges(distribution: BaseDistribution) -> tuple[float, float]:
-    """Return the ends of the (possibly logarithmic) scale, half a step beyond the bounds for numbers on a grid."""
-    import math
-
-    if isinstance(distribution, CategoricalDistribution):
-        return -0.5, len(distribution.choices) - 0.5
-    assert isinstance(distribution, (FloatDistribution, IntDistribution))
-    half = (distribution.step or 0.0) / 2
-    low, high = distribution.low - half, distribution.high + half
-    return (math.log(low), math.log(high)) if distribution.log else (low, high)
-
-
-def unit_of(distribution: BaseDistribution, raw: Array) -> Array:
-    """Return the unit coordinates ``(n,)`` of internal values ``(n,)`` of one distribution."""
-    import numpy as np
-
-    low, high = edges(distribution)
-    if high == low:
-        return np.where(np.isnan(raw), np.nan, 0.5)
-    scaled = np.log(raw) if getattr(distribution, "log", False) else raw
-    return np.asarray(np.clip((scaled - low) / (high - low), 0.0, 1.0))
-
-
-def raw_of(distribution: BaseDistribution, unit: Array) -> Array:
-    """Return the internal values ``(n,)`` of one distribution nearest to unit coordinates ``(n,)``."""
-    import numpy as np
-
-    low, high = edges(distribution)
-    scaled = low + np.clip(unit, 0.0, 1.0) * (high - low)
-    if isinstance(distribution, CategoricalDistribution):
-        return np.asarray(np.clip(np.round(scaled), 0, len(distribution.choices) - 1))
-    assert isinstance(distribution, (FloatDistribution, IntDistribution))
-    value = np.exp(scaled) if distribution.log else scaled
-    if isinstance(distribution, IntDistribution):
-        value = distribution.low + np.round((value - distribution.low) / distribution.step) * distribution.step
-    elif distribution.step is not None:
-        index = np.round((value - distribution.low) / distribution.step)
-        last = (distribution.cardinality or 1) - 1
-        value = np.array(
-            [np.nan if i != i else distribution.grid(int(min(max(i, 0), last))) for i in np.atleast_1d(index)]
-        )
-    return np.asarray(np.clip(value, distribution.low, distribution.high))
-
-
 def _parents_first(by_name: Mapping[str, Parameter]) -> tuple[Parameter, ...]:
-    done: dict[str, Parameter] = {}
-    waiting = dict(by_name)
     for parameter in by_name.values():
         for clause in parameter.when:
             if clause.parent not in by_name:
@@ -328,59 +217,18 @@ def _parents_first(by_name: Mapping[str, Parameter]) -> tuple[Parameter, ...]:
                     f"The condition of parameter {parameter.name!r} looks at {clause.parent!r}, which is not in the "
                     f"search space. Parameters: {', '.join(by_name)}."
                 )
-    while waiting:
-        ready = [name for name, p in waiting.items() if all(clause.parent in done for clause in p.when)]
-        if not ready:
-            circle = ", ".join(repr(name) for name in waiting)
-            raise ValueError(f"The conditions of the parameters {circle} form a circle; one of them must be free.")
-        for name in ready:
-            done[name] = waiting.pop(name)
-    return tuple(done.values())
-
-
-def intersection(layouts: Sequence[Mapping[str, BaseDistribution]]) -> dict[str, BaseDistribution]:
-    """Return the parameters that all trials have with the same distribution, sorted by name."""
-    if not layouts:
-        return {}
-    first, *others = layouts
-    common = {
-        name: distribution
-        for name, distribution in first.items()
-        if all(other.get(name) == distribution for other in others)
-    }
-    return dict(sorted(common.items()))
-
-
-def intersection_search_space(trials: Sequence[Any], include_pruned: bool = False) -> dict[str, BaseDistribution]:
-    """Return the parameters that all COMPLETE trials have with the same distribution, sorted by name.
-
-    Args:
-        trials: As :meth:`Study.get_trials` returns them.
-        include_pruned: Whether PRUNED trials count too.
-    """
-    counted = {"COMPLETE", "PRUNED"} if include_pruned else {"COMPLETE"}
-    return intersection([trial.distributions for trial in trials if trial.state.name in counted])
-
-
-class IntersectionSearchSpace:
-    """The intersection of the search spaces of one study's trials.
-
-    Args:
-        include_pruned: Whether PRUNED trials count too.
-    """
-
-    def __init__(self, include_pruned: bool = False) -> None:
-        self._include_pruned = include_pruned
-        self._study: tuple[Any, str] | None = None
-
-    def calculate(self, study: Any) -> dict[str, BaseDistribution]:
-        """Return the parameters that all finished trials of ``study`` share, sorted by name.
-
-        Raises:
-            ValueError: Another study was given before.
-        """
-        key = (study._study_id, study.study_name)
-        if self._study not in (None, key):
-            raise ValueError("`IntersectionSearchSpace` cannot handle multiple studies.")
-        self._study = key
-        return intersection_search_space(study.get_trials(deepcopy=False), self._include_pruned)
+    sorter = TopologicalSorter({name: [clause.parent for clause in p.when] for name, p in by_name.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = ", ".join(repr(name) for name in error.args[1][:-1])
+        raise ValueError(
+            f"The conditions of the parameters {circle} form a circle; one of them must be free."
+        ) from None
+    position = {name: place for place, name in enumerate(by_name)}
+    done: list[Parameter] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=position.__getitem__)
+        done.extend(by_name[name] for name in ready)
+        sorter.done(*ready)
+    return tuple(done)

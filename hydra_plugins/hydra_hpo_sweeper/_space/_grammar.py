@@ -29,7 +29,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._functions import Range, function_ta
 from hydra_plugins.hydra_hpo_sweeper._space._items import Condition, Item
 from hydra_plugins.hydra_hpo_sweeper._space._values import as_text, escape, has_interpolation, unescape
 from sweeper_core.distributions import (
-    LARGEST_EXACT_INTEGER,
+    MAX_EXACT_INTEGER,
     BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
@@ -562,7 +562,7 @@ def _of_range(sweep: Range, log: bool) -> BaseDistribution:
 
 
 def _check_exact(low: Any, high: Any) -> None:
-    if max(abs(low), abs(high)) > LARGEST_EXACT_INTEGER:
+    if max(abs(low), abs(high)) > MAX_EXACT_INTEGER:
         raise ValueError("ints beyond ±2**53 are not kept exactly; sweep over an exponent, or give strings as choices")
 
 
@@ -600,7 +600,7 @@ def _check_choice(item: Item, value: Any) -> None:
     """Refuse what an override cannot say, so that every other value arrives as it is."""
     if any(text == "???" for text in _strings(value)):
         raise ValueError("'???' cannot be a choice: it is OmegaConf's mark for a missing value")
-    if type(value) is int and abs(value) > LARGEST_EXACT_INTEGER and item.ordered:
+    if type(value) is int and abs(value) > MAX_EXACT_INTEGER and item.ordered:
         _check_exact(value, value)
     if isinstance(value, (list, dict)):
         line = _line(item, value)

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.maths import cma
-from sweeper_core.samplers._scale import Scale, scales_of
+from sweeper_core.search_space.axes import Axis
 from sweeper_core.search_space.space import SearchSpace
 
 Floats = npt.NDArray[np.float64]
@@ -50,14 +50,14 @@ class Frame:
 
     Attributes:
         numbers, choices: Columns of the space that are dimensions, and that are unordered choices.
-        scales: Of the dimensions.
+        axes: Of the dimensions.
         counts: How many values each choice has.
         discrete: ``(d,)`` which dimensions have countably many values.
     """
 
     numbers: tuple[int, ...]
     choices: tuple[int, ...]
-    scales: tuple[Scale, ...]
+    axes: tuple[Axis, ...]
     counts: tuple[int, ...]
     discrete: npt.NDArray[np.bool_]
 
@@ -65,24 +65,23 @@ class Frame:
         """Return the intervals ``(k, d)`` around coordinates ``(k, d)`` that stand for the same values."""
         low, high = np.full(units.shape, -np.inf), np.full(units.shape, np.inf)
         for j in np.flatnonzero(self.discrete):
-            ends = [self.scales[j].cell(unit) for unit in units[:, j].tolist()]
-            low[:, j], high[:, j] = zip(*ends, strict=True)
+            low[:, j], high[:, j] = self.axes[j].cells(units[:, j])
         return low, high
 
 
 @lru_cache(maxsize=64)
 def frame_of(space: SearchSpace) -> Frame:
     """Return the layout of a space."""
-    scales = scales_of(space)
-    several = [column for column, scale in enumerate(scales) if scale.cells != 1]
+    axes = space.axes.axes
+    several = [column for column, axis in enumerate(axes) if not axis.is_single]
     numbers = tuple(column for column in several if space.parameters[column].is_numeric)
     choices = tuple(column for column in several if not space.parameters[column].is_numeric)
     return Frame(
         numbers,
         choices,
-        tuple(scales[column] for column in numbers),
-        tuple(scales[column].cells or 0 for column in choices),
-        np.array([scales[column].cells is not None for column in numbers], dtype=bool),
+        tuple(axes[column] for column in numbers),
+        tuple(axes[column].count or 0 for column in choices),
+        np.array([axes[column].count is not None for column in numbers], dtype=bool),
     )
 
 
@@ -323,11 +322,11 @@ def first_mean(frame: Frame, x0: Mapping[str, Any] | None, space: SearchSpace) -
         ValueError: A value is outside its parameter's bounds.
     """
     mean = np.full(len(frame.numbers), 0.5)
-    for place, (column, scale) in enumerate(zip(frame.numbers, frame.scales, strict=True)):
-        name = space.names[column]
+    for place, (column, axis) in enumerate(zip(frame.numbers, frame.axes, strict=True)):
+        name, distribution = space.names[column], space.parameters[column].distribution
         if x0 is not None and name in x0:
-            unit = scale.unit(scale.distribution.to_internal_repr(x0[name]))
+            unit = axis.unit(distribution.to_internal_repr(x0[name]))
             if unit != unit:
-                raise ValueError(f"`x0` has {name}={x0[name]!r}, which is outside {scale.distribution}.")
+                raise ValueError(f"`x0` has {name}={x0[name]!r}, which is outside {distribution}.")
             mean[place] = unit
     return mean

@@ -24,8 +24,7 @@ from sweeper_core.maths.pareto import violation
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._ga.crossovers import BaseCrossover, BaseMutation, OwnMutation, own_crossover
 from sweeper_core.samplers._ga.strategies import AfterStrategy, ChildStrategy, EliteStrategy, frozen_trials
-from sweeper_core.samplers._lattice import complete, is_known
-from sweeper_core.samplers._scale import assemble, scales_of
+from sweeper_core.samplers._lattice import complete, is_known, point_at
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import Parameter, SearchSpace
@@ -203,7 +202,7 @@ class GeneticSampler(OptunaFace):
             parents = _units(space, raw[self._parents(survivors, random)])
             child = self._cross(space, parents, history, random)
             child = self._mutate(space, child, parents[0], np.array(wanted), history, random)
-            params = assemble(space, child.tolist(), request.given)
+            params = point_at(space, child.tolist(), request.given)
             if not is_known(space, history, params):  # a point that is there already tells nothing new
                 break
         return params
@@ -281,8 +280,7 @@ class GeneticSampler(OptunaFace):
 
 
 def _units(space: SearchSpace, raw: Floats) -> Floats:
-    scales = scales_of(space)
-    return np.array([[scale.unit(x) for scale, x in zip(scales, row, strict=True)] for row in raw.tolist()])
+    return np.array([[axis.unit(x) for axis, x in zip(space.axes.axes, row, strict=True)] for row in raw.tolist()])
 
 
 def _content(history: History, blocks: int, size: int) -> bytes:

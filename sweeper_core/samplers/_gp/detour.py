@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.samplers._gp.evidence import Evidence
-from sweeper_core.samplers._gp.space import Axis, Encoding
+from sweeper_core.samplers._gp.space import Encoding, Feature
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -109,7 +109,7 @@ def _standing(y: Floats, worth: float) -> int:
     return int(np.sum(np.minimum.accumulate(y) < y.min() + worth)) - 1
 
 
-def _left_behind(axis: Axis, seen: Floats, unit: Floats, y: Floats, extent: float) -> float | None:
+def _left_behind(axis: Feature, seen: Floats, unit: Floats, y: Floats, extent: float) -> float | None:
     """Return the coordinate of the branch that has fewest trials beside its share; None when the leader has."""
     inside, tried = axis.which(unit), np.sum(axis.which(seen), axis=0)
     best = np.min(np.where(inside, y[:, None], np.inf), axis=0)  # infinite where no trial succeeded
@@ -117,4 +117,4 @@ def _left_behind(axis: Axis, seen: Floats, unit: Floats, y: Floats, extent: floa
     success = (np.sum(inside, axis=0) + 1.0) / (tried + 1.0)
     share = tried * (EVEN_SHARE + gap) / success
     chosen = int(np.argmin(share))
-    return None if chosen == int(np.argmin(best)) else float(axis.values()[chosen])
+    return None if chosen == int(np.argmin(best)) else float(axis.values[chosen])

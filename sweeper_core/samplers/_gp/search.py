@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import fmin_l_bfgs_b
 
-from sweeper_core.samplers._gp.space import Axis, Encoding, fix
+from sweeper_core.samplers._gp.space import Encoding, Feature, fix
 
 Floats = npt.NDArray[np.float64]
 
@@ -172,7 +172,7 @@ class Search:
                 break
         return starts
 
-    def _neighbours(self, starts: Floats, rounded: list[Axis]) -> tuple[Floats, npt.NDArray[np.int64]]:
+    def _neighbours(self, starts: Floats, rounded: list[Feature]) -> tuple[Floats, npt.NDArray[np.int64]]:
         values: list[Floats] = []
         owner: list[int] = []
         position: list[int] = []
@@ -191,7 +191,7 @@ class Search:
             unit[np.arange(len(owner)), position] = np.concatenate(values)
         return self.encoding.snap(unit), np.array(owner, dtype=np.int64)
 
-    def _others(self, axis: Axis, current: float) -> Floats:
+    def _others(self, axis: Feature, current: float) -> Floats:
         return self.encoding.alternatives(axis, current, self.rng)
 
     def _best_new(self, candidates: Floats) -> Floats | None:
@@ -203,8 +203,8 @@ class Search:
         return np.asarray(candidates[int(np.argmax(self.score(candidates)))])
 
 
-def _beside(axis: Axis, current: float) -> Floats:
+def _beside(axis: Feature, current: float) -> Floats:
     """Return the two neighbouring values of a number on a grid."""
-    values = axis.values()
+    values = axis.values
     index = int(np.argmin(np.abs(values - current)))
     return values[[i for i in (index - 1, index + 1) if 0 <= i < len(values)]]

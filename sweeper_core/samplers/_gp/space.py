@@ -22,38 +22,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.distributions import CategoricalDistribution, IntDistribution
 from sweeper_core.maths.gp import Columns
-from sweeper_core.search_space.space import Parameter, SearchSpace, raw_of, unit_of
+from sweeper_core.search_space.axes import Axis
+from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.trial.history import active_mask
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-FEW = 16
+MAX_FEW = 16
 """Numbers with at most so many values are searched value by value, and have no trend and the lengthscales of choices;
 those with more are taken as continuous, then rounded."""
-MANY_CHOICES = 32
+MAX_CHOICES = 32
 """At most so many choices are looked at in one sweep over a categorical."""
-LONGEST_TABLE = 4096
+MAX_LISTED = 4096
+"""Numbers with more values are never listed."""
 ONE_HOT = np.sqrt(0.5)
 HEIGHT = 0.5
 
 
 @dataclass(frozen=True)
-class Axis:
+class Feature:
     """One parameter's place in the embedding.
 
     Attributes:
         position: Column of the parameter in the space.
+        axis: Its values.
         count: Number of values; None for (practically) continuous ones.
-        table: ``(count,)`` unit coordinates of the values of log integers; None where they are evenly spaced.
         low, high: Unit coordinates of the extreme values.
         columns: Those of the embedding: a number's, or one for each choice; and one for its absence if conditional.
         numeric, conditional: As the parameter is.
@@ -61,8 +63,8 @@ class Axis:
     """
 
     position: int
+    axis: Axis
     count: int | None
-    table: Floats | None
     low: float
     high: float
     columns: Integers
@@ -72,21 +74,16 @@ class Axis:
 
     def snap(self, unit: Floats) -> Floats:
         """Return the nearest coordinates ``(q,)`` that a value has."""
-        if self.count is None:
-            return unit
-        if self.table is None:
-            return np.asarray((np.clip(np.floor(unit * self.count), 0, self.count - 1) + 0.5) / self.count)
-        edges = 0.5 * (self.table[1:] + self.table[:-1])
-        return np.asarray(self.table[np.searchsorted(edges, unit)])
+        return unit if self.count is None else self.axis.snap(unit)
 
+    @cached_property
     def values(self) -> Floats:
-        """Return the coordinates of all values."""
-        assert self.count is not None
-        return (np.arange(self.count) + 0.5) / self.count if self.table is None else self.table
+        """The coordinates of all values."""
+        return self.axis.to_unit(self.axis.values())
 
     def which(self, unit: Floats) -> Flags:
         """Return which of the values ``(count,)`` each of the points ``(n, d)`` has: ``(n, count)``."""
-        return np.asarray(np.abs(unit[:, self.position, None] - self.values()) < 1e-9)
+        return np.asarray(np.abs(unit[:, self.position, None] - self.values) < 1e-9)
 
 
 class Encoding:
@@ -94,11 +91,11 @@ class Encoding:
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        self.axes: list[Axis] = []
+        self.axes: list[Feature] = []
         number, other = 0, sum(_is_continuous(parameter) for parameter in space)
         for position, parameter in enumerate(space):
             if not parameter.distribution.single():
-                axis = _axis(position, parameter, number, other)
+                axis = _feature(position, parameter, number, other)
                 self.axes.append(axis)
                 number += axis.continuous
                 other += len(axis.columns) - axis.continuous
@@ -126,7 +123,7 @@ class Encoding:
             return np.ones(unit.shape, dtype=bool)
         raw = np.zeros_like(unit)
         for position in self._parents:
-            raw[:, position] = raw_of(self.space.parameters[position].distribution, unit[:, position])
+            raw[:, position] = self.space.axes.axes[position].from_unit(unit[:, position])
         return active_mask(self.space, raw)
 
     def embed(self, unit: Floats, active: Flags | None = None) -> Floats:
@@ -163,11 +160,11 @@ class Encoding:
             moved[jump, axis.position] = rng.random(int(jump.sum()))
         return self.snap(np.where(hit, moved, children))
 
-    def alternatives(self, axis: Axis, current: float, rng: np.random.Generator) -> Floats:
+    def alternatives(self, axis: Feature, current: float, rng: np.random.Generator) -> Floats:
         """Return the other coordinates of a discrete parameter worth trying from ``current``."""
-        values = axis.values()
+        values = axis.values
         values = values[np.abs(values - current) > 1e-12]
-        return values if len(values) <= MANY_CHOICES else rng.choice(values, MANY_CHOICES, replace=False)
+        return values if len(values) <= MAX_CHOICES else rng.choice(values, MAX_CHOICES, replace=False)
 
     def params(self, unit: Floats) -> dict[str, Any]:
         """Return the (external) values of one point ``(d,)``."""
@@ -186,7 +183,7 @@ class Encoding:
         counts = [axis.count for axis in self.axes]
         if any(count is None for count in counts) or (self.space.cardinality or 1) > most:
             return None
-        grids = np.meshgrid(*(axis.values() for axis in self.axes), indexing="ij")
+        grids = np.meshgrid(*(axis.values for axis in self.axes), indexing="ij")
         unit = np.full((grids[0].size if grids else 1, len(self.space)), 0.5)
         for axis, grid in zip(self.axes, grids, strict=True):
             unit[:, axis.position] = grid.ravel()
@@ -198,35 +195,26 @@ class Encoding:
 
 def _is_continuous(parameter: Parameter) -> bool:
     count = parameter.distribution.cardinality
-    return parameter.is_numeric and (count is None or count > FEW)
+    return parameter.is_numeric and (count is None or count > MAX_FEW)
 
 
-def _axis(position: int, parameter: Parameter, number: int, other: int) -> Axis:
-    """Return the axis of a parameter; ``number`` and ``other`` are the next free columns of either kind."""
-    distribution = parameter.distribution
-    count = distribution.cardinality
-    conditional = bool(parameter.when)
-    numeric = parameter.is_numeric
-    table = None
-    if isinstance(distribution, IntDistribution) and distribution.log and count is not None:
-        if count <= LONGEST_TABLE:
-            table = unit_of(distribution, np.arange(distribution.low, distribution.high + 1, dtype=float))
-        else:
-            count = None
-    elif count is not None and numeric and count > LONGEST_TABLE:
+def _feature(position: int, parameter: Parameter, number: int, other: int) -> Feature:
+    """Return the feature of a parameter; ``number`` and ``other`` are the next free columns of either kind."""
+    axis = parameter.distribution.axis
+    count, numeric, conditional = axis.count, parameter.is_numeric, bool(parameter.when)
+    if count is not None and numeric and count > MAX_LISTED:
         count = None
     low, high = 0.0, 1.0
     if count is not None:
-        low, high = (0.5 / count, 1.0 - 0.5 / count) if table is None else (float(table[0]), float(table[-1]))
-    choices = len(distribution.choices) if isinstance(distribution, CategoricalDistribution) else 0
-    continuous, width = _is_continuous(parameter), 1 if numeric or choices == 2 else choices
+        low, high = axis.unit(axis.low), axis.unit(axis.high)
+    continuous, width = _is_continuous(parameter), 1 if numeric or count in (None, 2) else count
     own = [number] if continuous else list(range(other, other + width))
     absence = [other if continuous else other + width] if conditional else []
     columns = np.array(own + absence, dtype=np.int64)
-    return Axis(position, count, table, low, high, columns, numeric, conditional, continuous)
+    return Feature(position, axis, count, low, high, columns, numeric, conditional, continuous)
 
 
-def _fill(Z: Floats, axis: Axis, unit: Floats, active: Flags) -> None:
+def _fill(Z: Floats, axis: Feature, unit: Floats, active: Flags) -> None:
     """Write one parameter's columns."""
     first, own = axis.columns[0], len(axis.columns) - axis.conditional
     if axis.numeric:

@@ -6,18 +6,16 @@ which the coordinate is the middle. Other choices are codes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, choice_key
+from sweeper_core.distributions import CategoricalDistribution, choice_key
 from sweeper_core.maths.parzen import Points
-from sweeper_core.samplers._lattice import Axis, axis_of
+from sweeper_core.search_space.axes import Axes
 from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
@@ -34,7 +32,7 @@ class Coordinates:
         names: The parameters, numeric ones first.
         numeric: How many are numeric, p.
         choices: ``(q,)`` numbers of choices of the others.
-        cells: ``(p,)`` width of the widest cell of each numeric coordinate; 0 where continuous.
+        cells: ``(p,)`` width of the widest cell, the first, of each numeric coordinate; 0 where continuous.
         in_cells: Whether any of them is not continuous.
     """
 
@@ -45,14 +43,8 @@ class Coordinates:
         self.names = tuple(parameter.name for parameter in self.parameters)
         self.numeric = len(numeric)
         self.choices = np.array([parameter.distribution.cardinality for parameter in others], np.int64)
-        scales = [_Scale.of(parameter) for parameter in numeric]
-        self._axes = [scale.axis for scale in scales]
-        self._low = np.array([scale.low for scale in scales])
-        self._span = np.array([scale.high - scale.low for scale in scales])
-        self._log = np.array([scale.log for scale in scales], bool)
-        self._count = np.array([scale.count for scale in scales])  # of equal cells; 0 where there are none
-        self._log_cells = np.array([scale.log and scale.axis is not None for scale in scales], bool)
-        self.cells = np.array([scale.widest_cell for scale in scales])
+        self.axes = Axes([parameter.distribution.axis for parameter in numeric])
+        self.cells = self.axes.widths(self.axes.to_unit(self.axes.low[None]))[0]
         self.in_cells = bool(np.any(self.cells > 0))
 
     def __len__(self) -> int:
@@ -64,33 +56,15 @@ class Coordinates:
 
     def numbers_of(self, raw: Floats) -> Floats:
         """Return coordinates ``(n, p)`` of internal values ``(n, p)``; outside the bounds they are clipped."""
-        scaled = raw.copy()
-        if self._log.any():
-            with np.errstate(invalid="ignore", divide="ignore"):
-                scaled[:, self._log] = np.log(raw[:, self._log])
-        return np.asarray(np.clip((scaled - self._low) / self._span, 0.0, 1.0))
+        return self.axes.to_unit(raw)
 
     def snap(self, numbers: Floats) -> Floats:
         """Return coordinates ``(n, p)`` moved to the middle of the cells that they are in."""
-        cell = self._count > 0
-        if cell.any():
-            count = self._count[cell]
-            numbers[:, cell] = (np.minimum(np.floor(numbers[:, cell] * count), count - 1) + 0.5) / count
-        log = self._log_cells
-        if log.any():
-            values = np.round(np.exp(self._low[log] + numbers[:, log] * self._span[log]))
-            numbers[:, log] = (np.log(np.maximum(values, 1.0)) - self._low[log]) / self._span[log]
-        return numbers
+        return self.axes.snap(numbers)
 
     def cells_at(self, numbers: Floats) -> Floats:
         """Return the widths ``(n, p)`` of the cells around coordinates; 0 where continuous."""
-        widths = np.broadcast_to(self.cells, numbers.shape)
-        log = self._log_cells
-        if log.any():
-            widths = widths.copy()
-            value = np.exp(self._low[log] + numbers[:, log] * self._span[log])
-            widths[:, log] = np.log((value + 0.5) / np.maximum(value - 0.5, 0.5)) / self._span[log]
-        return widths
+        return self.axes.widths(numbers)
 
     def point_of(self, params: dict[str, Any]) -> Points:
         """Return the one point of (external) values; missing where there is none."""
@@ -109,55 +83,13 @@ class Coordinates:
         """Return the (external) values of one point without missing coordinates."""
         values: dict[str, Any] = {}
         for place, u in enumerate(points.numbers[row].tolist()):
-            values[self.names[place]] = self._number(place, u)
+            distribution = self.parameters[place].distribution
+            values[self.names[place]] = distribution.to_external_repr(distribution.axis.value(u))
         for name, parameter, code in zip(
             self.names[self.numeric :], self.parameters[self.numeric :], points.codes[row].tolist(), strict=True
         ):
             values[name] = parameter.distribution.to_external_repr(code)
         return values
-
-    def _number(self, place: int, u: float) -> Any:
-        distribution, axis = self.parameters[place].distribution, self._axes[place]
-        if axis is not None and not self._log[place]:
-            return axis.value(min(int(u * axis.count), axis.count - 1))
-        value = float(self._low[place] + u * self._span[place])
-        value = math.exp(value) if self._log[place] else value
-        assert isinstance(distribution, (FloatDistribution, IntDistribution))
-        inside = min(max(value, distribution.low), distribution.high)
-        return round(inside) if isinstance(distribution, IntDistribution) else inside
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """Ends of a numeric parameter's scale (after the logarithm) and its cells."""
-
-    low: float
-    high: float
-    log: bool
-    axis: Axis | None
-    count: int
-    widest_cell: float
-
-    @classmethod
-    def of(cls, parameter: Parameter) -> _Scale:
-        distribution = parameter.distribution
-        if isinstance(distribution, CategoricalDistribution):
-            count = len(distribution.choices)
-            return cls(-0.5, count - 0.5, False, axis_of(parameter.name, distribution), count, 1.0 / count)
-        assert isinstance(distribution, (FloatDistribution, IntDistribution))
-        if distribution.cardinality is None:
-            low, high = distribution.low, distribution.high
-            return cls(
-                *((math.log(low), math.log(high)) if distribution.log else (low, high)), distribution.log, None, 0, 0
-            )
-        axis, half = axis_of(parameter.name, distribution), (distribution.step or 1.0) / 2
-        low, high = distribution.low - half, distribution.high + half
-        if not distribution.log:
-            return cls(low, high, False, axis, axis.count, 1.0 / axis.count)
-        if isinstance(distribution, FloatDistribution):  # a single value
-            return cls(math.log(distribution.low) - 0.5, math.log(distribution.low) + 0.5, True, None, 0, 1.0)
-        widest = (math.log(distribution.low + 0.5) - math.log(low)) / (math.log(high) - math.log(low))
-        return cls(math.log(low), math.log(high), True, axis, 0, widest)
 
 
 @lru_cache(maxsize=256)

@@ -161,7 +161,7 @@ REACHING = {
     "sweeper_core/trial/base.py": {"_contains"},
     "sweeper_core/trial/frozen.py": {"_contains"},
     "sweeper_core/study/_session/adapters.py": {"_contains"},
-    "sweeper_core/search_space/space.py": {"_study_id"},
+    "sweeper_core/search_space/intersection.py": {"_study_id"},
     "hydra_plugins/hydra_hpo_sweeper/_config/_settings.py": {"_set_parent"},
     "hydra_plugins/hydra_hpo_sweeper/_lanes/_base.py": {"_return_value"},
     "hydra_plugins/hydra_hpo_sweeper/_lanes/_process.py": {"_args_from_interpreter_flags"},

@@ -25,6 +25,8 @@ from sweeper_core.trial.state import TrialState
 
 BATCH = 500
 """Trials written in one transaction."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that a spreadsheet would run."""
 
 
 def copy_trials(records: Iterable[TrialRecord], target: Storage, study: StudyRecord) -> int:
@@ -112,34 +114,89 @@ def import_json_lines(path: Path, storage: Storage, name: str | None = None) -> 
 
 def export_csv(storage: Storage, study: StudyRecord, path: Path) -> int:
     """Write a study's trials as a table, the file replaced whole; return how many."""
+    columns, rows = _table(storage, study)
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([_unlike_formula(name) for name in columns])
+        writer.writerows([_text(cell) for cell in row] for row in rows)
+    os.replace(temporary, path)
+    return len(rows)
+
+
+def export_parquet(storage: Storage, study: StudyRecord, path: Path) -> int:
+    """Write a study's trials as a table with typed columns, the file replaced whole; return how many.
+
+    A column of which the values have several types is one of texts, each of them JSON.
+
+    Raises:
+        ModuleNotFoundError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise ModuleNotFoundError("Parquet needs pyarrow: pip install 'hydra-hpo-sweeper[parquet]'.") from error
+    columns, rows = _table(storage, study)
+    arrays = {name: pyarrow.array(_typed([row[place] for row in rows])) for place, name in enumerate(columns)}
+    temporary = path.with_name(path.name + ".new")
+    parquet.write_table(pyarrow.table(arrays), temporary)
+    os.replace(temporary, path)
+    return len(rows)
+
+
+class _Missing:
+    """A cell for which a trial has nothing, unlike one that is None."""
+
+
+MISSING = _Missing()
+
+
+def _table(storage: Storage, study: StudyRecord) -> tuple[list[str], list[list[Any]]]:
+    """Return the columns' names, and the cells of each trial."""
     records = _finished_or_waiting(storage, study)
     params = list(dict.fromkeys(name for record in records for name in record.layout.names))
     names = list(dict.fromkeys(name for record in records for name in record.user_attrs))
     several = len(study.directions) > 1
     values = [f"value_{index}" for index in range(len(study.directions))] if several else ["value"]
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        columns = [*(f"params_{name}" for name in params), *(f"user_attrs_{name}" for name in names)]
-        writer.writerow(["number", "state", *values, "datetime_start", "datetime_complete", *columns])
-        writer.writerows(_row(record, len(values), params, names) for record in records)
-    os.replace(temporary, path)
-    return len(records)
+    columns = [*(f"params_{name}" for name in params), *(f"user_attrs_{name}" for name in names)]
+    head = ["number", "state", *values, "datetime_start", "datetime_complete"]
+    return [*head, *columns], [_row(record, len(values), params, names) for record in records]
 
 
 def _row(record: TrialRecord, n_values: int, params: Sequence[str], names: Sequence[str]) -> list[Any]:
-    values = list(record.values or ()) + [""] * (n_values - len(record.values or ()))
+    values = list(record.values or ()) + [MISSING] * (n_values - len(record.values or ()))
     own = record.params
-    given = [_cell(own, name) for name in params] + [_cell(record.user_attrs, name) for name in names]
-    return [record.number, record.state.name, *values, record.started or "", record.completed or "", *given]
+    given = [own.get(name, MISSING) for name in params] + [record.user_attrs.get(name, MISSING) for name in names]
+    moments = [record.started or MISSING, record.completed or MISSING]
+    return [record.number, record.state.name, *values, *moments, *given]
 
 
-def _cell(entries: Mapping[str, Any], name: str) -> Any:
-    """Return a value such that strings and numbers can be told apart by JSON's rules where they must be."""
-    if name not in entries:
+def _text(value: Any) -> Any:
+    """Return a cell of a CSV such that strings and numbers can be told apart by JSON's rules where they must be."""
+    if value is MISSING:
         return ""
-    value = entries[name]
-    return value if isinstance(value, (str, int, float)) and not isinstance(value, bool) else json.dumps(value)
+    if isinstance(value, str):
+        return _unlike_formula(value)
+    if isinstance(value, (int, float, datetime)) and not isinstance(value, bool):
+        return value
+    return json.dumps(value)
+
+
+def _unlike_formula(text: str) -> str:
+    """Return a text that a spreadsheet does not run: where it would, the text as JSON, which begins with a quote."""
+    return json.dumps(text, ensure_ascii=False) if text.startswith(FORMULA) else text
+
+
+def _typed(cells: Sequence[Any]) -> list[Any]:
+    """Return a column of one type, None where there is nothing."""
+    kinds = {type(cell) for cell in cells if cell is not MISSING and cell is not None}
+    if kinds <= {int, float} or (len(kinds) == 1 and kinds <= {str, bool, datetime}):
+        return [
+            None if cell is MISSING else float(cell) if kinds == {int, float} and cell is not None else cell
+            for cell in cells
+        ]
+    return [None if cell is MISSING else json.dumps(cell) for cell in cells]
 
 
 def _finished_or_waiting(storage: Storage, study: StudyRecord) -> list[TrialRecord]:

@@ -71,7 +71,7 @@ def skip_without(text: str) -> None:
 def run(command: str, project: Path) -> None:
     """Run a shell command as a user would, and see it succeed."""
     command = re.sub(r"\bpython\b", sys.executable, command)
-    command = re.sub(r"^hpo-sweeper\b", f"{sys.executable} -m sweeper_core.cli", command)
+    command = re.sub(r"(^|\$\(|\| )hpo(-sweeper)?(?= )", rf"\1{sys.executable} -m sweeper_core.cli", command)
     done = subprocess.run(
         ["bash", "-c", command], cwd=project, env=surroundings(), capture_output=True, text=True, timeout=300
     )

@@ -14,7 +14,7 @@ FLOORS = [
     {"trial"},
     {"storages", "samplers", "pruners"},
     {"study"},
-    {"importance", "visualization", "integrations", "transfer", "cli", "testing"},
+    {"importance", "visualization", "integrations", "transfer", "report", "cli", "testing"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 PLUGIN = "hydra_plugins.hydra_hpo_sweeper"

@@ -1,0 +1,112 @@
+"""Commands that make pages and pictures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sweeper_core.cli import term
+from sweeper_core.cli.options import study_options, where_of
+from sweeper_core.cli.source import find_study
+
+PLOTS = (
+    "optimization_history",
+    "param_importances",
+    "parallel_coordinate",
+    "slice",
+    "contour",
+    "rank",
+    "edf",
+    "intermediate_values",
+    "timeline",
+    "pareto_front",
+)
+"""Kinds of plots, the names of ``sweeper_core.visualization`` without ``plot_``."""
+
+PAGES = frozenset({".html"})
+
+
+@click.command("plot")
+@click.argument("kind", type=click.Choice(PLOTS))
+@study_options
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
+    help="Ends in .html (needs plotly) or in .png, .svg, .pdf (needs matplotlib); KIND.html by default.",
+)  # fmt: skip
+@click.option("--param", "-p", "params", multiple=True, metavar="NAME", help="Only these parameters.")
+def plot_command(
+    kind: str, where: str | None, storage: str | None, study: str | None, output: Path | None, params: Sequence[str]
+) -> None:
+    """Write a plot as HTML or as an image.
+
+    \b
+    Examples:
+      hpo plot slice outputs/sweep -p lr -p depth
+      hpo plot optimization_history outputs/sweep -o history.png
+    """
+    from sweeper_core.study import load_study
+
+    source = find_study(where_of(where, storage), study)
+    path = output or Path(f"{kind}.html")
+    loaded = load_study(study_name=source.study.name, storage=source.storage)
+    arguments: dict[str, Any] = {"params": list(params)} if params else {}
+    _draw(kind, loaded, path, arguments)
+    term.say(f"{path}")
+
+
+def _draw(kind: str, study: Any, path: Path, arguments: dict[str, Any]) -> None:
+    import importlib
+
+    page = path.suffix in PAGES
+    module, package = ("", "plotly") if page else (".matplotlib", "matplotlib")
+    try:
+        if not page:
+            import matplotlib
+
+            matplotlib.use("Agg")
+        plot = getattr(importlib.import_module(f"sweeper_core.visualization{module}"), f"plot_{kind}", None)
+        if plot is None:
+            raise ValueError(f"There is no plot {kind!r} for {path.suffix}.")
+        figure = plot(study, **arguments)
+    except ImportError as error:
+        raise ModuleNotFoundError(f"Plots need {package}: pip install 'hydra-hpo-sweeper[plot]'.") from error
+    except TypeError as error:
+        raise ValueError(f"Plot {kind!r} takes no --param.") if arguments else error from error
+    if page:
+        figure.write_html(str(path), include_plotlyjs=True)
+    else:
+        _figure_of(figure).savefig(str(path), bbox_inches="tight", dpi=150)
+
+
+def _figure_of(axes: Any) -> Any:
+    """Return the figure of what a plot returns: axes, or an array of them."""
+    first = axes.flat[0] if hasattr(axes, "flat") else axes
+    return first.figure
+
+
+@click.command("dashboard", context_settings={"ignore_unknown_options": True})
+@study_options
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def dashboard_command(where: str | None, storage: str | None, study: str | None, arguments: Sequence[str]) -> None:
+    """Start optuna-dashboard on a storage, where it is installed; further arguments go to it.
+
+    \b
+    Example:
+      hpo dashboard outputs/sweep --port 8081
+    """
+    source = find_study(where_of(where, storage), study)
+    beside = Path(sys.executable).with_name("optuna-dashboard")
+    program = str(beside) if beside.exists() else shutil.which("optuna-dashboard")
+    if program is None:
+        raise ModuleNotFoundError("optuna-dashboard is not installed: pip install optuna-dashboard.")
+    url = source.place.url
+    source.storage.close()
+    target = url.removeprefix("journal:///") if url.startswith("journal:") else url
+    sys.stdout.flush()
+    os.execv(program, [program, target, *arguments])

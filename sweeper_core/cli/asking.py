@@ -144,13 +144,20 @@ def _check_point(source: Source, point: Mapping[str, Any]) -> None:
     for name, value in point.items():
         if known and name not in known:
             raise ValueError(f"The study has no parameter {name!r}; it has {', '.join(known)}.")
-        if name in known:
-            try:
-                inside = known[name]._contains(known[name].to_internal_repr(value))
-            except (ValueError, TypeError):
-                inside = False
-            if not inside:
-                raise ValueError(f"{name}={value!r} is not in {known[name]!r}.")
+        if name in known and not _fits(known[name], value):
+            raise ValueError(f"{name}={value!r} is not in {known[name]!r}.")
+
+
+def _fits(distribution: BaseDistribution, value: Any) -> bool:
+    from sweeper_core.distributions import FloatDistribution, IntDistribution
+
+    try:
+        internal = distribution.to_internal_repr(value)
+    except (ValueError, TypeError):
+        return False
+    if isinstance(distribution, (FloatDistribution, IntDistribution)):
+        return distribution.low <= internal <= distribution.high
+    return True
 
 
 def space_of(source: Source) -> dict[str, BaseDistribution]:

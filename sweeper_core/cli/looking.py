@@ -15,6 +15,7 @@ from sweeper_core.cli.overrides import best_overrides, in_shell, without_quotes
 from sweeper_core.cli.source import Source, find_place, find_study
 from sweeper_core.report.facts import StudyFacts, origin_of, reason_of, seconds_of, trial_json
 from sweeper_core.report.texts import duration_text, number, one_line, printable, value_text
+from sweeper_core.trial.attrs import JOB_DIRECTORY, SUGGESTION, TRACEBACK
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -218,7 +219,7 @@ def why_command(trial: int, where: str | None, storage: str | None, study: str |
       hpo why 17 outputs/sweep
     """
     record = find_study(where_of(where, storage), study).trial(trial)
-    from sweeper_core.report.facts import TRACEBACK, now
+    from sweeper_core.report.facts import now
 
     trace = record.system_attrs.get(TRACEBACK)
     if as_json:
@@ -239,7 +240,7 @@ def _ended(record: TrialRecord) -> str:
 
 
 def _why(record: TrialRecord) -> str | None:
-    suggestion = record.system_attrs.get("hpo:suggestion")
+    suggestion = record.system_attrs.get(SUGGESTION)
     why = suggestion.get("why") if isinstance(suggestion, dict) else None
     return None if why is None else one_line(why)
 
@@ -253,7 +254,7 @@ def _account(record: TrialRecord) -> list[tuple[str, str]]:
         ("reports", None if last is None else f"{len(record.reports)}, last {number(last[1])} at step {last[0]}"),
         ("constraints", ", ".join(f"{name}={number(value)}" for name, value in record.constraints.items())),
         ("reason", reason_of(record)),
-        ("job", record.system_attrs.get("hpo:job_dir")),
+        ("job", record.system_attrs.get(JOB_DIRECTORY)),
     ]
     return [(name, str(text)) for name, text in found if text]
 

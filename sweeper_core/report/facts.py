@@ -19,15 +19,20 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.masking import masked
 from sweeper_core.report.texts import json_ready
 from sweeper_core.storages.base import StudyRecord
-from sweeper_core.trial.record import FAILURE, FIXED_PARAMS, RETRY_OF, SUGGESTION, TrialRecord
+from sweeper_core.trial.attrs import (
+    FAILURE,
+    FIXED_PARAMS,
+    JOB_DIRECTORY,
+    LEASE,
+    METRIC_NAMES,
+    RETRY_OF,
+    SUGGESTION,
+    VERDICT,
+)
+from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
-JOB_DIRECTORY = "hpo:job_dir"
-TRACEBACK = "hpo:traceback"
-LEASE = "hpo:lease"
 BASELINE = "hpo:baseline"
-VERDICT = "hpo:verdict"
-METRIC_NAMES = "study:metric_names"
 
 RECENT = 30
 """Trials that ended last, from which the pace of a study is told."""
@@ -58,8 +63,13 @@ def seconds_of(record: TrialRecord, at: datetime | None = None) -> float | None:
 
 
 def is_feasible(record: TrialRecord) -> bool:
-    """Return whether no constraint value is above zero."""
-    return not any(value > 0.0 for value in record.constraints.values())
+    """Return whether a trial satisfies its constraints; what decides is imported only for a trial that has any."""
+    constraints = record.constraints
+    if not constraints:
+        return True
+    from sweeper_core.trial.feasible import satisfied
+
+    return satisfied(constraints.values())
 
 
 def origin_of(record: TrialRecord) -> str | None:
@@ -93,14 +103,13 @@ def trial_json(record: TrialRecord, at: datetime | None = None) -> dict[str, Any
         at: The current time, for the ages of running trials.
     """
     last = record.reports[-1] if record.reports else (None, None)
-    constraints = record.constraints
     found = {
         "number": record.number,
         "state": record.state.name,
         "values": None if record.values is None else list(record.values),
         "params": record.params,
-        "constraints": constraints,
-        "feasible": not any(value > 0.0 for value in constraints.values()),
+        "constraints": record.constraints,
+        "feasible": is_feasible(record),
         "started": moment(record.started),
         "completed": moment(record.completed),
         "seconds": seconds_of(record, at),

@@ -18,7 +18,8 @@ from omegaconf import OmegaConf
 
 import hydra_plugins.hydra_hpo_sweeper.config  # noqa: F401  (widens Hydra's own grammar, as Hydra's start does)
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._space._grammar import Plan, read_plan
+from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan, read_plan
+from hydra_plugins.hydra_hpo_sweeper._space._rehearsal import rehearse
 from hydra_plugins.hydra_hpo_sweeper._space._values import as_text, escape
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.search_space.space import Clause, SearchSpace
@@ -598,7 +599,7 @@ class TestGroups:
         when model=cnn: {model.cnn_only: "1,2"}
         when model=mlp: {model.mlp_only: "1,2"}
         """
-        read_plan(["+new=1,2"], OmegaConf.create(params), loader).check(composer(loader))
+        rehearse(read_plan(["+new=1,2"], OmegaConf.create(params), loader), composer(loader))
 
     @pytest.mark.parametrize(
         ("params", "message"),
@@ -615,7 +616,7 @@ class TestGroups:
     )
     def test_a_key_that_does_not_exist_is_refused(self, loader: Any, params: dict[str, Any], message: str) -> None:
         with pytest.raises(ConfigError) as error:
-            read_plan([], params, loader).check(composer(loader))
+            rehearse(read_plan([], params, loader), composer(loader))
         assert message in str(error.value)
 
 

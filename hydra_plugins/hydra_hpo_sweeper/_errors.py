@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-LONGEST_LINE = 300
+MAX_LINE = 300
 """Characters of a job's failure that a line of the log shows."""
 
 
@@ -19,8 +19,8 @@ class ConfigError(Exception):
 def in_short(text: str) -> str:
     """Return a text on one line; of a long one its beginning and its end."""
     line = " ".join(text.split())
-    end = LONGEST_LINE // 3
-    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - end - 3]} … {line[-end:]}"
+    end = MAX_LINE // 3
+    return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - end - 3]} … {line[-end:]}"
 
 
 def closest(name: str, known: Iterable[str]) -> str:

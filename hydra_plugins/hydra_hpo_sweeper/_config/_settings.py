@@ -85,7 +85,7 @@ class Settings:
 
     Attributes:
         metric: One entry's name for each objective; None when jobs return bare numbers.
-        params: ``params`` and the older ``search_space`` together, to be read by ``_space._grammar.read_plan``.
+        params: ``params`` and the older ``search_space`` together, to be read by ``_space._plan.read_plan``.
         storage: None means the sweep directory's own.
         n_trials: None means no limit.
         devices: None, ``"auto"`` or the devices' names.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
-from hydra_plugins.hydra_hpo_sweeper._space._items import Condition, Item
+from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Condition, Entry, Fixed, Placed, Swept
 from sweeper_core.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -87,8 +86,8 @@ def _condition(parent: str, operator: str, operand: Any) -> Condition:
     return Condition(parent, operator, operand)
 
 
-def resolve(items: Sequence[Item], config: DictConfig | None) -> list[Item]:
-    """Return the items with their names and clauses; those that can never exist are left out.
+def resolve(entries: Sequence[Entry], config: DictConfig | None) -> list[Placed]:
+    """Return the entries with their names and clauses; those that can never exist are left out.
 
     A condition on something fixed (on the command line, or chosen in the configuration) is decided here.
 
@@ -96,65 +95,69 @@ def resolve(items: Sequence[Item], config: DictConfig | None) -> list[Item]:
         ConfigError: A condition looks at something unknown, or at a value that it cannot have, or in a circle;
             or two parameters with one key could exist at the same time.
     """
-    resolver = _Resolver(items, config)
-    resolved = [item for item in map(resolver.resolve, items) if item is not None]
+    resolver = _Resolver(entries, config)
+    resolved = [placed for placed in map(resolver.resolve, entries) if placed is not None]
     _refuse_overlap(resolved)
     return resolved
 
 
 class _Resolver:
-    def __init__(self, items: Sequence[Item], config: DictConfig | None) -> None:
-        self.items = items
+    def __init__(self, entries: Sequence[Entry], config: DictConfig | None) -> None:
         self.config = config
-        self.done: dict[int, Item | None] = {}
-        self.open: list[Item] = []
-        self.by_key: dict[str, list[Item]] = {}
-        for item in items:
-            self.by_key.setdefault(item.bare, []).append(item)
+        self.done: dict[int, Placed | None] = {}
+        self.open: list[Entry] = []
+        self.by_key: dict[str, list[Entry]] = {}
+        for entry in entries:
+            self.by_key.setdefault(entry.at.bare, []).append(entry)
 
-    def resolve(self, item: Item) -> Item | None:
-        """Return an item with its clauses; None when it cannot exist."""
-        if id(item) not in self.done:
-            if any(item is other for other in self.open):
-                circle = " and ".join(repr(other.key) for other in self.open)
+    def resolve(self, entry: Entry) -> Placed | None:
+        """Return an entry with its clauses; None when it cannot exist."""
+        if id(entry) not in self.done:
+            if any(entry is other for other in self.open):
+                circle = " and ".join(repr(other.at.key) for other in self.open)
                 raise ConfigError(
                     f"The conditions of {circle} in hydra.sweeper.params form a circle; free one of them."
                 )
-            self.open.append(item)
-            self.done[id(item)] = self._with_clauses(item)
+            self.open.append(entry)
+            self.done[id(entry)] = self._placed(entry)
             self.open.pop()
-        return self.done[id(item)]
+        return self.done[id(entry)]
 
-    def _with_clauses(self, item: Item) -> Item | None:
+    def _placed(self, entry: Entry) -> Placed | None:
         clauses: list[Clause] = []
-        for condition in item.conditions:
-            found = self._clauses(item, condition, clauses)
+        for condition in entry.conditions:
+            found = self._clauses(entry.at, condition, clauses)
             if found is None:
                 return None
             clauses.extend(clause for clause in found if clause not in clauses)
-        shared = len(self.by_key[item.bare]) > 1 and item.distribution is not None and item.conditions
-        suffix = f" when {' and '.join(map(str, item.conditions))}" if shared else ""
-        return replace(item, name=item.key + suffix, when=tuple(clauses))
+        shared = len(self.by_key[entry.at.bare]) > 1 and isinstance(entry, Swept) and entry.conditions
+        suffix = f" when {_said_of(entry)}" if shared else ""
+        return Placed(entry, entry.at.key + suffix, tuple(clauses))
 
-    def _clauses(self, item: Item, condition: Condition, known: Sequence[Clause]) -> tuple[Clause, ...] | None:
+    def _clauses(self, at: Address, condition: Condition, known: Sequence[Clause]) -> tuple[Clause, ...] | None:
         """Return the clauses of a condition, after those before it: none if it always holds, None if it never does."""
         parents = self.by_key.get(condition.parent.lstrip("+"), [])
-        swept = [parent for parent in parents if parent.distribution is not None]
+        swept = [parent for parent in parents if isinstance(parent, Swept)]
         if swept:
-            resolved = [parent for parent in map(self.resolve, swept) if parent is not None]
-            possible = [p for p in resolved if not any(_exclude(a, b) for a in p.when for b in known)]
-            if len(possible) > 1:
-                raise ConfigError(
-                    f"{item.where}: the condition {condition} may look at {len(possible)} sweeps of that key; "
-                    "put it into the block of one of them."
-                )
-            return (_clause(item, condition, possible[0]),) if possible else None
-        if parents:
-            parent = self.resolve(parents[-1])
-            return parent.when if parent is not None and _holds(condition, parent.value) else None
-        return () if _holds(condition, self._looked_up(item, condition)) else None
+            return self._swept_clauses(at, condition, swept, known)
+        if parents and isinstance(last := parents[-1], Fixed):
+            parent = self.resolve(last)
+            return parent.when if parent is not None and _holds(condition, last.value) else None
+        return () if _holds(condition, self._looked_up(at, condition)) else None
 
-    def _looked_up(self, item: Item, condition: Condition) -> Any:
+    def _swept_clauses(
+        self, at: Address, condition: Condition, swept: Sequence[Swept], known: Sequence[Clause]
+    ) -> tuple[Clause, ...] | None:
+        resolved = [(entry, placed) for entry in swept if (placed := self.resolve(entry)) is not None]
+        possible = [pair for pair in resolved if not any(_exclude(a, b) for a in pair[1].when for b in known)]
+        if len(possible) > 1:
+            raise ConfigError(
+                f"{at}: the condition {condition} may look at {len(possible)} sweeps of that key; "
+                "put it into the block of one of them."
+            )
+        return (_clause(at, condition, *possible[0]),) if possible else None
+
+    def _looked_up(self, at: Address, condition: Condition) -> Any:
         """Return the value of a key that is neither swept nor fixed from the configuration."""
         choices = {} if self.config is None else OmegaConf.select(self.config, "hydra.runtime.choices") or {}
         if condition.parent in choices:
@@ -163,7 +166,7 @@ class _Resolver:
         if value is None:
             known = list(self.by_key)
             raise ConfigError(
-                f"{item.where}: the condition {condition} looks at {condition.parent!r}, which is no parameter of this "
+                f"{at}: the condition {condition} looks at {condition.parent!r}, which is no parameter of this "
                 f"sweep; there are {', '.join(known)}.{closest(condition.parent, known)}"
             )
         return value
@@ -176,30 +179,27 @@ def _holds(condition: Condition, value: Any) -> bool:
         return False
 
 
-def _clause(item: Item, condition: Condition, parent: Item) -> Clause:
+def _clause(at: Address, condition: Condition, parent: Swept, placed: Placed) -> Clause:
     """Return a condition on a swept parent, its values checked and as the parent has them."""
-    distribution = parent.distribution
-    assert distribution is not None
     if isinstance(condition.operand, tuple):
-        operand = tuple(_value_of(item, condition, parent, value) for value in condition.operand)
-        return Clause(parent.name, condition.operator, operand)
-    clause = Clause(parent.name, condition.operator, condition.operand)
-    ends = _ends(distribution)
+        operand = tuple(_value_of(at, condition, parent, value) for value in condition.operand)
+        return Clause(placed.name, condition.operator, operand)
+    clause = Clause(placed.name, condition.operator, condition.operand)
+    ends = _ends(parent.distribution)
     if not all(type(value) in (int, float) for value in ends):
-        raise ConfigError(f"{item.where}: the condition {condition} compares numbers, which {parent.key!r} has not.")
+        raise ConfigError(f"{at}: the condition {condition} compares numbers, which {parent.at.key!r} has not.")
     if not any(clause.holds(value) for value in ends):
         raise ConfigError(
-            f"{item.where}: the condition {condition} never holds: {parent.key!r} is {_said(distribution)}."
+            f"{at}: the condition {condition} never holds: {parent.at.key!r} is {_said(parent.distribution)}."
         )
     return clause
 
 
-def _value_of(item: Item, condition: Condition, parent: Item, value: Any) -> Any:
+def _value_of(at: Address, condition: Condition, parent: Swept, value: Any) -> Any:
     distribution = parent.distribution
-    assert distribution is not None
     if not distribution.contains(value):
         raise ConfigError(
-            f"{item.where}: the condition {condition} looks for {value!r}, but {parent.key!r} is {_said(distribution)}."
+            f"{at}: the condition {condition} looks for {value!r}, but {parent.at.key!r} is {_said(distribution)}."
         )
     return distribution.to_external_repr(distribution.to_internal_repr(value))
 
@@ -218,22 +218,23 @@ def _said(distribution: BaseDistribution) -> str:
     return f"between {ends[0]} and {ends[1]}"
 
 
-def _refuse_overlap(items: Sequence[Item]) -> None:
+def _refuse_overlap(items: Sequence[Placed]) -> None:
     """Refuse two items with one key whose conditions could hold at the same time."""
-    seen: dict[str, list[Item]] = {}
+    seen: dict[str, list[Placed]] = {}
     for item in items:
-        for other in seen.get(item.bare, []):
-            swept = item.distribution is not None or other.distribution is not None
+        for other in seen.get(item.at.bare, []):
+            swept = isinstance(item.entry, Swept) or isinstance(other.entry, Swept)
             if swept and not any(_exclude(a, b) for a in item.when for b in other.when):
                 raise ConfigError(
-                    f"{item.where} is given twice under conditions that can hold together "
-                    f"({_said_of(other)}; {_said_of(item)}); make them exclude each other."
+                    f"{item.at} is given twice under conditions that can hold together "
+                    f"({_said_of(other.entry) or 'always'}; {_said_of(item.entry) or 'always'}); make them exclude "
+                    "each other."
                 )
-        seen.setdefault(item.bare, []).append(item)
+        seen.setdefault(item.at.bare, []).append(item)
 
 
-def _said_of(item: Item) -> str:
-    return " and ".join(map(str, item.conditions)) or "always"
+def _said_of(entry: Entry) -> str:
+    return " and ".join(map(str, entry.conditions))
 
 
 def _exclude(a: Clause, b: Clause) -> bool:

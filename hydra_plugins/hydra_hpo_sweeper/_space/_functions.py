@@ -1,6 +1,6 @@
 """The functions of the sweep grammar: the table with which search spaces are read.
 
-Hydra parses the command line before any sweeper sees it; what it must let pass is in ``_extension.py``.
+Hydra parses the command line before any sweeper sees it; what it must let pass is in ``_hydra/_extension.py``.
 
 Functions have no annotations here: Hydra's parser checks arguments against them, and knows only plain types.
 """
@@ -8,20 +8,18 @@ Functions have no annotations here: Hydra's parser checks arguments against them
 from __future__ import annotations
 
 import builtins
-import inspect
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from hydra._internal.grammar import grammar_functions
-from hydra._internal.grammar.functions import Functions
-from hydra.core.override_parser.overrides_parser import create_functions
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, QuotedString, RangeSweep, Sweep
 
+from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import CASTS
+
 TAGS = ("log", "ordered")
-LARGEST_LISTED_RANGE = 100_000
+MAX_LISTED_RANGE = 100_000
 """A cast that changes the values of a range one by one has to list them."""
 
 
@@ -48,7 +46,7 @@ class Range(RangeSweep):
     def values(self) -> Iterator[Any]:
         """Yield every value."""
         first, step, count = self.exact()
-        if count > LARGEST_LISTED_RANGE:
+        if count > MAX_LISTED_RANGE:
             raise ValueError(f"a range of {count} values is too long to be listed; use interval()")
         kind: Callable[[Any], Any] = int if self.is_integral() else float
         return (kind(first + index * step) for index in builtins.range(count))
@@ -174,24 +172,16 @@ def _cast_interval(name: str, sweep: IntervalSweep, convert: Callable[[Any], Any
     )
 
 
-OURS: dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     "interval": interval,
     "range": range,
     "tag": tag,
     "choice": choice,
     "shuffle": shuffle,
     "sort": sort,
-    "int": _cast("int", grammar_functions.cast_int, keeps_numbers=True),
-    "float": _cast("float", grammar_functions.cast_float, keeps_numbers=True),
-    "str": _cast("str", grammar_functions.cast_str, keeps_numbers=False),
-    "bool": _cast("bool", grammar_functions.cast_bool, keeps_numbers=False),
+    "int": _cast("int", CASTS["int"], keeps_numbers=True),
+    "float": _cast("float", CASTS["float"], keeps_numbers=True),
+    "str": _cast("str", CASTS["str"], keeps_numbers=False),
+    "bool": _cast("bool", CASTS["bool"], keeps_numbers=False),
 }
-
-
-def function_table() -> Functions:
-    """Return the functions of the installed Hydra with those of this file in the place of theirs."""
-    table = create_functions()
-    for name, function in OURS.items():
-        table.definitions[name] = inspect.signature(function)
-        table.functions[name] = function
-    return table
+"""By the names that they have in the grammar."""

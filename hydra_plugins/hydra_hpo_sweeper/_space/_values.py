@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from hydra._internal.grammar.utils import escape_special_characters
 from hydra.core.override_parser.types import Quote, QuotedString
+
+from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import escape_key
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*([-./][A-Za-z0-9_]+)*")
 _KEYWORDS = {"null", "true", "false", "inf", "nan"}
@@ -51,7 +52,7 @@ def as_text(value: Any, string: Callable[[str], str] = str) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{','.join(as_text(item, string) for item in value)}]"
     if isinstance(value, dict):
-        items = (f"{escape_special_characters(str(key))}:{as_text(item, string)}" for key, item in value.items())
+        items = (f"{escape_key(str(key))}:{as_text(item, string)}" for key, item in value.items())
         return f"{{{','.join(items)}}}"
     return _string_text(string(value))
 

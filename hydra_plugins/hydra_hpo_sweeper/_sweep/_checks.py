@@ -11,7 +11,8 @@ import numpy as np
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._space._grammar import Plan
+from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
+from hydra_plugins.hydra_hpo_sweeper._space._rehearsal import rehearse
 from sweeper_core.samplers import Request
 from sweeper_core.trial.history import TrialTable
 
@@ -34,7 +35,7 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any])
             "(one of hydra.sweeper.metric) in hydra.sweeper.pruning_metric."
         )
     repeat = settings.repeat
-    plan.check(compose, {} if repeat is None else {repeat.key: repeat.values[0]})
+    rehearse(plan, compose, {} if repeat is None else {repeat.key: repeat.values[0]})
     _rehearse(settings, plan)
     return replace(settings, enqueue=plan.points(settings.enqueue, settings.custom_search_space is not None))
 

@@ -36,7 +36,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.hydra_hpo_sweeper._errors import in_short
 from hydra_plugins.hydra_hpo_sweeper._hydra._public import hydra_overrides
-from hydra_plugins.hydra_hpo_sweeper._space._grammar import Plan
+from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import why_pruned
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.study._session.session import Session

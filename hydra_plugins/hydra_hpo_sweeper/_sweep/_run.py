@@ -21,7 +21,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Setti
 from hydra_plugins.hydra_hpo_sweeper._errors import in_short
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, Lanes, failure_of, write_trace
 from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
-from hydra_plugins.hydra_hpo_sweeper._space._grammar import Plan, read_plan
+from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan, read_plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._checks import checked
 from hydra_plugins.hydra_hpo_sweeper._sweep._handles import TrialHandles
 from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt

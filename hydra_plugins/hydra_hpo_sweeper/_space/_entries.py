@@ -1,0 +1,131 @@
+"""One override of a search space in its three stages.
+
+1. An :class:`Address`: which key, written where.
+2. :class:`Fixed` or :class:`Swept`: what the user wrote about it, before it is known what the other entries are.
+3. :class:`Placed`: an entry beside the others, its conditions resolved to clauses on parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hydra_plugins.hydra_hpo_sweeper._space._values import as_text, escape
+from sweeper_core.distributions import BaseDistribution, choice_key
+from sweeper_core.search_space.space import Clause
+
+COMMAND_LINE = "on the command line"
+PARAMS = "in hydra.sweeper.params"
+
+
+@dataclass(frozen=True)
+class Address:
+    """The key of an override and the place where the user wrote it.
+
+    Attributes:
+        key: With prefix and package.
+        place: For messages.
+    """
+
+    key: str
+    place: str
+
+    @property
+    def bare(self) -> str:
+        """The key without its prefix."""
+        return self.key.lstrip("+~")
+
+    def __str__(self) -> str:
+        return f"{self.key!r} {self.place}"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One test as the user wrote it: ``parent operator operand`` (operators as in a :class:`Clause`)."""
+
+    parent: str
+    operator: str
+    operand: Any
+
+    def __str__(self) -> str:
+        if isinstance(self.operand, tuple):
+            if len(self.operand) == 1:
+                return f"{self.parent}{'=' if self.operator == 'in' else '!='}{self.operand[0]}"
+            return f"{self.parent} {self.operator} [{','.join(map(str, self.operand))}]"
+        return f"{self.parent}{self.operator}{self.operand}"
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """An override with one value.
+
+    Attributes:
+        line: The whole override as it goes to the job.
+        value: None for a deletion.
+        conditions: Under which the job gets it, as written.
+    """
+
+    at: Address
+    line: str
+    value: Any = None
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True)
+class Swept:
+    """An override with many values.
+
+    Attributes:
+        ordered: The choices lie on a scale.
+        group: The key is a config group's.
+        references: Keys (:func:`choice_key`) of choices that are interpolations, to be resolved in the job's
+            configuration.
+        conditions: Under which the parameter exists, as written.
+    """
+
+    at: Address
+    distribution: BaseDistribution
+    ordered: bool = False
+    group: bool = False
+    references: frozenset[Any] = frozenset()
+    conditions: tuple[Condition, ...] = ()
+
+    def line(self, value: Any) -> str:
+        """Return the override that gives the parameter a value, its type and text intact."""
+
+        def string(text: str) -> str:
+            return text if choice_key(text) in self.references else escape(text)
+
+        return f"{self.at.key}={as_text(value, string)}"
+
+
+Entry = Fixed | Swept
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An entry among the others.
+
+    Attributes:
+        name: The parameter's name: the key, with its condition where several parameters share the key.
+        when: Under which it exists, on the other parameters.
+    """
+
+    entry: Entry
+    name: str
+    when: tuple[Clause, ...] = ()
+
+    @property
+    def at(self) -> Address:
+        """The entry's address."""
+        return self.entry.at
+
+    @property
+    def distribution(self) -> BaseDistribution | None:
+        """What is swept over; None for a fixed entry."""
+        return self.entry.distribution if isinstance(self.entry, Swept) else None
+
+    @property
+    def line(self) -> str | None:
+        """The whole override; None for a swept entry."""
+        return self.entry.line if isinstance(self.entry, Fixed) else None

@@ -1,0 +1,162 @@
+"""A sweep's search space, and how a point of it becomes the overrides of a job.
+
+A search space comes from ``hydra.sweeper.params`` and from the command line, which wins. A parameter is named by
+its override's key, prefix and package included (``+model.depth``, ``db@src``), as hydra-optuna-sweeper names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from omegaconf import DictConfig
+
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from hydra_plugins.hydra_hpo_sweeper._space._conditions import resolve
+from hydra_plugins.hydra_hpo_sweeper._space._entries import Entry, Fixed, Placed, Swept
+from hydra_plugins.hydra_hpo_sweeper._space._reader import Reader
+from hydra_plugins.hydra_hpo_sweeper._space._values import as_text
+from sweeper_core.distributions import BaseDistribution
+from sweeper_core.search_space.space import Parameter, SearchSpace
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The search space of a sweep, and how a point of it becomes the overrides of a job.
+
+    Attributes:
+        space: The swept parameters.
+        fixed: Override lines that go to every job unchanged.
+        items: Everything in the order written.
+    """
+
+    space: SearchSpace
+    fixed: tuple[str, ...] = ()
+    items: tuple[Placed, ...] = field(default=(), repr=False)
+
+    def overrides(self, params: Mapping[str, Any]) -> list[str]:
+        """Return the complete override list of one job: values keep their type and text exactly.
+
+        Args:
+            params: The point. Parameters that are not in the space (suggested by a custom search space) are
+                appended, their names taken as keys.
+        """
+        lines = [line for item in self.items if (line := _line(item, params)) is not None]
+        planned = {item.name for item in self.items}
+        loose = [f"{name}={as_text(value)}" for name, value in params.items() if name not in planned]
+        return lines + loose + (list(self.fixed) if not self.items else [])
+
+    def points(self, enqueued: Sequence[Mapping[str, Any]], open_ended: bool = False) -> tuple[dict[str, Any], ...]:
+        """Return enqueued points with the names and types of the space; what is fixed anyway is left out.
+
+        Args:
+            enqueued: Values by key, with or without prefix.
+            open_ended: Unknown names are kept: a custom search space may suggest them.
+
+        Raises:
+            ConfigError: A name is unknown, or a value is not in the space.
+        """
+        return tuple(
+            self._point(point, f"hydra.sweeper.enqueue[{index}]", open_ended) for index, point in enumerate(enqueued)
+        )
+
+    def _point(self, point: Mapping[str, Any], place: str, open_ended: bool) -> dict[str, Any]:
+        params: dict[str, Any] = {}
+        for key, value in point.items():
+            found = [item for item in self.items if key in (item.name, item.at.key) or key.lstrip("+") == item.at.bare]
+            if not found and not open_ended:
+                known = ", ".join(self.space.names) + "." + closest(key, self.space.names)
+                raise ConfigError(f"{place}: {key!r} is no parameter of this sweep; there are {known}")
+            params.update(_enqueued(found, key, value, f"{place}.{key}"))
+        return {**self.space.active_only(params), **{k: v for k, v in params.items() if k not in self.space}}
+
+
+def read_plan(
+    arguments: Sequence[str],
+    params: DictConfig | Mapping[str, Any] | None,
+    config_loader: Any = None,
+    config: DictConfig | None = None,
+) -> Plan:
+    """Read a sweep's search space.
+
+    Args:
+        arguments: Overrides from the command line.
+        params: ``hydra.sweeper.params``.
+        config_loader: Hydra's, to look up the options of config groups; None leaves them unchecked.
+        config: The sweep's own configuration, where conditions may look up what is neither swept nor fixed.
+
+    Raises:
+        ConfigError: Something cannot mean anything; the message names the key and the remedy.
+    """
+    reader = Reader(config_loader, config)
+    written = list(reader.params(params))
+    _refuse_twice(written)
+    typed = [reader.argument(argument) for argument in arguments]
+    _refuse_twice(typed)
+    items = tuple(resolve(_merged(written, typed), config))
+    fixed = (item.entry.line for item in items if isinstance(item.entry, Fixed) and not item.when)
+    return Plan(_space(items), tuple(fixed), items)
+
+
+def _line(item: Placed, params: Mapping[str, Any]) -> str | None:
+    """Return an entry's override at a point; None where the entry is inactive."""
+    if isinstance(item.entry, Swept):
+        return item.entry.line(params[item.name]) if item.name in params else None
+    active = all(clause.parent in params and clause.holds(params[clause.parent]) for clause in item.when)
+    return item.entry.line if active else None
+
+
+def _enqueued(found: Sequence[Placed], key: str, value: Any, place: str) -> dict[str, Any]:
+    """Return an enqueued value under the names of the parameters that can have it."""
+    if not found:
+        return {key: value}
+    swept = [(item.name, item.distribution) for item in found if item.distribution is not None]
+    fitting = {name: _external(kind, value) for name, kind in swept if kind.contains(value)}
+    if not fitting and any(isinstance(item.entry, Fixed) and item.entry.value == value for item in found):
+        return {}
+    if not fitting:
+        fixed = [f"fixed to {item.entry.value!r}" for item in found if isinstance(item.entry, Fixed)]
+        allowed = " or ".join(str(kind) for _, kind in swept) or fixed[-1]
+        raise ConfigError(f"{place}: {value!r} is not possible; {key!r} is {allowed}.")
+    return fitting
+
+
+def _external(distribution: BaseDistribution, value: Any) -> Any:
+    return distribution.to_external_repr(distribution.to_internal_repr(value))
+
+
+def _space(items: Sequence[Placed]) -> SearchSpace:
+    swept = [
+        Parameter(item.name, item.entry.distribution, item.when, item.entry.ordered)
+        for item in items
+        if isinstance(item.entry, Swept)
+    ]
+    try:
+        return SearchSpace(swept)
+    except ValueError as error:
+        raise ConfigError(f"hydra.sweeper.params: {error}") from error
+
+
+def _refuse_twice(entries: Sequence[Entry]) -> None:
+    """Refuse a key that is swept and given once more in the same place, without conditions to tell them apart."""
+    seen: dict[str, Entry] = {}
+    for entry in entries:
+        other = seen.setdefault(entry.at.bare, entry)
+        swept = isinstance(entry, Swept) or isinstance(other, Swept)
+        if other is not entry and swept and not (entry.conditions and other.conditions):
+            raise ConfigError(f"{entry.at} is given twice ({other.at.key!r} and {entry.at.key!r}); keep one of them.")
+
+
+def _merged(written: Sequence[Entry], typed: Sequence[Entry]) -> list[Entry]:
+    """Return all entries; of two with one key the one from the command line, under the condition of the other."""
+    winners = {entry.at.bare: entry for entry in typed}
+    conditional = {entry.at.bare for entry in written if entry.conditions}
+    kept: list[Entry] = []
+    for entry in written:
+        winner = winners.get(entry.at.bare)
+        if winner is None:
+            kept.append(entry)
+        elif entry.conditions:
+            kept.append(replace(winner, conditions=entry.conditions))
+    return kept + [entry for entry in typed if entry.at.bare not in conditional]

@@ -222,7 +222,11 @@ IN_YAML: dict[str, tuple[str, str, str]] = {
     "sampler-argument-of-another": ("sampler: {n_ei_candidates: 7}", "hydra.sweeper.sampler.n_ei_candidates", "seed"),
     "sampler-seed-text": ("sampler: {seed: x}", "hydra.sweeper.sampler.seed", "whole number from 0"),
     "sampler-own-class-missing": ("sampler: {_target_: my.Sampler}", "hydra.sweeper.sampler._target_", "importable"),
-    "sampler-own-class-wrong": ("sampler: {_target_: decimal.Decimal}", "hydra.sweeper.sampler", "derive it from"),
+    "sampler-own-class-wrong": (
+        "sampler: {_target_: decimal.Decimal}",
+        "hydra.sweeper.sampler",
+        "subclass sweeper_core",
+    ),
     "pruner-unknown": ("pruner: medium", "hydra.sweeper.pruner", "Did you mean 'median'?"),
     "pruner-for-several-objectives": (
         "pruner: median\ndirection: [minimize, minimize]",

@@ -73,13 +73,17 @@ class HPOSweeperConf:
     # --- where ------------------------------------------------------------------------------------------------------
     # URL of the study's storage; None: a SQLite file in the sweep directory.
     storage: Any = None
+    # Seconds that the sweep waits for a storage that does not answer, while jobs run on.
+    storage_patience: Any = 3600
     # Name of the study; None: a constant name in the sweep directory's own storage.
     study_name: Any = None
+    # last (or true): go on with this application's last sweep, in its directory; None: begin a new one.
+    resume: Any = None
 
     # --- running jobs -----------------------------------------------------------------------------------------------
     # Jobs at the same time.
     n_jobs: Any = 1
-    # Kind of lane: auto, inline, process or thread.
+    # Kind of lane: auto, inline, process, thread or batch (the launcher gets up to n_jobs jobs at once).
     lanes: Any = "auto"
     # GPUs to share out: a list of indices, or auto; None leaves them alone.
     devices: Any = None

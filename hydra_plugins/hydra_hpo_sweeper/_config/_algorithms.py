@@ -14,9 +14,9 @@ from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from sweeper_core import pruners, samplers
-from sweeper_core.pruners import NopPruner, Pruner
+from sweeper_core.pruners import BasePruner, NopPruner
 from sweeper_core.registry import TABLES, Kind
-from sweeper_core.samplers import Sampler
+from sweeper_core.samplers import BaseSampler, Sampler
 
 log = logging.getLogger(__name__)
 
@@ -77,22 +77,22 @@ _LOCATORS = (
 _MODULES = {"sampler": samplers, "pruner": pruners}
 
 
-def build_sampler(config: Any) -> Sampler:
+def build_sampler(config: Any) -> Sampler | BaseSampler:
     """Return the sampler that a configuration describes: a mapping with ``_target_``, a short name, or None (auto).
 
     Raises:
         ConfigError: It is unknown, or an argument is unknown or wrong.
     """
     sampler = _build("sampler", "auto" if config is None else config)
-    if not isinstance(sampler, Sampler):
-        raise ConfigError(
-            f"hydra.sweeper.sampler: {type(sampler).__name__} is no sampler for a sweep; derive it from "
-            "sweeper_core.samplers.Sampler."
-        )
-    return sampler
+    if isinstance(sampler, (Sampler, BaseSampler)):
+        return sampler
+    raise ConfigError(
+        f"hydra.sweeper.sampler: {type(sampler).__name__} cannot be used as a sampler: subclass "
+        "sweeper_core.samplers.Sampler or, as in Optuna, sweeper_core.samplers.BaseSampler."
+    )
 
 
-def build_pruner(config: Any) -> Pruner | None:
+def build_pruner(config: Any) -> BasePruner | None:
     """Return the pruner that a configuration describes; None for no pruning.
 
     Raises:
@@ -101,10 +101,10 @@ def build_pruner(config: Any) -> Pruner | None:
     if config is None:
         return None
     pruner = _build("pruner", config)
-    if not isinstance(pruner, Pruner):
+    if not isinstance(pruner, BasePruner):
         raise ConfigError(
-            f"hydra.sweeper.pruner: {type(pruner).__name__} is no pruner for a sweep; derive it from "
-            "sweeper_core.pruners.Pruner."
+            f"hydra.sweeper.pruner: {type(pruner).__name__} cannot be used as a pruner: subclass "
+            "sweeper_core.pruners.Pruner or, as in Optuna, sweeper_core.pruners.BasePruner."
         )
     return None if isinstance(pruner, NopPruner) else pruner
 

@@ -13,7 +13,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._space._rehearsal import rehearse
-from sweeper_core.samplers import Request
+from sweeper_core.samplers import Request, Sampler
 from sweeper_core.trial.history import TrialTable
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -48,6 +48,8 @@ def _rehearse(settings: Settings, plan: Plan) -> None:
                 "Nothing is swept: every trial runs the same configuration. Name parameters in hydra.sweeper.params."
             )
         return
+    if not isinstance(settings.sampler, Sampler):
+        return  # one written in Optuna's way is asked with a study and a trial
     history = TrialTable(settings.directions).history()
     request = Request(plan.space, 0, budget=settings.n_trials, lanes=settings.n_jobs)
     try:

@@ -61,7 +61,9 @@ def open_study(settings: Settings, directory: Path) -> Opened:
 
 def storage_url(settings: Settings, directory: Path) -> str:
     """Return where the study lives: in the sweep directory unless the user says otherwise."""
-    return settings.storage or f"sqlite:///{directory.absolute() / DEFAULT_FILE}"
+    url = settings.storage
+    assert url is None or isinstance(url, str)
+    return url or f"sqlite:///{directory.absolute() / DEFAULT_FILE}"
 
 
 def _storage(url: str, key: str) -> Storage:

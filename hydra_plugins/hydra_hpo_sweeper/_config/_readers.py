@@ -1,0 +1,335 @@
+"""Readers: each takes a setting as the configuration has it, and returns its value or raises ``ConfigError``."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from hydra_plugins.hydra_hpo_sweeper._config._algorithms import OURS, imported
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from sweeper_core.directions import StudyDirection
+from sweeper_core.storages.base import Storage
+
+LANES = ("auto", "inline", "process", "thread", "batch")
+PROGRESS = ("auto", "live", "lines", "off")
+AGGREGATES = ("mean", "median", "max", "min")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A limit on one entry of the mapping that a job returns.
+
+    Attributes:
+        entry: The entry's name.
+        operator: ``<=`` or ``>=`` (``<`` and ``>`` are read as these).
+        bound: The limit.
+    """
+
+    entry: str
+    operator: str
+    bound: float
+
+    def violation(self, value: float) -> float:
+        """Return by how much a value breaks the limit; 0 or less when it keeps it."""
+        return value - self.bound if self.operator == "<=" else self.bound - value
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Each suggestion runs once with each of these values of one key.
+
+    Attributes:
+        key: The override's key.
+        values: At least one value.
+        aggregate: How the repeats' values become the trial's: mean, median, max or min.
+        early_stop: Whether a suggestion that is clearly bad after its first repeats is spared the others.
+    """
+
+    key: str
+    values: tuple[Any, ...]
+    aggregate: str = "mean"
+    early_stop: bool = True
+
+
+@dataclass(frozen=True)
+class EarlierStudy:
+    """A study to learn from."""
+
+    storage: str
+    study_name: str
+
+
+@dataclass(frozen=True)
+class MlflowOptions:
+    """How the sweep is logged to MLflow; None: MLflow's own default."""
+
+    tracking_uri: str | None = None
+    experiment: str | None = None
+    nested: bool = True
+
+
+def wrong(key: str, expected: str, value: Any) -> ConfigError:
+    return ConfigError(f"hydra.sweeper.{key} must be {expected}, not {value!r}.")
+
+
+def directions(value: Any) -> tuple[StudyDirection, ...]:
+    """Return the directions of "minimize", "Direction.maximize", members of an enum, and lists of these."""
+    given = value if isinstance(value, list) else ["minimize" if value is None else value]
+    if not given:
+        raise wrong("direction", "minimize or maximize, or a list of these", value)
+    return tuple(_direction(item, value) for item in given)
+
+
+def _direction(item: Any, whole: Any) -> StudyDirection:
+    word = item.name if isinstance(item, Enum) else str(item).rpartition(".")[2]
+    if word.lower() not in ("minimize", "maximize"):
+        hint = closest(word.lower(), ("minimize", "maximize"))
+        raise ConfigError(
+            f"hydra.sweeper.direction must be minimize or maximize, or a list of these, not {whole!r}.{hint}"
+        )
+    return StudyDirection[word.upper()]
+
+
+def metric(value: Any, objectives: int) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = value if isinstance(value, list) else [value]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise wrong("metric", "a name, or a list of names", value)
+    if len(names) != objectives:
+        raise ConfigError(
+            f"hydra.sweeper.metric names {len(names)} entries ({', '.join(names)}), but hydra.sweeper.direction has "
+            f"{objectives}; give one for each objective."
+        )
+    return tuple(names)
+
+
+def pruning_metric(value: Any, metric: tuple[str, ...] | None) -> str | None:
+    if value is not None and value not in (metric or ()):
+        raise wrong(
+            "pruning_metric", f"one of hydra.sweeper.metric ({', '.join(metric or ()) or 'which is not set'})", value
+        )
+    return value  # type: ignore[no-any-return]
+
+
+def count(least: int, optional: bool = False) -> Callable[[str, Any], Any]:
+    def read(key: str, value: Any) -> int | None:
+        if value is None and optional:
+            return None
+        number = int(value) if type(value) is float and value.is_integer() else value
+        if type(number) is not int or number < least:
+            raise wrong(key, f"a whole number from {least} on{', or null for no limit' if optional else ''}", value)
+        return number
+
+    return read
+
+
+def seconds(key: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not (value > 0 and math.isfinite(value)):
+        raise wrong(key, "a number of seconds above 0, or null for no limit", value)
+    return float(value)
+
+
+def resume(key: str, value: Any) -> bool:
+    """Return whether the last sweep is continued: ``last``, or true and false."""
+    if value in ("last", None) or type(value) is bool:
+        return bool(value)
+    raise wrong(key, "last (or true) to go on with this application's last sweep, or null", value)
+
+
+def jobs(key: str, value: Any) -> int:
+    if value is None:
+        return 1
+    if value == -1 and type(value) is int:
+        return os.cpu_count() or 1
+    if type(value) is not int or value < 1:
+        raise wrong(key, "a whole number from 1 on (or -1: one for each processor)", value)
+    return value
+
+
+def rate(key: str, value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise wrong(key, "a number from 0 to 1", value)
+    return float(value)
+
+
+def one_of(names: tuple[str, ...]) -> Callable[[str, Any], str]:
+    def read(key: str, value: Any) -> str:
+        # YAML takes a bare off for false.
+        word = (
+            {None: "auto", False: "off", True: "auto"}.get(value, value) if not isinstance(value, (list, dict)) else ""
+        )
+        if word not in names:
+            raise ConfigError(
+                f"hydra.sweeper.{key} must be one of {', '.join(names)}, not {value!r}.{closest(str(value), names)}"
+            )
+        return str(word)
+
+    return read
+
+
+def text(key: str, value: Any) -> str | None:
+    if type(value) is int:
+        return str(value)
+    if value is not None and not (isinstance(value, str) and value):
+        raise wrong(key, "a text, or null", value)
+    return value
+
+
+_DATABASE = r"(sqlite|postgres|postgresql|mysql|mariadb|journal)(\+\w+)?://.*"
+_STORAGE = re.compile(rf"{_DATABASE}|(?!.*://).*\.(log|journal)", re.DOTALL)
+
+
+def storage(key: str, value: Any) -> Any:
+    """Return the storage's URL (also of a mapping for one of Optuna's storages), or a storage of the user's own."""
+    if isinstance(value, dict):
+        value = _described(key, value)
+    if isinstance(value, Storage):
+        return value
+    if value is not None and not (isinstance(value, str) and _STORAGE.fullmatch(value)):
+        # Without the value, in which there may be a password.
+        raise ConfigError(
+            f"hydra.sweeper.{key} must be a URL such as sqlite:///study.db, postgresql://user@host/name, "
+            "mysql://user@host/name or journal:///study.log, or the path of a journal that ends in .log or .journal."
+        )
+    return value
+
+
+def _described(key: str, config: Mapping[str, Any]) -> Any:
+    """Return the URL of one of Optuna's storages, or the storage that a mapping with ``_target_`` describes."""
+    target = str(config.get("_target_", ""))
+    word = target.rpartition(".")[2]
+    url = config.get("url")
+    if word == "RDBStorage" and isinstance(url, str) and set(config) <= {"_target_", "url"}:
+        return url
+    backend = config.get("log_storage")
+    if word == "JournalStorage" and isinstance(backend, Mapping) and isinstance(backend.get("file_path"), str):
+        return f"journal:///{backend['file_path']}"
+    if "." in target and not target.startswith(OURS):
+        return _own_storage(key, target, config)
+    raise ConfigError(
+        f"hydra.sweeper.{key} must be a URL such as sqlite:///study.db, postgresql://… or journal:///study.log, or a "
+        f"mapping whose _target_ is a storage of your own, not one with the keys {', '.join(map(str, config))}."
+    )
+
+
+def _own_storage(key: str, target: str, config: Mapping[str, Any]) -> Storage:
+    arguments = {str(name): value for name, value in config.items() if name != "_target_"}
+    try:
+        made = imported(target, f"hydra.sweeper.{key}._target_")(**arguments)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"hydra.sweeper.{key}: {target} refuses its arguments: {error}") from error
+    if not isinstance(made, Storage):
+        raise ConfigError(f"hydra.sweeper.{key}: {target} is no storage; subclass sweeper_core.storages.base.Storage.")
+    return made
+
+
+def enqueue(key: str, value: Any) -> tuple[dict[str, Any], ...]:
+    if value is None:
+        return ()
+    points = [value] if isinstance(value, dict) else value
+    if not isinstance(points, list) or not all(isinstance(point, dict) and point for point in points):
+        raise wrong(key, "a list of mappings from parameters to values", value)
+    return tuple({str(name): item for name, item in point.items()} for point in points)
+
+
+def function(key: str, value: Any) -> Callable[..., Any] | None:
+    path = value.get("_target_") if isinstance(value, dict) else value
+    if path is None:
+        return None
+    if not isinstance(path, str):
+        raise wrong(key, "the dotted path of a function (cfg, trial)", value)
+    found = imported(path, f"hydra.sweeper.{key}")
+    if not callable(found):
+        raise wrong(key, "the dotted path of a function (cfg, trial)", value)
+    return found  # type: ignore[no-any-return]
+
+
+_LIMIT = re.compile(r"\s*(<=|>=|<|>)\s*(\S+)\s*")
+
+
+def constraints(key: str, value: Any) -> tuple[Constraint, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, dict):
+        raise wrong(key, 'a mapping such as {latency: "<= 10"}', value)
+    return tuple(_constraint(f"{key}.{entry}", str(entry), limit) for entry, limit in value.items())
+
+
+def _constraint(key: str, entry: str, limit: Any) -> Constraint:
+    found = _LIMIT.fullmatch(limit) if isinstance(limit, str) else None
+    try:
+        bound = float(found[2]) if found else math.nan
+    except ValueError:
+        bound = math.nan
+    if found is None or not math.isfinite(bound):
+        raise wrong(key, 'a limit such as "<= 10" or ">= 0.5"', limit)
+    return Constraint(entry, f"{found[1][0]}=", bound)
+
+
+def warm_start(key: str, value: Any) -> tuple[EarlierStudy, ...]:
+    studies = [value] if isinstance(value, dict) else value or []
+    if not isinstance(studies, list) or not all(isinstance(study, dict) for study in studies):
+        raise wrong(key, "a list of {storage: URL, study_name: name}", value)
+    for study in studies:
+        if set(study) != {"storage", "study_name"} or not all(isinstance(part, str) for part in study.values()):
+            raise wrong(key, "a list of {storage: URL, study_name: name}", value)
+    return tuple(EarlierStudy(**study) for study in studies)
+
+
+def repeat(value: Any, aggregate: Any, early_stop: Any) -> Repeat | None:
+    how = one_of(AGGREGATES)("repeat_aggregate", "mean" if aggregate is None else aggregate)
+    stop = flag("repeat_early_stop", True if early_stop is None else early_stop)
+    if value is None:
+        return None
+    if not isinstance(value, dict) or len(value) != 1:
+        raise wrong("repeat", "a mapping of one key to a list of values, such as {seed: [0, 1, 2]}", value)
+    ((key, values),) = value.items()
+    if not isinstance(values, list) or not values:
+        raise wrong("repeat", "a mapping of one key to a list of values, such as {seed: [0, 1, 2]}", value)
+    return Repeat(str(key), tuple(values), how, stop)
+
+
+def flag(key: str, value: Any) -> bool:
+    if type(value) is not bool:
+        raise wrong(key, "true or false", value)
+    return value
+
+
+def devices(key: str, value: Any) -> tuple[str, ...] | str | None:
+    if value is None or value == "auto":
+        return value  # type: ignore[no-any-return]
+    given = value if isinstance(value, list) else [value]
+    names = [str(item) for item in given if type(item) in (int, str) and str(item).strip() and str(item)[0] != "-"]
+    if not names or len(names) < len(given):
+        raise wrong(key, "a list of device numbers, or auto", value)
+    if len(set(names)) < len(names):
+        raise wrong(key, "a list of different devices", value)
+    return tuple(names)
+
+
+def mlflow(key: str, value: Any) -> MlflowOptions | None:
+    if value is None or value is False:
+        return None
+    if not isinstance(value, dict):
+        raise wrong(key, "a mapping such as {tracking_uri: URL, experiment: name, nested: true}", value)
+    known = tuple(MlflowOptions.__dataclass_fields__)
+    for name in value:
+        if name not in known:
+            raise ConfigError(
+                f"hydra.sweeper.{key}.{name} does not exist; known are {', '.join(known)}.{closest(str(name), known)}"
+            )
+    return MlflowOptions(
+        text(f"{key}.tracking_uri", value.get("tracking_uri")),
+        text(f"{key}.experiment", value.get("experiment")),
+        flag(f"{key}.nested", value.get("nested", True)),
+    )

@@ -47,13 +47,13 @@ class Sweep:
         self.folder = folder
         self.storage = RDBStorage(self.url)
         study = self.storage.create_or_open_study("s", directions, exist_ok=False)
-        self.session = Session(self.storage, study, RandomSampler(seed=1))
+        self.session = Session.open(self.storage, study, RandomSampler(seed=1))
 
     def finished(self, *curve: float) -> None:
         """Add a COMPLETE trial."""
         number = self.session.start(SPACE).number  # type: ignore[union-attr]
         for step, value in enumerate(curve):
-            self.session.report(number, step, value)
+            self.session.writer.report(number, step, value)
         self.session.finish(number, TrialState.COMPLETE, [curve[-1]])
 
     def ticket(self, pruner: pruners.Pruner | None = None, objective: int | None = 0) -> Path:
@@ -66,7 +66,7 @@ class Sweep:
         return path
 
     def record(self, number: int) -> TrialRecord:
-        return self.session.record(number)
+        return self.session.log.record(number)
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def test_of_several_objectives_the_named_one_is_judged(tmp_path: Path) -> None:
     sweep = Sweep(tmp_path, (StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE))
     for _ in range(2):
         number = sweep.session.start(SPACE).number  # type: ignore[union-attr]
-        sweep.session.report(number, 0, 0.5)
+        sweep.session.writer.report(number, 0, 0.5)
         sweep.session.finish(number, TrialState.COMPLETE, [0.0, 0.5])
     rule = pruners.MedianPruner(n_startup_trials=1)
     stopped = {}

@@ -155,9 +155,6 @@ for _path in FILES:
     OWN.setdefault(package_of(_path), set()).update(defined_in(_path))
 
 REACHING = {
-    "sweeper_core/study/_session/hosts.py": {"_number", "_suggest"},
-    "sweeper_core/study/optimize.py": {"_number", "_trial_id"},
-    "sweeper_core/study/study.py": {"_validate"},
     "sweeper_core/trial/base.py": {"_contains"},
     "sweeper_core/trial/frozen.py": {"_contains"},
     "sweeper_core/study/_session/adapters.py": {"_contains"},

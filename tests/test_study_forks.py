@@ -79,7 +79,7 @@ def elsewhere(work: Callable[[Callable[[], None]], Any]) -> Iterator[None]:
 def test_a_child_has_locks_of_its_own(study: Study) -> None:
     def hold(pause: Callable[[], None]) -> None:
         storage: Any = study._storage
-        with study.session._lock, storage._database._guard if isinstance(storage, RDBStorage) else storage._lock:
+        with study.session.log.lock, storage._database._guard if isinstance(storage, RDBStorage) else storage._lock:
             pause()
 
     def work() -> bool:

@@ -23,6 +23,7 @@ from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.storages.base import Lease, Point
 from sweeper_core.storages.memory import InMemoryStorage
 from sweeper_core.study import create_study
+from sweeper_core.study._session.define_by_run import DefineByRun
 from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial import Trial, TrialState
@@ -36,7 +37,7 @@ MIXED = SearchSpace.of(
 def session_of(sampler: Sampler | None = None, **options: Any) -> Session:
     storage = InMemoryStorage()
     study = storage.create_or_open_study("s", [StudyDirection.MINIMIZE], exist_ok=False)
-    return Session(storage, study, sampler or RandomSampler(seed=3), **options)
+    return Session.open(storage, study, sampler or RandomSampler(seed=3), **options)
 
 
 class Recorder(RandomSampler):
@@ -60,12 +61,12 @@ def test_a_started_trial_is_stored_with_its_parameters() -> None:
     session = session_of()
     started = session.start(MIXED)
     assert started is not None
-    stored = session.record(started.number)
+    stored = session.log.record(started.number)
     assert (stored.state, stored.params) == (TrialState.RUNNING, started.params)
     assert session.finish(started.number, TrialState.COMPLETE, [1.5])
-    assert session.record(0).values == (1.5,)
+    assert session.log.record(0).values == (1.5,)
     assert not session.finish(started.number, TrialState.COMPLETE, [2.5])
-    assert session.record(0).values == (1.5,)
+    assert session.log.record(0).values == (1.5,)
 
 
 def test_the_history_holds_the_trials_before_and_running_ones() -> None:
@@ -94,7 +95,7 @@ def test_the_same_seed_suggests_the_same_whether_interrupted_or_not() -> None:
 
     through = session_of()
     resumed = session_of()
-    parts = [Session(resumed.storage, resumed.study, RandomSampler(seed=3)) for _ in range(6)]
+    parts = [Session.open(resumed.storage, resumed.study, RandomSampler(seed=3)) for _ in range(6)]
     assert points([through] * 6) == points(parts)
 
 
@@ -124,7 +125,7 @@ def test_a_waiting_trial_that_fits_nothing_fails_with_a_reason() -> None:
     session.storage.enqueue(0, [Point({"kind": "c"})])
     with pytest.raises(ValueError, match="Trial 0 was enqueued with kind='c'"):
         session.start(MIXED)
-    assert session.record(0).state is TrialState.FAIL
+    assert session.log.record(0).state is TrialState.FAIL
     assert session.start(MIXED) is not None
 
 
@@ -151,7 +152,7 @@ def test_an_exhausted_space_reserves_nothing_but_the_queue_still_runs() -> None:
     assert seen == {1, 2, 3}
     with pytest.raises(SearchSpaceExhausted, match="n"):
         session.start(space, distinct=True)
-    assert len(session.ledger) == 3
+    assert len(session.log) == 3
     session.storage.enqueue(0, [Point({"n": 2})])
     again = session.start(space, distinct=True)
     assert again is not None
@@ -166,18 +167,18 @@ def test_a_sampler_that_raises_leaves_no_running_trial() -> None:
     session = session_of(Broken())
     with pytest.raises(ZeroDivisionError):
         session.start(MIXED)
-    assert session.record(0).state is TrialState.FAIL
+    assert session.log.record(0).state is TrialState.FAIL
 
 
 def test_a_live_trial_on_top_suggests_more_parameters() -> None:
     session = session_of()
     started = session.start(MIXED)
     assert started is not None
-    trial = session.trial(started)
+    trial = DefineByRun(session).resume(started)
     assert trial.params == started.params
     assert trial.suggest_int("n", 1, 9) == started.params["n"]
     extra = trial.suggest_float("extra", 0, 1)
-    assert session.record(0).params == {**started.params, "extra": extra}
+    assert session.log.record(0).params == {**started.params, "extra": extra}
 
 
 def test_the_pruner_sees_every_curve() -> None:
@@ -191,29 +192,29 @@ def test_the_pruner_sees_every_curve() -> None:
     for value in (1.0, 2.0):
         started = session.start(MIXED)
         assert started is not None
-        session.report(started.number, 0, value)
+        session.writer.report(started.number, 0, value)
     assert not session.judge(0).stop
     assert session.judge(1) == Verdict(True, "worst at step 0")
 
 
 def test_another_process_view_keeps_up_by_syncing() -> None:
     one = session_of()
-    two = Session(one.storage, one.study, RandomSampler(seed=3))
+    two = Session.open(one.storage, one.study, RandomSampler(seed=3))
     started = one.start(MIXED)
     assert started is not None
     one.finish(started.number, TrialState.COMPLETE, [0.25])
-    two.sync()
-    assert two.history().values.tolist() == [[0.25]]
-    assert two.digest.best == 0
-    assert set(two.digest.joint.names) == {"x", "n", "kind"}
+    two.log.sync()
+    assert two.log.history().values.tolist() == [[0.25]]
+    assert two.log.statistics.best.number == 0
+    assert set(two.log.statistics.joint.names) == {"x", "n", "kind"}
 
 
 def test_a_session_can_be_pickled() -> None:
     session = session_of()
     session.start(MIXED)
     copy = pickle.loads(pickle.dumps(session))
-    copy.sync()
-    assert len(copy.ledger) == 1
+    copy.log.sync()
+    assert len(copy.log) == 1
     assert copy.start(MIXED).number == 1
 
 
@@ -230,7 +231,7 @@ def test_leases_are_renewed_until_the_trial_ends() -> None:
     others = set(threading.enumerate())
     storage = Counting()
     study = storage.create_or_open_study("s", [StudyDirection.MINIMIZE], exist_ok=False)
-    session = Session(storage, study, RandomSampler(seed=1))
+    session = Session.open(storage, study, RandomSampler(seed=1))
     lease = Lease("host", "boot", 1, "now", interval=0.001, grace=60.0)
     started = session.start(MIXED, lease=lease)
     assert started is not None
@@ -238,7 +239,7 @@ def test_leases_are_renewed_until_the_trial_ends() -> None:
     assert storage.beaten.acquire(timeout=30)
     session.finish(started.number, TrialState.COMPLETE, [1.0])
     for thread in set(threading.enumerate()) - others:
-        if thread.name == "hpo-beats":
+        if thread.name == "hpo-heartbeat":
             thread.join(timeout=30)
             assert not thread.is_alive()
 
@@ -255,7 +256,7 @@ def test_a_forked_child_renews_its_own_leases_and_no_others() -> None:
 
     storage = Telling()
     study = storage.create_or_open_study("s", [StudyDirection.MINIMIZE], exist_ok=False)
-    session = Session(storage, study, RandomSampler(seed=1))
+    session = Session.open(storage, study, RandomSampler(seed=1))
     session.start(MIXED, lease=Lease("host", "boot", 1, "now", interval=600.0, grace=6000.0))
     lease = Lease("host", "boot", 2, "now", interval=0.001, grace=60.0)
 
@@ -284,8 +285,8 @@ def test_threads_share_a_session_without_losing_a_trial() -> None:
     with ThreadPoolExecutor(4) as pool:
         numbers = list(pool.map(work, range(60)))
     assert sorted(numbers) == list(range(60))
-    session.sync()
-    assert session.digest.completed == 60
+    session.log.sync()
+    assert session.log.statistics.completed == 60
 
 
 def test_generators_of_trials_differ_and_repeat() -> None:
@@ -351,7 +352,7 @@ def test_a_constraint_function_is_evaluated_at_the_end_and_stored() -> None:
     started = session.start(MIXED)
     assert started is not None
     session.finish(started.number, TrialState.COMPLETE, [1.0])
-    assert session.record(0).constraints == {"0": started.params["x"], "1": -1.0}
+    assert session.log.record(0).constraints == {"0": started.params["x"], "1": -1.0}
 
 
 @pytest.mark.parametrize("told", ["abc", [1.0, 2.0], None, {"a": 1}, 10**400], ids=lambda told: str(told)[:9])

@@ -33,7 +33,7 @@ def new_study(directory: Path, direction: str = "minimize") -> Study:
 
 
 def mirror_of(study: Study, uri: str, **options: Any) -> MlflowMirror:
-    session = study._session
+    session = study.session
     return MlflowMirror(session.storage, session.study, MirrorOptions(tracking_uri=uri, experiment="e", **options))
 
 

@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Union
+from typing import Any, Union
 
 from sweeper_core.exceptions import TrialPruned
 from sweeper_core.logging import INFO, get_logger
 from sweeper_core.storages.base import Lease
+from sweeper_core.study._session.define_by_run import DefineByRun
+from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study._session.outcome import COMPLETE, Outcome, outcome_of
 from sweeper_core.study._session.session import Session
 from sweeper_core.study.progress import Progress
@@ -26,15 +28,6 @@ Objective = Callable[[Trial], Union[float, Sequence[float]]]
 Callback = Callable[[Any, FrozenTrial], None]
 
 _logger = get_logger(__name__)
-
-
-class Optimized(Protocol):
-    """The study, as far as the loop is concerned."""
-
-    @property
-    def session(self) -> Session: ...
-    def begin_trial(self, lease: Lease | None = None) -> Trial: ...
-    def fail_stale(self) -> None: ...
 
 
 @dataclass(eq=False)
@@ -72,7 +65,8 @@ class Loop:
     """One call of ``Study.optimize``.
 
     Args:
-        study: What is optimised.
+        session: The study at work.
+        trials: Begins trials.
         objective: Maps a trial to its value(s).
         limits: When to end.
         catch: Exceptions of the objective after which the study goes on.
@@ -84,7 +78,8 @@ class Loop:
 
     def __init__(
         self,
-        study: Optimized,
+        session: Session,
+        trials: DefineByRun,
         objective: Objective,
         limits: Limits,
         *,
@@ -94,10 +89,9 @@ class Loop:
         progress: Progress | None = None,
         lease: Lease | None = None,
     ) -> None:
-        self._study = study
-        self._session = study.session
-        self._begin_trial = study.begin_trial
-        self._n_objectives = study.session.n_objectives
+        self._session = session
+        self._trials = trials
+        self._n_objectives = session.n_objectives
         self._objective = objective
         self._limits = limits
         self._catch = catch
@@ -105,8 +99,8 @@ class Loop:
         self._collect = collect
         self._progress = progress
         self._lease = lease
-        self._begun = self._reaped = time.monotonic()
-        self._log = Reporter(self._session)
+        self._begun = self._looked = time.monotonic()
+        self._reporter = Reporter(session.log)
 
     def run(self, n_jobs: int, around: Callable[[Callable[[], None]], None]) -> None:
         """Run trials until a limit is reached.
@@ -120,7 +114,7 @@ class Loop:
                 trial first.
         """
         if self._lease is not None:
-            self._study.fail_stale()
+            self._session.fail_stale()
         workers = n_jobs if n_jobs != -1 else os.cpu_count() or 1
         if workers == 1:
             around(self._work)
@@ -158,35 +152,42 @@ class Loop:
             finally:
                 if self._collect:
                     gc.collect()
-            for callback in self._callbacks:
-                callback(self._session.view, FrozenTrial.of(self._session.record(trial.number)))
+            if self._callbacks:
+                self._call_back(trial)
             if self._progress is not None:
                 self._show(self._progress)
-            if self._session.may_end:
+            if self._session.native_sampler.ends:
                 self._end_if_exhausted()
 
+    def _call_back(self, trial: Trial) -> None:
+        for callback in self._callbacks:
+            ended = self._trials.frozen(trial)
+            if ended is None:
+                return
+            callback(self._session.view, ended)
+
     def _show(self, progress: Progress) -> None:
-        number, value = self._session.best()
+        number, value = self._session.log.best()
         best = "" if number is None else f"Best trial: {number}. Best value: {value:.6g}"
         progress.update(time.monotonic() - self._begun, best)
 
     def _end_if_exhausted(self) -> None:
-        session = self._session
-        session.sync()
-        if session.sampler.exhausted(session.digest.joint, session.history()):
+        log = self._session.log
+        log.sync()
+        if self._session.native_sampler.exhausted(log.statistics.joint, log.history()):
             self._limits.stop()
 
     def _run_one(self) -> Trial:
         lease = self._lease
-        if lease is not None and time.monotonic() - self._reaped >= lease.interval:
-            self._reaped = time.monotonic()
-            self._study.fail_stale()
-        trial = self._begin_trial(lease)
-        told: Any = None
+        if lease is not None and time.monotonic() - self._looked >= lease.interval:
+            self._looked = time.monotonic()
+            self._session.fail_stale()
+        trial = self._trials.begin(lease)
+        returned: Any = None
         raised: BaseException | None = None
         try:
-            told = self._objective(trial)
-            outcome = outcome_of(told, None, self._n_objectives, None)
+            returned = self._objective(trial)
+            outcome = outcome_of(returned, None, self._n_objectives, None)
         except TrialPruned as error:
             raised = error
             outcome = outcome_of(None, TrialState.PRUNED, self._n_objectives, trial.last_report)
@@ -194,10 +195,10 @@ class Loop:
             raised = error
             outcome = Outcome(TrialState.FAIL, None, repr(error))
         state, values, _ = outcome
-        if not self._session.finish(trial._number, state, values):
+        if not self._session.finish(trial.number, state, values):
             self._explain_refusal(trial, outcome)
         elif state is not COMPLETE or _logger.isEnabledFor(INFO):
-            self._log.ended(trial, outcome, told, raised)
+            self._reporter.ended(trial, outcome, returned, raised)
         if raised is not None and outcome.state is TrialState.FAIL and not isinstance(raised, self._catch):
             raise raised
         return trial
@@ -208,28 +209,29 @@ class Loop:
         Raises:
             ValueError: Somebody else has ended it.
         """
-        try:
-            stored = self._session.record(trial.number)
-        except KeyError:
-            return  # a crash of the server has undone the reservation, as the storage has said
-        if stored.trial_id != trial._trial_id or not stored.state.is_finished():
-            return  # and the number is another's
+        stored = self._trials.frozen(trial)
+        if stored is None or not stored.state.is_finished():
+            return
         if LOST not in stored.system_attrs:
             raise ValueError(f"Cannot tell a {stored.state.name} trial.")
         _logger.warning(
-            f"Trial {trial.number} was given up while it ran; its result {outcome.values} is not stored. It had given "
-            "no sign of life for too long."
+            f"Trial {trial.number} was failed as stale while it ran: its process gave no heartbeat for too long. Its "
+            f"result {outcome.values} is not stored."
         )
 
 
 class Reporter:
-    """Writes the log line of each finished trial."""
+    """Writes the log line of each finished trial.
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    Args:
+        log: The study's trials.
+    """
+
+    def __init__(self, log: TrialLog) -> None:
+        self._trials = log
         self._best: tuple[int | None, str] = (None, "")
 
-    def ended(self, trial: Trial, outcome: Outcome, told: Any, raised: BaseException | None) -> None:
+    def ended(self, trial: Trial, outcome: Outcome, returned: Any, raised: BaseException | None) -> None:
         """Log the end of a trial."""
         if outcome.values is None and outcome.state is TrialState.FAIL:
             exc_info = raised if raised is not None and raised.__traceback__ is not None else None
@@ -238,7 +240,7 @@ class Reporter:
                 f"{outcome.problem}.",
                 exc_info=exc_info,
             )
-            _logger.warning(f"Trial {trial.number} failed with value {told!r}.")
+            _logger.warning(f"Trial {trial.number} failed with value {returned!r}.")
         elif not _logger.isEnabledFor(INFO):
             return
         elif outcome.state is TrialState.PRUNED:
@@ -251,16 +253,16 @@ class Reporter:
         _logger.handle(_logger.makeRecord(_logger.name, INFO, __file__, 0, line, (), None))
 
     def _line(self, trial: Trial, values: list[float]) -> str:
-        names = self._session.study.system_attrs.get(METRIC_NAMES)
+        names = self._trials.study.system_attrs.get(METRIC_NAMES)
         if len(values) > 1:
             shown: Any = values if names is None else dict(zip(names, values, strict=True))
-            return f"Trial {trial._number} finished with values: {shown} and parameters: {trial.known}."
+            return f"Trial {trial.number} finished with values: {shown} and parameters: {trial.known}."
         shown = values[0] if names is None else {names[0]: values[0]}
-        line = f"Trial {trial._number} finished with value: {shown} and parameters: {trial.known}."
+        line = f"Trial {trial.number} finished with value: {shown} and parameters: {trial.known}."
         return line + self._about_best()
 
     def _about_best(self) -> str:
-        number, value = self._session.best()
+        number, value = self._trials.best()
         said = self._best
         if said[0] != number:  # which is seldom
             said = self._best = (number, f" Best is trial {number} with value: {value}.")

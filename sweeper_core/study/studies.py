@@ -13,10 +13,10 @@ from sweeper_core.samplers.base import Sampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.storages import get_storage
 from sweeper_core.storages.base import Storage, StudyRecord
-from sweeper_core.study._session.digest import Digest
 from sweeper_core.study.study import Study
 from sweeper_core.study.summary import StudySummary
 from sweeper_core.trial.frozen import FrozenTrial, to_local
+from sweeper_core.trial.statistics import RunningStatistics
 
 Direction = Union[Literal["minimize", "maximize"], StudyDirection]
 
@@ -152,9 +152,9 @@ def get_all_study_summaries(storage: str | Storage, include_best_trial: bool = T
 
 def _summary(storage: Storage, study: StudyRecord, with_best: bool) -> StudySummary:
     records, _ = storage.changes(study.study_id)
-    digest = Digest(study.directions)
-    digest.fold(records)
-    best = next((record for record in records if with_best and record.number == digest.best), None)
+    statistics = RunningStatistics(study.directions)
+    statistics.fold(records)
+    best = next((record for record in records if with_best and record.number == statistics.best.number), None)
     single = len(study.directions) == 1
     return StudySummary(
         study.name,

@@ -6,6 +6,7 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -17,13 +18,13 @@ from sweeper_core.samplers.base import Sampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage
-from sweeper_core.study._session.adapters import UserPruner, UserSampler
+from sweeper_core.study._session.define_by_run import DefineByRun
 from sweeper_core.study._session.outcome import Outcome, outcome_of
 from sweeper_core.study._session.session import Session
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.study.optimize import Callback, Limits, Loop, Objective
 from sweeper_core.study.progress import Progress
-from sweeper_core.trial.attrs import FAILURE, FIXED_PARAMS, LOST, METRIC_NAMES
+from sweeper_core.trial.attrs import FIXED_PARAMS, LOST, METRIC_NAMES
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.live import Trial
 from sweeper_core.trial.record import TrialRecord
@@ -56,33 +57,25 @@ class Study(StudyView):
     ) -> None:
         opened = get_storage(storage)
         record = opened.create_or_open_study(study_name, None, exist_ok=True)
-        session = Session(
-            opened,
-            record,
-            samplers.AutoSampler() if sampler is None else sampler,
-            pruners.MedianPruner() if pruner is None else pruner,
-        )
-        super().__init__(session)
-        self._bind(session)
+        sampler = samplers.AutoSampler() if sampler is None else sampler
+        pruner = pruners.MedianPruner() if pruner is None else pruner
+        self._bind(partial(Session.open, opened, record, sampler, pruner))
 
-    def _bind(self, session: Session) -> None:
-        self.session = session
-        session.view = self
+    def _bind(self, open_session: Callable[..., Session]) -> None:
+        self.session = open_session(view=self)
+        super().__init__(self.session.log)
+        self._trials = DefineByRun(self.session)
         self._loops: set[Limits] = set()
         self._local = threading.local()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"session": self.session}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__init__(state["session"])
-        self._bind(state["session"])
+    def __reduce__(self) -> tuple[Any, ...]:
+        open_session, arguments = self.session.__reduce__()
+        return _reopened, (type(self), partial(open_session, *arguments))
 
     @property
     def sampler(self) -> Sampler | BaseSampler:
         """What suggests; it may be replaced between trials."""
-        sampler = self.session.sampler
-        return sampler.inner if isinstance(sampler, UserSampler) else sampler
+        return self.session.sampler
 
     @sampler.setter
     def sampler(self, sampler: Sampler | BaseSampler) -> None:
@@ -93,7 +86,7 @@ class Study(StudyView):
         """What judges reports; it may be replaced between trials."""
         pruner = self.session.pruner
         assert pruner is not None
-        return pruner.inner if isinstance(pruner, UserPruner) else pruner
+        return pruner
 
     @pruner.setter
     def pruner(self, pruner: BasePruner) -> None:
@@ -138,7 +131,8 @@ class Study(StudyView):
         limits = Limits.of(n_trials, timeout)
         progress = Progress(n_trials, timeout) if show_progress_bar else None
         loop = Loop(
-            self,
+            self.session,
+            self._trials,
             func,
             limits,
             catch=caught,
@@ -190,19 +184,10 @@ class Study(StudyView):
         Args:
             fixed_distributions: Parameters to suggest right away, together.
         """
-        trial = self.begin_trial(None if self._optimizes else self._lease_of_ask())
+        trial = self._trials.begin(None if self._optimizes else self._lease_of_ask())
         if fixed_distributions:
-            self.session.host.suggest_together(trial, fixed_distributions)
+            self._trials.suggest_together(trial, fixed_distributions)
         return trial
-
-    def begin_trial(self, lease: Lease | None = None) -> Trial:
-        """Return a trial that this process runs, under a lease or without; nothing is suggested yet."""
-        session = self.session
-        claim = session.storage.reserve(session.study_id, lease=lease)
-        assert claim is not None, "There is no limit to reach."
-        if lease is not None:
-            session.keep(claim.number, lease)
-        return session.host.begin(claim)
 
     def _lease_of_ask(self) -> Lease | None:
         interval = self._storage.heartbeat_interval
@@ -218,16 +203,8 @@ class Study(StudyView):
         return this_process() if self._storage.outlives_process else None
 
     def fail_stale(self) -> None:
-        """Give up running trials whose process is dead, and let the storage's callback retry them."""
-        session = self.session
-        callback = session.storage.heartbeat_stale_trial_callback
-        retries = getattr(callback, "retries_in_storage", None)
-        lost = session.storage.fail_stale(session.study.study_id, max_retries=retries or 0)
-        for number in lost:
-            trial = FrozenTrial.of(session.record(number))
-            _logger.warning(f"Trial {number} is given up: {trial.system_attrs.get(FAILURE, 'its process died')}")
-            if callback is not None and retries is None:
-                callback(self, trial)
+        """Fail running trials whose process is dead, and let the storage's callback retry them."""
+        self.session.fail_stale()
 
     def tell(
         self,
@@ -258,8 +235,8 @@ class Study(StudyView):
             if outcome.problem is not None:
                 warnings.warn(outcome.problem, stacklevel=2)
             if not self.session.finish(number, outcome.state, outcome.values):
-                self._refuse_finished(self.session.record(number), values, state, skip_if_finished)
-        return FrozenTrial.of(self.session.record(number))
+                self._refuse_finished(self._log.record(number), values, state, skip_if_finished)
+        return FrozenTrial.of(self._log.record(number))
 
     def _number_of(self, trial: Trial | int) -> int:
         if isinstance(trial, Trial):
@@ -267,7 +244,7 @@ class Study(StudyView):
         if not isinstance(trial, int):
             raise TypeError("Trial must be a trial object or trial number.")
         try:
-            self.session.record(trial)
+            self._log.record(trial)
         except KeyError as error:
             raise ValueError(f"Cannot tell for trial with number {trial} since it has not been created.") from error
         return trial
@@ -277,7 +254,7 @@ class Study(StudyView):
     ) -> Outcome | None:
         if isinstance(trial, Trial) and not skip_if_finished:
             return outcome_of(values, state, self.session.n_objectives, trial.last_report)
-        stored = self.session.record(number)
+        stored = self._log.record(number)
         if stored.state is not TrialState.RUNNING:
             self._refuse_finished(stored, values, state, skip_if_finished)
             return None
@@ -285,7 +262,7 @@ class Study(StudyView):
 
     def _refuse_finished(self, stored: TrialRecord, values: Any, state: TrialState | None, skip: bool) -> None:
         if not (skip and stored.state.is_finished()):
-            lost = " It was given up because its process gave no sign of life." if LOST in stored.system_attrs else ""
+            lost = " It was failed as stale: its process gave no heartbeat." if LOST in stored.system_attrs else ""
             raise ValueError(f"Cannot tell a {stored.state.name} trial.{lost}")
         _logger.info(
             f"Skipped telling trial {stored.number} with values {values} and state {state} since trial was already "
@@ -324,7 +301,7 @@ class Study(StudyView):
         """Add trials as they are, all or none; they are given the next numbers."""
         checked = list(trials)
         for trial in checked:
-            trial._validate()
+            trial.validate()
             if trial.values is not None and len(trial.values) != len(self.directions):
                 raise ValueError(
                     f"The added trial has {len(trial.values)} values, which is different from the number of "
@@ -345,7 +322,14 @@ class Study(StudyView):
         if len(metric_names) != len(self.directions):
             raise ValueError("The number of objectives must match the length of the metric names.")
         self._storage.set_study_attrs(self._study_id, system={METRIC_NAMES: list(metric_names)})
-        self.session.refresh()
+        self._log.refresh()
+
+
+def _reopened(kind: type[Study], open_session: Callable[..., Session]) -> Study:
+    """Return a study that was pickled."""
+    study = kind.__new__(kind)
+    study._bind(open_session)
+    return study
 
 
 def _wanted(record: TrialRecord) -> Mapping[str, Any]:

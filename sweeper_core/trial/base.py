@@ -35,11 +35,11 @@ class BaseTrial(ABC):
             step: Distance of the values ``low, low + step, …``; excludes ``log``.
             log: Search on the logarithmic scale.
         """
-        return float(self._suggest(name, _float(low, high, log, step)))
+        return float(self.suggest(name, _float(low, high, log, step)))
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
         """Return a value for an integer parameter; arguments as for :meth:`suggest_float`."""
-        return int(self._suggest(name, _int(low, high, log, step)))
+        return int(self.suggest(name, _int(low, high, log, step)))
 
     @overload
     def suggest_categorical(self, name: str, choices: Sequence[Choice]) -> Choice: ...
@@ -54,7 +54,7 @@ class BaseTrial(ABC):
             name: Name of the parameter.
             choices: None, bool, int, float, str, or lists and dicts of these; the same ones in every trial.
         """
-        return self._suggest(name, _categorical(choices))
+        return self.suggest(name, _categorical(choices))
 
     def suggest_uniform(self, name: str, low: float, high: float) -> float:
         """Return ``suggest_float(name, low, high)``. Deprecated."""
@@ -88,7 +88,7 @@ class BaseTrial(ABC):
         self._set_system_attr(CONSTRAINT_PREFIX + key, number)
 
     @abstractmethod
-    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
+    def suggest(self, name: str, distribution: BaseDistribution) -> Any:
         """Return the trial's value for a parameter."""
 
     @abstractmethod

@@ -27,7 +27,7 @@ class FixedTrial(BaseTrial):
         self._datetime_start = datetime.now()
         self._number = number
 
-    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
+    def suggest(self, name: str, distribution: BaseDistribution) -> Any:
         value = fixed_value(self._params, name, distribution, "FixedTrial")
         if name in self._distributions:
             check_distribution_compatibility(self._distributions[name], distribution)

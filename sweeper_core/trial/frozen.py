@@ -117,7 +117,7 @@ class FrozenTrial(BaseTrial):
         fields = ", ".join(f"{name.lstrip('_')}={value!r}" for name, value in self.__dict__.items())
         return f"FrozenTrial({fields}, value=None)"
 
-    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
+    def suggest(self, name: str, distribution: BaseDistribution) -> Any:
         value = fixed_value(self._params, name, distribution, "FrozenTrial")
         if name in self._distributions:
             check_distribution_compatibility(self._distributions[name], distribution)
@@ -138,7 +138,7 @@ class FrozenTrial(BaseTrial):
     def _set_system_attr(self, key: str, value: Any) -> None:
         self._system_attrs[key] = value
 
-    def _validate(self) -> None:
+    def validate(self) -> None:
         """Check that the parts agree with one another.
 
         Raises:
@@ -291,7 +291,7 @@ def create_trial(
     )
     for key, constraint in (constraints or {}).items():
         trial.set_constraint(key, constraint)
-    trial._validate()
+    trial.validate()
     return trial
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
 from sweeper_core.trial.base import BaseTrial, float_argument, step_argument, warn_if_outside
@@ -14,29 +15,37 @@ from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import NOTHING, constraints_in
 
 
-class Host(Protocol):
-    """Who runs a live trial: it answers the trial's questions and stores what the trial says."""
+class TrialHost(ABC):
+    """Runs live trials: chooses their parameters and stores their data.
+
+    Attributes:
+        n_objectives: Number of objectives; reports are for one only.
+    """
+
+    n_objectives: int
 
     @property
+    @abstractmethod
     def study(self) -> Any:
         """The study, as the user knows it."""
 
-    @property
-    def n_objectives(self) -> int:
-        """Number of objectives; reports are for one only."""
-
+    @abstractmethod
     def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
         """Return a value for a parameter that the trial does not have yet."""
 
+    @abstractmethod
     def describe(self, trial: Trial, data: TrialData) -> None:
         """Store data of the running trial."""
 
+    @abstractmethod
     def report(self, trial: Trial, step: int, value: float) -> None:
         """Take in one report; it is stored before :meth:`should_prune` returns, or within a second."""
 
+    @abstractmethod
     def should_prune(self, trial: Trial) -> bool:
         """Return whether the trial should stop."""
 
+    @abstractmethod
     def started_at(self, trial: Trial) -> datetime | None:
         """Return the start, as naive local time."""
 
@@ -58,9 +67,14 @@ class Trial(BaseTrial):
     plan: Any = None
     """The host's own: what it has decided for parameters not asked for yet."""
 
+    stale: bool = False
+    """Whether the trial was failed because its process gave no heartbeat; the host sets it."""
+
+    number: int = -1
+
     def __init__(
         self,
-        host: Host,
+        host: TrialHost,
         number: int,
         trial_id: int,
         fixed: Mapping[str, Any] = NOTHING,
@@ -71,8 +85,8 @@ class Trial(BaseTrial):
         distributions: Mapping[str, BaseDistribution] = NOTHING,
     ) -> None:
         self._host = host
-        self._number = number
-        self._trial_id = trial_id
+        self.number = number
+        self.trial_id = trial_id
         self.fixed = fixed
         self.known: dict[str, Any] = {**params} if params else {}
         """The parameters so far; do not change it."""
@@ -82,7 +96,7 @@ class Trial(BaseTrial):
         self._system_attrs = system_attrs
         self._reports: dict[int, float] = {}
 
-    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
+    def suggest(self, name: str, distribution: BaseDistribution) -> Any:
         known = self.known_distributions.get(name)
         if known is not None:
             self._check_same(name, known, distribution)
@@ -188,10 +202,6 @@ class Trial(BaseTrial):
     @property
     def datetime_start(self) -> datetime | None:
         return self._host.started_at(self)
-
-    @property
-    def number(self) -> int:
-        return self._number
 
     @property
     def constraints(self) -> dict[str, float]:

@@ -36,9 +36,8 @@ class TrialHandles:
 
     def _remove_old(self) -> None:
         """Remove what runs that were killed have left."""
-        records = self.session.ledger.records
         for path in self._folder.glob("[0-9]*"):
-            record = records[int(path.name)] if path.name.isdigit() and int(path.name) < len(records) else None
+            record = self.session.log.get(int(path.name)) if path.name.isdigit() else None
             if record is not None and record.state.is_finished():
                 remove_ticket(path)
 

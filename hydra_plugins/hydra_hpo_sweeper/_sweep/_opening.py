@@ -53,8 +53,8 @@ def open_study(settings: Settings, directory: Path) -> Opened:
     _reclaim(storage, study, settings.max_retries)
     _enqueue(storage, study, settings)
     sources = [_earlier(source) for source in settings.warm_start]
-    session = Session(storage, study, settings.sampler, settings.pruner, sources=sources)
-    session.sync()
+    session = Session.open(storage, study, settings.sampler, settings.pruner, sources=sources)
+    session.log.sync()
     _greet(session)
     return Opened(session, url, this_process() if storage.outlives_process else None)
 
@@ -126,7 +126,7 @@ def _earlier(source: EarlierStudy) -> History:
 
 
 def _greet(session: Session) -> None:
-    states = [record.state for record in session.ledger.records if record is not None]
+    states = [record.state for record in session.log.records]
     finished = sum(state.is_finished() for state in states)
     waiting = states.count(TrialState.WAITING)
     log.info("hydra-hpo-sweeper: study %r, sampler %s", session.study.name, type(session.sampler).__name__)
@@ -136,7 +136,7 @@ def _greet(session: Session) -> None:
 
 def tell_of_other_spaces(opened: Opened, swept: Sequence[str]) -> None:
     """Warn when trials that the study has already vary in what this run does not sweep: two sweeps may be mixed up."""
-    layouts = {record.layout for record in opened.session.ledger.records if record is not None}
+    layouts = {record.layout for record in opened.session.log.records}
     known = {name.lstrip("+") for name in swept}
     others = {name: None for layout in layouts for name in layout.names if name.lstrip("+") not in known}
     if others:

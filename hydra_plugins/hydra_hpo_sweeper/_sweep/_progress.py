@@ -45,9 +45,9 @@ class Progress:
         self._sign = session.study.directions[0].sign
         self._single = len(session.study.directions) == 1
         self.best: tuple[float, int] | None = None
-        number = session.digest.best
+        number = session.log.statistics.best.number
         if number is not None:
-            self._consider(number, session.record(number).values)
+            self._consider(number, session.log.record(number).values)
 
     def __enter__(self) -> Progress:
         # It says for each trial that one job is launched.

@@ -152,8 +152,8 @@ class Results:
 
     def _write(self) -> None:
         with _locked(self._directory / ".results.lock"):
-            self._session.sync()
-            records = [record for record in self._session.ledger.records if record is not None]
+            self._session.log.sync()
+            records = self._session.log.records
             best = self._best()
             self._replace("trials.csv", trials_csv(records, self._session.n_objectives))
             if best:
@@ -162,21 +162,21 @@ class Results:
 
     def result(self) -> SweepResult:
         """Return what is known now."""
-        self._session.sync()
-        states = [record.state for record in self._session.ledger.records if record is not None]
+        self._session.log.sync()
+        states = [record.state for record in self._session.log.records]
         counts = {state.name.lower(): states.count(state) for state in TrialState if states.count(state)}
         study = self._session.study
         return SweepResult(study.name, self._directory, tuple(self._best()), len(study.directions), counts)
 
     def _best(self) -> list[TrialRecord]:
-        ledger = self._session.ledger
+        log = self._session.log
         if self._session.n_objectives == 1:
-            number = self._session.digest.best
-            return [] if number is None else [_known(ledger.records[number])]
-        history = ledger.history()
+            number = log.statistics.best.number
+            return [] if number is None else [_known(log.get(number))]
+        history = log.history()
         rows = np.flatnonzero((history.states == TrialState.COMPLETE) & history.feasible)
         front = rows[pareto_front(history.values[rows])] if len(rows) else rows
-        return [_known(ledger.records[int(row)]) for row in front]
+        return [_known(log.get(int(row))) for row in front]
 
     def _summary(self, best: Sequence[TrialRecord]) -> dict[str, Any]:
         if self._session.n_objectives == 1:

@@ -48,6 +48,7 @@ from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
 from sweeper_core.storages import repeats, retry_of
 from sweeper_core.storages.base import Point
+from sweeper_core.study._session.define_by_run import DefineByRun
 from sweeper_core.study._session.session import Started
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
@@ -346,13 +347,13 @@ class Run:
         """Return the trial's parameters with those that the user's own function suggests."""
         if self.settings.custom_search_space is None:
             return dict(started.params)
-        trial = self.session.trial(started)
+        trial = DefineByRun(self.session).resume(started)
         self.settings.custom_search_space(self.config, trial)
         return dict(trial.params)
 
     def _budget(self) -> int | None:
         """Return how many trials the study is going to have."""
-        known = len(self.session.ledger)
+        known = len(self.session.log)
         left = None if self.settings.n_trials is None else known + self.settings.n_trials - self.counted
         limits = [limit for limit in (left, self.settings.max_trials) if limit is not None]
         return min(limits) if limits else None
@@ -398,8 +399,8 @@ class Run:
             return False
         sign = self.settings.directions[0].sign
         values = [self.judge.ending([done]).values for done in trial.done]
-        self.session.sync()
-        return clearly_bad([value[0] * sign for value in values if value], self.session.history())
+        self.session.log.sync()
+        return clearly_bad([value[0] * sign for value in values if value], self.session.log.history())
 
     def _finish(self, trial: Running, ending: TrialResult) -> None:
         number = trial.started.number
@@ -427,7 +428,7 @@ class Run:
             return number
         if self._record(number).state is ending.state:
             return number
-        retry = next((r.number for r in self.session.records if repeats(r.system_attrs, number)), number)
+        retry = next((r.number for r in self.session.log.records if repeats(r.system_attrs, number)), number)
         log.info("Trial %d had been given up before its job ended; its result counts as trial %d.", number, retry)
         return retry
 
@@ -451,7 +452,7 @@ class Run:
             self.nothing_left = False
 
     def _record(self, number: int) -> TrialRecord:
-        return self.session.record(number)
+        return self.session.log.record(number)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

@@ -138,7 +138,7 @@ class TicketTrial(CurrentTrial):
                 warnings.warn(f"The report is ignored: step {step} has been reported already.", stacklevel=2)
                 return
             if self._speaks:
-                self._session.report(self.number, step, number)
+                self._session.writer.report(self.number, step, number)
             self._reported.add(step)
 
     def should_prune(self) -> bool:
@@ -156,7 +156,7 @@ class TicketTrial(CurrentTrial):
 
     def set_user_attr(self, key: str, value: Any) -> None:
         if self._speaks:
-            self._session.describe(self.number, TrialData(user_attrs={key: value}))
+            self._session.writer.describe(self.number, TrialData(user_attrs={key: value}))
 
     def set_constraint(self, key: str, value: float) -> None:
         number = constraint_argument(key, value)
@@ -165,7 +165,7 @@ class TicketTrial(CurrentTrial):
                 warnings.warn(f"The constraint {key!r} is set already; {number} is ignored.", stacklevel=2)
                 return
             if self._speaks:
-                self._session.describe(self.number, TrialData(system_attrs={CONSTRAINT_PREFIX + key: number}))
+                self._session.writer.describe(self.number, TrialData(system_attrs={CONSTRAINT_PREFIX + key: number}))
             self._constraints.add(key)
 
     @property
@@ -183,7 +183,7 @@ class TicketTrial(CurrentTrial):
             return self._stopped
         session = self._session
         verdict = session.judge(self.number)
-        record = session.ledger.records[self.number]
+        record = session.log.get(self.number)
         assert record is not None
         if VERDICT in record.system_attrs:  # another process of this job was told to stop
             self._stopped = True
@@ -197,7 +197,7 @@ class TicketTrial(CurrentTrial):
         told: dict[str, Any] = {"step": step, "reason": verdict.reason}
         if verdict.forecast is not None:
             told["forecast"] = list(verdict.forecast)
-        self._session.describe(self.number, TrialData(system_attrs={VERDICT: told}))
+        self._session.writer.describe(self.number, TrialData(system_attrs={VERDICT: told}))
 
 
 NO_TRIAL = NoTrial()
@@ -248,4 +248,4 @@ def _open(key: tuple[int, str], storage: str, study_name: str, objective: int, p
 
     opened = get_storage(storage)
     study = opened.create_or_open_study(study_name, None, exist_ok=True)
-    return Session(opened, study, RandomSampler(), load_pruner(pruner), objective=objective)
+    return Session.open(opened, study, RandomSampler(), load_pruner(pruner), objective=objective)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,26 +15,18 @@ from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.partial_fixed import PartialFixedSampler
 from sweeper_core.samplers.user import BaseSampler
-from sweeper_core.study._session.view import StudyView
+from sweeper_core.study._session.log import TrialLog
 from sweeper_core.trial.curves import Curve, LearningCurves
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
-from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
+from sweeper_core.trial.study_like import StudyLike
 
 REPLACEABLE = ("infer_relative_search_space", "sample_relative", "sample_independent", "before_trial", "after_trial")
 """Methods of built-in samplers which a class derived from one may replace."""
 
 
-class Owner(Protocol):
-    """Who runs the user's object."""
-
-    view: StudyView
-
-    def record(self, number: int) -> TrialRecord: ...
-
-
-def native_sampler(sampler: Sampler | BaseSampler, owner: Owner) -> Sampler:
+def native_sampler(sampler: Sampler | BaseSampler, log: TrialLog, view: StudyLike) -> Sampler:
     """Return a sampler as the session needs it: built-in ones as they are, users' behind an adapter.
 
     Raises:
@@ -43,7 +35,7 @@ def native_sampler(sampler: Sampler | BaseSampler, owner: Owner) -> Sampler:
     if isinstance(sampler, Sampler) and _is_built_in(sampler):
         return sampler
     if isinstance(sampler, BaseSampler):
-        return UserSampler(sampler, owner)
+        return UserSampler(sampler, log, view)
     raise TypeError(
         f"A sampler is an instance of a class in sweeper_core.samplers or of your own subclass of BaseSampler, not "
         f"{sampler!r}."
@@ -59,19 +51,19 @@ def _is_built_in(sampler: Sampler | BaseSampler) -> bool:
     return all(getattr(type(sampler), name) is getattr(OptunaFace, name) for name in REPLACEABLE)
 
 
-def native_pruner(pruner: BasePruner | None, owner: Owner) -> Pruner | None:
+def native_pruner(pruner: BasePruner | None, log: TrialLog, view: StudyLike) -> Pruner | None:
     """Return a pruner as the session needs it.
 
     Raises:
         TypeError: It is no pruner.
     """
     if isinstance(pruner, PatientPruner):
-        wrapped = native_pruner(pruner.wrapped_pruner, owner)
+        wrapped = native_pruner(pruner.wrapped_pruner, log, view)
         return pruner if wrapped is None or wrapped is pruner.wrapped_pruner else pruner.around(wrapped)
     if pruner is None or (isinstance(pruner, Pruner) and type(pruner).prune is Pruner.prune):
         return pruner
     if isinstance(pruner, BasePruner):
-        return UserPruner(pruner, owner)
+        return UserPruner(pruner, log, view)
     raise TypeError(
         f"A pruner is an instance of a class in sweeper_core.pruners or of your own subclass of BasePruner, not "
         f"{pruner!r}."
@@ -83,15 +75,17 @@ class UserSampler(Sampler):
 
     Args:
         inner: The user's sampler.
-        owner: Whose study and trials it is handed.
+        log: Where its trials are read.
+        view: The study that it is handed.
     """
 
-    def __init__(self, inner: BaseSampler, owner: Owner) -> None:
+    def __init__(self, inner: BaseSampler, log: TrialLog, view: StudyLike) -> None:
         super().__init__(getattr(inner, "seed", None))
         self.inner = inner
         self.ends = bool(getattr(inner, "ends", False))
         self.constraints_func = getattr(inner, "constraints_func", None)
-        self._owner = owner
+        self._log = log
+        self._view = view
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
         """Return a whole point, by the steps that a define-by-run trial goes through."""
@@ -115,21 +109,14 @@ class UserSampler(Sampler):
     def begin(self, number: int) -> FrozenTrial:
         """Tell the user's sampler that a trial has started; return the trial."""
         trial = self.frozen(number)
-        self.inner.before_trial(self._owner.view, trial)
+        self.inner.before_trial(self._view, trial)
         return trial
 
     def together(self, number: int) -> tuple[Mapping[str, BaseDistribution], Mapping[str, Any]]:
         """Return the parameters that are suggested together: their distributions and values."""
         trial = self.frozen(number)
-        space = self.inner.infer_relative_search_space(self._owner.view, trial)
-        values = self.inner.sample_relative(self._owner.view, trial, space)
-        for name in values:
-            if name not in space:
-                raise ValueError(
-                    f"The parameter {name} was sampled by `sample_relative` method but it is not contained in the "
-                    "relative search space."
-                )
-        return space, values
+        space = self.inner.infer_relative_search_space(self._view, trial)
+        return space, self.inner.sample_relative(self._view, trial, space)
 
     def value(
         self,
@@ -138,30 +125,40 @@ class UserSampler(Sampler):
         distribution: BaseDistribution,
         together: tuple[Mapping[str, BaseDistribution], Mapping[str, Any]],
     ) -> Any:
-        """Return the value of one parameter: the one suggested together with others if it fits, else its own."""
+        """Return the value of one parameter: the one suggested together with others if it fits, else its own.
+
+        Raises:
+            ValueError: It was suggested together with others without belonging to them.
+        """
         space, values = together
         if name in values:
+            if name not in space:
+                raise ValueError(
+                    f"The parameter {name} was sampled by `sample_relative` method but it is not contained in the "
+                    "relative search space."
+                )
             check_distribution_compatibility(space[name], distribution)
             if distribution._contains(distribution.to_internal_repr(values[name])):
                 return values[name]
-        return self.inner.sample_independent(self._owner.view, trial, name, distribution)
+        return self.inner.sample_independent(self._view, trial, name, distribution)
 
     def end(self, number: int, state: TrialState, values: Sequence[float] | None) -> None:
         """Tell the user's sampler that a trial is about to end."""
-        self.inner.after_trial(self._owner.view, self.frozen(number), state, None if values is None else list(values))
+        self.inner.after_trial(self._view, self.frozen(number), state, None if values is None else list(values))
 
     def frozen(self, number: int) -> FrozenTrial:
         """Return the trial as it is stored now."""
-        return FrozenTrial.of(self._owner.record(number))
+        return FrozenTrial.of(self._log.record(number))
 
 
 class UserPruner(Pruner):
     """Asks a user's pruner, which is handed the study and the trial."""
 
-    def __init__(self, inner: BasePruner, owner: Owner) -> None:
+    def __init__(self, inner: BasePruner, log: TrialLog, view: StudyLike) -> None:
         self.inner = inner
-        self._owner = owner
+        self._log = log
+        self._view = view
 
     def judge(self, number: int, curve: Curve, peers: LearningCurves) -> Verdict:
-        trial = FrozenTrial.of(self._owner.record(number))
-        return Verdict(bool(self.inner.prune(self._owner.view, trial)), f"{type(self.inner).__name__} says so")
+        trial = FrozenTrial.of(self._log.record(number))
+        return Verdict(bool(self.inner.prune(self._view, trial)), f"{type(self.inner).__name__} says so")

@@ -1,43 +1,46 @@
-"""The session: one process's working view of a stored study, on which sweeps and ``Study`` both stand."""
+"""The session: one process at work on a stored study, on which sweeps and ``Study`` both stand."""
 
 from __future__ import annotations
 
 import secrets
-import threading
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from sweeper_core._forks import reset_after_fork
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import SearchSpaceExhausted, UpdateFinishedTrialError
+from sweeper_core.logging import get_logger
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages.base import Claim, Lease, Storage, StudyRecord
-from sweeper_core.study._session.adapters import UserPruner, UserSampler, native_pruner, native_sampler
-from sweeper_core.study._session.beats import Beats
-from sweeper_core.study._session.digest import Digest
-from sweeper_core.study._session.grouping import Grouping
-from sweeper_core.study._session.hosts import DefineByRun, StepByStep, told
+from sweeper_core.study._session.adapters import UserSampler, native_pruner, native_sampler
+from sweeper_core.study._session.log import TrialLog
+from sweeper_core.study._session.rivals import Rivals
 from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.view import StudyView
+from sweeper_core.study._session.writer import TrialWriter
 from sweeper_core.trial.attrs import FAILURE, LIST_OF_CONSTRAINTS, SUGGESTION
-from sweeper_core.trial.best import Best
-from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
-from sweeper_core.trial.history import History, TrialTable
-from sweeper_core.trial.live import Trial
-from sweeper_core.trial.record import TrialRecord, nothing
+from sweeper_core.trial.history import History
+from sweeper_core.trial.record import nothing
 from sweeper_core.trial.state import TrialState
+from sweeper_core.trial.study_like import StudyLike
 
-MOST_SPACES = 1024
+_logger = get_logger(__name__)
+
+MAX_SPACES = 1024
 """How many search spaces are kept for reuse; an objective whose ranges change all the time makes many."""
+
+MAX_NEW_ATTEMPTS = 2
+"""How often a sampler is asked again for a point that no running trial has; a small space may have no other left."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +63,37 @@ class Started:
 
 
 class Session:
-    """One process's working view of one stored study. Thread-safe.
+    """One process at work on one stored study: it starts, suggests, judges and finishes. Thread-safe.
 
     Args:
-        storage: Where the study lives.
-        study: The study as stored.
+        log: What is known of the study's trials.
+        writer: Stores what this process's trials do.
         sampler: Suggests; its ``seed`` decides the generators, None draws one for this session. A user's own
             subclass of :class:`BaseSampler` runs behind an adapter.
         pruner: Judges; None never stops a trial. Users' own as above.
-        sources: Histories of earlier studies, as evidence for the sampler.
-        objective: Which objective reports are about.
+        view: The study that users' functions and classes are handed; None makes one that can only be read.
     """
 
     def __init__(
         self,
+        log: TrialLog,
+        writer: TrialWriter,
+        sampler: Sampler | BaseSampler,
+        pruner: BasePruner | None = None,
+        view: StudyLike | None = None,
+    ) -> None:
+        self.log = log
+        self.writer = writer
+        self.view = StudyView(log) if view is None else view
+        self._drawn_seed = secrets.randbits(63)
+        self._rivals = Rivals(log)
+        self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
+        self.sampler = sampler
+        self.pruner = pruner
+
+    @classmethod
+    def open(
+        cls,
         storage: Storage,
         study: StudyRecord,
         sampler: Sampler | BaseSampler,
@@ -81,172 +101,81 @@ class Session:
         *,
         sources: Sequence[History] = (),
         objective: int = 0,
-    ) -> None:
-        self.storage = storage
-        self.study = study
-        self.study_id = study.study_id
-        self.view = StudyView(self)
-        """The study as users' samplers and pruners see it."""
-        self.beats = Beats(storage, study.study_id)
-        self.grouping = Grouping(storage, study.study_id, self.beats)
-        self.leases = False
-        """Whether any trial has been kept alive: only what such ones tell is grouped."""
-        self._drawn_seed = secrets.randbits(63)
-        self._lock = threading.RLock()
-        self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
-        self._know_nothing(tuple(sources), objective)
-        self.sampler = sampler
-        self.pruner = pruner
-        reset_after_fork(self)
+        view: StudyLike | None = None,
+    ) -> Session:
+        """Return a session of a stored study.
 
-    def _know_nothing(self, sources: tuple[History, ...], objective: int) -> None:
-        self._ledger = TrialTable(self.study.directions, sources)
-        self._no_history = self._ledger.history()
-        self._peers = LearningCurves(self.study.directions[objective].sign, objective)
-        self._digest = Digest(self.study.directions)
-        self._cursor: Any = None
-        self._unread: list[TrialRecord] = []
-        self._latest: dict[int, TrialRecord] = {}
+        Args:
+            sources: Histories of earlier studies, as evidence for the sampler.
+            objective: Which objective reports are about.
+        """
+        writer = TrialWriter(storage, study.study_id)
+        log = TrialLog(storage, study, sources=sources, objective=objective, flush=writer.flush)
+        return cls(log, writer, sampler, pruner, view)
 
-    def after_fork(self) -> None:
-        """Take a lock of one's own; what another thread was taking in has to be read again."""
-        if self._lock.acquire(blocking=False):
-            self._lock.release()
-        else:
-            self._lock = threading.RLock()
-            self._know_nothing(self._ledger.sources, self._peers.objective)
-            self.sampler = self._given_sampler
-
-    def __getstate__(self) -> dict[str, Any]:
-        with self._lock:
-            return {
-                "storage": self.storage,
-                "study": self.study,
-                "sampler": self._given_sampler,
-                "pruner": self.pruner.inner if isinstance(self.pruner, UserPruner) else self.pruner,
-                "sources": self._ledger.sources,
-                "objective": self._peers.objective,
-            }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[Any, ...]:
+        log = self.log
+        reopen = partial(Session.open, sources=log.sources, objective=log.objective)
+        return reopen, (log.storage, log.study, self.sampler, self.pruner)
 
     @property
-    def _given_sampler(self) -> Sampler | BaseSampler:
-        return self._sampler.inner if isinstance(self._sampler, UserSampler) else self._sampler
+    def storage(self) -> Storage:
+        """Where the study lives."""
+        return self.log.storage
 
     @property
-    def sampler(self) -> Sampler:
-        """What suggests; a user's own sampler is shown behind its adapter."""
-        return self._sampler
-
-    @sampler.setter
-    def sampler(self, sampler: Sampler | BaseSampler) -> None:
-        self._sampler = native_sampler(sampler, self)
-        self.host: DefineByRun = StepByStep(self) if isinstance(self._sampler, UserSampler) else DefineByRun(self)
-        """Who runs live trials."""
-        self.may_end = self._sampler.ends
-        """Whether ``optimize`` stops by itself once the sampler is exhausted."""
-        self._ends_plainly = (
-            self._sampler.constraints_func is None
-            and self._sampler.after_trial_strategy is None
-            and not isinstance(self._sampler, UserSampler)
-        )
-
-    @property
-    def pruner(self) -> Pruner | None:
-        """What judges; a user's own pruner is shown behind its adapter."""
-        return self._pruner
-
-    @pruner.setter
-    def pruner(self, pruner: BasePruner | None) -> None:
-        self._pruner = native_pruner(pruner, self)
-
-    @property
-    def seed(self) -> int:
-        """The sampler's seed, or the one drawn for this session."""
-        seed = self._sampler.seed
-        return self._drawn_seed if seed is None else seed
+    def study(self) -> StudyRecord:
+        """The study as stored."""
+        return self.log.study
 
     @property
     def n_objectives(self) -> int:
         """Number of objectives."""
-        return len(self.study.directions)
+        return self.log.n_objectives
 
     @property
-    def ledger(self) -> TrialTable:
-        """The account of all trials, as of the last :meth:`sync`."""
-        with self._lock:
-            self._read()
-            return self._ledger
+    def sampler(self) -> Sampler | BaseSampler:
+        """What suggests, as it was given; it may be replaced between trials."""
+        return self._sampler
+
+    @sampler.setter
+    def sampler(self, sampler: Sampler | BaseSampler) -> None:
+        native = native_sampler(sampler, self.log, self.view)
+        self._sampler = sampler
+        self.native_sampler = native
+        """The sampler itself, or the adapter around a user's own."""
+        self._finishes_plainly = (
+            native.constraints_func is None
+            and native.after_trial_strategy is None
+            and not isinstance(native, UserSampler)
+        )
 
     @property
-    def peers(self) -> LearningCurves:
-        """All learning curves, as of the last :meth:`sync`."""
-        with self._lock:
-            self._read()
-            return self._peers
+    def pruner(self) -> BasePruner | None:
+        """What judges, as it was given; it may be replaced between trials."""
+        return self._pruner
+
+    @pruner.setter
+    def pruner(self, pruner: BasePruner | None) -> None:
+        self._native_pruner: Pruner | None = native_pruner(pruner, self.log, self.view)
+        self._pruner = pruner
 
     @property
-    def digest(self) -> Digest:
-        """What is known of all trials together, as of the last :meth:`sync`."""
-        return self._digest
-
-    def sync(self) -> None:
-        """Take in what has changed in the storage."""
-        if self.leases:
-            self.grouping.flush()
-        with self._lock:
-            records, self._cursor = self.storage.changes(self.study.study_id, self._cursor)
-            if records:
-                self._digest.fold(records)
-                self._unread += records
-                for record in records:
-                    self._latest[record.number] = record
-
-    def _read(self) -> None:
-        # The columns are filled when somebody looks at them: samplers that need no history never do.
-        if self._unread:
-            records, self._unread = self._unread, []
-            self._ledger.fold(records)
-            self._peers.fold(records)
-
-    @property
-    def records(self) -> list[TrialRecord]:
-        """All trials by number, as of the last :meth:`sync`."""
-        with self._lock:
-            return [self._latest[number] for number in sorted(self._latest)]
-
-    def best(self) -> Best:
-        """Return the best trial as of now."""
-        known = self.storage.best(self.study_id)
-        if known is None:
-            self.sync()
-            known = self._digest.leader
-        return known
+    def seed(self) -> int:
+        """The sampler's seed, or the one drawn for this session."""
+        seed = self.native_sampler.seed
+        return self._drawn_seed if seed is None else seed
 
     def space_of(self, distributions: Mapping[str, BaseDistribution]) -> SearchSpace:
         """Return the space of named distributions; the same object when the very same are asked for again."""
         key = (*distributions, *map(id, distributions.values()))
         space = self._spaces.get(key)
         if space is None:
-            if len(self._spaces) >= MOST_SPACES:
+            if len(self._spaces) >= MAX_SPACES:
                 self._spaces.clear()
             # The space keeps the distributions alive, so that their ids stay theirs.
             space = self._spaces[key] = SearchSpace.of(distributions)
         return space
-
-    def record(self, number: int) -> TrialRecord:
-        """Return a trial as it is stored now.
-
-        Raises:
-            KeyError: There is none of this number.
-        """
-        self.sync()
-        found = self._latest.get(number)
-        if found is None:
-            raise KeyError(f"Study {self.study.name!r} has no trial {number}; it has {len(self._latest)} trials.")
-        return found
 
     def start(
         self,
@@ -263,7 +192,7 @@ class Session:
         Args:
             space: All parameters of the point.
             limit: Start nothing when the study has this many trials.
-            lease: Signs of life are given in the background until :meth:`finish`.
+            lease: Renewed in the background until :meth:`finish`.
             budget, lanes: Told to the sampler.
             distinct: Start nothing when every point of a finite space has been suggested.
 
@@ -274,75 +203,76 @@ class Session:
             SearchSpaceExhausted: ``distinct``, nothing is left, and nothing waits in the queue.
             ValueError: A waiting trial has a value that ``space`` cannot express; that trial is FAIL now.
         """
-        if distinct:
-            self._refuse_repetition(space)
-        claim = self.storage.reserve(self.study.study_id, limit=limit, lease=lease)
-        if claim is None:
-            return None
-        if lease is not None:
-            self.keep(claim.number, lease)
-        try:
-            suggestion = self._decide(claim, Request(space, claim.number, _given(space, claim), budget, lanes))
-            self._describe(claim.number, space, suggestion)
-        except UpdateFinishedTrialError:  # given up, or forgotten by a server that crashed, before it could begin
-            self.beats.discard(claim.number)
-            return self.start(space, limit=limit, lease=lease, budget=budget, lanes=lanes, distinct=distinct)
-        except BaseException as error:
-            reason = {FAILURE: f"no suggestion: {error!r}"}
-            self.finish(claim.number, TrialState.FAIL, data=TrialData(system_attrs=reason))
-            raise
-        return Started(
-            claim.number, claim.trial_id, suggestion.params, space, suggestion, claim.user_attrs, claim.system_attrs
-        )
-
-    def keep(self, number: int, lease: Lease) -> None:
-        """Give signs of life for a trial in the background until it ends."""
-        self.leases = True
-        self.beats.add(number, lease)
+        while True:
+            if distinct:
+                self._refuse_repetition(space)
+            claim = self.storage.reserve(self.log.study_id, limit=limit, lease=lease)
+            if claim is None:
+                return None
+            if lease is not None:
+                self.writer.keep_alive(claim.number, lease)
+            try:
+                return self._begin(claim, space, budget, lanes)
+            except UpdateFinishedTrialError:  # stale, or forgotten by a server that crashed, before it could begin
+                self.writer.let_go(claim.number)
+            except BaseException as error:
+                reason = {FAILURE: f"no suggestion: {error!r}"}
+                self.finish(claim.number, TrialState.FAIL, data=TrialData(system_attrs=reason))
+                raise
 
     def _refuse_repetition(self, space: SearchSpace) -> None:
-        self.sync()
-        history = self.history()
-        if self.sampler.exhausted(space, history) and not len(history.having(TrialState.WAITING)):
+        self.log.sync()
+        history = self.log.history()
+        if self.native_sampler.exhausted(space, history) and not len(history.having(TrialState.WAITING)):
             raise SearchSpaceExhausted(
                 f"All points of the search space ({', '.join(space.names)}) have been suggested; none is left to try."
             )
+
+    def _begin(self, claim: Claim, space: SearchSpace, budget: int | None, lanes: int) -> Started:
+        request = Request(space, claim.number, _given(space, claim), budget, lanes)
+        suggestion = self._decide(claim, request)
+        distributions = {name: space[name].distribution for name in suggestion.params}
+        data = TrialData(suggestion.params, distributions, system_attrs={SUGGESTION: facts_of(suggestion)})
+        self.writer.describe(claim.number, data, at_once=True)
+        return Started(
+            claim.number, claim.trial_id, suggestion.params, space, suggestion, claim.user_attrs, claim.system_attrs
+        )
 
     def _decide(self, claim: Claim, request: Request) -> Suggestion:
         params = request.space.active_only(request.given)
         if _is_complete(request.space, params):
             return Suggestion(params, "enqueued" if claim.fixed else "")
-        self.sync()
-        return self._ask_sampler(request, generator(self.seed, claim.number))
+        self.log.sync()
+        return self._propose(request, generator(self.seed, claim.number), 0.0)
 
-    def _ask_sampler(self, request: Request, rng: np.random.Generator) -> Suggestion:
-        with self._lock:
-            sampler = self.sampler
-            known = self.history(request.number) if sampler.needs_history(request.space) else self._no_history
-            return sampler.suggest(request, known, rng)
+    def propose(
+        self,
+        number: int,
+        space: SearchSpace,
+        given: Mapping[str, Any],
+        rng: np.random.Generator,
+        look_again_after: float,
+    ) -> Suggestion:
+        """Return a point for a trial that runs already, other than those of the other running trials if there is one.
 
-    def _describe(self, number: int, space: SearchSpace, suggestion: Suggestion) -> None:
-        distributions = {name: space[name].distribution for name in suggestion.params}
-        attrs = {SUGGESTION: told(suggestion)}
-        data = TrialData(suggestion.params, distributions, system_attrs=attrs)
-        self.storage.describe(self.study.study_id, number, data)
+        Args:
+            number, given, rng: See :meth:`suggest`.
+            look_again_after: Seconds; when the sampler took longer, the storage is asked what has begun meanwhile.
+        """
+        return self._propose(Request(space, number, given), rng, look_again_after)
 
-    def history(self, rows: int | None = None) -> History:
-        """Return the snapshot of the first ``rows`` trials (all by default), as of the last :meth:`sync`."""
-        with self._lock:
-            return self.ledger.history(rows)
-
-    def trial(self, started: Started) -> Trial:
-        """Return a live trial that has the started one's parameters and may suggest more."""
-        return Trial(
-            self.host,
-            started.number,
-            started.trial_id,
-            user_attrs=started.user_attrs,
-            system_attrs=started.system_attrs,
-            params=started.params,
-            distributions={name: started.space[name].distribution for name in started.params},
-        )
+    def _propose(self, request: Request, rng: np.random.Generator, look_again_after: float) -> Suggestion:
+        begun = time.perf_counter()
+        suggestion = self._ask_sampler(request, rng)
+        if isinstance(self.native_sampler, UserSampler):
+            return suggestion
+        for _ in range(MAX_NEW_ATTEMPTS):
+            if self.log.storage.outlives_process and time.perf_counter() - begun >= look_again_after:
+                self.log.sync()
+            if self._rivals.claim(request, suggestion.params):
+                break
+            suggestion = self._ask_sampler(request, rng, whole_history=True)
+        return suggestion
 
     def suggest(
         self, number: int, space: SearchSpace, given: Mapping[str, Any], rng: np.random.Generator
@@ -356,19 +286,25 @@ class Session:
         """
         return self._ask_sampler(Request(space, number, given), rng)
 
-    def report(self, number: int, step: int, value: float) -> None:
-        """Store one report of a running trial; it is stored when this returns."""
-        self.storage.report(self.study.study_id, number, step, value)
+    def _ask_sampler(self, request: Request, rng: np.random.Generator, whole_history: bool = False) -> Suggestion:
+        sampler = self.native_sampler
+        with self.log.lock:
+            if sampler.needs_history(request.space):
+                known = self.log.history(None if whole_history else request.number)
+            else:
+                known = self.log.empty
+            return sampler.suggest(request, known, rng)
 
     def judge(self, number: int) -> Verdict:
-        """Return whether a running trial should stop now, by its reports and its peers'."""
-        if self.pruner is None:
+        """Return whether a running trial should stop now, by its reports and the other trials'."""
+        pruner = self._native_pruner
+        if pruner is None:
             return GO_ON
-        self.sync()
-        with self._lock:
-            peers = self.peers
-            verdict = self.pruner.judge(number, peers.curve(number), peers)
-            peers.mark_judged(number)
+        self.log.sync()
+        with self.log.lock:
+            curves = self.log.curves
+            verdict = pruner.judge(number, curves.curve(number), curves)
+            curves.mark_judged(number)
             return verdict
 
     def finish(
@@ -383,52 +319,52 @@ class Session:
         The sampler's ``constraints_func`` and ``after_trial_strategy``, and a user's sampler's ``after_trial``, are
         called before; the trial ends also when they raise.
         """
-        if self._ends_plainly and not self.leases:
-            return self.storage.finish(self.study_id, number, state, values, data)
-        sampler = self._sampler
+        self._rivals.forget(number)
+        if self._finishes_plainly:
+            return self.writer.finish(number, state, values, data)
+        sampler = self.native_sampler
         try:
             if sampler.constraints_func is not None and state in (TrialState.COMPLETE, TrialState.PRUNED):
                 data = data.merged(TrialData(system_attrs={LIST_OF_CONSTRAINTS: self._constraints(number)}))
             if isinstance(sampler, UserSampler):
                 sampler.end(number, state, values)
             elif sampler.after_trial_strategy is not None:
-                sampler.after_trial_strategy(self.view, FrozenTrial.of(self.record(number)), state, values)
+                sampler.after_trial_strategy(self.view, FrozenTrial.of(self.log.record(number)), state, values)
         finally:
-            ended = self._end(number, state, values, data)
+            ended = self.writer.finish(number, state, values, data)
         return ended
 
-    def _end(
-        self,
-        number: int,
-        state: TrialState,
-        values: Sequence[float] | None,
-        data: TrialData,
-    ) -> bool:
-        self.beats.discard(number)
-        data = self.grouping.take(number).merged(data)
-        return self.storage.finish(self.study_id, number, state, values, data)
-
     def _constraints(self, number: int) -> list[float]:
-        assert self.sampler.constraints_func is not None
-        values = [float(value) for value in self.sampler.constraints_func(FrozenTrial.of(self.record(number)))]
+        constraints_func = self.native_sampler.constraints_func
+        assert constraints_func is not None
+        values = [float(value) for value in constraints_func(FrozenTrial.of(self.log.record(number)))]
         if any(value != value for value in values):
             raise ValueError(f"`constraints_func` returned {values} for trial {number}; constraints cannot be NaN.")
         return values
 
-    def describe(self, number: int, data: TrialData) -> None:
-        """Store data of an unfinished trial."""
-        self.storage.describe(self.study.study_id, number, data)
-
-    def refresh(self) -> StudyRecord:
-        """Read the study's own attributes again, and return it."""
-        stored = self.storage.get_study(self.study.study_id)
-        self.study = replace(self.study, user_attrs=stored.user_attrs, system_attrs=stored.system_attrs)
-        return self.study
+    def fail_stale(self) -> None:
+        """Fail running trials whose process is dead, and let the storage's callback retry them."""
+        callback = self.storage.heartbeat_stale_trial_callback
+        retries = getattr(callback, "retries_in_storage", None)
+        for number in self.storage.fail_stale(self.log.study_id, max_retries=retries or 0):
+            trial = FrozenTrial.of(self.log.record(number))
+            _logger.warning(f"Trial {number} is stale: {trial.system_attrs.get(FAILURE, 'its process died')}")
+            if callback is not None and retries is None:
+                callback(self.view, trial)
 
     def close(self) -> None:
-        """Stop the signs of life; trials that still run are given up when their leases are over."""
-        self.grouping.flush()
-        self.beats.close()
+        """Flush what is buffered and stop the heartbeat; trials that still run go stale when their leases expire."""
+        self.writer.close()
+
+
+def facts_of(suggestion: Suggestion) -> dict[str, Any]:
+    """Return what is stored of a suggestion beside its parameters."""
+    facts: dict[str, Any] = {"origin": suggestion.origin}
+    if suggestion.generation:
+        facts["generation"] = suggestion.generation
+    if suggestion.why:
+        facts["why"] = suggestion.why
+    return facts
 
 
 def _given(space: SearchSpace, claim: Claim) -> dict[str, Any]:

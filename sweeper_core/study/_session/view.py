@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Container
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sweeper_core._garbage import uncollected
 from sweeper_core.directions import StudyDirection
 from sweeper_core.maths.pareto import pareto_front
-from sweeper_core.storages.base import Storage, StudyRecord
-from sweeper_core.study._session.digest import Digest
+from sweeper_core.storages.base import Storage
+from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study.dataframe import DEFAULT_COLUMNS, trials_dataframe
 from sweeper_core.trial.attrs import METRIC_NAMES
-from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.feasible import is_feasible
 from sweeper_core.trial.frozen import FrozenTrial
-from sweeper_core.trial.history import History
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 from sweeper_core.trial.study_like import Known
@@ -28,47 +26,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Source(Protocol):
-    """What the view reads from."""
-
-    storage: Storage
-    study: StudyRecord
-
-    @property
-    def records(self) -> list[TrialRecord]: ...
-    @property
-    def peers(self) -> LearningCurves: ...
-    @property
-    def digest(self) -> Digest: ...
-    def sync(self) -> None: ...
-    def record(self, number: int) -> TrialRecord: ...
-    def refresh(self) -> StudyRecord: ...
-    def history(self, rows: int | None = None) -> History: ...
-
-
 class StudyView:
     """What can be read of a study. Everything is as of the moment of the call."""
 
-    def __init__(self, session: Source) -> None:
-        self._session = session
+    def __init__(self, log: TrialLog) -> None:
+        self._log = log
 
     @property
     def study_name(self) -> str:
         """The name, unique in its storage."""
-        return self._session.study.name
+        return self._log.study.name
 
     @property
     def _study_id(self) -> int:
-        return self._session.study.study_id
+        return self._log.study_id
 
     @property
     def _storage(self) -> Storage:
-        return self._session.storage
+        return self._log.storage
 
     @property
     def directions(self) -> list[StudyDirection]:
         """One direction for each objective."""
-        return list(self._session.study.directions)
+        return list(self._log.study.directions)
 
     @property
     def direction(self) -> StudyDirection:
@@ -79,25 +59,25 @@ class StudyView:
         """
         if self._is_multi_objective():
             raise RuntimeError("A study with several objectives has no single direction; use `directions`.")
-        return self._session.study.directions[0]
+        return self._log.study.directions[0]
 
     def _is_multi_objective(self) -> bool:
-        return len(self._session.study.directions) > 1
+        return len(self._log.study.directions) > 1
 
     @property
     def user_attrs(self) -> dict[str, Any]:
         """A copy of what :meth:`Study.set_user_attr` has stored."""
-        return copy.deepcopy(dict(self._session.refresh().user_attrs))
+        return copy.deepcopy(dict(self._log.refresh().user_attrs))
 
     @property
     def system_attrs(self) -> dict[str, Any]:
         """A copy of the attributes that the library keeps for itself."""
-        return copy.deepcopy(dict(self._session.refresh().system_attrs))
+        return copy.deepcopy(dict(self._log.refresh().system_attrs))
 
     @property
     def metric_names(self) -> list[str] | None:
         """The names of the objectives, when they were given any."""
-        names = self._session.refresh().system_attrs.get(METRIC_NAMES)
+        names = self._log.refresh().system_attrs.get(METRIC_NAMES)
         return None if names is None else list(names)
 
     @property
@@ -117,8 +97,8 @@ class StudyView:
             return [FrozenTrial.of(record) for record in records if states is None or record.state in states]
 
     def _records(self) -> list[TrialRecord]:
-        self._session.sync()
-        return self._session.records
+        self._log.sync()
+        return self._log.records
 
     @property
     def best_trial(self) -> FrozenTrial:
@@ -133,11 +113,11 @@ class StudyView:
                 "A single best trial cannot be retrieved from a multi-objective study. Consider using "
                 "Study.best_trials to retrieve a list containing the best trials."
             )
-        self._session.sync()
-        digest = self._session.digest
-        if digest.best is None:
-            raise ValueError(f"No {'feasible ' if digest.completed else ''}trials are completed yet.")
-        return FrozenTrial.of(self._session.record(digest.best))
+        self._log.sync()
+        statistics = self._log.statistics
+        if statistics.best.number is None:
+            raise ValueError(f"No {'feasible ' if statistics.completed else ''}trials are completed yet.")
+        return FrozenTrial.of(self._log.record(statistics.best.number))
 
     @property
     def best_trials(self) -> list[FrozenTrial]:
@@ -146,7 +126,7 @@ class StudyView:
         feasible = [record for record in records if is_feasible(record.system_attrs)]
         if not feasible:
             return []
-        signs = [direction.sign for direction in self._session.study.directions]
+        signs = [direction.sign for direction in self._log.study.directions]
         front = pareto_front(np.array([record.values for record in feasible], float) * signs)
         return [FrozenTrial.of(record) for record, best in zip(feasible, front, strict=True) if best]
 
@@ -181,13 +161,13 @@ class StudyView:
 
     def known_to(self, number: int) -> Known:
         """Return what is known when something is decided for trial ``number``."""
-        self._session.sync()
-        return Known(self._session.history(number), self._session.digest.joint.distributions, self._session.peers)
+        self._log.sync()
+        return Known(self._log.history(number), self._log.statistics.joint.distributions, self._log.curves)
 
     def set_system_attr(self, key: str, value: Any) -> None:
         """Store an attribute of the study that is not the user's."""
-        self._session.storage.set_study_attrs(self._study_id, system={key: value})
+        self._log.storage.set_study_attrs(self._study_id, system={key: value})
 
     def set_trial_system_attr(self, number: int, key: str, value: Any) -> None:
         """Store an attribute of a running trial that is not the user's."""
-        self._session.storage.describe(self._study_id, number, TrialData(system_attrs={key: value}))
+        self._log.storage.describe(self._study_id, number, TrialData(system_attrs={key: value}))

@@ -15,8 +15,8 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.exceptions import StorageUnavailableError, UpdateFinishedTrialError
 from sweeper_core.samplers import RandomSampler
 from sweeper_core.storages import RDBStorage, this_process
-from sweeper_core.study._session.beats import Beats
-from sweeper_core.study._session.grouping import Grouping
+from sweeper_core.study._session.heartbeat import Heartbeat
+from sweeper_core.study._session.write_buffer import WriteBuffer
 from sweeper_core.testing.storages import UNIT, new_study, trials_of
 from sweeper_core.trial import Trial
 from sweeper_core.trial.data import TrialData
@@ -70,14 +70,14 @@ def study(storage: Counting) -> int:
 
 
 @pytest.fixture
-def grouping(storage: Counting, study: int) -> Grouping:
-    """A grouping with one running trial, number 0, that this process keeps alive."""
+def buffer(storage: Counting, study: int) -> WriteBuffer:
+    """A buffer with one running trial, number 0, that this process keeps alive."""
     lease = this_process()
     storage.reserve(study, lease=lease)
-    beats = Beats(storage, study)
-    beats.add(0, lease)
+    heartbeat = Heartbeat(storage, study)
+    heartbeat.add(0, lease)
     storage.writes.clear()
-    return Grouping(storage, study, beats)
+    return WriteBuffer(storage, study, heartbeat)
 
 
 def seen(url: str, study: int) -> TrialRecord:
@@ -144,55 +144,55 @@ create_study(study_name="s", storage=sys.argv[1]).optimize(objective, n_trials=5
     assert [list(trial.params) for trial in trials] == [["a", "b", "c"]] * 3
 
 
-def test_what_a_trial_tells_is_written_after_two_ticks(grouping: Grouping, url: str, study: int) -> None:
-    grouping.report(0, 1, 0.5)
-    grouping.describe(0, TrialData(user_attrs={"a": 1}))
+def test_what_a_trial_tells_is_written_after_two_ticks(buffer: WriteBuffer, url: str, study: int) -> None:
+    buffer.report(0, 1, 0.5)
+    buffer.describe(0, TrialData(user_attrs={"a": 1}))
     assert seen(url, study).reports == ()
-    assert grouping.tick()
-    assert grouping.tick()
+    assert buffer.tick()
+    assert buffer.tick()
     assert (seen(url, study).reports, seen(url, study).user_attrs) == (((1, 0.5),), {"a": 1})
-    assert not grouping.tick()
+    assert not buffer.tick()
 
 
 def test_nothing_is_lost_while_the_storage_is_away(
-    grouping: Grouping, storage: Counting, url: str, study: int, caplog: pytest.LogCaptureFixture
+    buffer: WriteBuffer, storage: Counting, url: str, study: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     storage.away = True
-    grouping.report(0, 1, 0.5)
-    grouping.tick()
-    grouping.tick()
-    grouping.report(0, 1, 9.0)
-    grouping.report(0, 2, 0.25)
+    buffer.report(0, 1, 0.5)
+    buffer.tick()
+    buffer.tick()
+    buffer.report(0, 1, 9.0)
+    buffer.report(0, 2, 0.25)
     with pytest.raises(StorageUnavailableError):
-        grouping.flush()
+        buffer.flush()
     storage.away = False
-    grouping.flush()
+    buffer.flush()
     assert seen(url, study).reports == ((1, 0.5), (2, 0.25))
 
 
-def test_the_end_takes_what_waits(grouping: Grouping, storage: Counting, url: str, study: int) -> None:
-    grouping.describe(0, TrialData({"x": 0.5}, {"x": UNIT}))
-    grouping.report(0, 3, 1.0)
-    assert storage.finish(study, 0, TrialState.COMPLETE, [1.0], grouping.take(0))
+def test_the_end_takes_what_waits(buffer: WriteBuffer, storage: Counting, url: str, study: int) -> None:
+    buffer.describe(0, TrialData({"x": 0.5}, {"x": UNIT}))
+    buffer.report(0, 3, 1.0)
+    assert storage.finish(study, 0, TrialState.COMPLETE, [1.0], buffer.take(0))
     assert (seen(url, study).params, seen(url, study).reports) == ({"x": 0.5}, ((3, 1.0),))
-    assert grouping.take(0) == TrialData()
-    grouping.flush()
+    assert buffer.take(0) == TrialData()
+    buffer.flush()
 
 
-def test_a_trial_that_was_ended_elsewhere_learns_it(grouping: Grouping, url: str, study: int) -> None:
+def test_a_trial_that_was_ended_elsewhere_learns_it(buffer: WriteBuffer, url: str, study: int) -> None:
     RDBStorage(url).finish(study, 0, TrialState.FAIL)
-    grouping.report(0, 1, 0.5)
-    grouping.flush()
+    buffer.report(0, 1, 0.5)
+    buffer.flush()
     with pytest.raises(UpdateFinishedTrialError):
-        grouping.report(0, 2, 0.5)
+        buffer.report(0, 2, 0.5)
 
 
-def test_what_cannot_be_stored_is_refused_at_once(grouping: Grouping) -> None:
+def test_what_cannot_be_stored_is_refused_at_once(buffer: WriteBuffer) -> None:
     with pytest.raises(TypeError, match="JSON"):
-        grouping.describe(0, TrialData(user_attrs={"a": object()}))
+        buffer.describe(0, TrialData(user_attrs={"a": object()}))
     with pytest.raises(ValueError, match="'x'"):
-        grouping.describe(0, TrialData({"x": 0.5}))
-    assert grouping.take(0) == TrialData()
+        buffer.describe(0, TrialData({"x": 0.5}))
+    assert buffer.take(0) == TrialData()
 
 
 def test_a_bare_ask_writes_at_once(storage: Counting, url: str) -> None:
@@ -205,14 +205,14 @@ def test_a_bare_ask_writes_at_once(storage: Counting, url: str) -> None:
     assert len(seen(url, study._study_id).reports) == 1
 
 
-def test_a_forked_child_writes_at_once_and_only_its_own(grouping: Grouping, url: str, study: int) -> None:
-    grouping.report(0, 1, 0.5)
-    child = multiprocessing.get_context("fork").Process(target=grouping.report, args=(0, 2, 0.25))
+def test_a_forked_child_writes_at_once_and_only_its_own(buffer: WriteBuffer, url: str, study: int) -> None:
+    buffer.report(0, 1, 0.5)
+    child = multiprocessing.get_context("fork").Process(target=buffer.report, args=(0, 2, 0.25))
     child.start()
     child.join()
     assert child.exitcode == 0
     assert seen(url, study).reports == ((2, 0.25),)
-    grouping.flush()
+    buffer.flush()
     assert seen(url, study).reports == ((1, 0.5), (2, 0.25))
 
 
@@ -220,17 +220,17 @@ def test_what_waits_is_written_when_the_interpreter_ends(url: str) -> None:
     program = """
 import sys
 from sweeper_core.storages import RDBStorage, this_process
-from sweeper_core.study._session.beats import Beats
-from sweeper_core.study._session.grouping import Grouping
+from sweeper_core.study._session.heartbeat import Heartbeat
+from sweeper_core.study._session.write_buffer import WriteBuffer
 from sweeper_core.testing.storages import new_study
 storage = RDBStorage(sys.argv[1])
 study = new_study(storage, "s").study_id
 lease = this_process()
 storage.reserve(study, lease=lease)
-beats = Beats(storage, study)
-beats.add(0, lease)
-grouping = Grouping(storage, study, beats)
-grouping.report(0, 1, 0.5)
+heartbeat = Heartbeat(storage, study)
+heartbeat.add(0, lease)
+buffer = WriteBuffer(storage, study, heartbeat)
+buffer.report(0, 1, 0.5)
 """
     subprocess.run([sys.executable, "-c", program, url], check=True)
     storage = RDBStorage(url)

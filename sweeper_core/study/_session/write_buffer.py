@@ -1,10 +1,10 @@
-"""Writing together what a running trial tells bit by bit.
+"""Buffer a running trial's writes and flush them in batches.
 
 A define-by-run objective asks for one parameter after the other, and reports many values; a transaction for each would
-cost more than the objective. What is told waits here until the trial ends, until somebody reads the study in
-this process (a pruner does), or for half a second, whichever comes first. Where a write is quick, parameters are
-written as soon as the trial has all those that an earlier trial had, which are most likely all of its own: what a job
-dies of within a millisecond should be known too.
+cost more than the objective. Writes wait here until the trial ends, until somebody reads the study in this process (a
+pruner does), or for half a second, whichever comes first. Where a write is quick, parameters are written as soon as the
+trial has all those that an earlier trial had, which are most likely all of its own: when a job dies within a
+millisecond, its parameters are known too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
 from sweeper_core.storages.base import Storage
-from sweeper_core.study._session.beats import Beats
+from sweeper_core.study._session.heartbeat import Heartbeat
 from sweeper_core.trial.data import NO_DATA, TrialData
 
 _logger = get_logger(__name__)
@@ -31,12 +31,12 @@ TICK = 0.25
 IDLE_TICKS = 40
 """The thread ends when nothing has waited for so many ticks."""
 
-MOST_KINDS = 1024
+MAX_KINDS = 1024
 """How many sequences of parameters are remembered."""
 
 
 class Pending:
-    """What one trial has told."""
+    """The writes of one trial that wait."""
 
     __slots__ = ("distributions", "old", "params", "reports", "system_attrs", "user_attrs")
 
@@ -49,7 +49,7 @@ class Pending:
         self.old = False
 
     def add(self, later: TrialData) -> None:
-        """Take in what has been told later."""
+        """Add later writes."""
         self.params.update(later.params)
         self.distributions.update(later.distributions)
         self.reports.extend(later.reports)
@@ -58,34 +58,34 @@ class Pending:
 
     @property
     def data(self) -> TrialData:
-        """It, as storages take it."""
+        """All of them, as storages take them."""
         return TrialData(self.params, self.distributions, self.reports, self.user_attrs, self.system_attrs)
 
 
-class Grouping:
-    """Collects what running trials tell, and writes it in few transactions. Thread-safe.
+class WriteBuffer:
+    """Collects the writes of running trials and stores them in few transactions. Thread-safe.
 
     Args:
         storage, study_id: The study.
-        beats: Tells which trials this process keeps alive. Only those are grouped: any other may be ended by another
-            process before what is told here would be written.
+        heartbeat: Knows which leases this process renews. Only these trials are buffered: any other may be ended by
+            another process before its writes would be stored.
     """
 
-    def __init__(self, storage: Storage, study_id: int, beats: Beats) -> None:
+    def __init__(self, storage: Storage, study_id: int, heartbeat: Heartbeat) -> None:
         self._storage = storage
         self._study_id = study_id
-        self._beats = beats
+        self._heartbeat = heartbeat
         self._forked = False
-        self._start_afresh()
-        _groupings.add(self)
+        self._reset()
+        _buffers.add(self)
         reset_after_fork(self)
 
     def after_fork(self) -> None:
-        """Write at once from now on: a forked child may end any moment, and its parent writes what waits."""
+        """Write at once from now on: a forked child may end at any moment, and its parent flushes what waits."""
         self._forked = True
-        self._start_afresh()
+        self._reset()
 
-    def _start_afresh(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._pending: dict[int, Pending] = {}
@@ -125,7 +125,7 @@ class Grouping:
             self._of(number).reports.append((step, value))
 
     def _at_once(self, number: int) -> bool:
-        return self._forked or not self._beats.keeps(number)
+        return self._forked or not self._heartbeat.keeps(number)
 
     def _of(self, number: int) -> Pending:
         if number in self._ended:
@@ -135,13 +135,8 @@ class Grouping:
             pending = self._pending[number] = Pending()
             if not self._ticking:
                 self._ticking = True
-                threading.Thread(target=_tick, args=(weakref.ref(self),), name="hpo-grouping", daemon=True).start()
+                threading.Thread(target=_tick, args=(weakref.ref(self),), name="hpo-write-buffer", daemon=True).start()
         return pending
-
-    @property
-    def busy(self) -> bool:
-        """Whether anything waits to be written."""
-        return bool(self._pending or self._ended)
 
     def flush(self) -> None:
         """Write everything that waits."""
@@ -158,7 +153,7 @@ class Grouping:
         return NO_DATA if pending is None else pending.data
 
     def _remember(self, names: tuple[str, ...]) -> None:
-        if len(self._whole) >= MOST_KINDS:
+        if len(self._whole) >= MAX_KINDS:
             self._whole.clear()
         self._whole.add(names)
 
@@ -178,7 +173,7 @@ class Grouping:
             else:
                 self._storage.describe(self._study_id, number, pending.data)
         except UpdateFinishedTrialError as error:
-            # Somebody else has ended the trial; whoever runs it learns that when it tells more.
+            # Another process has ended the trial; the caller gets the error at its next write.
             with self._lock:
                 self._ended[number] = error
         except BaseException:
@@ -202,7 +197,7 @@ class Grouping:
         try:
             self._write(old)
         except StorageInternalError as error:
-            _logger.warning(f"What running trials have told could not be stored yet: {error}")
+            _logger.warning(f"The buffered writes of running trials could not be stored yet: {error}")
         return busy
 
     def rest(self) -> bool:
@@ -213,32 +208,32 @@ class Grouping:
 
 
 def _is_one_report(pending: Pending) -> bool:
-    told = pending.params or pending.user_attrs or pending.system_attrs
-    return len(pending.reports) == 1 and not told
+    others = pending.params or pending.user_attrs or pending.system_attrs
+    return len(pending.reports) == 1 and not others
 
 
-def _tick(reference: weakref.ref[Grouping]) -> None:
-    """Be the thread of a grouping, as long as it exists and has work."""
+def _tick(reference: weakref.ref[WriteBuffer]) -> None:
+    """Run the thread of a buffer, as long as it exists and has work."""
     pause = threading.Event()
     idle = 0
     while True:
         pause.wait(TICK)
-        grouping = reference()
-        if grouping is None:
+        buffer = reference()
+        if buffer is None:
             return
-        idle = 0 if grouping.tick() else idle + 1
-        if idle >= IDLE_TICKS and grouping.rest():
+        idle = 0 if buffer.tick() else idle + 1
+        if idle >= IDLE_TICKS and buffer.rest():
             return
-        del grouping
+        del buffer
 
 
-_groupings: weakref.WeakSet[Grouping] = weakref.WeakSet()
+_buffers: weakref.WeakSet[WriteBuffer] = weakref.WeakSet()
 
 
 @atexit.register
 def _flush_all() -> None:
-    for grouping in list(_groupings):
+    for buffer in list(_buffers):
         try:
-            grouping.flush()
+            buffer.flush()
         except StorageInternalError as error:
-            _logger.warning(f"What running trials have told could not be stored at the end: {error}")
+            _logger.warning(f"The buffered writes of running trials could not be stored at the end: {error}")

@@ -1,4 +1,4 @@
-"""Signs of life: a thread that renews the leases of the trials this process runs."""
+"""Heartbeat: a thread that renews the leases of the trials that this process runs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sweeper_core.storages.base import Lease, Storage
 _logger = get_logger(__name__)
 
 
-class Beats:
+class Heartbeat:
     """Renews the leases of a set of running trials; the thread lives only while there are any.
 
-    A beat that cannot reach the storage is tried again at the next one.
+    A heartbeat that cannot reach the storage is followed by the next one as usual.
     """
 
     def __init__(self, storage: Storage, study_id: int) -> None:
@@ -25,36 +25,31 @@ class Beats:
         reset_after_fork(self)
 
     def after_fork(self) -> None:
-        """Keep nothing alive: a forked child has no thread, and its parent's trials are its parent's."""
+        """Start with no trials: a forked child has no thread, and its parent renews its own leases."""
         self._lock = threading.Lock()
         self._numbers: set[int] = set()
         self._idle: threading.Event | None = None
 
     def add(self, number: int, lease: Lease) -> None:
-        """Keep a trial alive until it is discarded."""
+        """Renew a trial's lease until it is discarded."""
         with self._lock:
             self._numbers.add(number)
             if self._idle is None:
                 self._idle = threading.Event()
                 arguments = (self._idle, lease.interval)
-                threading.Thread(target=self._run, args=arguments, name="hpo-beats", daemon=True).start()
+                threading.Thread(target=self._run, args=arguments, name="hpo-heartbeat", daemon=True).start()
 
     def keeps(self, number: int) -> bool:
-        """Return whether a trial is being kept alive by this process."""
+        """Return whether this process renews a trial's lease."""
         return number in self._numbers
 
-    @property
-    def any(self) -> bool:
-        """Whether there are trials to be kept alive."""
-        return bool(self._numbers)
-
     def discard(self, number: int) -> None:
-        """Stop to renew a trial's lease."""
+        """Stop renewing a trial's lease."""
         with self._lock:
             self._numbers.discard(number)
 
     def close(self) -> None:
-        """Stop the thread; leases run out by themselves."""
+        """Stop the thread; leases expire by themselves."""
         with self._lock:
             self._numbers.clear()
             self._stop()
@@ -72,7 +67,7 @@ class Beats:
             self.beat()
 
     def beat(self) -> None:
-        """Give one sign of life for all trials now."""
+        """Renew all leases now."""
         with self._lock:
             numbers = sorted(self._numbers)
         if not numbers:
@@ -83,9 +78,9 @@ class Beats:
             _logger.warning(f"The leases of the running trials {numbers} could not be renewed: {error}")
             return
         with self._lock:
-            given_up = self._numbers.intersection(lost)
-            self._numbers -= given_up
-        for number in sorted(given_up):
+            stale = self._numbers.intersection(lost)
+            self._numbers -= stale
+        for number in sorted(stale):
             _logger.warning(
                 f"Trial {number} has been given up elsewhere; its result counts unless a retry starts before."
             )

@@ -1,4 +1,4 @@
-"""What a study needs to know at every trial, kept up to date by folding instead of being computed anew."""
+"""Running statistics of a study: what is needed at every trial, updated record by record."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from sweeper_core.trial.state import TrialState
 NO_SPACE = SearchSpace([])
 
 
-class Digest:
-    """The parameters that all trials share, and the best trial so far.
+class RunningStatistics:
+    """The parameters that all trials share, the trials that run, and the best trial so far.
 
     Folding the same records again, in any order, changes nothing.
     """
 
     def __init__(self, directions: Sequence[StudyDirection]) -> None:
         self._best = BestSoFar.of(directions)
-        self._counted: set[int] = set()
+        self._ended: set[int] = set()
         self._common: dict[str, BaseDistribution] | None = None
         self._layout: Layout | None = None
         self._seen: Layout | None = None
@@ -37,6 +37,8 @@ class Digest:
         """The first distribution of each parameter."""
         self.completed = 0
         """How many trials are COMPLETE."""
+        self.running: dict[int, TrialRecord] = {}
+        """The RUNNING trials by number."""
 
     def fold(self, records: Iterable[TrialRecord]) -> None:
         """Take in new and changed trials."""
@@ -46,13 +48,23 @@ class Digest:
                 self._seen = record.layout
                 for name, distribution in zip(record.layout.names, record.layout.distributions, strict=True):
                     self.kinds.setdefault(name, distribution)
-            if (state is TrialState.COMPLETE or state is TrialState.PRUNED) and record.number not in self._counted:
-                self._counted.add(record.number)
-                if record.layout is not self._layout:
-                    self._intersect(record.layout)
-                if state is TrialState.COMPLETE:
-                    self.completed += 1
-                    self._best.take(record.number, record.values, record.system_attrs)
+            if record.number in self._ended:  # a trial that has ended does not change any more
+                continue
+            if state is TrialState.RUNNING:
+                self.running[record.number] = record
+            elif state is not TrialState.WAITING:
+                self._ended.add(record.number)
+                self.running.pop(record.number, None)
+                if state is not TrialState.FAIL:
+                    self._count(record)
+
+    def _count(self, record: TrialRecord) -> None:
+        """Take in a trial that is COMPLETE or PRUNED."""
+        if record.layout is not self._layout:
+            self._intersect(record.layout)
+        if record.state is TrialState.COMPLETE:
+            self.completed += 1
+            self._best.take(record.number, record.values, record.system_attrs)
 
     def _intersect(self, layout: Layout) -> None:
         known, self._layout = self._layout, layout
@@ -69,13 +81,8 @@ class Digest:
             self.joint = _space_of(common)
 
     @property
-    def best(self) -> int | None:
-        """Number of the best feasible trial of a study with one objective; the earliest of equals."""
-        return self._best.best.number
-
-    @property
-    def leader(self) -> Best:
-        """That trial, with its value."""
+    def best(self) -> Best:
+        """The best feasible trial of a study with one objective; the earliest of equals."""
         return self._best.best
 
 

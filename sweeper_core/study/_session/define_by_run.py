@@ -1,0 +1,280 @@
+"""Live trials: the search space is found out while objectives run, and what the trials say is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+
+from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
+from sweeper_core.exceptions import UpdateFinishedTrialError
+from sweeper_core.logging import get_logger
+from sweeper_core.storages.base import Lease
+from sweeper_core.study._session.adapters import UserSampler
+from sweeper_core.study._session.seeding import generator, quantiles
+from sweeper_core.study._session.session import Session, Started, facts_of
+from sweeper_core.trial.attrs import LOST, SUGGESTION
+from sweeper_core.trial.base import warn_if_outside
+from sweeper_core.trial.data import TrialData
+from sweeper_core.trial.frozen import FrozenTrial, to_local
+from sweeper_core.trial.live import Trial, TrialHost
+from sweeper_core.trial.record import NOTHING
+
+_logger = get_logger(__name__)
+
+LOOK_AGAIN_AFTER = 0.002
+"""Seconds; a suggestion that took longer is compared with what other processes have begun meanwhile."""
+
+
+class Suggestions(Protocol):
+    """Where the values of one trial's parameters come from.
+
+    Attributes:
+        unstored: Attributes to be stored with the next parameter.
+    """
+
+    unstored: Mapping[str, Any]
+
+    def value(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+        """Return a value for a parameter that the trial does not have yet."""
+
+
+class Independent:
+    """Each parameter is drawn by itself.
+
+    Args:
+        draw: Makes a value of a number in [0, 1).
+        numbers: These numbers.
+    """
+
+    unstored: Mapping[str, Any] = NOTHING
+
+    def __init__(self, draw: Callable[[BaseDistribution, float], Any], numbers: Iterator[float]) -> None:
+        self._draw = draw
+        self._numbers = numbers
+
+    def value(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+        return self._draw(distribution, next(self._numbers))
+
+
+class Joint:
+    """Some parameters were suggested together; any other is suggested by itself, beside those that the trial has.
+
+    Args:
+        session: Where suggestions come from.
+        rng: The trial's own generator, from which later suggestions go on.
+        space, params: Distributions and values (external) of the parameters suggested together.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        rng: np.random.Generator,
+        space: Mapping[str, BaseDistribution] = NOTHING,
+        params: Mapping[str, Any] = NOTHING,
+        unstored: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        self._session = session
+        self._rng = rng
+        self._space = space
+        self._params = params
+        self.unstored = unstored
+
+    def value(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+        if name in self._params:
+            value = self._params[name]
+            known = self._space[name]
+            if known is distribution or known == distribution:
+                return value
+            check_distribution_compatibility(known, distribution)
+            if distribution.contains(value):
+                return value
+        space = self._session.space_of({**trial.known_distributions, name: distribution})
+        return self._session.suggest(trial.number, space, trial.known, self._rng).params[name]
+
+
+class UserMade:
+    """A user's own sampler is asked for each parameter.
+
+    Args:
+        sampler: Its adapter.
+        number: The trial.
+    """
+
+    unstored: Mapping[str, Any] = NOTHING
+
+    def __init__(self, sampler: UserSampler, number: int) -> None:
+        self._sampler = sampler
+        self._together = sampler.together(number)
+
+    def value(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+        return self._sampler.value(self._sampler.frozen(trial.number), name, distribution, self._together)
+
+
+class DefineByRun(TrialHost):
+    """The host of live trials.
+
+    What all earlier trials have in common is suggested together, when a trial asks for its first parameter;
+    any other parameter is suggested by itself, beside those that the trial has by then.
+
+    Args:
+        session: Where suggestions come from and everything is stored.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._log = session.log
+        self._writer = session.writer
+        self._drawing: Any = None
+        """The sampler that is known to draw every parameter of this study by itself."""
+        self.n_objectives = session.log.n_objectives
+
+    @property
+    def study(self) -> Any:
+        """The study, as the user knows it."""
+        return self._session.view
+
+    def begin(self, lease: Lease | None = None) -> Trial:
+        """Return a new trial, or the first that waits, about which nothing has been suggested.
+
+        Args:
+            lease: Under which it runs; None for none.
+        """
+        claim = self._log.storage.reserve(self._log.study_id, lease=lease)
+        assert claim is not None, "There is no limit to reach."
+        number, trial_id, fixed, user_attrs, system_attrs, _ = claim
+        if lease is not None:
+            self._writer.keep_alive(number, lease)
+        sampler = self._session.native_sampler
+        if isinstance(sampler, UserSampler):
+            sampler.begin(number)
+        return Trial(self, number, trial_id, fixed, user_attrs, system_attrs)
+
+    def resume(self, started: Started) -> Trial:
+        """Return a live trial that has the started one's parameters and may suggest more."""
+        return Trial(
+            self,
+            started.number,
+            started.trial_id,
+            user_attrs=started.user_attrs,
+            system_attrs=started.system_attrs,
+            params=started.params,
+            distributions={name: started.space[name].distribution for name in started.params},
+        )
+
+    def suggest_together(self, trial: Trial, distributions: Mapping[str, BaseDistribution]) -> None:
+        """Suggest several parameters at once, and store them in one go."""
+        if isinstance(self._session.native_sampler, UserSampler):
+            for name, distribution in distributions.items():
+                trial.suggest(name, distribution)
+            return
+        wanted = {name: it for name, it in distributions.items() if name not in trial.known}
+        space = self._session.space_of({**trial.known_distributions, **wanted})
+        for name in wanted.keys() & trial.fixed.keys():
+            warn_if_outside(name, trial.fixed[name], wanted[name], "Fixed parameter")
+        given = {name: value for name, value in {**trial.fixed, **trial.known}.items() if name in space}
+        if len(given) < len(space):
+            self._log.sync()
+            rng = generator(self._session.seed, trial.number)
+            suggestion = self._session.propose(trial.number, space, given, rng, LOOK_AGAIN_AFTER)
+            trial.plan = Joint(self._session, rng, unstored={SUGGESTION: facts_of(suggestion)})
+            given = suggestion.params
+        params = {name: given[name] for name in wanted}
+        self.describe(trial, TrialData(params, wanted))
+        trial.take(params, wanted)
+
+    def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+        """Return a value for a parameter that the trial does not have yet."""
+        plan: Suggestions = trial.plan
+        if plan is None:
+            plan = trial.plan = self._plan(trial)
+        return plan.value(trial, name, distribution)
+
+    def _plan(self, trial: Trial) -> Suggestions:
+        """Decide where the trial's parameters come from; suggest those that all earlier trials share."""
+        session = self._session
+        sampler = session.native_sampler
+        if sampler is self._drawing:
+            return Independent(sampler.draw, quantiles(session.seed, trial.number))
+        if isinstance(sampler, UserSampler):
+            return UserMade(sampler, trial.number)
+        self._log.sync()
+        statistics = self._log.statistics
+        space, widest = statistics.joint, statistics.widest
+        # Where no point can come up twice, a sampler of independent parameters need know nothing, for good: by the
+        # first trial, so that it does not matter which trials this process has seen when they ended.
+        if sampler.independent and len(widest) > 0 and not sampler.needs_history(widest):
+            self._drawing = sampler
+        if sampler is self._drawing or (sampler.independent and not len(space)):
+            return Independent(sampler.draw, quantiles(session.seed, trial.number))
+        rng = generator(session.seed, trial.number)
+        if not len(space):
+            return Joint(session, rng)
+        fixed = {**trial.known, **trial.fixed}
+        given = {
+            name: value for name, value in fixed.items() if name in space and space[name].distribution.contains(value)
+        }
+        suggestion = session.propose(trial.number, space, given, rng, LOOK_AGAIN_AFTER)
+        return Joint(session, rng, space.distributions, suggestion.params, {SUGGESTION: facts_of(suggestion)})
+
+    def describe(self, trial: Trial, data: TrialData) -> None:
+        """Store data of the running trial; nothing is stored for one that has gone stale.
+
+        Raises:
+            ValueError: An earlier trial of the study had one of the parameters as something else (see
+                :func:`check_distribution_compatibility`).
+            UpdateFinishedTrialError: The trial has ended.
+        """
+        for name, distribution in data.distributions.items():
+            kind = self._log.statistics.kinds.setdefault(name, distribution)
+            if kind is not distribution:
+                check_distribution_compatibility(kind, distribution)
+        plan = trial.plan
+        if plan is not None and plan.unstored:
+            data, plan.unstored = TrialData(system_attrs=plan.unstored).merged(data), NOTHING
+        try:
+            self._writer.describe(trial.number, data)
+        except UpdateFinishedTrialError:
+            self._accept_stale(trial)
+
+    def report(self, trial: Trial, step: int, value: float) -> None:
+        """Take in one report; it is stored before :meth:`should_prune` returns, or within a second."""
+        try:
+            self._writer.report(trial.number, step, value)
+        except UpdateFinishedTrialError:
+            self._accept_stale(trial)
+
+    def should_prune(self, trial: Trial) -> bool:
+        """Return whether the trial should stop."""
+        return self._session.judge(trial.number).stop
+
+    def started_at(self, trial: Trial) -> datetime | None:
+        """Return the start, as naive local time."""
+        return to_local(self._log.record(trial.number).started)
+
+    def frozen(self, trial: Trial) -> FrozenTrial | None:
+        """Return a copy of the trial as it is stored now; None when the number is another trial's by now."""
+        try:
+            record = self._log.record(trial.number)
+        except KeyError:  # a crash of the server has undone the reservation, as the storage has said
+            return None
+        return FrozenTrial.of(record) if record.trial_id == trial.trial_id else None
+
+    def _accept_stale(self, trial: Trial) -> None:
+        """Say once that a trial's data is not stored any more; to be called while an error is handled.
+
+        Raises:
+            UpdateFinishedTrialError: The trial is not stale but has ended; the error being handled.
+        """
+        if trial.stale:
+            return
+        stored = self.frozen(trial)
+        if stored is not None and LOST not in stored.system_attrs:
+            raise
+        trial.stale = True
+        _logger.warning(
+            f"Trial {trial.number} was failed as stale while it ran: its process gave no heartbeat for too long. "
+            "What it stores from now on is ignored; its result counts unless it has been started again."
+        )

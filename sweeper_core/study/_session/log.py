@@ -1,0 +1,151 @@
+"""The trial log: one process's copy of a study's trials, kept up to date by reading what has changed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sweeper_core._forks import reset_after_fork
+from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.trial.best import Best
+from sweeper_core.trial.curves import LearningCurves
+from sweeper_core.trial.history import History, TrialTable
+from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.statistics import RunningStatistics
+
+
+class TrialLog:
+    """The trials of one stored study, as of the last :meth:`sync`. Thread-safe.
+
+    Args:
+        storage: Where the study lives.
+        study: The study as stored.
+        sources: Histories of earlier studies, which histories carry along.
+        objective: Which objective the reports, and thus the learning curves, belong to.
+        flush: Stores this process's buffered writes; called before anything is read.
+
+    Attributes:
+        statistics: What is known of all trials together.
+        empty: The history without trials, for samplers that need none.
+        lock: Held while anything is read or folded, and by whoever uses :attr:`curves`.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        study: StudyRecord,
+        *,
+        sources: Sequence[History] = (),
+        objective: int = 0,
+        flush: Callable[[], None] | None = None,
+    ) -> None:
+        self.storage = storage
+        self.study = study
+        self.study_id = study.study_id
+        self.sources = tuple(sources)
+        self.objective = objective
+        self.lock = threading.RLock()
+        self._flush = flush
+        self._reset()
+        reset_after_fork(self)
+
+    def _reset(self) -> None:
+        directions = self.study.directions
+        self._table = TrialTable(directions, self.sources)
+        self._curves = LearningCurves(directions[self.objective].sign, self.objective)
+        self.empty = self._table.history()
+        self.statistics = RunningStatistics(directions)
+        self._cursor: Any = None
+        self._unread: list[TrialRecord] = []
+        self._latest: dict[int, TrialRecord] = {}
+
+    def after_fork(self) -> None:
+        """Replace a lock that a thread of the parent held; what that thread was reading is read again."""
+        if self.lock.acquire(blocking=False):
+            self.lock.release()
+        else:
+            self.lock = threading.RLock()
+            self._reset()
+
+    def sync(self) -> None:
+        """Read what has changed in the storage."""
+        if self._flush is not None:
+            self._flush()
+        with self.lock:
+            records, self._cursor = self.storage.changes(self.study_id, self._cursor)
+            if records:
+                self.statistics.fold(records)
+                self._unread += records
+                for record in records:
+                    self._latest[record.number] = record
+
+    def _fold(self) -> None:
+        # Table and curves are filled when somebody looks at them: samplers that need no history never do.
+        if self._unread:
+            records, self._unread = self._unread, []
+            self._table.fold(records)
+            self._curves.fold(records)
+
+    def __len__(self) -> int:
+        return len(self._latest)
+
+    @property
+    def n_objectives(self) -> int:
+        """Number of objectives."""
+        return len(self.study.directions)
+
+    @property
+    def records(self) -> list[TrialRecord]:
+        """All trials, by number."""
+        with self.lock:
+            return [self._latest[number] for number in sorted(self._latest)]
+
+    def get(self, number: int) -> TrialRecord | None:
+        """Return a trial as of the last :meth:`sync`; None when there was none of this number."""
+        return self._latest.get(number)
+
+    def record(self, number: int) -> TrialRecord:
+        """Return a trial as it is stored now.
+
+        Raises:
+            KeyError: There is none of this number.
+        """
+        self.sync()
+        found = self._latest.get(number)
+        if found is None:
+            raise KeyError(f"Study {self.study.name!r} has no trial {number}; it has {len(self._latest)} trials.")
+        return found
+
+    def running(self) -> dict[int, TrialRecord]:
+        """Return the RUNNING trials, by number."""
+        with self.lock:
+            return dict(self.statistics.running)
+
+    def history(self, rows: int | None = None) -> History:
+        """Return the snapshot of the first ``rows`` trials (all by default)."""
+        with self.lock:
+            self._fold()
+            return self._table.history(rows)
+
+    @property
+    def curves(self) -> LearningCurves:
+        """All learning curves; they change with every :meth:`sync`, so hold :attr:`lock` while you use them."""
+        with self.lock:
+            self._fold()
+            return self._curves
+
+    def best(self) -> Best:
+        """Return the best trial as it is now."""
+        known = self.storage.best(self.study_id)
+        if known is None:
+            self.sync()
+            known = self.statistics.best
+        return known
+
+    def refresh(self) -> StudyRecord:
+        """Read the study's own attributes again, and return it."""
+        stored = self.storage.get_study(self.study_id)
+        self.study = replace(self.study, user_attrs=stored.user_attrs, system_attrs=stored.system_attrs)
+        return self.study

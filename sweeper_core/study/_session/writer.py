@@ -1,0 +1,73 @@
+"""The trial writer: the one place through which this process stores what its running trials do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sweeper_core.storages.base import Lease, Storage
+from sweeper_core.study._session.heartbeat import Heartbeat
+from sweeper_core.study._session.write_buffer import WriteBuffer
+from sweeper_core.trial.data import NO_DATA, TrialData
+from sweeper_core.trial.state import TrialState
+
+
+class TrialWriter:
+    """Stores the data of running trials: those under a lease through a buffer, all others at once. Thread-safe.
+
+    Args:
+        storage, study_id: The study.
+    """
+
+    def __init__(self, storage: Storage, study_id: int) -> None:
+        self._storage = storage
+        self._study_id = study_id
+        self._heartbeat = Heartbeat(storage, study_id)
+        self._buffer = WriteBuffer(storage, study_id, self._heartbeat)
+        self._has_leased = False
+        self.flush = self._buffer.flush
+        """Store everything that waits in the buffer."""
+
+    def keep_alive(self, number: int, lease: Lease) -> None:
+        """Renew a trial's lease in the background until it ends."""
+        self._has_leased = True
+        self._heartbeat.add(number, lease)
+
+    def let_go(self, number: int) -> None:
+        """Stop renewing a trial's lease."""
+        self._heartbeat.discard(number)
+
+    def describe(self, number: int, data: TrialData, *, at_once: bool = False) -> None:
+        """Merge data into a running trial.
+
+        Args:
+            at_once: Store it before this returns, whether the trial is leased or not.
+
+        Raises:
+            ValueError, TypeError: It could not be stored.
+            UpdateFinishedTrialError: The trial has ended, as far as is known.
+        """
+        if self._has_leased and not at_once:
+            self._buffer.describe(number, data)
+        else:
+            self._storage.describe(self._study_id, number, data)
+
+    def report(self, number: int, step: int, value: float) -> None:
+        """Store a report of a running trial; raises as :meth:`describe`."""
+        if self._has_leased:
+            self._buffer.report(number, step, value)
+        else:
+            self._storage.report(self._study_id, number, step, value)
+
+    def finish(
+        self, number: int, state: TrialState, values: Sequence[float] | None = None, data: TrialData = NO_DATA
+    ) -> bool:
+        """End a running trial; return False (and change nothing) when it is not RUNNING any more."""
+        if self._has_leased:
+            self._heartbeat.discard(number)
+            data = self._buffer.take(number).merged(data)
+        return self._storage.finish(self._study_id, number, state, values, data)
+
+    def close(self) -> None:
+        """Flush the buffer and stop the heartbeat; trials that still run go stale when their leases expire."""
+        self._buffer.flush()
+        self._heartbeat.close()

@@ -171,3 +171,94 @@ def test_what_was_expected_of_a_stopped_trial_is_evidence_for_samplers(direction
     worst = max(history.values[history.completed, 0].max(), np.median(history.last_value[3:]))
     assert values[0] == pytest.approx(min(expected * direction.sign, worst))
     assert doubt[0] > 0.1
+
+
+def plateaus(rng: np.random.Generator, count: int, break_away: float = 0.3) -> np.ndarray:
+    """Return ``(count, 20)`` curves that stay near 0.7, a share of which falls to better ends after some steps."""
+    steps = np.arange(20)
+    start = rng.integers(6, 16, count)
+    drop = np.where(rng.random(count) < break_away, rng.uniform(0.1, 0.4, count), 0.0)
+    fall = np.clip((steps[None, :] - start[:, None]) / 4.0, 0.0, 1.0)
+    return 0.7 - drop[:, None] * fall + rng.normal(0, 0.002, (count, 20))
+
+
+def run(rule: pruners.ExtrapolationPruner, curves: np.ndarray) -> list[int]:
+    """Run trials one after the other; return the numbers of those that were not stopped."""
+    seen, completed = LearningCurves(1.0), []
+    for number, curve in enumerate(curves):
+        state = TrialState.COMPLETE
+        for until in range(1, len(curve)):
+            seen.fold([_record(number, curve[:until], TrialState.RUNNING)])
+            if rule.judge(number, seen.curve(number), seen).stop:
+                state, curve = TrialState.PRUNED, curve[:until]
+                break
+        seen.fold([_record(number, curve, state)])
+        completed += [number] if state is TrialState.COMPLETE else []
+    return completed
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_curves_that_break_away_from_a_plateau_are_let_through(seed: int) -> None:
+    curves = plateaus(np.random.default_rng(seed), 40)
+    completed = run(pruners.ExtrapolationPruner(interval_steps=3, n_min_reports=3), curves)
+    assert int(np.argmin(curves[:, -1])) in completed
+    assert len(completed) > 10
+
+
+def test_hopeless_trials_are_stopped_among_survivors() -> None:
+    rng = np.random.default_rng(3)
+    curves = power_laws(rng, 40)
+    curves[5::2] += 0.6
+    completed = run(pruners.ExtrapolationPruner(interval_steps=8), curves)
+    assert int(np.argmin(curves[:, -1])) in completed
+    hopeless = set(range(5, 40, 2))
+    explored = {number for number in range(40) if (number * (5**0.5 - 1) / 2) % 1.0 >= 0.9}
+    assert len(hopeless & set(completed)) <= len(hopeless & explored) + 1
+
+
+def test_a_share_of_trials_is_never_stopped_however_bad() -> None:
+    seen = study(power_laws(np.random.default_rng(8), 20))
+    rule, stopped = pruners.ExtrapolationPruner(), []
+    for number in range(20, 120):
+        seen.fold([_record(number, np.full(40, 1e3), TrialState.RUNNING)])
+        stopped.append(rule.judge(number, seen.curve(number), seen).stop)
+    assert 8 <= stopped.count(False) <= 12
+    seen.fold([_record(21, np.full(40, 1e3), TrialState.RUNNING)])  # 21 is one of them, in every process
+    assert not pruners.ExtrapolationPruner().judge(21, seen.curve(21), seen).stop
+    assert pruners.ExtrapolationPruner(exploration=0.0).judge(21, seen.curve(21), seen).stop
+
+
+def test_the_prior_is_not_misled_by_survivors() -> None:
+    rng = np.random.default_rng(9)
+    curves = power_laws(rng, 60)
+    good = curves[:, 10] < np.quantile(curves[:, 10], 0.3)  # the others were stopped after ten steps
+    partial = curves[~good].copy()
+    nothing = np.full(extrapolation.CELLS, np.nan)
+    survivors = extrapolation.forecast(extrapolation.learn(cut(curves[good])), nothing).mean
+    everybody = extrapolation.forecast(extrapolation.learn(cut(curves[good]), cut(partial, 10)), nothing).mean
+    truth = float(curves[:, -1].mean())
+    assert abs(everybody - truth) < 0.5 * abs(survivors - truth)
+
+
+def test_stated_chances_are_what_happens() -> None:
+    rng = np.random.default_rng(10)
+    past, fresh = plateaus(rng, 60), plateaus(rng, 300)
+    times = np.arange(1, 21) / 20.0
+    known = np.array([extrapolation.cells(times, curve) for curve in past])
+    prior = extrapolation.learn(known)
+    errors = extrapolation.errors_of(prior, known, past[:, -1], np.empty((0, extrapolation.CELLS)))
+    goal = float(np.quantile(past[:, -1], 0.1))
+    plain, corrected = [], []
+    for curve in fresh:
+        early = extrapolation.cells(times[:6], curve[:6])
+        plain.append(extrapolation.forecast(prior, early).chance_below(goal))
+        corrected.append(extrapolation.forecast(prior, early, errors).chance_below(goal))
+    happened = float((fresh[:, -1] < goal).mean())
+    assert np.mean(plain) < 0.2 * happened  # a power law takes every plateau for an end
+    assert 0.5 * happened < np.mean(corrected) < 2.0 * happened
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_the_share_of_exploration_is_checked(share: float) -> None:
+    with pytest.raises(ValueError, match="exploration"):
+        pruners.ExtrapolationPruner(exploration=share)

@@ -33,8 +33,16 @@ SPAN = 100.0
 """The first cell holds everything before ``1 / SPAN`` of the whole time."""
 EXPONENTS = np.array([0.05, 0.15, 0.3, 0.5, 0.8, 1.2, 2.0, 3.5])
 NOISES = np.array([0.01, 0.03, 0.1, 0.3, 1.0])
+UNIFORM = 1.0 / (len(EXPONENTS) * len(NOISES))
+"""Prior probability of each pair of exponent and noise level."""
 PRIOR_CURVES = 3.0
 """The wide prior on (a, b) counts as much as this many finished curves."""
+ITERATIONS = 2
+"""Of expectation maximisation; more narrow the prior without making forecasts any closer."""
+FOLDS = 5
+"""Parts into which curves are cut to see how forecasts err that did not know them."""
+MIN_ALIKE = 1e-3
+"""Earlier forecasts that count less than this altogether say nothing about a curve."""
 MISFIT = 1.5
 """Real curves leave their power law (learning rates are lowered, for one): on those of neural networks the forecasts
 erred by so much more than the model thinks."""
@@ -115,40 +123,136 @@ def _shapes() -> Floats:
 SHAPES = _shapes()
 
 
-def learn(finished: Floats) -> Prior:
-    """Return the prior that finished curves ``(n, K)``, made by :func:`cells`, imply; ``n >= 1``.
+def learn(finished: Floats, partial: Floats | None = None) -> Prior:
+    """Return the prior that curves imply.
 
-    Exponents and noise levels are weighted by how well they explain the finished curves on average (one step of
-    expectation maximisation from equal weights).
+    Which curves were stopped depends on what they had reported alone, so that the likelihood of what is known of all
+    curves needs no correction for the missing ends (D. Rubin, Inference and Missing Data, Biometrika 1976);
+    the finished ones alone would be a choice of the good. Expectation maximisation from the wide prior.
+
+    Args:
+        finished: ``(n, K)`` whole curves, made by :func:`cells`; ``n >= 1``. They set centre and scale.
+        partial: ``(m, K)`` curves that were stopped.
     """
-    ends = np.array([_last_known(row) for row in finished])
-    centre, scale = _location_and_scale(ends)
-    y = _standardise(finished, centre, scale)
+    centre, scale = _location_and_scale(np.array([_last_known(row) for row in finished]))
+    curves = finished if partial is None else np.concatenate([finished, partial])
+    return _learn(_standardise(curves, centre, scale), centre, scale)
+
+
+def _learn(y: Floats, centre: float, scale: float) -> Prior:
     wide_mean, wide_cov = np.zeros((len(EXPONENTS), 2)), np.tile(np.diag([1.0, 4.0]), (len(EXPONENTS), 1, 1))
-    evidence, means, _ = _posterior(y, wide_mean, wide_cov)
-    responsibility = np.exp(evidence - logsumexp(evidence, axis=(1, 2), keepdims=True))
-    given_c = responsibility / np.maximum(responsibility.sum(axis=2, keepdims=True), 1e-300)
-    best = np.einsum("ncs,ncsi->nci", given_c, means)
-    count = len(finished)
-    mean = best.sum(axis=0) / (count + 1.0)
-    off = best - mean
-    cov = (np.einsum("nci,ncj->cij", off, off) + PRIOR_CURVES * wide_cov) / (count + PRIOR_CURVES)
-    weights = (responsibility.sum(axis=0) + 1.0 / evidence[0].size) / (count + 1.0)
+    weights, mean, cov = (
+        np.full((len(EXPONENTS), len(NOISES)), UNIFORM),
+        wide_mean,
+        wide_cov,
+    )
+    count = len(y)
+    for _ in range(ITERATIONS):
+        evidence, means, covs = _posterior(y, mean, cov)
+        evidence = evidence + np.log(weights)
+        responsibility = np.exp(evidence - logsumexp(evidence, axis=(1, 2), keepdims=True))
+        given_c = np.exp(evidence - logsumexp(evidence, axis=2, keepdims=True))
+        best = np.einsum("ncs,ncsi->nci", given_c, means)
+        within = np.einsum("ncs,ncsij->cij", given_c, covs)
+        mean = best.sum(axis=0) / (count + 1.0)
+        off = best - mean
+        cov = (np.einsum("nci,ncj->cij", off, off) + within + PRIOR_CURVES * wide_cov) / (count + PRIOR_CURVES)
+        weights = (responsibility.sum(axis=0) + UNIFORM) / (count + 1.0)
     return Prior(centre, scale, weights, mean, cov)
 
 
-def forecast(prior: Prior, curve: Floats) -> Forecast:
-    """Return the value at the end of a curve ``(K,)``, made by :func:`cells` (all NaN: the prior's own)."""
+def forecast(prior: Prior, curve: Floats, errors: Errors | None = None) -> Forecast:
+    """Return the value at the end of a curve ``(K,)``, made by :func:`cells` (all NaN: the prior's own).
+
+    Args:
+        errors: How earlier forecasts erred; None believes the power law.
+    """
     y = _standardise(curve[None, :], prior.centre, prior.scale)
+    weights, ends, deviations = (part[0] for part in _ends(prior, y))
+    if errors is not None:
+        weights, ends, deviations = errors.corrected(_stage(y)[0], weights, ends, deviations)
+    return Forecast(weights, prior.centre + prior.scale * ends, prior.scale * deviations)
+
+
+def _ends(prior: Prior, y: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return weights, means and deviations ``(n, C * S)`` of the ends of standardised curves ``(n, K)``."""
     evidence, means, covs = _posterior(y, prior.mean, prior.cov)
-    log_weights = evidence[0] + np.log(prior.weights)
-    weights = np.exp(log_weights - logsumexp(log_weights))
+    log_weights = evidence + np.log(prior.weights)
+    weights = np.exp(log_weights - logsumexp(log_weights, axis=(1, 2), keepdims=True)).reshape(len(y), -1)
     # The end is seen through the same noise as every other point.
-    deviations = np.sqrt(covs[0, :, :, 0, 0] + NOISES[None, :] ** 2).ravel()
-    ends = means[0, :, :, 0].ravel()
-    middle = weights.ravel() @ ends
-    ends = middle + MISFIT * (ends - middle)
-    return Forecast(weights.ravel(), prior.centre + prior.scale * ends, MISFIT * prior.scale * deviations)
+    deviations = np.sqrt(covs[..., 0, 0] + NOISES**2).reshape(len(y), -1)
+    ends = means[..., 0].reshape(len(y), -1)
+    middle = np.einsum("nk,nk->n", weights, ends)[:, None]
+    return weights, middle + MISFIT * (ends - middle), MISFIT * deviations
+
+
+def _stage(y: Floats) -> npt.NDArray[np.int64]:
+    """Return ``(n,)`` the last cell that is known of each curve ``(n, K)``; -1 when none is."""
+    known = ~np.isnan(y)
+    return np.where(known.any(axis=1), y.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1), -1)
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How forecasts of finished curves erred, by stage; all standardised.
+
+    Attributes:
+        expected: ``(K, n)`` what was expected at the end of curve i when cell k was its last known one.
+        off: ``(K, n)`` by how much the end was larger than that; NaN where the curve has no point in the cell.
+    """
+
+    expected: Floats
+    off: Floats
+
+    def corrected(self, stage: int, weights: Floats, ends: Floats, deviations: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the mixture with the earlier errors at this stage around its mean.
+
+        The power law counts as much as ``PRIOR_CURVES`` errors, an error the less the further the curve that it is
+        from was expected to end from here. Curves that break away (from a plateau, say) are so expected to do it
+        as often as they have done.
+        """
+        if stage < 0:
+            return weights, ends, deviations
+        known = ~np.isnan(self.off[stage])
+        off, middle = self.off[stage][known], float(weights @ ends)
+        alike = np.exp(-0.5 * (self.expected[stage][known] - middle) ** 2)
+        total = float(alike.sum())
+        if total < MIN_ALIKE:
+            return weights, ends, deviations
+        spread = np.sqrt(alike @ (off - alike @ off / total) ** 2 / total)
+        width = max(1.06 * float(spread) * total**-0.2, float(NOISES[0]))  # Silverman (1986), equation 3.28
+        share = PRIOR_CURVES / (PRIOR_CURVES + total)
+        return (
+            np.concatenate([share * weights, (1.0 - share) * alike / total]),
+            np.concatenate([ends, middle + off]),
+            np.concatenate([deviations, np.full(len(off), width)]),
+        )
+
+
+def errors_of(prior: Prior, finished: Floats, ends: Floats, others: Floats) -> Errors:
+    """Return how forecasts of each finished curve erred that were made without knowledge of it.
+
+    Args:
+        prior: Gives centre and scale.
+        finished: ``(n, K)`` curves that nobody chose for how they looked.
+        ends: ``(n,)`` their last values.
+        others: ``(m, K)`` the other curves that the prior was learnt from.
+    """
+    y, rest, truth = (_standardise(part, prior.centre, prior.scale) for part in (finished, others, ends))
+    expected = np.full((y.shape[1], len(y)), np.nan)
+    fold = np.arange(len(y)) % FOLDS
+    for left_out in range(min(FOLDS, len(y)) if len(y) > 1 else 0):
+        known = _learn(np.concatenate([y[fold != left_out], rest]), prior.centre, prior.scale)
+        expected[:, fold == left_out] = _expected_by_stage(known, y[fold == left_out])
+    return Errors(expected, truth - expected)
+
+
+def _expected_by_stage(prior: Prior, y: Floats) -> Floats:
+    """Return ``(K, n)`` the expected ends of curves ``(n, K)`` cut after each cell; NaN where that cell is empty."""
+    n, cells_ = y.shape
+    until = np.where(np.tri(cells_, dtype=bool)[:, None, :], y, np.nan)  # (K, n, K)
+    weights, means, _ = _ends(prior, until.reshape(-1, cells_))
+    return np.where(np.isnan(y.T), np.nan, np.einsum("nk,nk->n", weights, means).reshape(cells_, n))
 
 
 def _posterior(y: Floats, mean: Floats, cov: Floats) -> tuple[Floats, Floats, Floats]:
@@ -164,20 +268,31 @@ def _posterior(y: Floats, mean: Floats, cov: Floats) -> tuple[Floats, Floats, Fl
     gram = np.einsum("nk,cki,ckj->ncij", known.astype(float), basis, basis)
     moment = np.einsum("nck,cki->nci", residual, basis)
     total = np.einsum("nck,nck->nc", residual, residual)
-    inverse_prior = np.linalg.inv(cov)
+    inverse_prior, log_det_prior = _inverse(cov)
     inverse = inverse_prior[None, :, None] + precision[None, None, :, None, None] * gram[:, :, None]
-    posterior = np.linalg.inv(inverse)
+    posterior, log_det = _inverse(inverse)
     shift = np.einsum("ncsij,nci,s->ncsj", posterior, moment, precision)
     explained = np.einsum("ncsj,ncj,s->ncs", shift, moment, precision)
     count = known.sum(axis=1)[:, None, None]
     evidence = 0.5 * (
-        np.linalg.slogdet(posterior)[1]
-        + np.linalg.slogdet(inverse_prior)[1][None, :, None]
+        -log_det
+        - log_det_prior[None, :, None]
         + count * np.log(precision / (2.0 * np.pi))
         - precision * total[:, :, None]
         + explained
     )
     return evidence, mean[None, :, None, :] + shift, posterior
+
+
+def _inverse(matrices: Floats) -> tuple[Floats, Floats]:
+    """Return the inverses of positive definite matrices ``(..., 2, 2)`` and the logarithms of their determinants.
+
+    Written out: LAPACK's calls cost more than the arithmetic of so small ones.
+    """
+    a, b, d = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 1]
+    determinant = a * d - b * b
+    inverse = np.stack([np.stack([d, -b], -1), np.stack([-b, a], -1)], -2) / determinant[..., None, None]
+    return inverse, np.log(determinant)
 
 
 def _line(mean: Floats) -> Floats:
@@ -195,12 +310,18 @@ def _last_known(row: Floats) -> float:
 
 
 def _location_and_scale(ends: Floats) -> tuple[float, float]:
-    """Return median and spread (1.48 median absolute deviations, the standard deviation of a normal) of ``(n,)``."""
+    """Return median and spread of ``(n,)``: an estimate of the standard deviation of a normal.
+
+    The larger of 1.48 median absolute deviations and the root mean square of how far the good half lies below the
+    median: bad ends may lie anywhere, but where most ends are alike (networks that have not begun to learn) the few
+    good ones are what a scale is needed for.
+    """
     finite = ends[np.isfinite(ends)]
     if not len(finite):
         return 0.0, 1.0
     centre = float(np.median(finite))
-    scale = 1.4826 * float(np.median(np.abs(finite - centre)))
+    good = finite[finite <= centre] - centre
+    scale = max(1.4826 * float(np.median(np.abs(finite - centre))), float(np.sqrt(np.mean(good**2))))
     return centre, scale if scale > 0.0 else max(float(np.std(finite)), 1e-6 * abs(centre), 1e-12)
 
 

@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from sweeper_core.maths.extrapolation import Forecast, Prior, cells, forecast, learn, stack
+from sweeper_core.maths.extrapolation import Errors, Forecast, Prior, cells, errors_of, forecast, learn, stack
 from sweeper_core.pruners._schedule import Schedule
+from sweeper_core.pruners._shares import golden_fraction
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
 from sweeper_core.trial.curves import Curve, Floats, LearningCurves
+from sweeper_core.trial.state import TrialState
 
 MAX_CURVES = 100
-"""The latest so many COMPLETE trials teach the prior; more would not change it."""
+"""The latest so many COMPLETE trials, and so many PRUNED ones, teach the prior; more would not change it."""
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """What the ended trials say about any curve."""
+
+    prior: Prior
+    errors: Errors
 
 
 class ExtrapolationPruner(Pruner):
-    """Stop a trial when the chance that it ends better than the best COMPLETE trial is below ``threshold``.
+    """Stop a trial whose chance to end better than the best COMPLETE trial is far below that of a new trial.
 
-    The chance comes from power laws fitted to the trial's reports, with a prior learnt from the COMPLETE trials'
-    curves (:mod:`sweeper_core.maths.extrapolation`). Reports of NaN are left out.
+    The chance comes from power laws fitted to the trial's reports, with a prior learnt from the curves of the
+    COMPLETE and PRUNED trials, and from how earlier forecasts erred (:mod:`sweeper_core.maths.extrapolation`). Reports
+    of NaN are left out. Among ``n`` trials in random order the last one is the best with probability ``1 / n``; a
+    trial is stopped when its chance has fallen below ``threshold`` times that. If forecasts were perfectly calibrated,
+    at most that share of all improvements would be lost.
+
+    A share of the trials, decided by their number alone, always runs to its end. With the first ``n_startup_trials``
+    these are the curves that show how forecasts err: those of the survivors would show only how good trials go on.
 
     Args:
-        threshold: Stop below this probability.
+        threshold: Stop below this share of a new trial's chance.
         max_resource: How many steps a whole trial has; ``"auto"``: one more than the last step of the
             longest COMPLETE trial.
         n_startup_trials: Nothing is stopped before this many trials are COMPLETE.
         n_warmup_steps: Nothing is stopped at steps before this one.
         interval_steps: Judge at the first report in every interval of this many steps after the warm-up.
         n_min_reports: Nothing is stopped with fewer reports than this.
+        exploration: Share of the trials that are never stopped.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -44,6 +63,7 @@ class ExtrapolationPruner(Pruner):
         interval_steps: int = 1,
         *,
         n_min_reports: int = 5,
+        exploration: float = 0.1,
     ) -> None:
         if not 0.0 < threshold < 1.0:
             raise ValueError(f"`threshold` must lie between 0 and 1, but got {threshold}.")
@@ -53,15 +73,20 @@ class ExtrapolationPruner(Pruner):
             raise ValueError(f"`n_startup_trials` must be 1 or more, but got {n_startup_trials}.")
         if n_min_reports < 1:
             raise ValueError(f"`n_min_reports` must be 1 or more, but got {n_min_reports}.")
+        if not 0.0 <= exploration < 1.0:
+            raise ValueError(f"`exploration` must be 0 or more and below 1, but got {exploration}.")
         self._threshold = threshold
+        self._exploration = exploration
         self._max_resource = max_resource
         self._n_startup_trials = n_startup_trials
         self._n_min_reports = n_min_reports
         self._schedule = Schedule(n_warmup_steps, interval_steps)
-        self._memo: tuple[weakref.ref[LearningCurves], int, int, Prior | None] | None = None
+        self._memo: tuple[weakref.ref[LearningCurves], int, int, _Learnt | None] | None = None
 
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         if len(curve) < self._n_min_reports or not self._schedule.is_due(curve):
+            return GO_ON
+        if self._is_explored(np.array(number)):
             return GO_ON
         if curves.n_completed < self._n_startup_trials or not len(curves.finals.rows):
             return GO_ON
@@ -70,7 +95,7 @@ class ExtrapolationPruner(Pruner):
         if end is None or not np.isfinite(goal) or np.isnan(curve.values).all():
             return GO_ON
         chance = end.chance_below(goal)
-        if chance >= self._threshold:
+        if chance >= self._threshold / max(len(curves), 1):
             return GO_ON
         expected, deviation = end.mean * curves.sign, end.deviation
         return Verdict(
@@ -83,25 +108,62 @@ class ExtrapolationPruner(Pruner):
     def forecast(self, curve: Curve, curves: LearningCurves) -> Forecast | None:
         """Return what is expected at the end of a curve, signed; None without COMPLETE trials to learn from."""
         horizon = self._horizon(curves)
-        prior = self._prior(curves, horizon)
-        return None if prior is None else forecast(prior, _cells(curve, horizon))
+        learnt = self._learnt(curves, horizon)
+        return None if learnt is None else forecast(learnt.prior, _cells(curve, horizon), learnt.errors)
+
+    def _is_explored(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        return golden_fraction(numbers) >= 1.0 - self._exploration
 
     def _horizon(self, curves: LearningCurves) -> int:
         return self._max_resource if isinstance(self._max_resource, int) else (curves.longest or 0) + 1
 
-    def _prior(self, curves: LearningCurves, horizon: int) -> Prior | None:
+    def _learnt(self, curves: LearningCurves, horizon: int) -> _Learnt | None:
         if self._memo is not None:
-            owner, completed, end, prior = self._memo
+            owner, completed, end, learnt = self._memo
             if owner() is curves and (completed, end) == (curves.n_completed, horizon):
-                return prior
-        latest = np.sort(curves.finals.rows)[-MAX_CURVES:]
-        finished = stack([_cells(curves.curve(int(row)), horizon) for row in latest])
-        prior = learn(finished) if len(finished) else None
-        self._memo = (weakref.ref(curves), curves.n_completed, horizon, prior)
-        return prior
+                return learnt
+        learnt = self._learn(curves, horizon)
+        self._memo = (weakref.ref(curves), curves.n_completed, horizon, learnt)
+        return learnt
+
+    def _learn(self, curves: LearningCurves, horizon: int) -> _Learnt | None:
+        complete = np.sort(curves.finals.rows)
+        chosen = self._is_explored(complete) | (np.arange(len(complete)) < self._n_startup_trials)
+        # Trials after the last COMPLETE one are left out, so that what is learnt changes with that one only.
+        before = range(int(complete[-1])) if len(complete) else range(0)
+        pruned = np.array([row for row in before if curves.state(row) is TrialState.PRUNED], np.int64)
+        unbiased, others, partial = (
+            _Curves.of(rows[-MAX_CURVES:], curves, horizon) for rows in (complete[chosen], complete[~chosen], pruned)
+        )
+        finished = np.concatenate([unbiased.cells, others.cells])
+        if not len(finished):
+            return None
+        prior = learn(finished, partial.cells)
+        rest = np.concatenate([others.cells, partial.cells])
+        return _Learnt(prior, errors_of(prior, unbiased.cells, unbiased.last, rest))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_memo": None}
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """Several curves.
+
+    Attributes:
+        cells: ``(n, K)``; see :func:`sweeper_core.maths.extrapolation.cells`.
+        last: ``(n,)`` the last report of each that is not NaN.
+    """
+
+    cells: Floats
+    last: Floats
+
+    @classmethod
+    def of(cls, rows: npt.NDArray[np.int64], curves: LearningCurves, horizon: int) -> _Curves:
+        found = [curves.curve(int(row)) for row in rows]
+        known = [curve for curve in found if not np.isnan(_cells(curve, horizon)).all()]
+        last = [curve.values[~np.isnan(curve.values)][-1] for curve in known]
+        return cls(stack([_cells(curve, horizon) for curve in known]), np.array(last, float))
 
 
 def _cells(curve: Curve, horizon: int) -> Floats:

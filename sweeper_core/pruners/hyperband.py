@@ -18,12 +18,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core.pruners._shares import golden_fraction
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
 from sweeper_core.pruners.successive_halving import make_halving
 from sweeper_core.trial.curves import Curve, Floats, LearningCurves
-
-GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
-"""The fractional parts of its multiples fill [0, 1) most evenly, and never repeat."""
 
 
 class HyperbandPruner(Pruner):
@@ -102,5 +100,4 @@ def bracket_shares(min_resource: int, max_resource: int, eta: int) -> Floats:
 
 def brackets_of(numbers: npt.NDArray[np.int64], shares: Floats) -> npt.NDArray[np.int64]:
     """Return the bracket ``(n,)`` of each trial number ``(n,)``."""
-    fractions = (numbers * GOLDEN) % 1.0
-    return np.minimum(np.searchsorted(shares, fractions, side="right"), len(shares) - 1)
+    return np.minimum(np.searchsorted(shares, golden_fraction(numbers), side="right"), len(shares) - 1)

@@ -4,7 +4,10 @@ Run ``python benchmarks/pruning.py --data FOLDER`` with the folder of the YAHPO 
 networks on OpenML tasks, 52 epochs), or without for small networks trained on scikit-learn's digits. Trials run on
 simulated workers: an epoch takes one unit of time on each, so the order of events is that of a real parallel sweep.
 
-Three tables are printed.
+``--taskset FOLDER`` adds learning-curve tables of TaskSet (recurrent networks on IMDB; Metz et al. 2020, as published
+with DyHPO), where most losses stay on a plateau and a few fall from it late. What is not given is left out.
+
+Four tables are printed.
 
 1. The same random points for everybody. ``spent`` is the epochs of the whole sweep, as a share of what no pruning
    takes; ``lost`` the share of sweeps whose best surviving trial is worse, by more than the noise, than the best
@@ -12,7 +15,9 @@ Three tables are printed.
 2. Each library's default sampler with each pruner: ``to quality`` is the epochs until a trial is complete that is as
    good, within the noise, as the best of the random search without pruning, as a share of that search's epochs
    (median over sweeps); ``reached`` the share of sweeps that got there within them.
-3. What ``should_prune`` costs in a study of 1,000 trials with 100 reports each, in a SQLite file, beside the insert of
+3. The chances that ``extrapolate`` states beside what happens: each trial is asked about after a tenth, a fifth, two
+   fifths and seven tenths of its steps while it runs, by how many times the chance is that of a new trial.
+4. What ``should_prune`` costs in a study of 1,000 trials with 100 reports each, in a SQLite file, beside the insert of
    the report; milliseconds of processor time.
 """
 
@@ -29,6 +34,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -83,6 +89,24 @@ class Lcbench:
 def _range(item: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     kind = "IntDistribution" if item["type"] == "uniform_int" else "FloatDistribution"
     return kind, {"low": item["lower"], "high": item["upper"], "log": item["log"]}
+
+
+class Taskset:
+    """Minus the validation loss of recurrent networks, a thousand rows of a table; NaN where training diverged."""
+
+    def __init__(self, file: Path) -> None:
+        self._curves = -np.load(file)["valid"]
+        self.epochs = self._curves.shape[1]
+        self.space: dict[str, Any] = {"row": ("IntDistribution", {"low": 0, "high": len(self._curves) - 1})}
+
+    def curve(self, params: dict[str, Any]) -> np.ndarray:
+        """Return minus the loss after each step."""
+        return np.asarray(self._curves[params["row"]], float)
+
+    def points(self, count: int, seed: int) -> list[dict[str, Any]]:
+        """Return random rows, none twice."""
+        rows = np.random.default_rng(seed).permutation(len(self._curves))[:count]
+        return [{"row": int(row)} for row in rows]
 
 
 class Digits:
@@ -161,7 +185,10 @@ def simulate(library: Any, study: Any, source: Any, noise: Callable[[int], np.nd
         spent += 1
         value = float(curve[step] + noise(trial.number)[step])
         trial.report(value, step)
-        if step + 1 == source.epochs:
+        if step + 1 == source.epochs and not np.isfinite(value):
+            study.tell(trial, state=library.trial.TrialState.FAIL)
+            start(now)
+        elif step + 1 == source.epochs:
             study.tell(trial, value)
             completed.append((spent, float(curve[-1])))
             if completed[-1][1] >= options.goal:
@@ -188,13 +215,67 @@ class Limits:
 RULES: dict[str, Callable[[Any], Any]] = {
     "none": lambda p: p.NopPruner(),
     "median": lambda p: p.MedianPruner(),
+    "best quarter": lambda p: p.PercentilePruner(25.0),
+    "patient, median": lambda p: p.PatientPruner(p.MedianPruner(), 3),
     "asha": lambda p: p.SuccessiveHalvingPruner(),
+    "asha, r 1": lambda p: p.SuccessiveHalvingPruner(1),
     "asha, r 5, eta 2": lambda p: p.SuccessiveHalvingPruner(5, 2),
     "asha, r 5, eta 3": lambda p: p.SuccessiveHalvingPruner(5, 3),
     "hyperband": lambda p: p.HyperbandPruner(),
     "hyperband, r 3": lambda p: p.HyperbandPruner(3, 52, 3),
     "extrapolate": lambda p: p.ExtrapolationPruner(),
 }
+"""Not Wilcoxon's: it takes steps for cases in any order, and these are points in time."""
+
+MARKS = (0.1, 0.2, 0.4, 0.7)
+"""Shares of the steps after which the chances that ``extrapolate`` states are looked at."""
+EDGES = (0.0, 0.25, 1.0, 4.0, np.inf)
+"""Bounds of the groups of chances, as multiples of that of a new trial."""
+
+
+class Stating(pruners.ExtrapolationPruner):
+    """Writes down the chances that it states.
+
+    Attributes:
+        stated: (trial, chance, the same as a multiple of a new trial's, value to be beaten).
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._marks = {int(share * epochs) for share in MARKS}
+        self.stated: list[tuple[int, float, float, float]] = []
+
+    def judge(self, number: int, curve: Any, curves: Any) -> pruners.Verdict:
+        end = self.forecast(curve, curves) if len(curve) in self._marks and len(curve) >= 5 else None
+        if end is not None and curves.n_completed >= 5:
+            goal = float(np.nanmin(curves.finals.values))
+            chance = self.chance(end, goal, curves)
+            self.stated.append((number, chance, chance * len(curves), goal * curves.sign))
+        return super().judge(number, curve, curves)
+
+
+class Reliability:
+    """Collects stated chances, and whether what they are of has happened."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[tuple[float, float, bool]]] = {}
+
+    def run(self, kind: str, tried: list[Any], source: Any, noise: Any, workers: int) -> None:
+        """Run the trials and add what was stated of each."""
+        rule = Stating(source.epochs)
+        same_points(sweeper_core, rule, tried, source, noise, workers)
+        for number, chance, times, goal in rule.stated:
+            end = source.curve(tried[number])[-1] + noise(number)[-1]
+            self.rows.setdefault(kind, []).append((chance, times, bool(end > goal)))
+
+    def show(self) -> None:
+        print(f"{'curves':<12}{'times a new one':<18}{'asked':>8}{'stated':>10}{'happened':>10}")
+        for kind, rows in self.rows.items():
+            chance, times, happened = np.array(rows, float).T
+            for low, high in pairwise(EDGES):
+                inside = (times >= low) & (times < high)
+                sums = f"{inside.sum():>8}{chance[inside].sum():>10.2f}{happened[inside].sum():>10.0f}"
+                print(f"{kind:<12}{f'{low:g} to {high:g}':<18}{sums}")
 
 
 def libraries(rule: str) -> Iterator[tuple[str, Any, Any]]:
@@ -219,6 +300,15 @@ def points(source: Any, count: int, seed: int) -> list[dict[str, Any]]:
     space = {name: getattr(distributions, kind)(**args) for name, (kind, args) in source.space.items()}
     study = sweeper_core.create_study(sampler=samplers.RandomSampler(seed=seed), pruner=pruners.NopPruner())
     return [study.ask(space).params for _ in range(count)]
+
+
+def tables(folder: Path | None) -> Iterator[tuple[str, Taskset]]:
+    """Yield TaskSet's tables."""
+    if folder is None:
+        print("No --taskset folder: TaskSet is left out.")
+        return
+    for file in sorted(folder.glob("*.npz")):
+        yield file.stem, Taskset(file)
 
 
 class Cached:
@@ -280,41 +370,75 @@ def _time_of(work: Callable[[], Any]) -> float:
 def main() -> None:
     """Print all tables."""
     options = _arguments()
-    same, default = Table(), Table()
+    same, default, reliability = Table(), Table(), Reliability()
     for task, plain in sources(options.data, options.tasks):
         source = Cached(plain)
         for seed in range(options.seeds):
             noise = noise_of(seed, options.noise, source.epochs)
             tried = points(source, options.trials, seed)
+            compare(same, source, tried, noise, options)
+            if "extrapolate" in options.rules:
+                reliability.run("data", tried, source, noise, options.workers)
             best = max(float(source.curve(point)[-1]) for point in tried)
             whole = options.trials * source.epochs
-            for rule in options.rules:
+            for rule in options.rules if options.sampler else ():
                 for name, library, pruner in libraries(rule):
-                    sweep = same_points(library, pruner, tried, source, noise, options)
-                    same.add(rule, name, sweep.epochs / whole, sweep.best < best - options.noise)
-                for name, library, pruner in libraries(rule) if options.sampler else ():
                     limits = Limits(10 * options.trials, options.workers, whole, best - options.noise)
                     study = _study(library, pruner, options.sampler, seed)
                     spent = simulate(library, study, source, noise, limits).reached(limits.goal)
                     default.add(rule, name, spent / whole, spent <= whole)
             print(f"task {task}, seed {seed} done", file=sys.stderr)
+    by_table = run_taskset(options, reliability)
     print(f"\n1. The same {options.trials} random points, {options.workers} workers, noise {options.noise}")
     same.show("spent", "lost", statistics.fmean)
+    for name, table in by_table.items():
+        print(f"\n1. {name}: {TASKSET_ROWS} random rows, one after the other")
+        table.show("spent", "lost", statistics.fmean)
     if options.sampler:
         print(f"\n2. Sampler {options.sampler!r} here, TPE in Optuna, {options.workers} workers")
         default.show("to quality", "reached", statistics.median)
-    print(f"\n3. {'pruner':<17}{'report':>12}{'verdict':>12}")
-    for rule in options.rules:
+    print("\n3. Chances to beat the best")
+    reliability.show()
+    print(f"\n4. {'pruner':<17}{'report':>12}{'verdict':>12}")
+    for rule in options.rules if options.cost else ():
         report, verdict = cost_of_a_verdict(rule)
         print(f"{rule:<20}{report:>12.3f}{verdict:>12.3f}")
 
 
-def same_points(library: Any, pruner: Any, tried: list[Any], source: Any, noise: Any, options: Any) -> Sweep:
+TASKSET_ROWS = 200
+
+
+def run_taskset(options: argparse.Namespace, reliability: Reliability) -> dict[str, Table]:
+    """Return a table of results for each of TaskSet's tables."""
+    found: dict[str, Table] = {}
+    alone = argparse.Namespace(**{**vars(options), "workers": 1, "noise": 0.0})
+    for name, source in tables(options.taskset):
+        found[name] = Table()
+        noise = noise_of(0, 0.0, source.epochs)
+        for seed in range(options.seeds):
+            tried = source.points(TASKSET_ROWS, seed)
+            compare(found[name], source, tried, noise, alone)
+            if "extrapolate" in options.rules:
+                reliability.run("taskset", tried, source, noise, 1)
+            print(f"{name}, seed {seed} done", file=sys.stderr)
+    return found
+
+
+def compare(table: Table, source: Any, tried: list[Any], noise: Any, options: argparse.Namespace) -> None:
+    """Run every rule over the same points; add the share of epochs spent, and whether the best was lost."""
+    best = float(np.nanmax([source.curve(point)[-1] for point in tried]))
+    for rule in options.rules:
+        for name, library, pruner in libraries(rule):
+            sweep = same_points(library, pruner, tried, source, noise, options.workers)
+            table.add(rule, name, sweep.epochs / (len(tried) * source.epochs), sweep.best < best - options.noise)
+
+
+def same_points(library: Any, pruner: Any, tried: list[Any], source: Any, noise: Any, workers: int) -> Sweep:
     """Run a sweep over given points."""
     study = library.create_study(direction="maximize", pruner=pruner, sampler=library.samplers.RandomSampler(seed=0))
     for point in tried:
         study.enqueue_trial(point)
-    return simulate(library, study, source, noise, Limits(len(tried), options.workers))
+    return simulate(library, study, source, noise, Limits(len(tried), workers))
 
 
 def _study(library: Any, pruner: Any, sampler: str, seed: int) -> Any:
@@ -328,6 +452,8 @@ def _study(library: Any, pruner: Any, sampler: str, seed: int) -> Any:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Compare pruners.")
     parser.add_argument("--data", type=Path, help="folder of the LCBench surrogate (model.onnx …)")
+    parser.add_argument("--taskset", type=Path, help="folder of TaskSet's learning-curve tables (*.npz)")
+    parser.add_argument("--cost", action=argparse.BooleanOptionalAction, default=True, help="part 4")
     parser.add_argument("--tasks", type=int, default=len(TASKS))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--trials", type=int, default=100)

@@ -7,6 +7,7 @@ import math
 import pickle
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -208,6 +209,7 @@ def test_wrong_arguments_are_named(make: object, error: type[Exception], text: s
 
 RULES = [
     pruners.MedianPruner(1),
+    pruners.PercentilePruner(25.0, 1),
     pruners.SuccessiveHalvingPruner(1, 2),
     pruners.SuccessiveHalvingPruner(),
     pruners.HyperbandPruner(1, 9),
@@ -278,3 +280,14 @@ def test_peers_of_one_objective_of_several() -> None:
     peers = LearningCurves(-1.0, objective=1)
     peers.fold([TrialRecord(0, 0, COMPLETE, values=(1.0, 2.0)), TrialRecord(1, 1, COMPLETE, values=(0.0, 3.0))])
     assert (peers.value(0), peers.value(1), peers.best) == (-2.0, -3.0, 1)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
+def test_the_callers_error_state_does_not_matter(rule: pruners.Pruner) -> None:
+    extremes = [1e308, -1e308, 5e-324, math.inf, 0.0, math.nan, 1e305, -1e305]
+    seen = study(*(extremes[shift:] + extremes[:shift] for shift in range(8)))
+    expected = judge(rule, seen, [1e308, 1e308, 5e-324, 1e308, -1e308, 1e308, 1e308], 8)
+    with np.errstate(all="raise"):
+        fresh = study(*(extremes[shift:] + extremes[:shift] for shift in range(8)))
+        assert judge(rule, fresh, [1e308, 1e308, 5e-324, 1e308, -1e308, 1e308, 1e308], 8) == expected
+        assert np.geterr() == dict.fromkeys(("divide", "over", "under", "invalid"), "raise")

@@ -52,6 +52,7 @@ class _ForestEvaluator(BaseImportanceEvaluator):
         self.max_depth = max_depth
         self.seed = seed
 
+    @np.errstate(all="ignore")
     def evaluate(
         self, study: Study, params: list[str] | None = None, *, target: Target | None = None
     ) -> dict[str, float]:

@@ -64,6 +64,7 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
         self.region_quantile = region_quantile
         self.evaluate_on_local = evaluate_on_local
 
+    @np.errstate(all="ignore")
     def evaluate(
         self, study: Study, params: list[str] | None = None, *, target: Target | None = None
     ) -> dict[str, float]:

@@ -43,6 +43,8 @@ FOLDS = 5
 """Parts into which curves are cut to see how forecasts err that did not know them."""
 MIN_ALIKE = 1e-3
 """Earlier forecasts that count less than this altogether say nothing about a curve."""
+TINY = 1e-12
+"""Chances below this are not told apart."""
 MISFIT = 1.5
 """Real curves leave their power law (learning rates are lowered, for one): on those of neural networks the forecasts
 erred by so much more than the model thinks."""
@@ -187,9 +189,9 @@ def _ends(prior: Prior, y: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _stage(y: Floats) -> npt.NDArray[np.int64]:
-    """Return ``(n,)`` the last cell that is known of each curve ``(n, K)``; -1 when none is."""
+    """Return ``(n,)`` how many cells there are up to the last known one of each curve ``(n, K)``."""
     known = ~np.isnan(y)
-    return np.where(known.any(axis=1), y.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1), -1)
+    return np.where(known.any(axis=1), y.shape[1] - np.argmax(known[:, ::-1], axis=1), 0)
 
 
 @dataclass(frozen=True)
@@ -197,8 +199,8 @@ class Errors:
     """How forecasts of finished curves erred, by stage; all standardised.
 
     Attributes:
-        expected: ``(K, n)`` what was expected at the end of curve i when cell k was its last known one.
-        off: ``(K, n)`` by how much the end was larger than that; NaN where the curve has no point in the cell.
+        expected: ``(K + 1, n)`` what was expected at the end of curve i from its first k cells.
+        off: ``(K + 1, n)`` by how much the end was larger than that; NaN where the last of these cells is empty.
     """
 
     expected: Floats
@@ -211,8 +213,6 @@ class Errors:
         from was expected to end from here. Curves that break away (from a plateau, say) are so expected to do it
         as often as they have done.
         """
-        if stage < 0:
-            return weights, ends, deviations
         known = ~np.isnan(self.off[stage])
         off, middle = self.off[stage][known], float(weights @ ends)
         alike = np.exp(-0.5 * (self.expected[stage][known] - middle) ** 2)
@@ -239,7 +239,7 @@ def errors_of(prior: Prior, finished: Floats, ends: Floats, others: Floats) -> E
         others: ``(m, K)`` the other curves that the prior was learnt from.
     """
     y, rest, truth = (_standardise(part, prior.centre, prior.scale) for part in (finished, others, ends))
-    expected = np.full((y.shape[1], len(y)), np.nan)
+    expected = np.full((y.shape[1] + 1, len(y)), np.nan)
     fold = np.arange(len(y)) % FOLDS
     for left_out in range(min(FOLDS, len(y)) if len(y) > 1 else 0):
         known = _learn(np.concatenate([y[fold != left_out], rest]), prior.centre, prior.scale)
@@ -248,11 +248,29 @@ def errors_of(prior: Prior, finished: Floats, ends: Floats, others: Floats) -> E
 
 
 def _expected_by_stage(prior: Prior, y: Floats) -> Floats:
-    """Return ``(K, n)`` the expected ends of curves ``(n, K)`` cut after each cell; NaN where that cell is empty."""
-    n, cells_ = y.shape
-    until = np.where(np.tri(cells_, dtype=bool)[:, None, :], y, np.nan)  # (K, n, K)
-    weights, means, _ = _ends(prior, until.reshape(-1, cells_))
-    return np.where(np.isnan(y.T), np.nan, np.einsum("nk,nk->n", weights, means).reshape(cells_, n))
+    """Return ``(K + 1, n)`` the expected ends of curves ``(n, K)`` by their first k cells; NaN: the last is empty."""
+    n, width = y.shape
+    until = np.where(np.tri(width + 1, width, -1, dtype=bool)[:, None, :], y, np.nan)  # (K + 1, n, K)
+    weights, means, _ = _ends(prior, until.reshape(-1, width))
+    expected = np.einsum("nk,nk->n", weights, means).reshape(width + 1, n)
+    expected[1:][np.isnan(y.T)] = np.nan
+    return np.asarray(expected)
+
+
+def shifted(chance: float, presumed: float, rate: float) -> float:
+    """Return a chance as it is when an event that the model presumes with one probability happens at another rate.
+
+    The odds change by the ratio of the prior odds: M. Saerens et al., Adjusting the Outputs of a Classifier to New
+    a Priori Probabilities, Neural Computation 14 (2002), equation 4.
+
+    Args:
+        chance: By the model, given what was seen.
+        presumed: By the model when nothing was seen.
+        rate: How often it happens when nothing was seen.
+    """
+    happens = (chance + TINY) / (presumed + TINY) * rate
+    fails = (1.0 - chance + TINY) / (1.0 - presumed + TINY) * (1.0 - rate)
+    return happens / (happens + fails)
 
 
 def _posterior(y: Floats, mean: Floats, cov: Floats) -> tuple[Floats, Floats, Floats]:

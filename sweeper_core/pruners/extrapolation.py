@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.maths.extrapolation import Errors, Forecast, Prior, cells, errors_of, forecast, learn, stack
+from sweeper_core.maths.extrapolation import Errors, Forecast, Prior, cells, errors_of, forecast, learn, shifted, stack
 from sweeper_core.pruners._schedule import Schedule
 from sweeper_core.pruners._shares import golden_fraction
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
-from sweeper_core.trial.curves import Curve, Floats, LearningCurves
+from sweeper_core.trial.curves import EMPTY_CURVE, Curve, Floats, LearningCurves
 from sweeper_core.trial.state import TrialState
 
 MAX_CURVES = 100
@@ -33,15 +33,14 @@ class ExtrapolationPruner(Pruner):
 
     The chance comes from power laws fitted to the trial's reports, with a prior learnt from the curves of the
     COMPLETE and PRUNED trials, and from how earlier forecasts erred (:mod:`sweeper_core.maths.extrapolation`). Reports
-    of NaN are left out. Among ``n`` trials in random order the last one is the best with probability ``1 / n``; a
-    trial is stopped when its chance has fallen below ``threshold`` times that. If forecasts were perfectly calibrated,
-    at most that share of all improvements would be lost.
+    of NaN are left out. It is compared with the chance of a new trial, not with a fixed one: the last of n trials in
+    random order is the best of them with probability 1 / n before it has reported anything.
 
     A share of the trials, decided by their number alone, always runs to its end. With the first ``n_startup_trials``
     these are the curves that show how forecasts err: those of the survivors would show only how good trials go on.
 
     Args:
-        threshold: Stop below this share of a new trial's chance.
+        threshold: Stop when the chance is below this share of a new trial's.
         max_resource: How many steps a whole trial has; ``"auto"``: one more than the last step of the
             longest COMPLETE trial.
         n_startup_trials: Nothing is stopped before this many trials are COMPLETE.
@@ -56,7 +55,7 @@ class ExtrapolationPruner(Pruner):
 
     def __init__(
         self,
-        threshold: float = 0.05,
+        threshold: float = 0.25,
         max_resource: str | int = "auto",
         n_startup_trials: int = 5,
         n_warmup_steps: int = 0,
@@ -83,6 +82,7 @@ class ExtrapolationPruner(Pruner):
         self._schedule = Schedule(n_warmup_steps, interval_steps)
         self._memo: tuple[weakref.ref[LearningCurves], int, int, _Learnt | None] | None = None
 
+    @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         if len(curve) < self._n_min_reports or not self._schedule.is_due(curve):
             return GO_ON
@@ -94,14 +94,15 @@ class ExtrapolationPruner(Pruner):
         end = self.forecast(curve, curves)
         if end is None or not np.isfinite(goal) or np.isnan(curve.values).all():
             return GO_ON
-        chance = end.chance_below(goal)
-        if chance >= self._threshold / max(len(curves), 1):
+        chance = self.chance(end, goal, curves)
+        if chance >= self._threshold * _chance_of_new(curves):
             return GO_ON
         expected, deviation = end.mean * curves.sign, end.deviation
         return Verdict(
             True,
             f"it is expected to end at {expected:.4g} ± {deviation:.2g}, "
-            f"with a chance of {chance:.2%} to beat {goal * curves.sign:.6g}",
+            f"with a chance of {chance:.2%} to beat {goal * curves.sign:.6g} "
+            f"(a new trial: {_chance_of_new(curves):.2%})",
             (expected, deviation),
         )
 
@@ -110,6 +111,16 @@ class ExtrapolationPruner(Pruner):
         horizon = self._horizon(curves)
         learnt = self._learnt(curves, horizon)
         return None if learnt is None else forecast(learnt.prior, _cells(curve, horizon), learnt.errors)
+
+    def chance(self, end: Forecast, goal: float, curves: LearningCurves) -> float:
+        """Return the chance that a trial with this forecast ends below the signed goal, that of the best so far.
+
+        A normal prior believes in ends far beyond the best, because losses and accuracies have a limit that it does not
+        know; so its odds are corrected to what is true of a new trial.
+        """
+        new = self.forecast(EMPTY_CURVE, curves)
+        assert new is not None, "there is a forecast for the trial"
+        return shifted(end.chance_below(goal), new.chance_below(goal), _chance_of_new(curves))
 
     def _is_explored(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         return golden_fraction(numbers) >= 1.0 - self._exploration
@@ -144,6 +155,11 @@ class ExtrapolationPruner(Pruner):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_memo": None}
+
+
+def _chance_of_new(curves: LearningCurves) -> float:
+    """Return the probability that the last of so many trials in random order is the best of them."""
+    return 1.0 / max(len(curves), 2)
 
 
 @dataclass(frozen=True)

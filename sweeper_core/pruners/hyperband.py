@@ -66,6 +66,7 @@ class HyperbandPruner(Pruner):
         self._max_resource = max_resource
         self._halving = make_halving(reduction_factor, bootstrap_count, min_peers, smoothing)
 
+    @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         whole = self._whole(curves)
         if not len(curve) or whole is None:

@@ -35,6 +35,7 @@ class PatientPruner(Pruner):
         """Return the same rule around another pruner."""
         return PatientPruner(wrapped_pruner, self._patience, self._min_delta)
 
+    @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         recent = self._patience + 1
         if len(curve) <= recent:

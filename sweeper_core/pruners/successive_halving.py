@@ -110,6 +110,7 @@ class SuccessiveHalvingPruner(Pruner):
         self._rate = min_early_stopping_rate
         self._halving = make_halving(reduction_factor, bootstrap_count, min_peers, smoothing)
 
+    @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         if not len(curve):
             return GO_ON

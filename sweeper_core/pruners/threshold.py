@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from sweeper_core.pruners._schedule import Schedule
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
 from sweeper_core.trial.curves import Curve, LearningCurves
@@ -38,6 +40,7 @@ class ThresholdPruner(Pruner):
             raise ValueError(f"`lower <= upper` must hold, but got ({lower=}, {upper=}).")
         self._schedule = Schedule(n_warmup_steps, interval_steps)
 
+    @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         if not self._schedule.is_due(curve):
             return GO_ON

@@ -35,6 +35,7 @@ class WilcoxonPruner(Pruner):
         self._n_startup_steps = n_startup_steps
         self._p_threshold = p_threshold
 
+    @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         best = curves.best
         if not len(curve) or best is None:

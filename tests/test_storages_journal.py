@@ -278,7 +278,7 @@ def test_get_storage_opens_journals(tmp_path: Path) -> None:
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_snapshot, "SMALLEST_STEP", 200)
+    monkeypatch.setattr(journal_snapshot, "MIN_STEP", 200)
 
 
 @pytest.mark.usefixtures("often")

@@ -56,8 +56,8 @@ from sweeper_core.storages._rules import (
     retry_for_result,
     retry_of,
 )
+from sweeper_core.storages._table import StudyRows, TrialRow
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
-from sweeper_core.storages.memory import StudyRows, TrialRow
 from sweeper_core.trial.attrs import LEASE
 from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from bisect import bisect_left
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from time import time as now
 from typing import Any
 
@@ -38,11 +35,12 @@ from sweeper_core.storages._rules import (
     retry_for_result,
     retry_of,
 )
+from sweeper_core.storages._table import StudyRows, TrialRow
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.trial.attrs import LEASE, LOST
-from sweeper_core.trial.best import Best, BestSoFar
+from sweeper_core.trial.best import Best
 from sweeper_core.trial.data import NO_DATA, TrialData
-from sweeper_core.trial.record import NO_PARAMETERS, NOTHING, Layout, TrialRecord
+from sweeper_core.trial.record import NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 # Looking up the members of an enum costs more than what is done with them here.
@@ -50,167 +48,6 @@ RUNNING, COMPLETE = TrialState.RUNNING, TrialState.COMPLETE
 
 # A tuple's own constructor does without the detour through Python that a named one takes.
 _new_tuple = tuple.__new__
-
-
-class TrialRow:
-    """A trial, changed in place; the record that others see is made when somebody reads it.
-
-    Attributes:
-        reports: In order of step; a list of the row's own once it has grown here.
-        started, completed: Seconds since the epoch while nobody has looked: a datetime costs many times as much.
-        known: The record made last; None when it is out of date, which the log has said since.
-    """
-
-    __slots__ = (
-        "completed",
-        "internals",
-        "known",
-        "layout",
-        "number",
-        "reports",
-        "started",
-        "state",
-        "system_attrs",
-        "trial_id",
-        "user_attrs",
-        "values",
-    )
-
-    def __init__(self, number: int, trial_id: int, state: TrialState) -> None:
-        self.number = number
-        self.trial_id = trial_id
-        self.state = state
-        self.layout = NO_PARAMETERS
-        self.internals: tuple[float, ...] = ()
-        self.values: tuple[float, ...] | None = None
-        self.reports: Sequence[tuple[int, float]] = ()
-        self.user_attrs = self.system_attrs = NOTHING
-        self.started: datetime | float | None = None
-        self.completed: datetime | float | None = None
-        self.known: TrialRecord | None = None
-
-    @classmethod
-    def of(cls, record: TrialRecord, number: int, trial_id: int, layout: Layout) -> TrialRow:
-        """Return the row of a trial that comes from elsewhere."""
-        row = cls(number, trial_id, record.state)
-        row.layout, row.internals, row.values, row.reports = layout, record.internals, record.values, record.reports
-        row.user_attrs, row.system_attrs = record.user_attrs, record.system_attrs
-        row.started, row.completed = record.started, record.completed
-        return row
-
-    def copy(self) -> TrialRow:
-        """Return a row of its own with the same content."""
-        row = TrialRow.of(self.record, self.number, self.trial_id, self.layout)
-        row.known = self.record
-        return row
-
-    def report(self, step: int, value: float) -> bool:
-        """Put a report in its place; return False when the step has one already."""
-        reports = self.reports
-        if not isinstance(reports, list):
-            reports = self.reports = [*reports]
-        if not reports or reports[-1][0] < step:
-            reports.append((step, value))
-            return True
-        place = bisect_left(reports, step, key=lambda report: report[0])
-        if reports[place][0] == step:
-            return False
-        reports.insert(place, (step, value))
-        return True
-
-    @property
-    def record(self) -> TrialRecord:
-        """The trial as others see it."""
-        record = self.known
-        if record is None:
-            self.started, self.completed = _as_utc(self.started), _as_utc(self.completed)
-            record = self.known = TrialRecord(
-                self.number,
-                self.trial_id,
-                self.state,
-                self.layout,
-                self.internals,
-                self.values,
-                tuple(self.reports),
-                self.user_attrs,
-                self.system_attrs,
-                self.started,
-                self.completed,
-            )
-        return record
-
-    def __getstate__(self) -> TrialRecord:
-        return self.record
-
-    def __setstate__(self, record: TrialRecord) -> None:
-        for name in TrialRecord.__slots__:
-            setattr(self, name, getattr(record, name))
-        self.known = record
-
-
-_EPOCH = datetime(1970, 1, 1)
-
-
-def _as_utc(time: datetime | float | None) -> datetime | None:
-    if isinstance(time, float):
-        return _EPOCH + timedelta(0, time)
-    return time
-
-
-@dataclass
-class StudyRows:
-    """A study, its trials by number, and what has happened to them."""
-
-    record: StudyRecord
-    rows: list[TrialRow] = field(default_factory=list)
-    waiting: deque[int] = field(default_factory=deque)
-    lost: int = 0
-    beats: dict[int, float] = field(default_factory=dict)
-    """Last sign of life of leased running trials."""
-    log: list[int] = field(default_factory=list)
-    """The trial of every change that somebody may have missed; its length is the study's version."""
-    completed: list[int] = field(default_factory=list)
-    """COMPLETE trials that have not been compared with the best."""
-
-    def __post_init__(self) -> None:
-        self._best = BestSoFar.of(self.record.directions)
-
-    def changed(self, row: TrialRow) -> None:
-        """Note that a trial is different; not again before anybody has looked."""
-        if row.known is not None:
-            row.known = None
-            self.log.append(row.number)
-
-    def add(self, row: TrialRow) -> None:
-        """Take in a new trial."""
-        self.rows.append(row)
-        self.log.append(row.number)
-        if row.state is COMPLETE:
-            self.completed.append(row.number)
-
-    def since(self, version: int) -> list[TrialRecord]:
-        """Return the trials that changed after a version, by number."""
-        new = self.log[version:]
-        return [self.rows[number].record for number in (sorted(set(new)) if len(new) > 1 else new)]
-
-    def best(self) -> Best:
-        """Return the best trial."""
-        for number in self.completed:
-            row = self.rows[number]
-            self._best.take(number, row.values, row.system_attrs)
-        self.completed.clear()
-        return self._best.best
-
-    def copy(self) -> StudyRows:
-        """Return a study of its own with the same content."""
-        return replace(
-            self,
-            rows=[row.copy() for row in self.rows],
-            waiting=deque(self.waiting),
-            beats=dict(self.beats),
-            log=list(self.log),
-            completed=[row.number for row in self.rows if row.state is COMPLETE],
-        )
 
 
 MAX_STEPS = 4096

@@ -14,8 +14,8 @@ from typing import Any
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, json_to_distribution
+from sweeper_core.storages._table import StudyRows, TrialRow
 from sweeper_core.storages.base import StudyRecord
-from sweeper_core.storages.memory import StudyRows, TrialRow
 from sweeper_core.trial.attrs import LEASE, LOST
 from sweeper_core.trial.record import NO_PARAMETERS, NOTHING, Layout
 from sweeper_core.trial.state import TrialState

@@ -16,8 +16,8 @@ from typing import Any
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import distribution_to_json
 from sweeper_core.storages._journal.replay import Replay, text_of, utc_of
+from sweeper_core.storages._table import StudyRows, TrialRow
 from sweeper_core.storages.base import StudyRecord
-from sweeper_core.storages.memory import StudyRows, TrialRow
 from sweeper_core.trial.record import NOTHING, Layout
 from sweeper_core.trial.state import TrialState
 

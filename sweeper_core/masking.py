@@ -12,6 +12,28 @@ _LOGIN = re.compile(
 _ARGUMENT = re.compile(r"(?P<before>[?&][\w.-]*(?:pass|pwd|secret|token)[\w.-]*=)[^&#\s'\",]+", re.IGNORECASE)
 
 
+_SECRET = re.compile("pass|pwd|secret|token", re.IGNORECASE)
+
+
+def is_secret(name: str) -> bool:
+    """Return whether an argument of this name is one to be kept from others."""
+    return bool(_SECRET.search(name))
+
+
+def masked_url(url: str) -> str:
+    """Return one URL, from its beginning to its end, with its password masked whole, whatever it contains."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or "@" not in rest:
+        return masked(url)
+    # Beyond the last @ lie host and path. An @ among the arguments is no such one, if the rest reads well without them.
+    before, _, arguments = rest.partition("?")
+    clear = before.count("@") == 1 and "/" not in before.partition("@")[0]
+    login, _, place = (before if clear else rest).rpartition("@")
+    user, colon, _ = login.partition(":")
+    hidden = f"{user}:***" if colon else login
+    return masked(f"{scheme}://{hidden}@{place}" + (f"?{arguments}" if clear and arguments else ""))
+
+
 def masked(text: str) -> str:
     """Return a text with ``***`` in place of the passwords of its URLs, before the host or among the arguments.
 

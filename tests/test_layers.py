@@ -9,7 +9,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
-    {"_by_value", "_forks", "_garbage", "_lazy", "exceptions", "maths", "directions", "logging", "masking", "registry"},
+    {
+        "_by_value",
+        "_exit",
+        "_forks",
+        "_garbage",
+        "_lazy",
+        "exceptions",
+        "maths",
+        "directions",
+        "logging",
+        "masking",
+        "registry",
+    },
     {"distributions", "search_space"},
     {"trial"},
     {"storages", "samplers", "pruners"},

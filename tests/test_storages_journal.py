@@ -186,7 +186,7 @@ def test_a_process_that_stood_still_cuts_off_nothing_of_the_others(
     storage, other = open_journal(path), open_journal(path)
     study = new_study(storage, "s").study_id
     other.reserve(study)
-    catch_up = storage._catch_up
+    catch_up = storage._log._catch_up
 
     def stand_still(file: Any) -> None:
         catch_up(file)
@@ -194,7 +194,7 @@ def test_a_process_that_stood_still_cuts_off_nothing_of_the_others(
         assert other.finish(study, 0, TrialState.COMPLETE, [1.0])
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "_catch_up", stand_still)
+        patch.setattr(storage._log, "_catch_up", stand_still)
         with pytest.raises(StorageUnavailableError, match="stood still"):
             storage.reserve(study)
     assert [trial.state for trial in trials_of(open_journal(path), study)] == [TrialState.COMPLETE]
@@ -322,14 +322,14 @@ def test_many_may_save_a_snapshot_at_the_same_time(tmp_path: Path, monkeypatch: 
     def slow(source: str, target: str) -> None:
         temporaries.append(source)
         if len(temporaries) == 1:  # as a process of the same number on another machine does
-            journal_snapshot.save(str(path), storage._offset, storage._replay)
+            journal_snapshot.save(str(path), storage._log._offset, storage._log.replay)
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", slow)
     monkeypatch.setattr(os, "getpid", lambda: 7)
-    journal_snapshot.save(str(path), storage._offset, storage._replay)
+    journal_snapshot.save(str(path), storage._log._offset, storage._log.replay)
     assert len(set(temporaries)) == 2
-    assert journal_snapshot.load(str(path))[1] == storage._offset
+    assert journal_snapshot.load(str(path))[1] == storage._log._offset
     assert sorted(file.name for file in tmp_path.iterdir() if "snapshot" in file.name) == ["s.log.snapshot"]
 
 

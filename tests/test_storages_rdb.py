@@ -17,7 +17,8 @@ import pytest
 from sweeper_core.exceptions import StorageFormatError, StorageInternalError, StorageUnavailableError
 from sweeper_core.storages import InMemoryStorage, RDBStorage, Storage, get_storage, this_process
 from sweeper_core.storages._filesystem import is_on_network
-from sweeper_core.storages._sql.database import Database, shown
+from sweeper_core.storages._sql.database import Database
+from sweeper_core.storages._sql.urls import shown
 from sweeper_core.testing.storages import new_study, run_one, trials_of
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.state import TrialState
@@ -173,7 +174,7 @@ def test_the_write_ahead_log_is_used(path: Path) -> None:
 @pytest.mark.parametrize(("url", "level"), [("", 1), ("?synchronous=FULL", 2)])
 def test_every_commit_can_be_made_to_survive_a_power_failure(url: str, level: int, path: Path) -> None:
     database = Database(url_of(path) + url, {})
-    assert database.read(lambda link: link.rows("PRAGMA synchronous"))[0][0] == level
+    assert database.autocommit(lambda link: link.rows("PRAGMA synchronous"))[0][0] == level
     assert Path(path).exists()
 
 

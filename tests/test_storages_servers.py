@@ -82,7 +82,7 @@ def test_the_lease_is_judged_by_the_servers_clock(server: Server) -> None:
     for _ in range(2):
         storage.reserve(study, lease=lease)
     ago = "INTERVAL '101 seconds'" if server.scheme == "postgresql" else "INTERVAL 101 SECOND"
-    Database(url, {}).read(
+    Database(url, {}).autocommit(
         lambda link: link.change(
             f"UPDATE trial_heartbeats SET heartbeat = CURRENT_TIMESTAMP - {ago} "
             "WHERE trial_id IN (SELECT trial_id FROM trials WHERE number = 1)"
@@ -120,7 +120,7 @@ def test_no_server_there(server: Server) -> None:
 
 def test_tables_of_another_program_may_lie_beside_ours(server: Server) -> None:
     url = server.new_database()
-    Database(url, {}).read(lambda link: link.change("CREATE TABLE elsewhere (a INTEGER)"))
+    Database(url, {}).autocommit(lambda link: link.change("CREATE TABLE elsewhere (a INTEGER)"))
     storage = RDBStorage(url)
     assert run_one(storage, new_study(storage).study_id) == 0
 
@@ -128,8 +128,8 @@ def test_tables_of_another_program_may_lie_beside_ours(server: Server) -> None:
 def test_tables_of_another_program_with_our_names_are_not_touched(server: Server) -> None:
     url = server.new_database()
     database = Database(url, {})
-    database.read(lambda link: link.change("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
-    database.read(lambda link: link.change("INSERT INTO alembic_version VALUES ('f00ba4')"))
+    database.autocommit(lambda link: link.change("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
+    database.autocommit(lambda link: link.change("INSERT INTO alembic_version VALUES ('f00ba4')"))
     with pytest.raises(StorageFormatError, match="another program"):
         RDBStorage(url)
 
@@ -138,10 +138,10 @@ def test_tables_of_another_program_with_our_names_are_not_touched(server: Server
 def test_a_table_of_another_program_with_one_of_our_names(server: Server, name: str) -> None:
     url = server.new_database()
     database = Database(url, {})
-    database.read(lambda link: link.change(f"CREATE TABLE {name} (id INTEGER)"))
+    database.autocommit(lambda link: link.change(f"CREATE TABLE {name} (id INTEGER)"))
     with pytest.raises(StorageFormatError, match=f"The table {name} .* another program"):
         RDBStorage(url)
-    assert database.read(names_in) == {name}
+    assert database.autocommit(names_in) == {name}
 
 
 def test_an_operation_waits_for_a_server_that_is_away(server: Server) -> None:
@@ -271,8 +271,8 @@ def test_whoever_was_forgotten_by_the_server_cannot_touch_the_next_trial_of_that
     _, cursor = reader.changes(study)
     # What a crash does to a reservation that is not on disk yet, the sequence of keys included.
     for table in ("trial_heartbeats", "trial_system_attributes", "trials"):
-        Database(url, {}).read(lambda link, table=table: link.change(f"DELETE FROM {table}"))
-    Database(url, {}).read(lambda link: link.rows("SELECT setval('trials_trial_id_seq', 1, false)"))
+        Database(url, {}).autocommit(lambda link, table=table: link.change(f"DELETE FROM {table}"))
+    Database(url, {}).autocommit(lambda link: link.rows("SELECT setval('trials_trial_id_seq', 1, false)"))
     assert forgotten.heartbeat(study, [0]) == [0]
     with pytest.raises(UpdateFinishedTrialError, match="crashed"):
         forgotten.report(study, 0, 0, 1.0)
@@ -327,7 +327,7 @@ def test_a_killed_writer_leaves_nothing_half_done(server: Server) -> None:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            database.write(write)
+            database.transaction(write)
 
     in_processes(1, half, lambda: storage)
     assert storage.get_study(study).name != "half"
@@ -339,7 +339,7 @@ def test_a_killed_writer_leaves_nothing_half_done(server: Server) -> None:
 def test_each_step_of_a_trial_is_one_message(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = RDBStorage(server.new_database())
     study = new_study(storage).study_id
-    monkeypatch.setattr(Database, "write", None)  # a transaction in steps would fail
+    monkeypatch.setattr(Database, "transaction", None)  # a transaction in steps would fail
     monkeypatch.setattr(Link, "many", None)
     claim = storage.reserve(study, limit=1, lease=this_process())
     assert claim is not None
@@ -396,7 +396,7 @@ def test_a_user_who_may_only_read(server: Server) -> None:
         server.execute(f"GRANT SELECT ON {database}.* TO reader_{database}@'127.0.0.1'")
     else:
         server.execute(f"ALTER USER reader_{database} PASSWORD '{PASSWORD}'")
-        Database(storage.url, {}).read(
+        Database(storage.url, {}).autocommit(
             lambda link: link.change(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader_{database}")
         )
     reader = RDBStorage(server.url(database).replace("//hpo:", f"//reader_{database}:"))

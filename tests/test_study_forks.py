@@ -16,6 +16,7 @@ from sweeper_core import create_study
 from sweeper_core.samplers import RandomSampler
 from sweeper_core.storages import RDBStorage, get_storage
 from sweeper_core.storages._journal import replay as journal_replay
+from sweeper_core.storages.journal import JournalStorage
 from sweeper_core.study import Study
 
 pytestmark = [
@@ -76,10 +77,16 @@ def elsewhere(work: Callable[[Callable[[], None]], Any]) -> Iterator[None]:
         thread.join()
 
 
+def _lock_of(storage: Any) -> Any:
+    if isinstance(storage, RDBStorage):
+        return storage._database._guard
+    return storage._log.lock if isinstance(storage, JournalStorage) else storage._lock
+
+
 def test_a_child_has_locks_of_its_own(study: Study) -> None:
     def hold(pause: Callable[[], None]) -> None:
         storage: Any = study._storage
-        with study.session.log.lock, storage._database._guard if isinstance(storage, RDBStorage) else storage._lock:
+        with study.session.log.lock, _lock_of(storage):
             pause()
 
     def work() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import sweeper_core as hpo
 from sweeper_core.distributions import FloatDistribution
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import RDBStorage, this_process
-from sweeper_core.trial.attrs import RETRY_OF
+from sweeper_core.storages._rules import attr_of_lease
+from sweeper_core.testing.storages import elsewhere
+from sweeper_core.trial.attrs import LEASE, RETRY_OF
 from sweeper_core.trial.state import TrialState
 
 
@@ -23,8 +26,10 @@ def study(tmp_path: Path) -> Any:
 def give_up(study: Any, retries: int) -> None:
     """Let another process find every lease over."""
     storage = RDBStorage(study.session.storage.url)
+    lease = json.dumps(attr_of_lease(elsewhere(grace=0.0)))
     with storage.engine.connect() as connection:
         connection.exec_driver_sql("UPDATE trial_heartbeats SET heartbeat = datetime('now', '-1 day')")
+        connection.exec_driver_sql(f"UPDATE trial_system_attributes SET value_json = '{lease}' WHERE key = '{LEASE}'")
     storage.fail_stale(study.session.study.study_id, max_retries=retries)
 
 

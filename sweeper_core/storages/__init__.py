@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_module(
         "JournalFileBackend": "sweeper_core.storages.journal",
         "JournalFileSymlinkLock": "sweeper_core.storages.journal",
         "JournalFileOpenLock": "sweeper_core.storages.journal",
+        "StorageURL": "sweeper_core.storages.url",
         "get_storage": "sweeper_core.storages._open",
         "attrs_of_loss": "sweeper_core.storages._rules",
         "repeats": "sweeper_core.storages._rules",

@@ -22,4 +22,5 @@ from sweeper_core.storages.journal import JournalFileSymlinkLock as JournalFileS
 from sweeper_core.storages.journal import JournalStorage as JournalStorage
 from sweeper_core.storages.memory import InMemoryStorage as InMemoryStorage
 from sweeper_core.storages.rdb import RDBStorage as RDBStorage
+from sweeper_core.storages.url import StorageURL as StorageURL
 from sweeper_core.trial.data import TrialData as TrialData

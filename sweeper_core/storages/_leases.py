@@ -30,6 +30,13 @@ def this_process(interval: float = 15.0, grace: float = 60.0) -> Lease:
     return Lease(platform.node(), _boot(), pid, _start_of(pid) or "", float(interval), float(grace))
 
 
+def is_own(lease: Lease) -> bool:
+    """Return whether the owner is this process."""
+    if (lease.host, lease.boot, lease.pid) != (platform.node(), _boot(), os.getpid()):
+        return False
+    return lease.process_started == (_start_of(lease.pid) or "")
+
+
 def owner_is_dead(lease: Lease) -> bool:
     """Return whether the owner is known to be dead; False when that cannot be seen from here.
 
@@ -37,7 +44,24 @@ def owner_is_dead(lease: Lease) -> bool:
     """
     if not lease.boot or not lease.process_started or (lease.host, lease.boot) != (platform.node(), _boot()):
         return False
-    return _start_of(lease.pid) != lease.process_started
+    started = _start_of(lease.pid)
+    return started != lease.process_started and (started is not None or not _is_there(lease.pid))
+
+
+def _is_there(pid: int) -> bool:
+    """Return whether there is a process of that number: ``/proc`` may hide those of other users (``hidepid``)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it is another user's
+        return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    fields = _stat_of(pid)
+    return fields is not None and fields[0] in "ZX"
 
 
 _MACHINE_BITS = 38
@@ -76,7 +100,7 @@ def process_is_gone(name: ProcessName) -> bool:
 
     It is not seen when its number has been given to another process.
     """
-    return name.machine == _machine() and _start_of(name.pid) is None
+    return name.machine == _machine() and _start_of(name.pid) is None and not _is_there(name.pid)
 
 
 @functools.lru_cache(maxsize=1)
@@ -101,15 +125,19 @@ def _boot() -> str:
 
 def _start_of(pid: int) -> str | None:
     """Return when a process started, in the kernel's own words; None when there is no such process."""
+    if not os.path.isdir("/proc/self"):
+        return _output("ps", "-o", "lstart=", "-p", str(pid)) or None
+    fields = _stat_of(pid)
+    return None if fields is None or fields[0] in "ZX" else fields[19]
+
+
+def _stat_of(pid: int) -> list[str] | None:
+    """Return what the kernel says of a process, from its state on; None when it is gone or hidden."""
     try:
         # The command's name may contain anything, a closing parenthesis too; the fields begin after the last one.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
-        return None if os.path.isdir("/proc/self") else (_output("ps", "-o", "lstart=", "-p", str(pid)) or None)
-    except OSError:  # it went away while it was being read
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # also when it goes away while it is being read
         return None
-    state, started = fields[0], fields[19]
-    return None if state in "ZX" else started
 
 
 def _output(*command: str) -> str:

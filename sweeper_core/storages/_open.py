@@ -1,50 +1,74 @@
-"""From what a user writes to a storage."""
+"""From what a user writes to a storage, schemes of one's own included."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from importlib.metadata import entry_points
 
 from sweeper_core.storages.base import Storage
 from sweeper_core.storages.memory import InMemoryStorage
+from sweeper_core.storages.url import JOURNAL_SUFFIXES, StorageURL
 
-_JOURNAL_SUFFIXES = (".log", ".journal")
+GROUP = "sweeper_core.storages"
+"""Entry points of storages of one's own: the name is the URL's scheme, the object a callable ``(url) -> Storage``."""
+
+_OF_DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
 
 
-def get_storage(storage: str | os.PathLike[str] | Storage | None) -> Storage:
+def get_storage(
+    storage: str | os.PathLike[str] | StorageURL | Storage | None, *, create: bool = True, known: bool = False
+) -> Storage:
     """Return the storage that is meant.
 
     Args:
-        storage: A storage; the URL of a database (``sqlite:///study.db``, ``postgresql://user@host/name``,
-            ``mysql://user@host/name``); a journal, as ``journal:///path`` or as a path that ends in ``.log`` or
-            ``.journal``; None for memory.
+        storage: A storage; what :class:`StorageURL` takes; None for memory.
+        create: Whether a file that is not there is made.
+        known: Whether somebody has reached it before: then a server that is away is waited for.
 
     Raises:
+        FileNotFoundError: There is no such file, and it is not to be made.
         ValueError: It is none of these.
     """
     if storage is None:
         return InMemoryStorage()
     if isinstance(storage, Storage):
         return storage
+    if isinstance(storage, StorageURL):
+        return _open(storage, create, known)
     if not isinstance(storage, (str, os.PathLike)):
         raise ValueError(f"A storage is a URL, a journal's path, a storage object or None, not {storage!r}.")
-    text = os.fspath(storage)
-    scheme, separator, rest = text.partition("://")
-    if separator and scheme == "journal":
-        # Three slashes begin a relative path and four an absolute one, as in the URLs of SQLite.
-        return _journal(rest.removeprefix("/"))
-    if separator:
+    return _open(StorageURL(os.fspath(storage)), create, known)
+
+
+def _open(url: StorageURL, create: bool, known: bool) -> Storage:
+    if not create and url.path is not None and not os.path.exists(url.path):
+        raise FileNotFoundError(f"There is no file {url.path}, so {url.masked} holds no studies.")
+    if url.scheme == "journal":
+        return _journal(url)
+    opener = None if not url.scheme or url.scheme in _OF_DATABASES else _registered(url.scheme)
+    if opener is not None:
+        return opener(url.text)
+    if url.scheme:
         from sweeper_core.storages.rdb import RDBStorage
 
-        return RDBStorage(text)
-    if text.endswith(_JOURNAL_SUFFIXES):
-        return _journal(text)
+        return RDBStorage(url.text, known=known)
     raise ValueError(
-        f"{text!r} is not a storage. Give a URL such as 'sqlite:///study.db' or 'postgresql://user@host/name', "
-        f"or the path of a journal that ends in {' or '.join(_JOURNAL_SUFFIXES)}."
+        f"{url.masked!r} is not a storage. Give a URL such as 'sqlite:///study.db' or 'postgresql://user@host/name', "
+        f"or the path of a journal that ends in {' or '.join(JOURNAL_SUFFIXES)}."
     )
 
 
-def _journal(path: str) -> Storage:
+def _journal(url: StorageURL) -> Storage:
     from sweeper_core.storages.journal import JournalFileBackend, JournalStorage
 
-    return JournalStorage(JournalFileBackend(path))
+    if url.path is None:
+        raise ValueError(f"{url.masked!r} names no file. Write journal:///path, or a path that ends in .log.")
+    return JournalStorage(JournalFileBackend(url.path))
+
+
+def _registered(scheme: str) -> Callable[[str], Storage] | None:
+    for point in entry_points(group=GROUP, name=scheme):
+        opener: Callable[[str], Storage] = point.load()
+        return opener
+    return None

@@ -12,7 +12,6 @@ from typing import Any
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, distribution_to_json
 from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
-from sweeper_core.storages._leases import owner_is_dead
 from sweeper_core.storages.base import Lease, Point
 from sweeper_core.trial.attrs import (
     CONSTRAINT_PREFIX,
@@ -155,15 +154,6 @@ def lease_of_attr(attr: Any) -> Lease | None:
         return Lease(**attr)
     except TypeError:
         return None
-
-
-def reason_to_give_up(lease: Lease, silent: float) -> str | None:
-    """Return why a trial may be given up whose owner has been silent for so many seconds; None to leave it."""
-    if owner_is_dead(lease):
-        return f"its process {lease.pid} on {lease.host} has died"
-    if silent >= lease.grace:
-        return f"its process {lease.pid} on {lease.host} has given no sign of life for {silent:.0f} s"
-    return None
 
 
 def attrs_of_loss(reason: str) -> dict[str, Any]:

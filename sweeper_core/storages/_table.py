@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from sweeper_core.distributions import BaseDistribution
 from sweeper_core.storages.base import StudyRecord
 from sweeper_core.trial.best import Best, BestSoFar
 from sweeper_core.trial.record import NO_PARAMETERS, NOTHING, Layout, TrialRecord
@@ -129,8 +130,8 @@ class StudyRows:
     rows: list[TrialRow] = field(default_factory=list)
     waiting: deque[int] = field(default_factory=deque)
     lost: int = 0
-    beats: dict[int, float] = field(default_factory=dict)
-    """Last sign of life of leased running trials."""
+    heartbeats: dict[int, float] = field(default_factory=dict)
+    """Last heartbeats of leased running trials."""
     log: list[int] = field(default_factory=list)
     """The trial of every change that somebody may have missed; its length is the study's version."""
     completed: list[int] = field(default_factory=list)
@@ -171,7 +172,53 @@ class StudyRows:
             self,
             rows=[row.copy() for row in self.rows],
             waiting=deque(self.waiting),
-            beats=dict(self.beats),
+            heartbeats=dict(self.heartbeats),
             log=list(self.log),
             completed=[row.number for row in self.rows if row.state is COMPLETE],
         )
+
+
+MAX_STEPS = 4096
+"""How many steps from one layout to the next are remembered."""
+
+
+class Layouts:
+    """The layouts of a storage's trials; equal ones are one object."""
+
+    def __init__(self) -> None:
+        self._known: dict[Layout, Layout] = {}
+        self._no_parameters = Layout((), ())
+
+    def extend(self, row: TrialRow, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
+        """Add (or change) parameters of a trial: distribution and internal value."""
+        layout = row.layout if row.internals else self._no_parameters
+        if len(described) == 1:  # as objectives ask: one after the other
+            ((name, (distribution, value)),) = described.items()
+            step = layout.steps.get(name)
+            if step is None or step[0] is not distribution:
+                step = self._step(layout, name, distribution)
+            if step is not None:
+                row.layout, row.internals = step[1], (*row.internals, value)
+                return
+        values = dict(zip(layout.names, row.internals, strict=True))
+        values.update({name: value for name, (_, value) in described.items()})
+        row.layout = self.interned(
+            Layout.of({**layout.as_dict(), **{name: distribution for name, (distribution, _) in described.items()}})
+        )
+        row.internals = tuple(values.values())
+
+    def _step(
+        self, layout: Layout, name: str, distribution: BaseDistribution
+    ) -> tuple[BaseDistribution, Layout] | None:
+        """Return the layout with one more parameter, and remember it; None where it has the parameter already."""
+        if name in layout.names:
+            return None
+        longer = self.interned(Layout((*layout.names, name), (*layout.distributions, distribution)))
+        if len(layout.steps) >= MAX_STEPS:
+            layout.steps.clear()
+        step = layout.steps[name] = distribution, longer
+        return step
+
+    def interned(self, layout: Layout) -> Layout:
+        """Return the one object that serves all trials with equal layouts."""
+        return self._known.setdefault(layout, layout)

@@ -11,7 +11,6 @@ from typing import Any
 
 from sweeper_core._forks import reset_after_fork
 from sweeper_core.directions import StudyDirection
-from sweeper_core.distributions import BaseDistribution
 from sweeper_core.storages._rules import (
     attr_of_lease,
     attrs_of_loss,
@@ -30,17 +29,17 @@ from sweeper_core.storages._rules import (
     new_study_name,
     no_study,
     no_trial,
-    reason_to_give_up,
     repeats,
     retry_for_result,
     retry_of,
 )
-from sweeper_core.storages._table import StudyRows, TrialRow
+from sweeper_core.storages._stale import StaleTrials
+from sweeper_core.storages._table import Layouts, StudyRows, TrialRow
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.trial.attrs import LEASE, LOST
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.data import NO_DATA, TrialData
-from sweeper_core.trial.record import NOTHING, Layout, TrialRecord
+from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 # Looking up the members of an enum costs more than what is done with them here.
@@ -48,10 +47,6 @@ RUNNING, COMPLETE = TrialState.RUNNING, TrialState.COMPLETE
 
 # A tuple's own constructor does without the detour through Python that a named one takes.
 _new_tuple = tuple.__new__
-
-
-MAX_STEPS = 4096
-"""How many steps from one layout to the next are remembered."""
 
 
 class InMemoryStorage(Storage):
@@ -69,8 +64,8 @@ class InMemoryStorage(Storage):
         self._ids: dict[str, int] = {}
         self._next_study = 0
         self._next_trial = 0
-        self._layouts: dict[Layout, Layout] = {}
-        self._no_parameters = Layout((), ())
+        self._layouts = Layouts()
+        self._stale = StaleTrials()
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
@@ -150,7 +145,7 @@ class InMemoryStorage(Storage):
             row.started = now()
             if lease is not None:
                 row.system_attrs = {**row.system_attrs, LEASE: attr_of_lease(lease)}
-                study.beats[row.number] = self._clock()
+                study.heartbeats[row.number] = self._clock()
             return _new_tuple(Claim, (row.number, row.trial_id, fixed, row.user_attrs, row.system_attrs, None))
 
     def describe(self, study_id: int, number: int, data: TrialData) -> None:
@@ -160,7 +155,7 @@ class InMemoryStorage(Storage):
         with self._lock:
             study, row = self._running(study_id, number)
             if described:
-                self._extend(row, described)
+                self._layouts.extend(row, described)
             for step, value in told:
                 row.report(step, value)
             if user_attrs:
@@ -172,38 +167,6 @@ class InMemoryStorage(Storage):
 
     def check(self, data: TrialData) -> None:
         internals(data.params, data.distributions)
-
-    def _extend(self, row: TrialRow, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
-        layout = row.layout if row.internals else self._no_parameters
-        if len(described) == 1:  # as objectives ask: one after the other
-            ((name, (distribution, value)),) = described.items()
-            step = layout.steps.get(name)
-            if step is None or step[0] is not distribution:
-                step = self._step(layout, name, distribution)
-            if step is not None:
-                row.layout, row.internals = step[1], (*row.internals, value)
-                return
-        values = dict(zip(layout.names, row.internals, strict=True))
-        values.update({name: value for name, (_, value) in described.items()})
-        row.layout = self._interned(
-            Layout.of({**layout.as_dict(), **{name: distribution for name, (distribution, _) in described.items()}})
-        )
-        row.internals = tuple(values.values())
-
-    def _step(
-        self, layout: Layout, name: str, distribution: BaseDistribution
-    ) -> tuple[BaseDistribution, Layout] | None:
-        """Return the layout with one more parameter, and remember it; None where it has the parameter already."""
-        if name in layout.names:
-            return None
-        longer = self._interned(Layout((*layout.names, name), (*layout.distributions, distribution)))
-        if len(layout.steps) >= MAX_STEPS:
-            layout.steps.clear()
-        step = layout.steps[name] = distribution, longer
-        return step
-
-    def _interned(self, layout: Layout) -> Layout:
-        return self._layouts.setdefault(layout, layout)
 
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
         with self._lock:
@@ -231,10 +194,10 @@ class InMemoryStorage(Storage):
                 if retry is None:
                     return False
                 row = retry
-            if study.beats:
-                study.beats.pop(number, None)
+            if study.heartbeats:
+                study.heartbeats.pop(number, None)
             if described:
-                self._extend(row, described)
+                self._layouts.extend(row, described)
             for step, value in told:
                 row.report(step, value)
             if system_attrs:
@@ -291,7 +254,7 @@ class InMemoryStorage(Storage):
             study = self._study(study_id)
             first = len(study.rows)
             for trial in trials:
-                row = TrialRow.of(trial, len(study.rows), self._new_trial_id(), self._interned(trial.layout))
+                row = TrialRow.of(trial, len(study.rows), self._new_trial_id(), self._layouts.interned(trial.layout))
                 study.add(row)
                 study.lost += LOST in row.system_attrs
                 if row.state is TrialState.WAITING:
@@ -314,14 +277,14 @@ class InMemoryStorage(Storage):
             for number in numbers:
                 if self._trial(study, number).state is not TrialState.RUNNING:
                     gone.append(number)
-                elif number in study.beats:
-                    study.beats[number] = self._clock()
+                elif number in study.heartbeats:
+                    study.heartbeats[number] = self._clock()
             return gone
 
     def fail_stale(self, study_id: int, *, max_retries: int = 0) -> list[int]:
         with self._lock:
             study = self._study(study_id)
-            lost = {number: reason for number in sorted(study.beats) if (reason := self._reason(study, number))}
+            lost = {number: reason for number in sorted(study.heartbeats) if (reason := self._reason(study, number))}
             for number, reason in lost.items():
                 record = study.rows[number].record
                 self.finish(study_id, number, TrialState.FAIL, data=TrialData(system_attrs=attrs_of_loss(reason)))
@@ -332,7 +295,9 @@ class InMemoryStorage(Storage):
 
     def _reason(self, study: StudyRows, number: int) -> str | None:
         lease = lease_of_attr(study.rows[number].system_attrs.get(LEASE))
-        return None if lease is None else reason_to_give_up(lease, self._clock() - study.beats[number])
+        heartbeat = study.heartbeats[number]
+        trial = study.record.study_id, number
+        return None if lease is None else self._stale.reason(trial, lease, heartbeat, self._clock() - heartbeat)
 
     def _study(self, study_id: int) -> StudyRows:
         study = self._studies.get(study_id)

@@ -12,7 +12,8 @@ from typing import Any
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
-from sweeper_core.study._job.ticket import VARIABLE, TrialTicket, anchored, packed_pruner, remove_ticket
+from sweeper_core.storages.url import StorageURL
+from sweeper_core.study._job.ticket import VARIABLE, TrialTicket, packed_pruner, remove_ticket
 from sweeper_core.study._session.session import Started
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -26,7 +27,7 @@ class TrialHandles:
     def __init__(self, settings: Settings, opened: Opened, directory: Path) -> None:
         self.session = opened.session
         self._folder = directory.absolute() / FOLDER
-        self._url = anchored(opened.url)
+        self._url = str(StorageURL(opened.url).anchored)
         self._pruner = packed_pruner(settings.pruner)
         self._objective = objective_of(settings)
         self._sweep = uuid.uuid4().hex

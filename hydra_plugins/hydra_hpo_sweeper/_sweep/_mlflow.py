@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
-from sweeper_core.study._job.ticket import anchored
+from sweeper_core.storages.url import StorageURL
 from sweeper_core.trial.attrs import JOB_DIRECTORY
 from sweeper_core.trial.record import TrialRecord
 
@@ -52,7 +52,7 @@ def _options(settings: Settings, directory: Path) -> MirrorOptions:
     several = len(settings.directions) > 1
     default = tuple(f"value_{index}" for index in range(len(settings.directions))) if several else ("value",)
     return MirrorOptions(
-        tracking_uri=anchored(uri) if uri is not None and uri.startswith("sqlite:") else uri,
+        tracking_uri=str(StorageURL(uri).anchored) if uri is not None and uri.startswith("sqlite:") else uri,
         experiment=settings.mlflow.experiment or "hpo",
         nested=settings.mlflow.nested,
         metric_names=tuple(settings.metric) if settings.metric is not None else default,

@@ -18,6 +18,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._values import as_text
 from sweeper_core.masking import masked
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
+from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.attrs import METRIC_NAMES
 from sweeper_core.trial.history import History, TrialTable
@@ -66,10 +67,10 @@ def storage_url(settings: Settings, directory: Path) -> str:
     return url or f"sqlite:///{directory.absolute() / DEFAULT_FILE}"
 
 
-def _storage(url: str, key: str) -> Storage:
+def _storage(url: str, key: str, *, create: bool = True) -> Storage:
     try:
-        return get_storage(url)
-    except (ValueError, ImportError) as error:
+        return get_storage(url, create=create)
+    except (ValueError, ImportError, FileNotFoundError) as error:
         raise ConfigError(f"hydra.sweeper.{key}: {error}") from error
 
 
@@ -110,14 +111,14 @@ def _enqueue(storage: Storage, study: StudyRecord, settings: Settings) -> None:
 
 def _earlier(source: EarlierStudy) -> History:
     """Return what an earlier study has found out."""
-    storage = _storage(source.storage, "warm_start")
+    storage = _storage(source.storage, "warm_start", create=False)
     try:
         study = storage.create_or_open_study(source.study_name, None, exist_ok=True)
     except KeyError:
         names = ", ".join(known.name for known in storage.list_studies()) or "none"
+        place = StorageURL(source.storage).masked
         raise ConfigError(
-            f"hydra.sweeper.warm_start: there is no study {source.study_name!r} in {masked(source.storage)}; "
-            f"it has {names}."
+            f"hydra.sweeper.warm_start: there is no study {source.study_name!r} in {place}; it has {names}."
         ) from None
     ledger = TrialTable(study.directions)
     ledger.fold(storage.changes(study.study_id)[0])

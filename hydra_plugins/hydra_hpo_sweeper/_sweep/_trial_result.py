@@ -164,7 +164,7 @@ class Recorder:
         ending = self.judge.ending([done])
         if ending.lost:
             return False  # the next run finds it, and tries its parameters again
-        storage = get_storage(self.storage)
+        storage = get_storage(self.storage, known=True)
         try:
             if ending.state is TrialState.PRUNED:
                 records, _ = storage.changes(self.study_id)

@@ -120,7 +120,7 @@ class Replay:
         if row.system_attrs:
             study.lost += LOST in row.system_attrs
             if LEASE in row.system_attrs and not row.state.is_finished():
-                study.beats[row.number] = 0.0
+                study.heartbeats[row.number] = 0.0
 
     def _fill(self, row: TrialRow, entry: Mapping[str, Any]) -> None:
         params, value = entry.get("params") or {}, entry.get("value")
@@ -180,7 +180,7 @@ class Replay:
             row.started = utc_of(entry["datetime_start"])
         else:
             row.completed = utc_of(entry["datetime_complete"])
-            study.beats.pop(row.number, None)
+            study.heartbeats.pop(row.number, None)
         row.state = state
         if entry.get("values") is not None:
             row.values = tuple(float(value) for value in entry["values"])
@@ -212,7 +212,7 @@ class Replay:
         study.lost += LOST in new and LOST not in row.system_attrs
         row.system_attrs = {**row.system_attrs, **new}
         if LEASE in new:
-            study.beats[row.number] = 0.0
+            study.heartbeats[row.number] = 0.0
         study.changed(row)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import os
 import random
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -18,10 +16,15 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 import sqlalchemy.pool
 
+from sweeper_core._exit import close_at_exit
 from sweeper_core._forks import reset_after_fork
-from sweeper_core.exceptions import StorageFormatError, StorageInternalError, StorageUnavailableError
 from sweeper_core.storages._filesystem import is_on_network
-from sweeper_core.storages._sql.statements import COMMITTED, LATER
+from sweeper_core.storages._sql.dialect import Dialect, Message
+from sweeper_core.storages._sql.errors import first_line, is_away, is_passing, translated
+from sweeper_core.storages._sql.mysql import MySQL
+from sweeper_core.storages._sql.postgresql import PostgreSQL
+from sweeper_core.storages._sql.sqlite import SQLite, is_read_only, leave, read_only_uri
+from sweeper_core.storages._sql.urls import advice, dialect_of, is_in_memory, parse, shown, with_driver
 
 _logger = logging.getLogger(__name__)
 
@@ -37,7 +40,7 @@ _SQLALCHEMY = tuple(int(part) for part in re.findall("[0-9]+", sa.__version__)[:
 
 _OF_OTHER_POOLS = frozenset({"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"})
 
-_SECRET = re.compile("pass|pwd|secret|token", re.IGNORECASE)
+_DIALECTS: dict[str, type[Dialect]] = {kind.name: kind for kind in (SQLite, PostgreSQL, MySQL)}
 
 
 class Link:
@@ -46,6 +49,7 @@ class Link:
     def __init__(self, database: Database, connection: sa.Connection, attempt: int) -> None:
         self.connection = connection
         self.dialect = database.dialect
+        self.sql = database.sql
         self.attempt = attempt
         """0; more when the connection was lost and the operation is being done again."""
         self._text = database.text
@@ -72,29 +76,25 @@ class Link:
 
     def insert(self, sql: str, key: str, **values: Any) -> int:
         """Insert one row and return the value of its column ``key``."""
-        if self.dialect == "postgresql":
-            return int(self.connection.execute(self._text(f"{sql} RETURNING {key}"), values).scalar_one())
-        return int(self.connection.execute(self._text(sql), values).lastrowid)
+        returning = self.sql.returning(key)
+        result = self.connection.execute(self._text(sql + returning), values)
+        return int(result.scalar_one() if returning else result.lastrowid)
 
-    def one_message(self, sql: str, values: Any = None) -> Sequence[Any]:
+    def send(self, message: Message) -> Sequence[Any]:
         """Do statements that are sent together, as one transaction; return what the last query has found.
 
         Only where :attr:`Database.takes_scripts`.
-
-        Args:
-            sql: With the driver's own marks for values; several statements have ``;`` between them.
-            values: In the form that the driver takes.
         """
         try:
             cursor = self.connection.connection.cursor()
-            rows = _last_rows(cursor, sql, values)
-            if self.dialect == "mysql":
-                _last_rows(cursor, COMMITTED)
+            rows = _last_rows(cursor, message.sql, message.values)
+            if self.sql.committed:
+                _last_rows(cursor, self.sql.committed)
             cursor.close()
         except BaseException as error:
             self.connection.invalidate()  # which takes the transaction back
             if isinstance(error, self._errors):
-                raise sa.exc.DBAPIError(sql, None, error, hide_parameters=True) from error
+                raise sa.exc.DBAPIError(message.sql, None, error, hide_parameters=True) from error
             raise
         return rows
 
@@ -106,18 +106,19 @@ class Link:
     @contextmanager
     def attempted(self, complaint: str) -> Iterator[None]:
         """Do without what the block does when the database refuses it; the rest of the operation stands."""
-        if self.dialect == "postgresql":
-            self.connection.exec_driver_sql("SAVEPOINT attempted")
+        begin, take_back = self.sql.savepoint
+        if begin:
+            self.connection.exec_driver_sql(begin)
         try:
             yield
         except sa.exc.DBAPIError as error:
-            if self.dialect == "postgresql":
-                self.connection.exec_driver_sql("ROLLBACK TO SAVEPOINT attempted")
-            _logger.warning("%s: %s", complaint, _first_line(error))
+            if take_back:
+                self.connection.exec_driver_sql(take_back)
+            _logger.warning("%s: %s", complaint, first_line(error))
 
     def moment(self, at: datetime) -> Any:
         """Return a time as the driver wants it."""
-        return at.strftime("%Y-%m-%d %H:%M:%S.%f") if self.dialect == "sqlite" else at
+        return self.sql.moment(at)
 
 
 class Database:
@@ -127,30 +128,36 @@ class Database:
         url: As SQLAlchemy understands it; without a driver, one that is installed is taken. For SQLite,
             ``?synchronous=FULL`` makes every commit survive a power failure too.
         engine_kwargs: Further arguments of ``sqlalchemy.create_engine``.
+        known: Whether the server was reached before, by whomever: then it is waited for also at first.
 
     Raises:
         ValueError: The URL cannot be understood.
         ImportError: The driver is not installed.
     """
 
-    def __init__(self, url: str, engine_kwargs: Mapping[str, Any]) -> None:
-        parsed = _parse(url)
+    def __init__(self, url: str, engine_kwargs: Mapping[str, Any], *, known: bool = False) -> None:
+        parsed = parse(url)
         self._synchronous = str(parsed.query.get("synchronous", "NORMAL")).upper()
-        parsed = _with_driver(parsed.difference_update_query(["synchronous"]))
+        parsed = with_driver(parsed.difference_update_query(["synchronous"]))
         self.shown = shown(parsed)
-        self.dialect = _known_dialect(parsed)
+        self.dialect = dialect_of(parsed)
+        self.sql = _DIALECTS[self.dialect]()
         self.path = parsed.database if self.dialect == "sqlite" else None
-        self.in_memory = self.dialect == "sqlite" and _is_in_memory(parsed)
+        self.in_memory = self.dialect == "sqlite" and is_in_memory(parsed)
+        self._is_file = self.path is not None and not self.in_memory and not self.path.startswith("file:")
+        self.read_only = self._is_file and is_read_only(self.path or "")
+        """Whether nothing can be stored in the file: it may only be read."""
         self.takes_scripts = parsed.get_driver_name() in ("psycopg", "pymysql")
         """Whether the driver sends several statements at once and returns what each of them found."""
         self.quick_writes = self.dialect == "sqlite" and self._synchronous in ("NORMAL", "OFF")
         self._guard: AbstractContextManager[Any] = threading.RLock() if self.in_memory else nullcontext()
-        self._reached = False
+        self._reached = known
         self._texts: dict[str, sa.TextClause] = {}
         self.engine = self._engine(parsed, engine_kwargs)
         self.errors: tuple[type[Exception], ...] = (self.engine.dialect.loaded_dbapi.Error,)
         """What the driver raises."""
         reset_after_fork(self)
+        close_at_exit(self)
 
     def after_fork(self) -> None:
         """Take connections of one's own; the parent's stay open, unused, because closing is a message too."""
@@ -173,10 +180,14 @@ class Database:
             options["poolclass"] = sa.pool.StaticPool
         elif "poolclass" not in engine_kwargs:
             options.setdefault("max_overflow", -1)
+            options.setdefault("pool_use_lifo", True)
+        if self.read_only:
+            assert self.path is not None
+            url = _as_uri(url, read_only_uri(self.path))
         try:
             engine = sa.create_engine(url, **options)
         except ImportError as error:
-            raise ImportError(f"The driver for {self.shown} is not installed: {error}. {_advice(url)}") from error
+            raise ImportError(f"The driver for {self.shown} is not installed: {error}. {advice(url)}") from error
         except sa.exc.ArgumentError as error:
             raise ValueError(f"{self.shown} cannot be opened: {error}") from None
         sa.event.listen(engine, "connect", self._prepare)
@@ -187,9 +198,8 @@ class Database:
     def _prepare(self, connection: Any, _record: Any) -> None:
         """Set up a new connection of the driver."""
         cursor = connection.cursor()
-        if self.dialect == "mysql":
-            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        elif self.dialect == "sqlite" and not self.in_memory:
+        self.sql.set_up(cursor)
+        if self._is_file and not self.read_only:
             self._choose_journal(cursor)
         cursor.close()
 
@@ -207,7 +217,7 @@ class Database:
         synchronous = "FULL" if network else self._synchronous
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         (mode,) = cursor.execute("PRAGMA journal_mode").fetchone()
-        if mode != wanted and os.access(self.path, os.W_OK):
+        if mode != wanted:
             cursor.execute(f"PRAGMA journal_mode = {wanted}")
 
     def text(self, sql: str) -> sa.TextClause:
@@ -217,11 +227,11 @@ class Database:
             clause = self._texts[sql] = sa.text(sql)
         return clause
 
-    def read(self, work: Callable[[Link], T]) -> T:
-        """Return what ``work`` makes of a connection; each statement stands alone."""
+    def autocommit(self, work: Callable[[Link], T]) -> T:
+        """Return what ``work`` makes of a connection; each statement is a transaction of its own."""
         return self._patiently(lambda connection, attempt: work(Link(self, connection, attempt)))
 
-    def write(self, work: Callable[[Link], T], *, at_once: bool = True) -> T:
+    def transaction(self, work: Callable[[Link], T], *, at_once: bool = True) -> T:
         """Do ``work`` as one transaction. It may be done again from its beginning, so it must not keep anything.
 
         Args:
@@ -229,11 +239,11 @@ class Database:
                 without waiting for the disk; the next transaction that waits for it brings this one along.
         """
 
-        def transaction(connection: sa.Connection, attempt: int) -> T:
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN")
+        def whole(connection: sa.Connection, attempt: int) -> T:
+            connection.exec_driver_sql(self.sql.begin)
             try:
-                if not at_once and self.dialect == "postgresql":
-                    connection.exec_driver_sql(LATER)
+                if not at_once and self.sql.later:
+                    connection.exec_driver_sql(self.sql.later)
                 result = work(Link(self, connection, attempt))
                 connection.exec_driver_sql("COMMIT")
             except BaseException:
@@ -241,68 +251,68 @@ class Database:
                 raise
             return result
 
-        return self._patiently(transaction)
+        return self._patiently(whole)
 
     def exclusively(self, work: Callable[[Database, Link], None]) -> None:
         """Do ``work`` as one transaction while nobody else does anything exclusively here."""
+        before, after = self.sql.exclusively
 
         def alone(link: Link) -> None:
-            if self.dialect == "postgresql":
-                link.rows("SELECT pg_advisory_xact_lock(7280116)")
-            elif self.dialect == "mysql":
-                link.rows("SELECT GET_LOCK('hydra-hpo-sweeper', 60)")
+            if before:
+                link.rows(before)
             try:
                 work(self, link)
             finally:
-                if self.dialect == "mysql":
-                    link.rows("SELECT RELEASE_LOCK('hydra-hpo-sweeper')")
+                if after:
+                    link.rows(after)
 
-        self.write(alone)
+        self.transaction(alone)
 
     def _patiently(self, work: Callable[[sa.Connection, int], T]) -> T:
         deadline = time.monotonic() + PATIENCE
         attempt = 0
         while True:
             try:
-                with self._guard, self.engine.connect() as connection:
+                with self._guard, self._connect() as connection:
                     result = work(connection, attempt)
                 self._reached = True
                 return result
             except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
                 if not self._worth_waiting(error) or time.monotonic() > deadline:
-                    raise self._translated(error) from error
-                _logger.info("%s: %s; trying again", self.shown, _first_line(error))
+                    raise translated(error, self.shown) from error
+                _logger.info("%s: %s; trying again", self.shown, first_line(error))
             time.sleep(random.uniform(0.5, 1.0) * min(2.0, 0.01 * 2**attempt))
             attempt += 1
+
+    def _connect(self) -> sa.Connection:
+        try:
+            return self.engine.connect()
+        except TypeError as error:  # the driver's, for an argument that it does not know
+            raise ValueError(
+                f"{self.shown}: the driver does not understand an option after the `?` of the URL: {error}. "
+                "Correct it or leave it out."
+            ) from error
 
     def _worth_waiting(self, error: Exception) -> bool:
         if not isinstance(error, sa.exc.DBAPIError):
             return False
-        text = str(error.orig)
-        if _CONFLICT.search(text) or _code(error) in _CONFLICT_CODES:
-            return True
-        return self._reached and self.dialect != "sqlite" and _is_away(error, text)
-
-    def _translated(self, error: Exception) -> Exception:
-        text = _first_line(error)
-        for pattern, kind, advice in _EXPLAINED:
-            if re.search(pattern, text, re.IGNORECASE):
-                return kind(f"{self.shown}: {text.rstrip('.')}. {advice}")
-        if isinstance(error, sa.exc.DBAPIError) and _is_away(error, text):
-            return StorageUnavailableError(f"{self.shown} cannot be reached: {text}")
-        return StorageInternalError(f"{self.shown}: {text}")
+        return is_passing(error) or (self._reached and self.dialect != "sqlite" and is_away(error))
 
     def close(self) -> None:
-        """Close all connections; the next operation opens new ones."""
-        if not self.in_memory:
-            if self.path is not None and os.path.exists(f"{self.path}-wal"):
-                self._empty_log()
-            self.engine.dispose()
+        """Close all connections, and leave an SQLite file whole; the next operation opens new ones."""
+        if self.in_memory:
+            return
+        self.engine.dispose()
+        if self._is_file:
+            assert self.path is not None
+            leave(self.path)
 
-    def _empty_log(self) -> None:
-        """Bring what is in SQLite's write-ahead log to the file itself, also where others still have it open."""
-        with suppress(sa.exc.SQLAlchemyError), self.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
+def _as_uri(url: sa.URL, uri: str) -> sa.URL:
+    """Return an SQLite URL for a file that is named by a URI."""
+    path, _, arguments = uri.partition("?")
+    options = dict(option.split("=") for option in arguments.split("&"))
+    return url.set(database=path).update_query_dict({**options, "uri": "true"})
 
 
 def _last_rows(cursor: Any, sql: str, values: Any = None) -> Sequence[Any]:
@@ -325,60 +335,6 @@ def _allow_scripts(_dialect: Any, _record: Any, _args: Any, arguments: dict[str,
 
 _left_behind: list[sa.pool.Pool] = []
 
-_CONFLICT = re.compile("database is locked|database table is locked|database schema is locked|is busy")
-_CONFLICT_CODES = frozenset({"40001", "40P01", "55P03", "53300", "57P03", 1205, 1213, 1040})
-"""Deadlock, serialisation, lock time-out, too many connections, server starting (PostgreSQL, MySQL)."""
-
-_AWAY_CODES = frozenset({"57P01", "57P02", "08000", "08001", "08003", "08004", "08006", 2002, 2003, 2006, 2013, 1053})
-_AWAY = re.compile(
-    "connection refused|could not connect|connection failed|server closed the connection|connection is lost|"
-    "consuming input failed|terminating connection|connection timed out|the connection is closed|broken pipe|"
-    "connection reset|no route to host|starting up|shutting down|in recovery",
-    re.IGNORECASE,
-)
-_REFUSED = re.compile("authentication failed|access denied|no pg_hba|does not exist|unknown database", re.IGNORECASE)
-
-_EXPLAINED: tuple[tuple[str, type[Exception], str], ...] = (
-    ("file is not a database|file is encrypted", StorageFormatError, "The file is not an SQLite database."),
-    (
-        "unable to open database file",
-        StorageUnavailableError,
-        "Does its directory exist, and may you write there (SQLite keeps files beside the database)?",
-    ),
-    ("readonly database|read-only", StorageInternalError, "It is read-only: nothing can be stored in it."),
-    (
-        "disk is full|no space left|the table '.*' is full",
-        StorageInternalError,
-        "The disk is full: free some space; nothing was damaged.",
-    ),
-    ("database is locked", StorageUnavailableError, "Another program has kept it locked for a minute."),
-    ("malformed", StorageFormatError, "The database file is damaged."),
-    (
-        "password authentication failed|access denied|no password supplied",
-        StorageInternalError,
-        "The server refused the user or the password.",
-    ),
-    ("permission denied|command denied", StorageInternalError, "The server does not let this user do that."),
-    ('database "[^"]*" does not exist|unknown database', StorageInternalError, "Create that database first."),
-)
-
-
-def _is_away(error: sa.exc.DBAPIError, text: str) -> bool:
-    if _REFUSED.search(text):
-        return False
-    return error.connection_invalidated or _code(error) in _AWAY_CODES or bool(_AWAY.search(text))
-
-
-def _code(error: sa.exc.DBAPIError) -> Any:
-    origin: Any = error.orig
-    state = getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None)
-    return state or (origin.args[0] if getattr(origin, "args", None) else None)
-
-
-def _first_line(error: Exception) -> str:
-    origin = getattr(error, "orig", None) or error
-    return " ".join(str(origin).split())[:500]
-
 
 def _roll_back(connection: sa.Connection) -> None:
     try:
@@ -394,76 +350,3 @@ def _say_once(message: str) -> None:
     if message not in _said:
         _said.add(message)
         _logger.warning(message)
-
-
-def _parse(url: str) -> sa.URL:
-    try:
-        parsed = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError):
-        pass  # the error's text may show the URL, and so the password
-    else:
-        return parsed.set(drivername=re.sub("^postgres(?=$|[+])", "postgresql", parsed.drivername))
-    raise ValueError(
-        "The storage's URL cannot be understood. It has the form dialect://user:password@host:port/database, "
-        "where special characters in the password are percent-encoded; for SQLite sqlite:///path."
-    )
-
-
-def shown(url: sa.URL | str) -> str:
-    """Return a URL without its secrets, fit for messages."""
-    parsed = _parse(url) if isinstance(url, str) else url
-    if parsed.get_backend_name() == "sqlite":
-        return f"sqlite:///{parsed.database or ''}"
-    hidden = {key: "***" for key in parsed.query if _SECRET.search(key)}
-    return parsed.update_query_dict(hidden).render_as_string(hide_password=True).replace("%2A", "*")
-
-
-def absolute(url: str) -> str:
-    """Return the URL of a file such that it means the same after a change of the working directory."""
-    parsed = _parse(url)
-    path = parsed.database or ""
-    if parsed.get_backend_name() != "sqlite" or _is_in_memory(parsed) or os.path.isabs(path) or path[:5] == "file:":
-        return url
-    return parsed.set(database=os.path.abspath(path)).render_as_string(hide_password=False)
-
-
-_DRIVERS = {
-    "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2"), ("pg8000", "pg8000")),
-    "mysql": (("pymysql", "pymysql"), ("mysqldb", "MySQLdb"), ("mysqlconnector", "mysql.connector")),
-}
-_EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
-
-
-def _with_driver(url: sa.URL) -> sa.URL:
-    """Return the URL with a driver that is installed, when it names none."""
-    dialect = "mysql" if url.drivername == "mariadb" else url.drivername
-    for driver, module in _DRIVERS.get(dialect, ()):
-        if _installed(module):
-            return url.set(drivername=f"{url.drivername}+{driver}")
-    if dialect in _DRIVERS:
-        raise ImportError(f"No driver for {shown(url)} is installed. {_advice(url)}")
-    return url
-
-
-def _installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def _advice(url: sa.URL) -> str:
-    extra = _EXTRAS.get(url.get_backend_name())
-    return f"Install it with: pip install 'hydra-hpo-sweeper[{extra}]'" if extra else "Install it with pip."
-
-
-def _known_dialect(url: sa.URL) -> str:
-    name = url.get_backend_name()
-    dialect = "mysql" if name == "mariadb" else name
-    if dialect not in ("sqlite", "postgresql", "mysql"):
-        raise ValueError(f"{shown(url)}: studies are kept in sqlite, postgresql or mysql databases, not in {name}.")
-    return dialect
-
-
-def _is_in_memory(url: sa.URL) -> bool:
-    return url.database in (None, "", ":memory:") or "mode=memory" in (url.database or "")

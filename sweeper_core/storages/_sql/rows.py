@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,8 @@ from sweeper_core.storages._sql.database import Link
 from sweeper_core.trial.record import NO_PARAMETERS, NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
+_logger = logging.getLogger(__name__)
+
 _CHUNK = 1000
 """Trials whose details are read together."""
 
@@ -29,25 +32,6 @@ PARAM, VALUE, REPORT, USER_ATTR, SYSTEM_ATTR = 0, 10, 20, 30, 31
 
 _KINDS = ("FINITE", "INF_POS", "INF_NEG", "NAN")
 _SPECIAL = (None, math.inf, -math.inf, math.nan)
-
-
-def stored(value: float) -> tuple[float | None, str]:
-    """Return the two columns that say a number: itself if finite, and its kind."""
-    if math.isfinite(value):
-        return value, "FINITE"
-    return None, "NAN" if math.isnan(value) else "INF_POS" if value > 0 else "INF_NEG"
-
-
-def as_json(value: Any) -> str:
-    """Return the text of an attribute.
-
-    Raises:
-        TypeError: JSON cannot say it.
-    """
-    try:
-        return json.dumps(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"An attribute must be something that JSON can say, but {value!r} is not: {error}") from error
 
 
 class Heading(NamedTuple):
@@ -118,9 +102,25 @@ class Reader:
         texts, internals = found
         last, layout = self._last
         if texts != last:  # mostly they are: to compare them costs less than to look them up
-            layout = self._layout(texts)
+            try:
+                layout = self._layout(texts)
+            except (ValueError, KeyError, TypeError):
+                return self._readable(texts, internals)
             self._last = texts, layout
         return layout, internals
+
+    def _readable(self, texts: _Texts, internals: tuple[float, ...]) -> tuple[Layout, tuple[float, ...]]:
+        """Return the parameters whose distributions can be read."""
+        kept = []
+        for name, text, value in zip(*texts, internals, strict=True):
+            try:
+                _distribution(text)
+            except (ValueError, KeyError, TypeError):
+                _logger.warning("The distribution of the parameter %r is damaged; it is left out: %.60r", name, text)
+            else:
+                kept.append((name, text, value))
+        names, readable, values = zip(*kept, strict=True) if kept else ((), (), ())
+        return self._layout((names, readable)), values
 
     def _layout(self, texts: _Texts) -> Layout:
         layout = self._layouts.get(texts)
@@ -187,7 +187,10 @@ class _Details:
             self.reports[trial_id].append((order, _number(what - REPORT, number)))
         else:
             attrs = self.user_attrs if what == USER_ATTR else self.system_attrs
-            attrs[trial_id][name] = json.loads(text)
+            try:
+                attrs[trial_id][name] = json.loads(text)
+            except (ValueError, TypeError):
+                _logger.warning("The attribute %r of a trial is damaged, and left out: %.60r", name, text)
 
     def _where(self) -> str:
         if self._ids[-1] - self._ids[0] + 1 == len(self._ids):

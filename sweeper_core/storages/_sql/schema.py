@@ -46,12 +46,12 @@ def open_schema(database: Database, *, create: bool, check: bool) -> None:
     Raises:
         StorageFormatError: The database holds something else, or a schema of another version.
     """
-    found = database.read(names_in)
-    if create and not _complete(found):
+    found = database.autocommit(names_in)
+    if create and not database.read_only and not _complete(found):
         database.exclusively(_create)
-        found = database.read(names_in)
+        found = database.autocommit(names_in)
     if check:
-        database.read(lambda link: _check_revision(database, link, found))
+        database.autocommit(lambda link: _check_revision(database, link, found))
 
 
 def _complete(found: set[str]) -> bool:
@@ -82,7 +82,7 @@ def schema_revision(database: Database) -> str:
     Raises:
         StorageFormatError: It has no tables of studies.
     """
-    revision = database.read(lambda link: revision_of(link, names_in(link)))
+    revision = database.autocommit(lambda link: revision_of(link, names_in(link)))
     if revision is None:
         raise StorageFormatError(f"{database.shown} holds no studies.")
     return revision

@@ -21,7 +21,6 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sweeper_core.distributions import distribution_to_json, json_to_distribution
 from sweeper_core.exceptions import StorageFormatError, StorageInternalError, StorageUnavailableError
 from sweeper_core.storages._sql.database import Database, Link
-from sweeper_core.storages._sql.rows import stored
 from sweeper_core.storages._sql.schema import (
     OLDER_REVISIONS,
     REVISION,
@@ -32,6 +31,7 @@ from sweeper_core.storages._sql.schema import (
     schema_revision,
     tables,
 )
+from sweeper_core.storages._sql.tables import stored
 
 _logger = logging.getLogger(__name__)
 

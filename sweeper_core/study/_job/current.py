@@ -246,6 +246,6 @@ def _open(key: tuple[int, str], storage: str, study_name: str, objective: int, p
     from sweeper_core.storages import get_storage
     from sweeper_core.study._session.session import Session
 
-    opened = get_storage(storage)
+    opened = get_storage(storage, known=True)  # by the sweep that started the job
     study = opened.create_or_open_study(study_name, None, exist_ok=True)
     return Session.open(opened, study, RandomSampler(), load_pruner(pruner), objective=objective)

@@ -101,18 +101,6 @@ def load_pruner(packed: str | None) -> BasePruner | None:
     return found
 
 
-def anchored(url: str) -> str:
-    """Return a storage's URL with the path of a file made absolute: jobs run in directories of their own."""
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        return os.path.abspath(url)
-    path = rest.removeprefix("/")
-    is_file = scheme.startswith("sqlite") or scheme == "journal"
-    if not is_file or not path or path.startswith((":memory:", "file:")):
-        return url
-    return f"{scheme}:///{os.path.abspath(path)}"
-
-
 def remove_ticket(path: Path) -> None:
     """Remove a ticket with what the job's processes left beside it."""
     path.unlink(missing_ok=True)

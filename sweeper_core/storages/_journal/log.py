@@ -1,0 +1,150 @@
+"""The journal as one process plays it: it knows what is in the file, and appends what is still allowed."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from sweeper_core._forks import reset_after_fork
+from sweeper_core.exceptions import StorageFormatError
+from sweeper_core.logging import get_logger
+from sweeper_core.storages._journal import snapshot
+from sweeper_core.storages._journal.entries import Entries, of_json
+from sweeper_core.storages._journal.file import JournalFileBackend, JournalShrunk, OpenJournal
+from sweeper_core.storages._journal.replay import Replay
+from sweeper_core.storages._rules import check_runs, no_study, no_trial
+from sweeper_core.storages._table import StudyRows, TrialRow
+from sweeper_core.trial.state import TrialState
+
+_logger = get_logger(__name__)
+
+
+class JournalLog:
+    """The replay of a file, and the lock that threads share.
+
+    Args:
+        file: The journal.
+    """
+
+    def __init__(self, file: JournalFileBackend) -> None:
+        self._file = file
+        self.path = file.path
+        self.lock = threading.RLock()
+        self.worker = f"{uuid.uuid4()}-"
+        self._reload()
+        reset_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Take a lock of one's own; what another thread was playing has to be played again."""
+        if self.lock.acquire(blocking=False):
+            self.lock.release()
+        else:
+            self.lock = threading.RLock()
+            self._forget()
+
+    def _reload(self) -> None:
+        self.replay, self._offset = snapshot.load(self.path)
+        self._snapshot_at = self._offset
+        self.version = uuid.uuid4().hex
+        """Cursors of another replay of the same journal count differently."""
+
+    def sync(self) -> None:
+        """Play what is new in the file."""
+        self._catch_up(self._file)
+        self._save_when_due()
+
+    def _catch_up(self, file: JournalFileBackend | OpenJournal) -> None:
+        try:
+            content = file.read(self._offset)
+            if content:
+                self._play(content, salvage=self._offset == 0)
+        except JournalShrunk:
+            self._start_again(file)
+
+    def _save_when_due(self) -> None:
+        if snapshot.is_due(self._offset, self._snapshot_at):
+            self._snapshot_at = self._offset
+            snapshot.save(self.path, self._offset, self.replay)
+
+    def _start_again(self, file: JournalFileBackend | OpenJournal) -> None:
+        """Play the whole file: the part that was known has changed."""
+        self._forget()
+        self._play(file.read(0), salvage=True)
+
+    def _forget(self) -> None:
+        self.replay, self._offset, self._snapshot_at = Replay(), 0, 0
+        self.version = uuid.uuid4().hex
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Forget everything when the block is interrupted: what was played must be what lies before the offset."""
+        try:
+            yield
+        except BaseException:
+            self._forget()
+            raise
+
+    def _play(self, content: bytes, salvage: bool) -> None:
+        with self._all_or_nothing():
+            for line in content.splitlines(keepends=True):
+                try:
+                    self.replay.apply(of_json(line.decode()))
+                except (ValueError, KeyError, TypeError) as error:
+                    if not salvage:
+                        raise JournalShrunk from error
+                    self._play_rest(line, error)
+                self._offset += len(line)
+
+    def _play_rest(self, line: bytes, error: Exception) -> None:
+        """Play the operation at the end of a line whose beginning was torn off by a crash of another program."""
+        if self._offset == 0:
+            raise StorageFormatError(
+                f"{self.path} is not a journal of studies: its first line is {line[:60]!r}. Give another path."
+            ) from error
+        _logger.warning(f"{self.path}: a line is damaged at byte {self._offset}; what can be read of it counts.")
+        place = line.rfind(b'{"op_code"')
+        with suppress(ValueError, KeyError, TypeError):
+            self.replay.apply(json.loads(line[max(place, 0) :]))
+
+    @contextmanager
+    def writing(self) -> Iterator[Entries]:
+        """Hold both locks, know everything that is in the file, and append at the end what was added."""
+        with self.lock:
+            content = b""
+            with self._file.locked() as file:
+                self._catch_up(file)
+                new = Entries(self.worker)
+                yield new
+                if new.lines:
+                    content = new.content
+                    file.append(self._offset, content)
+            # From here on nobody waits, and the file has been closed: it is stored.
+            if content:
+                with self._all_or_nothing():
+                    self._offset += len(content)
+                    new.play(self.replay)
+            self._save_when_due()
+
+    def study(self, study_id: int) -> StudyRows:
+        """Return a study, as far as the file has been played."""
+        study = self.replay.studies.get(study_id)
+        if study is None:
+            raise no_study(study_id)
+        return study
+
+    def row(self, study_id: int, number: int) -> TrialRow:
+        """Return a trial."""
+        rows = self.study(study_id).rows
+        if not 0 <= number < len(rows):
+            raise no_trial(study_id, number)
+        return rows[number]
+
+    def running(self, study_id: int, number: int) -> TrialRow:
+        """Return a trial that runs; raise what others raise of one that does not."""
+        row = self.row(study_id, number)
+        if row.state is not TrialState.RUNNING:
+            check_runs(number, row.state)
+        return row

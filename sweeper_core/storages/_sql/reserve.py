@@ -1,0 +1,128 @@
+"""Taking a trial: in one message where the database takes one, else in steps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sweeper_core.storages._rules import attr_of_lease, fixed_of, now
+from sweeper_core.storages._sql.database import Link
+from sweeper_core.storages._sql.handle import Handle
+from sweeper_core.storages._sql.rows import Heading
+from sweeper_core.storages._sql.tables import SYSTEM_ATTRS, as_json, attr_rows
+from sweeper_core.storages.base import Claim, Lease
+from sweeper_core.trial.attrs import LEASE, LOST
+from sweeper_core.trial.state import TrialState
+
+
+def reserve(handle: Handle, study_id: int, limit: int | None, lease: Lease | None) -> Claim | None:
+    """Take the oldest WAITING trial, or else a new number; see :meth:`Storage.reserve`."""
+    claim = _at_once(handle, study_id, limit, lease) if handle.database.takes_scripts else None
+    if claim is None:
+        claim = _in_steps(handle, study_id, limit, lease)
+    if claim is None:
+        return None
+    if lease is None:
+        # Its number may leave this process, and somebody else finish it: a crash of the server must not undo it.
+        _flush(handle)
+    handle.remember(study_id, claim)
+    return claim
+
+
+def _at_once(handle: Handle, study_id: int, limit: int | None, lease: Lease | None) -> Claim | None:
+    """Take a new trial with one message, so that the study is locked for no longer than the server works.
+
+    None where it takes a closer look: a trial waits, the limit may be reached, there is no such study.
+    """
+    started = now()
+    text = None if lease is None else as_json(attr_of_lease(lease))
+    message = handle.sql.reserve(study_id, limit, text, started)
+    if message is None:
+        return None
+
+    def take(link: Link) -> Claim | None:
+        rows = link.send(message)
+        return Claim(rows[0][0], rows[0][1], started=started) if rows else None
+
+    return handle.database.autocommit(take)
+
+
+def _in_steps(handle: Handle, study_id: int, limit: int | None, lease: Lease | None) -> Claim | None:
+    started = now()
+
+    def take(link: Link) -> Claim | None:
+        handle.lock_study(link, study_id)
+        if limit is not None and _counted(link, study_id, limit) >= limit:
+            return None
+        claim = _take(handle, link, study_id, started)
+        if lease is not None:
+            link.change(handle.sql.heartbeat, trial=claim.trial_id)
+            handle.put(link, claim.trial_id, {SYSTEM_ATTRS: attr_rows({LEASE: attr_of_lease(lease)})})
+        return claim
+
+    return handle.database.transaction(take, at_once=False)
+
+
+def _flush(handle: Handle) -> None:
+    """Wait until the server's disk has all that was committed; nobody waits for a lock meanwhile."""
+    if handle.sql.flush:
+        handle.database.autocommit(lambda link: link.rows(handle.sql.flush))
+
+
+def _counted(link: Link, study_id: int, limit: int) -> int:
+    """Return how many trials count against the limit; lost ones are only looked for where it matters."""
+    ((taken,),) = link.rows(
+        "SELECT (SELECT COALESCE(MAX(number) + 1, 0) FROM trials WHERE study_id = :study) "
+        "- (SELECT COUNT(*) FROM trials WHERE study_id = :study AND state = 'WAITING')",
+        study=study_id,
+    )
+    if taken < limit:
+        return int(taken)
+    ((lost,),) = link.rows(
+        "SELECT COUNT(*) FROM trials t JOIN trial_system_attributes a ON a.trial_id = t.trial_id "
+        f"WHERE t.study_id = :study AND t.state = 'FAIL' AND a.{link.sql.key} = :lost",
+        study=study_id,
+        lost=LOST,
+    )
+    return int(taken - lost)
+
+
+def _take(handle: Handle, link: Link, study_id: int, started: datetime) -> Claim:
+    """Take the oldest trial from the queue or else a new one; Optuna may be quicker, so look again."""
+    while True:
+        rows = link.rows(
+            "SELECT * FROM (SELECT trial_id, number FROM trials WHERE study_id = :study AND state = 'WAITING' "
+            "ORDER BY number LIMIT 1) AS waiting UNION ALL "
+            "SELECT -1, COALESCE(MAX(number) + 1, 0) FROM trials WHERE study_id = :study",
+            study=study_id,
+        )
+        (_, following), *waiting = sorted(map(tuple, rows))
+        if not waiting:
+            return _take_new(link, study_id, int(following), started)
+        ((trial_id, number),) = waiting
+        claim = _take_waiting(handle, link, trial_id, number, started)
+        if claim is not None:
+            return claim
+
+
+def _take_waiting(handle: Handle, link: Link, trial_id: int, number: int, started: datetime) -> Claim | None:
+    taken = link.change(
+        "UPDATE trials SET state = 'RUNNING', datetime_start = :started WHERE trial_id = :trial AND state = 'WAITING'",
+        trial=trial_id,
+        started=link.moment(started),
+    )
+    if not taken:
+        return None
+    (record,) = handle.reader.records(link, [Heading(trial_id, number, TrialState.RUNNING, started, None)])
+    fixed = fixed_of(record.params, record.system_attrs)
+    return Claim(number, trial_id, fixed, record.user_attrs, record.system_attrs, started)
+
+
+def _take_new(link: Link, study_id: int, number: int, started: datetime) -> Claim:
+    trial_id = link.insert(
+        "INSERT INTO trials (number, study_id, state, datetime_start) VALUES (:number, :study, 'RUNNING', :started)",
+        "trial_id",
+        number=number,
+        study=study_id,
+        started=link.moment(started),
+    )
+    return Claim(number, trial_id, started=started)

@@ -1,0 +1,57 @@
+"""Which running trials are stale: their process has died, or has been silent for longer than their lease allows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable
+from typing import Any
+
+from sweeper_core.storages._leases import is_own, owner_is_dead
+from sweeper_core.storages.base import Lease
+
+MAX_SEEN = 10_000
+"""Silent trials that are remembered between two looks."""
+
+
+class StaleTrials:
+    """Judges leases. Wall clocks jump, so silence alone is believed only when it was seen at two looks.
+
+    Between these two looks an interval of heartbeats has passed by this process's own monotonic clock, or the whole
+    grace period if that is shorter. A process never judges its own trials.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[Hashable, tuple[Any, float]] = {}
+
+    def reason(self, trial: Hashable, lease: Lease, heartbeat: Any, silent: float) -> str | None:
+        """Return why a running trial is stale; None when it is not, as far as is known.
+
+        Args:
+            trial: Names the trial in this storage.
+            heartbeat: The last heartbeat, as the storage says it; only whether it stays the same matters.
+            silent: Seconds since then by the storage's clock.
+        """
+        if is_own(lease):
+            return None
+        if owner_is_dead(lease):
+            return f"its process {lease.pid} on {lease.host} has died"
+        if self.is_silent(trial, min(lease.interval, lease.grace), lease.grace, heartbeat, silent):
+            return f"its process {lease.pid} on {lease.host} has given no sign of life for {silent:.0f} s"
+        return None
+
+    def is_silent(self, trial: Hashable, pause: float, grace: float, heartbeat: Any, silent: float) -> bool:
+        """Return whether there was no heartbeat for ``grace`` seconds, and none between two looks ``pause`` apart."""
+        if silent < grace:
+            self._seen.pop(trial, None)
+            return False
+        now = time.monotonic()
+        last, since = self._seen.get(trial, (None, now))
+        if last != heartbeat:
+            if len(self._seen) >= MAX_SEEN:
+                self._seen.clear()
+            self._seen[trial] = heartbeat, now
+            since = now
+        if now - since < pause:
+            return False
+        self._seen.pop(trial, None)
+        return True

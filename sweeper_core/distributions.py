@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-import numbers
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Union
 
+from sweeper_core.choices import choice_key as choice_key
+from sweeper_core.choices import is_sayable, is_the_users_own, plain_choice, warn_unsayable
 from sweeper_core.maths.grids import MAX_EXACT, Grid
 from sweeper_core.search_space.axes import Axis
 
@@ -253,40 +254,56 @@ class IntDistribution(BaseDistribution):
 
 
 class CategoricalDistribution(BaseDistribution):
-    """One of a list of choices, told apart by type and value: ``1``, ``True`` and ``1.0`` are three choices.
+    """One of several choices, told apart by type and value: ``1``, ``True`` and ``1.0`` are three choices.
 
     Args:
-        choices: At least one value that JSON can say: None, bool, int, float, str, lists and dicts of these.
+        choices: At least one value, in any iterable. What JSON can say is stored (None, bool, int, float, str, members
+            of enumerations of these, lists, tuples and dicts); other objects work in memory only, with a warning.
 
     Raises:
-        ValueError: No choice at all, or one that JSON cannot say back exactly.
+        ValueError: No choice at all, or a string in place of the choices.
+
+    Attributes:
+        choices: The choices in plain Python types, as they are stored.
+        given: The very objects that were given, where any of them is not plain; otherwise None.
     """
 
-    __slots__ = ("_hash", "_index", "choices")
+    __slots__ = ("_hash", "_index", "choices", "given")
 
-    def __init__(self, choices: Sequence[CategoricalChoiceType]) -> None:
-        if isinstance(choices, (str, bytes)) or not isinstance(choices, Sequence):
+    def __init__(self, choices: Iterable[Any]) -> None:
+        if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
             raise ValueError(f"`choices` must be a list or tuple of values, but got {choices!r}.")
-        if len(choices) == 0:
+        given = tuple(choices)
+        if not given:
             raise ValueError("The `choices` must contain one or more elements.")
-        self.choices: tuple[CategoricalChoiceType, ...] = tuple(_plain(choice) for choice in choices)
+        self.choices: tuple[CategoricalChoiceType, ...] = tuple(map(plain_choice, given))
         self._index: dict[Any, int] = {}
         for index, choice in enumerate(self.choices):
             self._index.setdefault(choice_key(choice), index)
+            if not is_sayable(choice):
+                warn_unsayable(choice)
         self._hash = hash(tuple(self._index))
+        self.given: tuple[Any, ...] | None = None
+        if any(is_the_users_own(one, plain) for one, plain in zip(given, self.choices, strict=True)):
+            self.given = given
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return CategoricalDistribution, (self.choices,)  # hashes of strings differ between processes
+        # Hashes of strings differ between processes.
+        return CategoricalDistribution, (self.choices if self.given is None else self.given,)
 
-    def to_external_repr(self, param_value_in_internal_repr: float) -> CategoricalChoiceType:
-        return self.choices[int(param_value_in_internal_repr)]
+    def to_external_repr(self, param_value_in_internal_repr: float) -> Any:
+        return (self.given or self.choices)[int(param_value_in_internal_repr)]
+
+    def as_given(self, value: Any) -> Any:
+        """Return the object that was given for a choice equal to ``value``; ``value`` itself where there is none."""
+        if self.given is None:
+            return value
+        index = self._index.get(choice_key(value))
+        return value if index is None else self.given[index]
 
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
         value = param_value_in_external_repr
-        try:
-            index = self._index.get(choice_key(_plain(value)))
-        except ValueError:
-            index = None
+        index = self._index.get(choice_key(value))
         if index is None:
             # A value equal to exactly one choice is accepted whatever its type: 1 for 1.0.
             equal = [position for position, choice in enumerate(self.choices) if _loosely_equal(choice, value)]
@@ -294,6 +311,10 @@ class CategoricalDistribution(BaseDistribution):
                 raise ValueError(f"'{value}' not in {self.choices}.")
             index = equal[0]
         return float(index)
+
+    def is_extended_by(self, other: BaseDistribution) -> bool:
+        """Return whether another distribution has all of these choices, and perhaps more."""
+        return isinstance(other, CategoricalDistribution) and self._index.keys() <= other._index.keys()
 
     def _contains(self, param_value_in_internal_repr: float) -> bool:
         return 0 <= int(param_value_in_internal_repr) < len(self.choices)
@@ -317,41 +338,6 @@ class CategoricalDistribution(BaseDistribution):
 
     def _asdict(self) -> dict[str, Any]:
         return {"choices": self.choices}
-
-
-def choice_key(value: CategoricalChoiceType) -> Any:
-    """Return a hashable key that is equal for choices of equal type and value only (NaN equals NaN)."""
-    if isinstance(value, list):
-        return ("list", *(choice_key(item) for item in value))
-    if isinstance(value, dict):
-        return ("dict", *((name, choice_key(item)) for name, item in value.items()))
-    if isinstance(value, float):
-        return ("float", repr(value))
-    return (type(value).__name__, value)
-
-
-def _plain(value: Any) -> CategoricalChoiceType:
-    """Return ``value`` in plain Python types, so that what is stored is what is used."""
-    if value is None or type(value) in (bool, int, float, str):
-        return value  # type: ignore[no-any-return]
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise ValueError(f"A dictionary given as a choice needs strings as keys: {value!r}.")
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, str):
-        return str(value)
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # NumPy scalars
-        return _plain(value.item())
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        return float(value)
-    raise ValueError(
-        "Choices for a categorical distribution should be None, bool, int, float, str, or lists and dicts of "
-        f"these, so that they can be stored, but {value!r} is of type {type(value).__name__}."
-    )
 
 
 def _loosely_equal(choice: Any, value: Any) -> bool:
@@ -408,8 +394,19 @@ def distribution_to_json(dist: BaseDistribution) -> str:
 
     Lists and dictionaries given as choices stand there as their JSON text, because Optuna's tools take a choice to be
     hashable; the choices themselves are beside them, under a key of ours that Optuna passes over.
+
+    Raises:
+        ValueError: JSON cannot say one of the choices.
     """
     form: dict[str, Any] = {"name": type(dist).__name__, "attributes": dist._asdict()}
+    if isinstance(dist, CategoricalDistribution):
+        for choice in dist.choices:
+            if not is_sayable(choice):
+                raise ValueError(
+                    f"The choice {choice!r} cannot be stored: it is of type {type(choice).__name__}, and a storage "
+                    "keeps None, bool, int, float, str, and lists and dicts of these. Suggest a name and look the "
+                    "object up, or use a study in memory."
+                )
     if isinstance(dist, CategoricalDistribution) and any(isinstance(c, (list, dict)) for c in dist.choices):
         shown = [json.dumps(choice) if isinstance(choice, (list, dict)) else choice for choice in dist.choices]
         form = {"name": form["name"], "attributes": {"choices": shown}, EXACT_CHOICES: dist.choices}
@@ -473,3 +470,20 @@ def check_distribution_compatibility(dist_old: BaseDistribution, dist_new: BaseD
             raise ValueError("CategoricalDistribution does not support dynamic value space.")
     elif dist_old.log != dist_new.log:  # type: ignore[attr-defined]
         raise ValueError("Cannot set different log configuration to the same parameter name.")
+
+
+def check_change(name: str, known: BaseDistribution, asked: BaseDistribution) -> None:
+    """Check that a parameter may have another distribution from now on: choices may be added, ranges may change.
+
+    Raises:
+        ValueError: It may not; the message names the parameter and both distributions.
+    """
+    if isinstance(known, CategoricalDistribution) and known.is_extended_by(asked):
+        return
+    try:
+        check_distribution_compatibility(known, asked)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} The parameter {name!r} has been {known} in this study, and is asked for as {asked}. Choices may "
+            "be added; for anything else give the parameter another name."
+        ) from None

@@ -28,6 +28,11 @@ class TrialPruned(SweeperError):
     """Raised by an objective to end its trial early; the trial becomes PRUNED with its last report."""
 
 
+def prunes(error: BaseException) -> bool:
+    """Return whether an objective raised this to be pruned: :class:`TrialPruned`, or that of another library."""
+    return any(kind.__name__ == TrialPruned.__name__ for kind in type(error).__mro__)
+
+
 class CLIUsageError(SweeperError):
     """The command line cannot mean anything."""
 

@@ -94,8 +94,6 @@ def test_every_value_of_a_finite_distribution_survives_its_internal_form(distrib
         (lambda: IntDistribution(0, 2**60), "2\\*\\*53"),
         (lambda: CategoricalDistribution([]), "one or more"),
         (lambda: CategoricalDistribution("abc"), "list or tuple"),
-        (lambda: CategoricalDistribution([object()]), "object"),  # type: ignore[list-item]
-        (lambda: CategoricalDistribution([{1: 2}]), "strings as keys"),  # type: ignore[dict-item]
         (lambda: json_to_distribution('{"name": "Odd", "attributes": {}}'), "Odd"),
         (lambda: json_to_distribution('{"type": "odd"}'), "odd"),
     ],

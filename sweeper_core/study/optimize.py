@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-from sweeper_core.exceptions import TrialPruned
+from sweeper_core.exceptions import prunes
 from sweeper_core.logging import INFO, get_logger
 from sweeper_core.storages.base import Lease
 from sweeper_core.study._session.define_by_run import DefineByRun
@@ -188,12 +188,12 @@ class Loop:
         try:
             returned = self._objective(trial)
             outcome = outcome_of(returned, None, self._n_objectives, None)
-        except TrialPruned as error:
-            raised = error
-            outcome = outcome_of(None, TrialState.PRUNED, self._n_objectives, trial.last_report)
         except BaseException as error:
             raised = error
-            outcome = Outcome(TrialState.FAIL, None, repr(error))
+            if prunes(error):
+                outcome = outcome_of(None, TrialState.PRUNED, self._n_objectives, trial.last_report)
+            else:
+                outcome = Outcome(TrialState.FAIL, None, repr(error))
         state, values, _ = outcome
         if not self._session.finish(trial.number, state, values):
             self._explain_refusal(trial, outcome)

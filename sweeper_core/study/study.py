@@ -13,6 +13,7 @@ from typing import Any
 from sweeper_core import pruners, samplers
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.logging import get_logger
+from sweeper_core.plain import plain
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.base import Sampler
 from sweeper_core.samplers.user import BaseSampler
@@ -284,10 +285,11 @@ class Study(StudyView):
         """
         if not isinstance(params, dict):
             raise TypeError("params must be a dictionary.")
+        params = plain(params)
         if skip_if_exists and any(_same_params(_wanted(record), params) for record in self._records()):
             _logger.info(f"Trial with params {params} already exists. Skipping enqueue.")
             return
-        self._storage.enqueue(self._study_id, [Point(dict(params), dict(user_attrs or {}))])
+        self._storage.enqueue(self._study_id, [Point(params, plain(user_attrs or {}))])
 
     def add_trial(self, trial: FrozenTrial) -> None:
         """Add a trial as it is; it is given the next number. See :func:`create_trial`.
@@ -311,7 +313,7 @@ class Study(StudyView):
 
     def set_user_attr(self, key: str, value: Any) -> None:
         """Store something about the study under ``key``; JSON must be able to say it."""
-        self._storage.set_study_attrs(self._study_id, user={key: value})
+        self._storage.set_study_attrs(self._study_id, user={key: plain(value)})
 
     def set_metric_names(self, metric_names: list[str]) -> None:
         """Name the objectives, for logs, data frames and plots.

@@ -6,7 +6,7 @@ import functools
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, overload
 
@@ -42,19 +42,21 @@ class BaseTrial(ABC):
         return int(self.suggest(name, _int(low, high, log, step)))
 
     @overload
-    def suggest_categorical(self, name: str, choices: Sequence[Choice]) -> Choice: ...
+    def suggest_categorical(self, name: str, choices: Iterable[Choice]) -> Choice: ...
 
     @overload
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
+    def suggest_categorical(self, name: str, choices: Iterable[Any]) -> Any: ...
 
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Return one of the choices.
+    def suggest_categorical(self, name: str, choices: Iterable[Any]) -> Any:
+        """Return one of the choices: the very object that was given.
 
         Args:
             name: Name of the parameter.
-            choices: None, bool, int, float, str, or lists and dicts of these; the same ones in every trial.
+            choices: None, bool, int, float, str, members of enumerations of these, or lists, tuples and dicts of
+                these, in any iterable; the same ones in every trial, or more. Other objects work in memory only.
         """
-        return self.suggest(name, _categorical(choices))
+        distribution = _categorical(choices)
+        return distribution.as_given(self.suggest(name, distribution))
 
     def suggest_uniform(self, name: str, low: float, high: float) -> float:
         """Return ``suggest_float(name, low, high)``. Deprecated."""
@@ -227,7 +229,7 @@ def _int(low: int, high: int, log: bool, step: int) -> IntDistribution:
     return IntDistribution(low, high, log=log, step=step)
 
 
-def _categorical(choices: Sequence[Any]) -> CategoricalDistribution:
+def _categorical(choices: Iterable[Any]) -> CategoricalDistribution:
     if isinstance(choices, (list, tuple)):
         types = tuple(map(type, choices))
         if _KEYS.issuperset(types):

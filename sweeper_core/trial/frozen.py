@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
+from sweeper_core.plain import plain
 from sweeper_core.trial.base import BaseTrial, fixed_value
 from sweeper_core.trial.record import Layout, TrialRecord, constraints_in
 from sweeper_core.trial.state import TrialState
@@ -88,7 +89,7 @@ class FrozenTrial(BaseTrial):
                 for distribution, value in zip(layout.distributions, self._params.values(), strict=True)
             ),
             values=None if self._values is None else tuple(map(float, self._values)),
-            reports=tuple(sorted(self.intermediate_values.items())),
+            reports=tuple(sorted((int(step), float(value)) for step, value in self.intermediate_values.items())),
             user_attrs=_copied(self._user_attrs),
             system_attrs=_copied(self._system_attrs),
             started=_to_utc(self._datetime_start),
@@ -239,10 +240,10 @@ class FrozenTrial(BaseTrial):
 
     @property
     def duration(self) -> timedelta | None:
-        """Time from start to end; None for a trial without both."""
+        """Time from start to end, whatever the clock did between; None for a trial without both."""
         if self._datetime_start is None or self.datetime_complete is None:
             return None
-        return self.datetime_complete - self._datetime_start
+        return self.datetime_complete.astimezone(timezone.utc) - self._datetime_start.astimezone(timezone.utc)
 
     @property
     def constraints(self) -> dict[str, float]:
@@ -347,13 +348,5 @@ def _to_utc(local: datetime | None) -> datetime | None:
 
 
 def _copied(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy that shares nothing that could be changed."""
-    return {key: _copied_value(value) for key, value in attrs.items()}
-
-
-def _copied_value(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return _copied(value)
-    if isinstance(value, (list, tuple)):
-        return [_copied_value(item) for item in value]
-    return value
+    """Return a copy in plain types, which shares nothing that could be changed."""
+    return {key: plain(value) for key, value in attrs.items()}

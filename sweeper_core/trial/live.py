@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, check_change
+from sweeper_core.plain import plain
 from sweeper_core.trial.base import BaseTrial, float_argument, step_argument, warn_if_outside
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import NOTHING, constraints_in
@@ -108,6 +109,8 @@ class Trial(BaseTrial):
             value = _only_value(distribution)
         else:
             value = self._host.choose(self, name, distribution)
+        if type(distribution) is CategoricalDistribution:
+            value = distribution.as_given(value)
         self._host.describe(self, TrialData({name: value}, {name: distribution}))
         self.known[name] = value
         self.known_distributions[name] = distribution
@@ -116,12 +119,15 @@ class Trial(BaseTrial):
     def take(self, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> None:
         """Note parameters that the host has decided on and stored already."""
         self.known.update(params)
+        for name, distribution in distributions.items():
+            if type(distribution) is CategoricalDistribution:
+                self.known[name] = distribution.as_given(self.known[name])
         self.known_distributions.update(distributions)
 
     def _check_same(self, name: str, known: BaseDistribution, distribution: BaseDistribution) -> None:
         if known is distribution or known == distribution:
             return
-        check_distribution_compatibility(known, distribution)
+        check_change(name, known, distribution)
         warnings.warn(
             f'Inconsistent parameter values for distribution with name "{name}"! The trial keeps the value that was '
             f"suggested for {known}; what is asked for now, {distribution}, is not used. Give the parameters "
@@ -165,10 +171,12 @@ class Trial(BaseTrial):
         return self._host.should_prune(self)
 
     def set_user_attr(self, key: str, value: Any) -> None:
+        value = plain(value)
         self._host.describe(self, TrialData(user_attrs={key: value}))
         self._user_attrs = {**self._user_attrs, key: value}
 
     def _set_system_attr(self, key: str, value: Any) -> None:
+        value = plain(value)
         self._host.describe(self, TrialData(system_attrs={key: value}))
         self._system_attrs = {**self._system_attrs, key: value}
 

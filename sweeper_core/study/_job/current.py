@@ -7,17 +7,18 @@ import os
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper_core.exceptions import TrialPruned
+from sweeper_core.exceptions import TrialPruned, UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
+from sweeper_core.plain import plain
 from sweeper_core.pruners.base import Verdict
 from sweeper_core.study._job.ranks import Relay, rank
 from sweeper_core.study._job.ticket import TrialTicket, active_ticket, load_pruner
-from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, VERDICT
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LOST, VERDICT
 from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import NOTHING
@@ -54,7 +55,7 @@ class CurrentTrial(ABC):
         Raises:
             TypeError: An argument is not a number.
             ValueError: The step is negative.
-            UpdateFinishedTrialError: The sweep has given the trial up.
+            UpdateFinishedTrialError: The sweep has ended the trial; for one that has gone stale a warning is logged.
         """
 
     @abstractmethod
@@ -124,6 +125,7 @@ class TicketTrial(CurrentTrial):
         self._reported: set[int] = set()
         self._constraints: set[str] = set()
         self._stopped = False
+        self._stale = False
         self.number = self._ticket.number
         self.params = copy.deepcopy(dict(self._ticket.params))
 
@@ -138,7 +140,7 @@ class TicketTrial(CurrentTrial):
                 warnings.warn(f"The report is ignored: step {step} has been reported already.", stacklevel=2)
                 return
             if self._speaks:
-                self._session.writer.report(self.number, step, number)
+                self._store(lambda session: session.writer.report(self.number, step, number))
             self._reported.add(step)
 
     def should_prune(self) -> bool:
@@ -156,7 +158,8 @@ class TicketTrial(CurrentTrial):
 
     def set_user_attr(self, key: str, value: Any) -> None:
         if self._speaks:
-            self._session.writer.describe(self.number, TrialData(user_attrs={key: value}))
+            data = TrialData(user_attrs={key: plain(value)})
+            self._store(lambda session: session.writer.describe(self.number, data))
 
     def set_constraint(self, key: str, value: float) -> None:
         number = constraint_argument(key, value)
@@ -165,7 +168,8 @@ class TicketTrial(CurrentTrial):
                 warnings.warn(f"The constraint {key!r} is set already; {number} is ignored.", stacklevel=2)
                 return
             if self._speaks:
-                self._session.writer.describe(self.number, TrialData(system_attrs={CONSTRAINT_PREFIX + key: number}))
+                data = TrialData(system_attrs={CONSTRAINT_PREFIX + key: number})
+                self._store(lambda session: session.writer.describe(self.number, data))
             self._constraints.add(key)
 
     @property
@@ -177,6 +181,25 @@ class TicketTrial(CurrentTrial):
         it = self._ticket
         with _opening:
             return _open((os.getpid(), it.sweep), it.storage, it.study_name, it.objective or 0, it.pruner)
+
+    def _store(self, write: Callable[[Session], None]) -> None:
+        """Store something of the trial, unless it has gone stale.
+
+        Raises:
+            UpdateFinishedTrialError: The sweep has ended the trial.
+        """
+        try:
+            write(self._session)
+        except UpdateFinishedTrialError:
+            if LOST not in self._session.log.record(self.number).system_attrs:
+                raise
+            if not self._stale:
+                self._stale = True
+                _logger.warning(
+                    f"Trial {self.number} was failed as stale while it ran: the sweep gave no heartbeat for it for too "
+                    "long. What this job stores from now on is ignored; its result counts unless the trial has been "
+                    "started again."
+                )
 
     def _judge(self) -> bool:
         if self._stopped or self._ticket.pruner is None or self._ticket.objective is None:
@@ -194,10 +217,11 @@ class TicketTrial(CurrentTrial):
     def _stop(self, verdict: Verdict, step: int) -> None:
         self._stopped = True
         _logger.debug(f"Trial {self.number} stopped at step {step}: {verdict.reason}")
-        told: dict[str, Any] = {"step": step, "reason": verdict.reason}
+        facts: dict[str, Any] = {"step": step, "reason": verdict.reason}
         if verdict.forecast is not None:
-            told["forecast"] = list(verdict.forecast)
-        self._session.writer.describe(self.number, TrialData(system_attrs={VERDICT: told}))
+            facts["forecast"] = list(verdict.forecast)
+        data = TrialData(system_attrs={VERDICT: facts})
+        self._store(lambda session: session.writer.describe(self.number, data))
 
 
 NO_TRIAL = NoTrial()

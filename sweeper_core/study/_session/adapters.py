@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
+from sweeper_core.distributions import BaseDistribution, check_change
 from sweeper_core.pruners.base import Pruner, Verdict
 from sweeper_core.pruners.patient import PatientPruner
 from sweeper_core.pruners.user import BasePruner
@@ -137,7 +137,7 @@ class UserSampler(Sampler):
                     f"The parameter {name} was sampled by `sample_relative` method but it is not contained in the "
                     "relative search space."
                 )
-            check_distribution_compatibility(space[name], distribution)
+            check_change(name, space[name], distribution)
             if distribution._contains(distribution.to_internal_repr(values[name])):
                 return values[name]
         return self.inner.sample_independent(self._view, trial, name, distribution)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sweeper_core.distributions import BaseDistribution, check_distribution_compatibility
+from sweeper_core.distributions import BaseDistribution, check_change
 from sweeper_core.exceptions import UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
 from sweeper_core.storages.base import Lease
@@ -88,7 +88,7 @@ class Joint:
             known = self._space[name]
             if known is distribution or known == distribution:
                 return value
-            check_distribution_compatibility(known, distribution)
+            check_change(name, known, distribution)
             if distribution.contains(value):
                 return value
         space = self._session.space_of({**trial.known_distributions, name: distribution})
@@ -224,13 +224,13 @@ class DefineByRun(TrialHost):
 
         Raises:
             ValueError: An earlier trial of the study had one of the parameters as something else (see
-                :func:`check_distribution_compatibility`).
+                :func:`check_change`).
             UpdateFinishedTrialError: The trial has ended.
         """
         for name, distribution in data.distributions.items():
             kind = self._log.statistics.kinds.setdefault(name, distribution)
             if kind is not distribution:
-                check_distribution_compatibility(kind, distribution)
+                check_change(name, kind, distribution)
         plan = trial.plan
         if plan is not None and plan.unstored:
             data, plan.unstored = TrialData(system_attrs=plan.unstored).merged(data), NOTHING

@@ -40,6 +40,8 @@ def outcome_of(told: Any, state: TrialState | None, n_objectives: int, last_repo
     """
     if type(told) is float and state is None and n_objectives == 1 and told == told:
         return _new_tuple(Outcome, (COMPLETE, [told], None))  # what nearly all objectives return
+    if callable(getattr(told, "tolist", None)):  # of arrays and tensors
+        told = told.tolist()
     values = None if told is None else list(told) if isinstance(told, Sequence) else [told]
     _check_agreement(state, values)
     if state is TrialState.FAIL:

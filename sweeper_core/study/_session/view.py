@@ -11,6 +11,7 @@ import numpy as np
 from sweeper_core._garbage import uncollected
 from sweeper_core.directions import StudyDirection
 from sweeper_core.maths.pareto import pareto_front
+from sweeper_core.plain import plain
 from sweeper_core.storages.base import Storage
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study.dataframe import DEFAULT_COLUMNS, trials_dataframe
@@ -166,8 +167,8 @@ class StudyView:
 
     def set_system_attr(self, key: str, value: Any) -> None:
         """Store an attribute of the study that is not the user's."""
-        self._log.storage.set_study_attrs(self._study_id, system={key: value})
+        self._log.storage.set_study_attrs(self._study_id, system={key: plain(value)})
 
     def set_trial_system_attr(self, number: int, key: str, value: Any) -> None:
         """Store an attribute of a running trial that is not the user's."""
-        self._log.storage.describe(self._study_id, number, TrialData(system_attrs={key: value}))
+        self._log.storage.describe(self._study_id, number, TrialData(system_attrs={key: plain(value)}))

@@ -199,9 +199,13 @@ class Loop:
             self._explain_refusal(trial, outcome)
         elif state is not COMPLETE or _logger.isEnabledFor(INFO):
             self._reporter.ended(trial, outcome, returned, raised)
-        if raised is not None and outcome.state is TrialState.FAIL and not isinstance(raised, self._catch):
-            raise raised
-        return trial
+        try:
+            if raised is not None and outcome.state is TrialState.FAIL and not isinstance(raised, self._catch):
+                raise raised
+            return trial
+        finally:
+            # Its traceback leads to this frame: what the objective held would live until the garbage collector runs.
+            raised = None
 
     def _explain_refusal(self, trial: Trial, outcome: Outcome) -> None:
         """Say why a trial's end was not stored.

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
-from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import kind_of, trace_of
+from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import drop_frames, kind_of, trace_of
 from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import plain
 
 End = Literal["returned", "raised", "pruned", "lost", "timeout", "stopped"]
@@ -167,17 +167,21 @@ def run_job(launcher: Launcher, job: Job) -> JobResult:
     except (Exception, SystemExit) as error:
         lost = WORKER_DIED & {kind.__name__ for kind in type(error).__mro__}
         return JobResult(job, "lost" if lost else "raised", failure=failure_of(error))
-    return result_of(job, returns[0])
+    result = result_of(job, returns[0])
+    # Whoever still has Hydra's record keeps nothing alive by it that the next job may need room for.
+    returns[0]._return_value = None
+    return result
 
 
 def result_of(job: Job, job_return: JobReturn) -> JobResult:
-    """Return how a job ended from what Hydra says of it."""
+    """Return how a job ended from what Hydra says of it; an exception loses its frames."""
     directory = _directory(job_return)
     # The attribute without an underscore raises the job's own exception.
     returned = job_return._return_value
     if job_return.status is JobStatus.COMPLETED:
         return JobResult(job, "returned", plain(returned), directory=directory)
     if PRUNED & {kind.__name__ for kind in type(returned).__mro__}:
+        drop_frames(returned)
         return JobResult(job, "pruned", directory=directory)
     return JobResult(job, "raised", failure=failure_of(returned), directory=directory)
 
@@ -191,12 +195,14 @@ def _directory(job_return: JobReturn) -> str | None:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return what is worth keeping of an exception."""
+    """Return what is worth keeping of an exception, which loses its frames."""
     try:
         message = str(error)
     except Exception:
         message = "(the exception has no text)"
-    return Failure(kind_of(error), message, trace_of(error))
+    failure = Failure(kind_of(error), message, trace_of(error))
+    drop_frames(error)
+    return failure
 
 
 @contextmanager

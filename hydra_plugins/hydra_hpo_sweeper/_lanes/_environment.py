@@ -11,6 +11,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import environment
+from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import drop_frames
 from sweeper_core.study._job.ticket import VARIABLE, activated
 
 
@@ -34,8 +35,10 @@ class JobEnvironment(Callback):
         self._set.enter_context(activated(self.variables.get(VARIABLE)))
 
     def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
-        """Reset the variables: the process may run other jobs."""
+        """Reset the variables, and let go of what a failed job held: the process may run other jobs."""
         self._set.close()
+        if isinstance(job_return._return_value, BaseException):
+            drop_frames(job_return._return_value)
 
 
 def with_job_environment(context: HydraContext) -> tuple[HydraContext, JobEnvironment]:

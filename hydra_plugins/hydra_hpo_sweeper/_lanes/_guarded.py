@@ -7,6 +7,7 @@ which is not lost when an exception is pickled.
 from __future__ import annotations
 
 import functools
+import sys
 import traceback
 from contextlib import suppress
 from types import TracebackType
@@ -61,3 +62,24 @@ def trace_of(error: BaseException) -> str:
     """Return the traceback of what a job ended with, wherever it ran."""
     kept = getattr(error, TRACE, None)
     return kept if isinstance(kept, str) else _text(error, error.__traceback__)
+
+
+def drop_frames(error: BaseException) -> None:
+    """Turn an exception's traceback into text and let go of what its frames hold: models, batches, caches.
+
+    An exception and the frame that keeps it in a variable hold each other until the garbage collector comes by; on a
+    device that is full the next job cannot wait for that. So do the exceptions that led to this one.
+    """
+    with suppress(Exception):
+        setattr(error, TRACE, trace_of(error))
+    # What is being handled around the job is somebody else's.
+    seen = {id(handled)} if (handled := sys.exc_info()[1]) is not error else set()
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        traceback.clear_frames(one.__traceback__)
+        one.__traceback__ = None
+        left += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]

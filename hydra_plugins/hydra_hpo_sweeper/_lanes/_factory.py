@@ -11,6 +11,7 @@ all others (submitit, Ray, …)  threads, each waiting for its job, which runs e
 
 from __future__ import annotations
 
+import functools
 import logging
 import pickle
 import sys
@@ -33,6 +34,7 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, JobResult, 
 from hydra_plugins.hydra_hpo_sweeper._lanes._devices import environments
 from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment, with_job_environment
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import Guarded
+from hydra_plugins.hydra_hpo_sweeper._lanes._script import script_names
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -81,8 +83,13 @@ class LaneFactory:
 
     def _launcher(self, context: HydraContext | None = None) -> Launcher:
         return Plugins.instance().instantiate_launcher(
-            hydra_context=context or self.context, task_function=Guarded(self.task), config=self.config
+            hydra_context=context or self.context, task_function=Guarded(self.task, self._names), config=self.config
         )
+
+    @functools.cached_property
+    def _names(self) -> dict[str, Any]:
+        """What jobs elsewhere have to find in their ``__main__``."""
+        return {} if self.kind == "inline" else script_names(self.config, self.context.config_loader)
 
     def _threads(self) -> Lanes:
         from hydra_plugins.hydra_hpo_sweeper._lanes._threads import ThreadLanes

@@ -9,11 +9,14 @@ from __future__ import annotations
 import functools
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 from hydra.types import TaskFunction
+
+from hydra_plugins.hydra_hpo_sweeper._lanes._script import show_in_main
 
 TRACE = "_hpo_trace"
 
@@ -23,14 +26,20 @@ class JobExit(Exception):
 
 
 class Guarded:
-    """A task function around another."""
+    """A task function around another.
+
+    Args:
+        names: What has to be found in ``__main__`` where the function runs.
+    """
 
     __wrapped__: TaskFunction
 
-    def __init__(self, task: TaskFunction) -> None:
+    def __init__(self, task: TaskFunction, names: Mapping[str, Any] | None = None) -> None:
         functools.update_wrapper(self, task, updated=())
+        self._names = dict(names or {})
 
     def __call__(self, config: Any) -> Any:
+        show_in_main(self._names)
         try:
             return self.__wrapped__(config)
         except SystemExit as error:

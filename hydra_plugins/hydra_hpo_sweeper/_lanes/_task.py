@@ -21,6 +21,7 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from hydra_plugins.hydra_hpo_sweeper._lanes._script import script_names, show_in_main
 from sweeper_core._by_value import file_names_kept
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -94,17 +95,16 @@ class Application:
 
 def pack(context: HydraContext, task: TaskFunction, config: DictConfig) -> bytes:
     """Return the application and Hydra's global state as bytes."""
-    content = {"context": context, "config": config, "state": _portable_state(), "task": _named(task)}
-    if content["task"] is not None:
-        return _dumps(content)
+    content = {"context": context, "config": config, "state": _portable_state()}
+    named = _named(task)
     try:
-        return _dumps({**content, "task": task})
+        return _dumps({**content, "task": named or task, "names": script_names(config, context.config_loader)})
     except Exception as error:
-        by_name = _named(task, main_too=True)
+        by_name = named or _named(task, main_too=True)
         if by_name is None:
             raise
-        log.debug("The task function cannot be sent by value (%s); workers import the script.", error)
-        return _dumps({**content, "task": by_name})
+        log.debug("What the script defines cannot be sent by value (%s); workers import it.", error)
+        return _dumps({**content, "task": by_name, "names": {}})
 
 
 def _dumps(content: Any) -> bytes:
@@ -125,6 +125,7 @@ def unpack(data: bytes, main: MainModule) -> Application:
         task = task.load()
     elif task.__module__ == "__main__":
         _show_globals(task)
+    show_in_main(content["names"])
     Singleton.set_state(content["state"])
     return Application(content["context"], task, content["config"])
 

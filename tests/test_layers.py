@@ -40,7 +40,9 @@ PLUGIN_FLOORS = [
     {"_config"},
     {"_lanes"},
     {"_sweep"},
-    {"sweeper", "compat"},
+    {"sweeper"},
+    {"_optuna_names"},
+    {"compat"},
 ]
 PLUGIN_FLOOR_OF = {room: floor for floor, rooms in enumerate(PLUGIN_FLOORS) for room in rooms}
 FILES = sorted(

@@ -164,3 +164,119 @@ class TestBesideThePlugin:
         ours = run("hydra/sweeper=hpo", "hydra/sweeper/sampler=tpe", "hydra.sweeper.n_trials=2", "+x=interval(0,1)")
         assert "hydra-hpo-sweeper: study 'hpo', sampler TPESampler" in ours
         assert "THEIRS" not in ours
+
+
+NAMES = ROOT / "hydra_hpo_sweeper_names.pth"
+"""One line that Python executes when it starts, where the package is installed."""
+
+
+def python(code: str, *paths: Path) -> str:
+    """Return what a program prints in a Python that has started with the line."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(path) for path in (ROOT, *paths))}
+    others = "import sys; sys.meta_path[:] = [one for one in sys.meta_path if not hasattr(one, '_stands_in')]"
+    prelude = f"{others}\n{NAMES.read_text()}"
+    done = subprocess.run(
+        [sys.executable, "-c", prelude + code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class TestModulesOfThePlugin:
+    def test_what_scripts_import_is_there_before_hydra_looks_for_plugins(self) -> None:
+        said = python(
+            "from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf, TPESamplerConfig, SamplerConfig\n"
+            "from hydra_plugins.hydra_optuna_sweeper.config import Direction, DistributionConfig, DistributionType\n"
+            "from hydra_plugins.hydra_optuna_sweeper.optuna_sweeper import OptunaSweeper\n"
+            "from hydra_plugins.hydra_optuna_sweeper import config\n"
+            "assert 'numpy' not in sys.modules\n"
+            "assert isinstance(TPESamplerConfig(seed=3), SamplerConfig)\n"
+            "given = OptunaSweeperConf(sampler=TPESamplerConfig(seed=3), direction=Direction.maximize)\n"
+            "print(given.sampler['seed'], given.sampler['_target_'], given.direction.name, given.defaults)\n"
+            "print(sorted(name for name in vars(config) if name.endswith('SamplerConfig')))\n"
+            "from hydra.core.plugins import Plugins\n"
+            "known = Plugins.instance().class_name_to_class\n"
+            "print(known['hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper'] is OptunaSweeper)\n"
+        ).splitlines()
+        assert said[0] == "3 optuna.samplers.TPESampler maximize [{'sampler': 'tpe'}, '_self_', {'pruner': 'none'}]"
+        names = ("CmaEs", "GP", "Grid", "MOTPE", "NSGAII", "NSGAIII", "QMC", "Random", "", "TPE")
+        assert said[1] == repr([f"{name}SamplerConfig" for name in names])
+        assert said[2] == "True"
+
+    def test_the_plugin_itself_goes_first(self, their_plugin: Path) -> None:
+        said = python(
+            "import hydra_plugins.hydra_optuna_sweeper.config as config\n"
+            "print(config.__file__)\n"
+            "try: import hydra_plugins.hydra_optuna_sweeper.missing\n"
+            "except ModuleNotFoundError as error: print(error)\n"
+            their_plugin,
+        ).splitlines()
+        assert said[0] == str(their_plugin / "hydra_plugins" / "hydra_optuna_sweeper" / "config.py")
+        assert said[1:] == ["No module named 'hydra_plugins.hydra_optuna_sweeper.missing'"]
+
+    def test_a_plugin_that_is_found_by_a_later_finder_goes_first(self, their_plugin: Path) -> None:
+        folder = str(their_plugin / "hydra_plugins")
+        said = python(
+            "from importlib.machinery import PathFinder\n"
+            "class Late:\n"
+            "    find_spec = staticmethod(lambda name, path=None, target=None:\n"
+            f"        PathFinder.find_spec(name, [{folder!r}]) if 'optuna' in name else None)\n"
+            "sys.meta_path.append(Late)\n"
+            "import hydra_plugins.hydra_optuna_sweeper.config as config\n"
+            "print(config.__file__)\n"
+        )
+        assert said.strip() == str(their_plugin / "hydra_plugins" / "hydra_optuna_sweeper" / "config.py")
+
+    def test_a_project_of_its_own_plugin_and_configuration_runs(self, tmp_path: Path) -> None:
+        folder = tmp_path / "hydra_plugins" / "own_sweeper"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text("")
+        (folder / "sweeper.py").write_text(
+            "from hydra_plugins.hydra_optuna_sweeper.optuna_sweeper import OptunaSweeper\n\n"
+            "class OwnSweeper(OptunaSweeper):\n"
+            "    def sweep(self, arguments):\n"
+            "        print('OWN', arguments)\n"
+            "        return super().sweep(arguments)\n"
+        )
+        (tmp_path / "train.py").write_text(
+            f"exec({NAMES.read_text()!r})\n"
+            "from dataclasses import dataclass\n"
+            "import hydra\n"
+            "from hydra.core.config_store import ConfigStore\n"
+            "from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf, RandomSamplerConfig\n\n"
+            "@dataclass\n"
+            "class Own(OptunaSweeperConf):\n"
+            "    _target_: str = 'hydra_plugins.own_sweeper.sweeper.OwnSweeper'\n\n"
+            "own = Own(sampler=RandomSamplerConfig(seed=7), n_trials=2)\n"
+            "ConfigStore.instance().store(group='hydra/sweeper', name='own', node=own)\n\n"
+            "@hydra.main(config_path=None, version_base='1.2')\n"
+            "def main(cfg):\n"
+            "    return cfg.x\n\n"
+            "main()\n"
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)]), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, "train.py", "-m", "hydra/sweeper=own", "+x=interval(0,1)"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "OWN ['+x=interval(0,1)']" in done.stdout
+        assert "sampler RandomSampler" in done.stdout
+        assert "Trials: 2 complete" in done.stdout
+
+    def test_a_wheel_brings_the_line(self, tmp_path: Path) -> None:
+        pytest.importorskip("setuptools")
+        command = ["setup.py", "-q", "build_py", "--build-lib", str(tmp_path / "built")]
+        subprocess.run([sys.executable, *command], cwd=ROOT, check=True, capture_output=True, timeout=300)
+        assert (tmp_path / "built" / NAMES.name).read_text() == NAMES.read_text()
+        assert len(NAMES.read_text().splitlines()) == 1

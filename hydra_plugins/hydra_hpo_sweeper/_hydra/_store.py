@@ -1,9 +1,10 @@
 """Entries of Hydra's config store that are made when somebody asks for them: most applications never do."""
 
 import contextlib
-import importlib.util
+import importlib
 import sys
 from functools import partial
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 from hydra.core.config_store import ConfigNode, ConfigStore
@@ -12,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 PROVIDER = "hydra_hpo_sweeper"
 OPTUNA_SWEEPER = "hydra_plugins.hydra_optuna_sweeper"
 STAND_IN = "_stands_in"
-"""Marks modules that have the place of hydra-optuna-sweeper's while it is not installed."""
+"""Marks modules that have the place of hydra-optuna-sweeper's while it is not installed, and what finds them."""
 
 
 def optuna_sweeper_is_installed() -> bool:
@@ -20,7 +21,19 @@ def optuna_sweeper_is_installed() -> bool:
     present = sys.modules.get(OPTUNA_SWEEPER)
     if present is not None:
         return not hasattr(present, STAND_IN)
-    return importlib.util.find_spec(OPTUNA_SWEEPER) is not None
+    return optuna_sweeper_spec() is not None
+
+
+def optuna_sweeper_spec() -> ModuleSpec | None:
+    """Return where hydra-optuna-sweeper itself is; stand-ins for it are passed over."""
+    import hydra_plugins
+
+    for finder in sys.meta_path:
+        if not hasattr(finder, STAND_IN) and hasattr(finder, "find_spec"):
+            spec = finder.find_spec(OPTUNA_SWEEPER, hydra_plugins.__path__)
+            if spec is not None:
+                return spec
+    return None
 
 
 def let_optuna_sweeper_go_first() -> None:

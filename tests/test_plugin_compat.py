@@ -204,7 +204,7 @@ class TestModulesOfThePlugin:
             "print(known['hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper'] is OptunaSweeper)\n"
         ).splitlines()
         assert said[0] == "3 optuna.samplers.TPESampler maximize [{'sampler': 'tpe'}, '_self_', {'pruner': 'none'}]"
-        names = ("CmaEs", "GP", "Grid", "MOTPE", "NSGAII", "NSGAIII", "QMC", "Random", "", "TPE")
+        names = ("CmaEs", "GP", "Grid", "MOTPE", "NSGAIII", "NSGAII", "QMC", "Random", "", "TPE")
         assert said[1] == repr([f"{name}SamplerConfig" for name in names])
         assert said[2] == "True"
 
@@ -213,7 +213,7 @@ class TestModulesOfThePlugin:
             "import hydra_plugins.hydra_optuna_sweeper.config as config\n"
             "print(config.__file__)\n"
             "try: import hydra_plugins.hydra_optuna_sweeper.missing\n"
-            "except ModuleNotFoundError as error: print(error)\n"
+            "except ModuleNotFoundError as error: print(error)\n",
             their_plugin,
         ).splitlines()
         assert said[0] == str(their_plugin / "hydra_plugins" / "hydra_optuna_sweeper" / "config.py")

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("beside", "Follow a sweep until it ends."),
     "stop": ("beside", "End a running sweep as Ctrl-C does."),
     # Pictures and pages
+    "report": ("pages", "Write one HTML page about a study, or about several."),
     "plot": ("pages", "Write a plot as HTML or as an image."),
     "dashboard": ("pages", "Start optuna-dashboard, where it is installed."),
     # Data
@@ -55,6 +56,7 @@ Examples:
   hpo show outputs/sweep
   python train.py $(hpo best --overrides outputs/sweep)
   hpo status --json outputs/sweep
+  hpo report outputs/a outputs/b -o both.html
 
 WHERE is a sweep's directory, a storage's file or a URL; the current directory by default. The only study there needs
 no name. The environment variable HPO_STORAGE gives a URL that need not stand on the command line.

@@ -11,9 +11,9 @@ import click
 
 from sweeper_core.cli import term
 from sweeper_core.cli.options import is_older_name, json_option, place_options, study_options, where_of
-from sweeper_core.cli.overrides import best_overrides, in_shell, without_quotes
 from sweeper_core.cli.source import Source, find_place, find_study
 from sweeper_core.report.facts import StudyFacts, origin_of, reason_of, seconds_of, trial_json
+from sweeper_core.report.overrides import best_overrides, in_shell, without_quotes
 from sweeper_core.report.texts import duration_text, number, one_line, printable, value_text
 from sweeper_core.trial.attrs import JOB_DIRECTORY, SUGGESTION, TRACEBACK
 from sweeper_core.trial.record import TrialRecord
@@ -149,7 +149,7 @@ def _print_overrides(source: Source, facts: StudyFacts, quote: bool) -> None:
     if len(facts.best) > 1:
         numbers = ", ".join(str(record.number) for record in facts.best[:10])
         raise ValueError(f"The Pareto front has {len(facts.best)} trials ({numbers}); `hpo why N` shows one of them.")
-    overrides = best_overrides(source, facts.best[0])
+    overrides = best_overrides(source.directory, facts.best[0])
     click.echo("\n".join(in_shell(overrides)) if quote else " ".join(without_quotes(overrides)))
 
 
@@ -177,9 +177,9 @@ def _gain(facts: StudyFacts) -> str:
 def show_command(where: str | None, storage: str | None, study: str | None) -> None:
     """Draw the history and the importances in the terminal."""
     from sweeper_core.cli.pictures import bars, history_picture
+    from sweeper_core.report.data import importances_of
 
-    source = find_study(where_of(where, storage), study)
-    facts = source.facts()
+    facts = find_study(where_of(where, storage), study).facts()
     counts = ", ".join(f"{count} {state.lower()}" for state, count in facts.counts.items()) or "no trials"
     term.say(f"Study {facts.study.name}: {counts}; {duration_text(facts.spent)} of jobs")
     if not facts.best:
@@ -189,22 +189,11 @@ def show_command(where: str | None, storage: str | None, study: str | None) -> N
         for line in history_picture(facts, min(term.width(), 110), 12, unicode=term.speaks_unicode()):
             click.echo(line)
     _print_best(facts)
-    found = importances(source)
+    found = importances_of(facts)
     if found:
         term.say("Importances")
         for line in bars(found, min(term.width(), 80), unicode=term.speaks_unicode()):
             click.echo(line)
-
-
-def importances(source: Source) -> dict[str, float]:
-    """Return the parameters' importances, the largest first; empty where they cannot be told."""
-    from sweeper_core.importance import get_param_importances
-    from sweeper_core.study import load_study
-
-    try:
-        return get_param_importances(load_study(study_name=source.study.name, storage=source.storage))
-    except ValueError:
-        return {}
 
 
 @click.command("why")

@@ -29,7 +29,40 @@ PLOTS = (
 )
 """Kinds of plots, the names of ``sweeper_core.visualization`` without ``plot_``."""
 
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Of a report: its models are small, and more threads would only take cores away from jobs."""
+
 PAGES = frozenset({".html"})
+
+
+@click.command("report")
+@click.argument("places", nargs=-1, metavar="[WHERE]...")
+@click.option("--storage", metavar="URL", envvar="HPO_STORAGE", help="The same as WHERE.")
+@click.option("--study", "-s", "names", multiple=True, metavar="NAME", help="Name of a study; may be repeated.")
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
+    help="The file; report.html in the sweep's directory by default, or here for a storage.",
+)  # fmt: skip
+def report_command(places: Sequence[str], storage: str | None, names: Sequence[str], output: Path | None) -> None:
+    """Write one HTML page that opens offline: about a study, or about several side by side.
+
+    \b
+    Examples:
+      hpo report outputs/sweep
+      hpo report outputs/a outputs/b -o both.html
+      hpo report sqlite:///all.db -s first -s second
+    """
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
+    from sweeper_core.report.page import write_report
+
+    wheres: Sequence[str | None] = places or [storage]
+    sources = [find_study(where, name) for where in wheres for name in (*names,) or (None,)]
+    directory = sources[0].directory if len(sources) == 1 else None
+    path = output or (directory or Path()) / "report.html"
+    with term.progress("report", total=len(sources)) as advance:
+        write_report(path, sources, advance)
+    term.say(f"{path}")
 
 
 @click.command("plot")

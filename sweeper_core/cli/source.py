@@ -15,6 +15,7 @@ from typing import Any
 
 from sweeper_core.masking import masked
 from sweeper_core.report.facts import StudyFacts
+from sweeper_core.report.overrides import best_overrides, in_shell
 from sweeper_core.report.texts import one_line
 from sweeper_core.storages import get_storage
 from sweeper_core.storages.base import Storage, StudyRecord
@@ -32,6 +33,9 @@ MAX_LISTED = 10
 DEPTH = 3
 """How far below the current directory sweeps are looked for: Hydra's own layout is multirun/DATE/TIME."""
 
+PROGRAM = ("python", "train.py")
+"""How an application is started, where nothing is known of it."""
+
 _SQLITE = b"SQLite format 3\x00"
 _SUFFIXES = (".db", ".sqlite", ".sqlite3", ".log", ".journal")
 
@@ -43,11 +47,13 @@ class Place:
     Attributes:
         url: What :func:`get_storage` takes.
         settings: The sweeper's settings as far as the directory tells them.
+        program: The words that start the application.
     """
 
     url: str
     directory: Path | None
     settings: Mapping[str, Any]
+    program: tuple[str, ...] = PROGRAM
 
     def open(self) -> Storage:
         """Return the storage."""
@@ -86,6 +92,13 @@ class Source:
     def facts(self) -> StudyFacts:
         """Return the study's facts as of now."""
         return StudyFacts.of(self.study, self.records(), self.place.budget)
+
+    def command(self, facts: StudyFacts) -> str | None:
+        """Return the command that runs the best trial; None with several, or where there is none."""
+        if len(facts.best) != 1:
+            return None
+        words = [*self.place.program, *in_shell(best_overrides(self.directory, facts.best[0]))]
+        return " ".join(words)
 
     def trial(self, number: int) -> TrialRecord:
         """Return one trial.
@@ -164,18 +177,19 @@ def find_place(where: str | None) -> Place:
 
 
 def _in_directory(directory: Path) -> Place:
-    settings = _settings(directory)
+    hydra = _hydra(directory)
+    settings, program = _part(hydra, "sweeper"), _program(hydra)
     files = list(_storage_files(directory))
     if len(files) > 1:
         names = _listed([path.name for path in files])
         raise ValueError(f"{directory} has {len(files)} storages; name one of its files: {names}.")
     if files:
-        return _file(files[0], directory, settings)
+        return _file(files[0], directory, settings, program)
     url = settings.get("storage")
     if isinstance(url, str) and "***" in url:
         raise ValueError(f"{directory} keeps its study in {url}, whose password is not kept there; give the URL.")
     if isinstance(url, str) and "${" not in url:
-        return Place(_existing(url), directory, settings)
+        return Place(_existing(url), directory, settings, program)
     raise FileNotFoundError(
         f"{directory} has no study: no database, no journal, and no {SETTINGS} that names a storage."
     )
@@ -226,14 +240,14 @@ def _beginning(path: Path, size: int) -> bytes:
         return b""
 
 
-def _file(path: Path, directory: Path | None, settings: Mapping[str, Any]) -> Place:
+def _file(path: Path, directory: Path | None, settings: Mapping[str, Any], program: tuple[str, ...] = PROGRAM) -> Place:
     if _beginning(path, len(_SQLITE)) == _SQLITE or path.suffix in (".db", ".sqlite", ".sqlite3"):
         if not _is_database(path):
             raise ValueError(f"{path} is not a database of studies.")
-        return Place(f"sqlite:///{path.absolute()}", directory, settings)
+        return Place(f"sqlite:///{path.absolute()}", directory, settings, program)
     if not _is_journal(path):
         raise ValueError(f"{path} is neither a database nor a journal of studies.")
-    return Place(f"journal:////{str(path.absolute()).lstrip('/')}", directory, settings)
+    return Place(f"journal:////{str(path.absolute()).lstrip('/')}", directory, settings, program)
 
 
 def _existing(url: str) -> str:
@@ -271,8 +285,18 @@ def _check_server(url: str) -> None:
         raise FileNotFoundError(f"{masked(url)} has no studies: its database has no table of them.")
 
 
-def _settings(directory: Path) -> dict[str, Any]:
-    """Return the sweeper's settings that a directory's configuration holds, nothing resolved."""
+def _part(hydra: Mapping[str, Any], name: str) -> dict[str, Any]:
+    part = hydra.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _program(hydra: Mapping[str, Any]) -> tuple[str, ...]:
+    name = _part(hydra, "job").get("name")
+    return ("python", f"{name}.py") if isinstance(name, str) and "${" not in name else PROGRAM
+
+
+def _hydra(directory: Path) -> dict[str, Any]:
+    """Return Hydra's part of the configuration that a directory holds, nothing resolved."""
     path = directory / SETTINGS
     if not path.is_file():
         return {}
@@ -281,7 +305,7 @@ def _settings(directory: Path) -> dict[str, Any]:
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-        found = content["hydra"]["sweeper"]
+        found = content["hydra"]
     except (OSError, yaml.YAMLError, KeyError, TypeError):
         return {}
     return dict(found) if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""What a study has found, as facts that can be shown and written as JSON."""
+"""What a study has found, told in one HTML file that opens offline, and as facts in JSON."""
 
 from __future__ import annotations
 
@@ -8,5 +8,6 @@ __getattr__, __dir__, __all__ = lazy_module(
     __name__,
     attributes={
         "StudyFacts": "sweeper_core.report.facts",
+        "write_report": "sweeper_core.report.page",
     },
 )

@@ -8,20 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeper_core.cli.source import Source
 from sweeper_core.trial.record import TrialRecord
 
 _PLAIN = re.compile(r"[A-Za-z_./][\w./:+@%-]*")
 _SPECIAL = frozenset({"null", "true", "false", "inf", "nan", "none"})
 
 
-def best_overrides(source: Source, record: TrialRecord) -> list[str]:
+def best_overrides(directory: Path | None, record: TrialRecord) -> list[str]:
     """Return what a trial's job ran with: the file that the sweep wrote, or else the trial's parameters.
 
     The file also has what was fixed on the sweep's command line.
     """
-    if source.directory is not None:
-        written = _written(source.directory, record.number)
+    if directory is not None:
+        written = _written(directory, record.number)
         if written is not None:
             return written
     return [f"{name}={as_override(value)}" for name, value in record.params.items()]

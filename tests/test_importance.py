@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeper_core import create_study
+from sweeper_core import create_study, samplers
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.importance import (
     BaseImportanceEvaluator,
@@ -198,3 +198,69 @@ def test_a_users_own_evaluator() -> None:
     study, _ = both(trials_of(2, mixed))
     assert get_param_importances(study, evaluator=Alphabetical()) == {"a": 0.75, "b": 0.25}
     assert get_param_importances(study, evaluator=Alphabetical(), normalize=False) == {"a": 3.0, "b": 1.0}
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("sampler", [samplers.CmaEsSampler(seed=1), samplers.TPESampler(seed=1)], ids=["cmaes", "tpe"])
+def test_a_converged_search_does_not_mislead(sampler: samplers.BaseSampler, direction: str) -> None:
+    sign = 1.0 if direction == "minimize" else -1.0
+    study = create_study(sampler=sampler, direction=direction)
+    study.optimize(
+        lambda trial: sign * (trial.suggest_float("a", -5, 5) ** 2 + 0.1 * trial.suggest_float("b", -1, 1)),
+        n_trials=100,
+    )
+    shares = get_param_importances(study)
+    assert list(shares) == ["a", "b"]
+    assert shares["a"] > 0.9
+    assert get_param_importances(study) == shares
+    as_target = get_param_importances(study, target=lambda trial: sign * (trial.value or 0.0))
+    assert as_target == pytest.approx(shares)
+
+
+def test_a_converged_search_with_categories_and_conditional_parameters() -> None:
+    rng = np.random.default_rng(0)
+    study = create_study()
+    space = {"kind": CategoricalDistribution(["u", "v"]), "x": FloatDistribution(-5, 5), "y": FloatDistribution(0, 1)}
+    for k in range(120):
+        spread = 3.0 if k < 20 else 0.05
+        params = {"kind": "u" if k % 10 else "v", "y": float(rng.random() * (0.1 if k >= 20 else 1.0))}
+        if params["kind"] == "u":
+            params["x"] = float(np.clip(rng.normal(0, spread), -5, 5))
+        value = params.get("x", 4.0) ** 2 + 0.01 * params["y"]
+        study.add_trial(create_trial(params=params, distributions={name: space[name] for name in params}, value=value))
+    shares = get_param_importances(study)
+    assert shares["y"] < 0.1
+    assert set(shares) == {"kind", "x", "y"}
+    assert set(get_param_importances(study, params=["y"])) == {"y"}
+
+
+EXTREMES = {"1e308": (-1e308, 1e308), "1e305": (-1e305, 1e305), "subnormal": (0.0, 2e-323)}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("errors", ["warn", "raise"])
+@pytest.mark.parametrize(("low", "high"), EXTREMES.values(), ids=EXTREMES)
+@pytest.mark.parametrize(
+    "evaluator",
+    [
+        None,
+        PedAnovaImportanceEvaluator(),
+        FanovaImportanceEvaluator(n_trees=4),
+        MeanDecreaseImpurityImportanceEvaluator(),
+    ],
+    ids=["default", "ped-anova", "fanova", "impurity"],
+)
+def test_extreme_ranges_under_any_error_state(
+    evaluator: BaseImportanceEvaluator | None, low: float, high: float, errors: str
+) -> None:
+    rng = np.random.default_rng(0)
+    study = create_study()
+    space = {"x": FloatDistribution(low, high), "y": FloatDistribution(0, 1)}
+    for unit, y in rng.random((30, 2)):
+        params = {"x": float(low * (1 - unit) + high * unit), "y": float(y)}
+        study.add_trial(create_trial(params=params, distributions=space, value=float((unit - 0.3) ** 2 + 0.01 * y)))
+    with np.errstate(all=errors):  # type: ignore[call-overload]
+        shares = get_param_importances(study, evaluator=evaluator)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    if high > 1.0:
+        assert shares["x"] > 0.6

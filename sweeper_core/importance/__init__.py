@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_module(
         "FanovaImportanceEvaluator": "sweeper_core.importance.forest",
         "MeanDecreaseImpurityImportanceEvaluator": "sweeper_core.importance.forest",
         "PedAnovaImportanceEvaluator": "sweeper_core.importance.ped_anova",
+        "SpreadImportanceEvaluator": "sweeper_core.importance.spread",
         "get_param_importances": "sweeper_core.importance.evaluate",
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sweeper_core.importance.base import BaseImportanceEvaluator, Target
-from sweeper_core.importance.ped_anova import PedAnovaImportanceEvaluator
+from sweeper_core.importance.spread import SpreadImportanceEvaluator
 from sweeper_core.study.study import Study
 
 
@@ -19,18 +19,19 @@ def get_param_importances(
 
     Args:
         study: The study to look at; its completed trials with finite values count.
-        evaluator: How to judge; :class:`PedAnovaImportanceEvaluator` by default.
-        params: Names to assess. By default PED-ANOVA takes every parameter, the other evaluators
+        evaluator: How to judge; by default :class:`SpreadImportanceEvaluator`, which is PED-ANOVA that a converged
+            search does not mislead.
+        params: Names to assess. By default the default evaluator and PED-ANOVA take every parameter, the forests
             those that all completed trials have.
         target: What to explain instead of the objective value, such as ``lambda t: t.values[0]``. The forests need
-            it with several objectives; PED-ANOVA asks what leads to small values of it.
+            it with several objectives; the others ask what leads to small values of it.
         normalize: Whether the importances sum to 1.
 
     Raises:
         TypeError: ``evaluator`` is none, or ``params`` is not a list of names.
         ValueError: A name is unknown, or a target is needed.
     """
-    evaluator = evaluator if evaluator is not None else PedAnovaImportanceEvaluator()
+    evaluator = evaluator if evaluator is not None else SpreadImportanceEvaluator()
     if not isinstance(evaluator, BaseImportanceEvaluator):
         raise TypeError(f"`evaluator` must be an importance evaluator, but got {evaluator!r}.")
     importances = evaluator.evaluate(study, params, target=target)

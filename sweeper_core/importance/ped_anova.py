@@ -33,6 +33,7 @@ from sweeper_core.study.study import Study
 from sweeper_core.trial.frozen import FrozenTrial
 
 Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 MAX_CELLS = 50
 """Cells of the grid over a continuous parameter, as in the authors' implementation."""
@@ -78,6 +79,11 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
         region = _best(study, trials, self.region_quantile, target)
         best = _best(study, trials, self.target_quantile, target)
         return largest_first({name: self._importance(name, best, region) for name in names})
+
+    def of_losses(self, trials: Sequence[FrozenTrial], losses: Floats) -> dict[str, float]:
+        """Return the importance of every parameter for trials (their numbers distinct) with losses ``(n,)``."""
+        best, region = (_lowest(trials, losses, share) for share in (self.target_quantile, self.region_quantile))
+        return {name: self._importance(name, best, region) for name in _all_names(trials)}
 
     def _importance(self, name: str, best: Sequence[FrozenTrial], region: Sequence[FrozenTrial]) -> float:
         """Theorem 4.2 and algorithm 1 of the conditional paper: a sum over the ranges that the parameter had."""
@@ -125,6 +131,11 @@ def _best(study: Study, trials: Sequence[FrozenTrial], quantile: float, target: 
     else:
         sign = -1.0 if study.directions[0] is StudyDirection.MAXIMIZE else 1.0
         losses = np.array([sign * (trial.values or [math.nan])[0] for trial in trials])
+    return _lowest(trials, losses, quantile)
+
+
+def _lowest(trials: Sequence[FrozenTrial], losses: Floats, quantile: float) -> Sequence[FrozenTrial]:
+    count = math.ceil(quantile * len(trials))
     worst = np.partition(losses, count - 1)[count - 1]
     return [trial for trial, loss in zip(trials, losses, strict=True) if loss <= worst]
 

@@ -6,3 +6,4 @@ from sweeper_core.importance.forest import (
     MeanDecreaseImpurityImportanceEvaluator as MeanDecreaseImpurityImportanceEvaluator,
 )
 from sweeper_core.importance.ped_anova import PedAnovaImportanceEvaluator as PedAnovaImportanceEvaluator
+from sweeper_core.importance.spread import SpreadImportanceEvaluator as SpreadImportanceEvaluator

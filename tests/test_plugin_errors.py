@@ -342,7 +342,11 @@ IN_YAML: dict[str, tuple[str, str, str]] = {
     ),
     # points
     "enqueued-unknown": ("params: {lr: 'interval(0,1)'}\nenqueue: [{lrr: 1}]", "enqueue[0]", "Did you mean 'lr'?"),
-    "enqueued-outside": ("params: {lr: 'interval(0,1)'}\nenqueue: [{lr: 0.5}, {lr: 2}]", "enqueue[1].lr", "high=1"),
+    "enqueued-outside": (
+        "params: {lr: 'interval(0,1)'}\nenqueue: [{lr: 0.5}, {lr: 2}]",
+        "enqueue[1].lr",
+        "interval(0, 1)",
+    ),
 }
 
 

@@ -9,6 +9,10 @@ MAX_LINE = 300
 """Characters of a job's failure that a line of the log shows."""
 
 
+MIN_BEGINNING = 3
+"""Letters of a name that are enough to guess the rest."""
+
+
 class ConfigError(Exception):
     """A setting or a search space that cannot mean anything; the message names the key and the remedy."""
 
@@ -24,6 +28,18 @@ def in_short(text: str) -> str:
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` when one of the known names resembles ``name``, else an empty text."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    """Return ``" Did you mean 'x'?"`` when one of the known names resembles ``name``, else an empty text.
+
+    Letter case and dashes do not count; a beginning of three letters is enough where only one name has it.
+    """
+    folded = {_folded(candidate): candidate for candidate in known}
+    wanted = _folded(name)
+    begun = [candidate for candidate in folded if len(wanted) >= MIN_BEGINNING and candidate.startswith(wanted)]
+    near = [wanted] if wanted in folded else difflib.get_close_matches(wanted, list(folded), n=1)
+    if not near and len(begun) == 1:
+        near = begun
+    return f" Did you mean {folded[near[0]]!r}?" if near else ""
+
+
+def _folded(name: str) -> str:
+    return name.strip().lower().replace("-", "_")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HYDRA = "hydra-core 1.3.2, 1.3.8 and 1.4.0rc3"
-OMEGACONF = "omegaconf 2.3.1 and 2.4.0"
+OMEGACONF = "omegaconf 2.3.0, 2.3.1 and 2.4.1rc1"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from hydra_plugins.hydra_hpo_sweeper._space._described import number
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Condition, Entry, Fixed, Placed, Swept
 from sweeper_core.distributions import (
     BaseDistribution,
@@ -24,22 +25,36 @@ _BLOCK = re.compile(r"when\s+(.+)", re.DOTALL)
 _AND = re.compile(r"\s+and\s+(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*$)")
 _TEST = re.compile(r"\s*([^\s=<>!]+?)\s*(==|!=|<=|>=|=|<|>|\snot\s+in\s|\sin\s)\s*(.+)", re.DOTALL)
 _COMPARED = re.compile(r"(!=|<=|>=|<|>)\s*(.+)", re.DOTALL)
+_WORDS = {"when", "if", "where", "only", "unless", "for", "whenever", "case"}
+_OR = re.compile(r"\s+(or|\|\|?)\s+(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*$)", re.IGNORECASE)
 _EXAMPLES = "write for instance model=cnn, model in [cnn,mlp], model!=cnn or depth>4, several of them joined by 'and'"
 
 
-def parse_block(key: str, read_value: ReadValue) -> tuple[Condition, ...] | None:
+def parse_block(key: str, read_value: ReadValue, holds_mapping: bool = True) -> tuple[Condition, ...] | None:
     """Return the conditions of a key ``when <condition>``, below which conditional parameters stand; None for others.
 
     Raises:
-        ConfigError: The key begins with "when", but no condition follows.
+        ConfigError: The key begins with "when" or a word like it, but no condition can be read.
     """
     found = _BLOCK.fullmatch(key.strip())
     if found is None:
+        _refuse_other_words(key, holds_mapping)
         return None
     try:
         return parse_when(found[1], read_value)
     except ValueError as error:
         raise ConfigError(f"{key!r} in hydra.sweeper.params: {error}") from error
+
+
+def _refuse_other_words(key: str, holds_mapping: bool) -> None:
+    """Refuse a key with spaces, and ``when`` alone above a mapping: both are meant as blocks."""
+    word, _, rest = key.strip().partition(" ")
+    if (rest or word.lower() == "when") and holds_mapping:
+        hint = f"write 'when {rest.strip()}'" if word.lower() in _WORDS and rest else _EXAMPLES
+        raise ConfigError(
+            f"{key!r} in hydra.sweeper.params: a key has no spaces, and a block of conditional parameters begins with "
+            f"'when' and a condition; {hint}."
+        )
 
 
 def parse_when(when: Any, read_value: ReadValue) -> tuple[Condition, ...]:
@@ -63,6 +78,11 @@ def parse_when(when: Any, read_value: ReadValue) -> tuple[Condition, ...]:
 
 
 def _test(text: str, read_value: ReadValue) -> Condition:
+    if _OR.search(text):
+        raise ValueError(
+            f"the condition {text!r} has an 'or'; write model in [cnn,mlp] for several values of one parameter, or a "
+            "block for each of the alternatives"
+        )
     found = _TEST.fullmatch(text)
     if found is None:
         raise ValueError(f"the condition {text!r} cannot be read; {_EXAMPLES}")
@@ -215,7 +235,7 @@ def _said(distribution: BaseDistribution) -> str:
     ends = _ends(distribution)
     if isinstance(distribution, CategoricalDistribution):
         return f"one of {', '.join(map(repr, ends))}"
-    return f"between {ends[0]} and {ends[1]}"
+    return f"between {number(ends[0])} and {number(ends[1])}"
 
 
 def _refuse_overlap(items: Sequence[Placed]) -> None:

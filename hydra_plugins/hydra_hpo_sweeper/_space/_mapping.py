@@ -20,6 +20,16 @@ KINDS: dict[str, tuple[str, ...]] = {
     "int": ("type", "low", "high", "log", "step", "when"),
     "categorical": ("type", "choices", "ordered", "when"),
 }
+ELSEWHERE = {
+    **dict.fromkeys(("min", "lower", "start", "from", "minimum", "lo"), "low"),
+    **dict.fromkeys(("max", "upper", "end", "stop", "to", "maximum", "hi"), "high"),
+    **dict.fromkeys(("values", "options", "categories", "items"), "choices"),
+    **dict.fromkeys(("scale", "log_scale", "logscale"), "log"),
+    **dict.fromkeys(("q", "quantum", "increment"), "step"),
+    **dict.fromkeys(("if", "where", "condition", "conditions", "active_if", "only_if"), "when"),
+}
+"""Keys of other tools, with the key that means the same here."""
+
 _SPEC_KEYS = {key for keys in KINDS.values() for key in keys}
 
 
@@ -39,9 +49,9 @@ def only_keys(spec: Mapping[str, Any], allowed: Sequence[str], subject: str) -> 
     """Refuse a mapping with other keys than those allowed."""
     for key in spec:
         if key not in allowed:
-            raise ValueError(
-                f"unknown key {key!r} of {subject}; allowed: {', '.join(allowed)}.{closest(str(key), allowed)}"
-            )
+            same = ELSEWHERE.get(str(key).lower())
+            hint = f" Did you mean {same!r}?" if same in allowed else closest(str(key), allowed)
+            raise ValueError(f"unknown key {key!r} of {subject}.{hint} Allowed: {', '.join(allowed)}")
 
 
 def of_spec(at: Address, spec: dict[str, Any]) -> Swept:

@@ -5,10 +5,12 @@ Every function raises ``ValueError`` with the reason and the remedy; the caller 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep
 
+from hydra_plugins.hydra_hpo_sweeper._space._described import number
 from hydra_plugins.hydra_hpo_sweeper._space._functions import Range
 from sweeper_core.distributions import MAX_EXACT_INTEGER, BaseDistribution, FloatDistribution, IntDistribution
 
@@ -48,9 +50,23 @@ def of_bounds(low: Any, high: Any, log: bool, step: Any) -> BaseDistribution:
         raise ValueError(f"step must be above 0, not {step}")
     if log and step not in (None, 1 if isinstance(low, int) else None):
         raise ValueError(f"a logarithmic scale has no step, but step is {step}; leave one of them out")
+    if step is not None and low < high:
+        high = _last_on_grid(low, high, step)
     if isinstance(low, int) and isinstance(high, int) and (step is None or isinstance(step, int)):
         return IntDistribution(low, high, log=log, step=step or 1)
     return FloatDistribution(low, high, log=log, step=step)
+
+
+def _last_on_grid(low: Any, high: Any, step: Any) -> Any:
+    """Return the largest number of a grid that is within its bounds: as decimals, the numbers that were written."""
+    first, end, width = (Decimal(repr(value)) for value in (low, high, step))
+    if width > end - first:
+        raise ValueError(
+            f"step={number(step)} is wider than the range from {number(low)} to {number(high)}, so that only "
+            f"{number(low)} would be tried; make it smaller"
+        )
+    last = first + (end - first) // width * width
+    return int(last) if isinstance(high, int) and isinstance(step, int) else float(last)
 
 
 def check_exact(low: Any, high: Any) -> None:

@@ -66,3 +66,16 @@ class Options:
                         f"{', '.join(options)}.{closest(name, options)}"
                     )
         return bool(options)
+
+    def refuse_numbers(self, group: str) -> None:
+        """Refuse to sweep a config group over numbers.
+
+        Raises:
+            ValueError: There is a group of that name.
+        """
+        options = self.of(group)
+        if options:
+            raise ValueError(
+                f"{group!r} is a config group, whose options are names, not numbers; "
+                f"write choice({', '.join(options)}) or glob(*)"
+            )

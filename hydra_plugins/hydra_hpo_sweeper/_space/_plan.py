@@ -6,6 +6,7 @@ its override's key, prefix and package included (``+model.depth``, ``db@src``), 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,11 +15,14 @@ from omegaconf import DictConfig
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._space._conditions import resolve
+from hydra_plugins.hydra_hpo_sweeper._space._described import described
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Entry, Fixed, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._reader import Reader
 from hydra_plugins.hydra_hpo_sweeper._space._values import as_text
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.search_space.space import Parameter, SearchSpace
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,10 @@ class Plan:
         for key, value in point.items():
             found = [item for item in self.items if key in (item.name, item.at.key) or key.lstrip("+") == item.at.bare]
             if not found and not open_ended:
-                known = ", ".join(self.space.names) + "." + closest(key, self.space.names)
-                raise ConfigError(f"{place}: {key!r} is no parameter of this sweep; there are {known}")
+                hint = closest(key, self.space.names)
+                raise ConfigError(
+                    f"{place}: {key!r} is no parameter of this sweep.{hint} There are {', '.join(self.space.names)}."
+                )
             params.update(_enqueued(found, key, value, f"{place}.{key}"))
         return {**self.space.active_only(params), **{k: v for k, v in params.items() if k not in self.space}}
 
@@ -94,6 +100,8 @@ def read_plan(
     _refuse_twice(written)
     typed = [reader.argument(argument) for argument in arguments]
     _refuse_twice(typed)
+    for hint in dict.fromkeys(reader.hints):
+        log.warning("%s", hint)
     items = tuple(resolve(_merged(written, typed), config))
     fixed = (item.entry.line for item in items if isinstance(item.entry, Fixed) and not item.when)
     return Plan(_space(items), tuple(fixed), items)
@@ -117,7 +125,7 @@ def _enqueued(found: Sequence[Placed], key: str, value: Any, place: str) -> dict
         return {}
     if not fitting:
         fixed = [f"fixed to {item.entry.value!r}" for item in found if isinstance(item.entry, Fixed)]
-        allowed = " or ".join(str(kind) for _, kind in swept) or fixed[-1]
+        allowed = " or ".join(described(kind) for _, kind in swept) or fixed[-1]
         raise ConfigError(f"{place}: {value!r} is not possible; {key!r} is {allowed}.")
     return fitting
 

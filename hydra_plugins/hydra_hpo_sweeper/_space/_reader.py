@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -26,6 +26,13 @@ from hydra_plugins.hydra_hpo_sweeper._space._entries import (
 )
 from hydra_plugins.hydra_hpo_sweeper._space._functions import FUNCTIONS, Range
 from hydra_plugins.hydra_hpo_sweeper._space._mapping import is_spec, of_spec, only_keys
+from hydra_plugins.hydra_hpo_sweeper._space._mistakes import (
+    looks_like_more,
+    refuse_foreign,
+    refuse_sweep_inside,
+    two_numbers,
+    unknown_function,
+)
 from hydra_plugins.hydra_hpo_sweeper._space._numbers import of_interval, of_range
 from hydra_plugins.hydra_hpo_sweeper._space._options import Options
 from hydra_plugins.hydra_hpo_sweeper._space._values import as_text, has_interpolation
@@ -43,7 +50,10 @@ class Reader:
     def __init__(self, config_loader: Any, config: DictConfig | None = None) -> None:
         self._config_loader = config_loader
         self._options = Options(config_loader, config)
+        self._config = config
         self._parser = parser_with(FUNCTIONS, config_loader)
+        self.hints: list[str] = []
+        """What is read as written and may be meant otherwise, one line each."""
 
     def argument(self, argument: str) -> Entry:
         """Return the entry of a command line override."""
@@ -64,7 +74,7 @@ class Reader:
         for key, value in _resolved_entries(params):
             if not isinstance(key, str):
                 raise ConfigError(f"A key of hydra.sweeper.params must be a parameter's name, not {key!r}.")
-            block = parse_block(key, self._value)
+            block = parse_block(key, self._value, isinstance(value, dict))
             if block is not None:
                 yield from self.params(_mapping(key, value), prefix, conditions + block)
                 continue
@@ -74,9 +84,19 @@ class Reader:
 
     def _entries(self, at: Address, value: Any) -> Iterator[Entry]:
         if isinstance(value, dict) and value and not is_spec(value):
+            self._refuse_foreign(at, value)
             yield from self.params(value, at.key)
         else:
             yield self._entry(at, value)
+
+    def _refuse_foreign(self, at: Address, value: dict[str, Any]) -> None:
+        known = None if self._config is None else OmegaConf.select(self._config, at.bare)
+        if isinstance(known, DictConfig) and value.keys() <= known.keys():
+            return  # fixed values of a part of the application's configuration
+        try:
+            refuse_foreign(value)
+        except ValueError as error:
+            raise ConfigError(f"{at}: {error}.") from error
 
     def _entry(self, at: Address, value: Any) -> Entry:
         if isinstance(value, dict) and is_spec(value):
@@ -91,13 +111,36 @@ class Reader:
             raise ConfigError(f"{at}: {_reason(text, error)}") from error
         override.config_loader = self._config_loader
         at = Address(override.get_key_element(), at.place)
-        if override.is_sweep_override():
-            _refuse_to_sweep(at, override)
-            try:
-                return self._sweep(at, override)
-            except ValueError as error:
-                raise ConfigError(f"{at}: {error}") from error
-        return Fixed(at, text, None if override.is_delete() else override.value())
+        if not at.bare:
+            raise ConfigError(f"{text!r} {at.place} has no key; write key=sweep.")
+        try:
+            if override.is_sweep_override():
+                _refuse_to_sweep(at, override)
+                entry = self._sweep(at, override)
+                self._hint(at, entry, override, text)
+                return entry
+            return self._fixed(at, override, text)
+        except ValueError as error:
+            raise ConfigError(f"{at}: {error}") from error
+
+    def _fixed(self, at: Address, override: Override, text: str) -> Fixed:
+        value = None if override.is_delete() else override.value()
+        refuse_sweep_inside(value)
+        if isinstance(parsed_value(override), QuotedString):
+            self._add_hint(at, looks_like_more(iter([str(value)])))
+        return Fixed(at, text, value)
+
+    def _hint(self, at: Address, entry: Swept, override: Override, text: str) -> None:
+        if isinstance(entry.distribution, CategoricalDistribution):
+            choices = entry.distribution.choices
+            self._add_hint(at, looks_like_more(choice for choice in choices if isinstance(choice, str)))
+            written = text.split("=", 1)[1].strip()
+            for function in ("float", "int"):
+                self._add_hint(at, two_numbers(function, list(choices), written))
+
+    def _add_hint(self, at: Address, hint: str | None) -> None:
+        if hint is not None:
+            self.hints.append(f"{at}: {hint}")
 
     def _value(self, text: str) -> Any:
         """Return a value in the grammar; several with commas between them as a list."""
@@ -118,6 +161,7 @@ class Reader:
             _refuse_tag("log", sweep.tags, "choices; tag(ordered, choice(...)) says that they lie on a scale")
             values = [plain(value) for value in sweep.list]
             return of_choices(at, values, "ordered" in sweep.tags, group=self._options.check(group, values))
+        self._options.refuse_numbers(group)
         _refuse_tag("ordered", sweep.tags, "numbers, which are in order anyway; leave it out")
         if isinstance(sweep, Range):
             return Swept(at, of_range(sweep))
@@ -137,16 +181,20 @@ class Reader:
 
     def _described(self, at: Address, spec: dict[str, Any]) -> Swept:
         entry = of_spec(self._parsed(f"{at.key}=0", at).at, spec)
+        name = entry.at.bare.partition("@")[0]
         if not isinstance(entry.distribution, CategoricalDistribution):
+            self._options.refuse_numbers(name)
             return entry
-        group = self._options.check(entry.at.bare.partition("@")[0], entry.distribution.choices)
+        self._add_hint(at, looks_like_more(c for c in entry.distribution.choices if isinstance(c, str)))
+        group = self._options.check(name, entry.distribution.choices)
         return replace(entry, group=group)
 
 
 def _refuse_to_sweep(at: Address, override: Override) -> None:
     if override.is_delete():
         raise ConfigError(f"{at}: a deletion has one value or none; sweep over something else.")
-    if override.is_hydra_override():
+    package = override.package or ""
+    if override.is_hydra_override() or package == "hydra" or package.startswith("hydra."):
         raise ConfigError(f"{at}: Hydra's own configuration cannot be swept; sweep over a key of the application.")
 
 
@@ -160,6 +208,9 @@ def _reason(text: str, error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # Hydra tells the function's own words after the expression: "ValueError while evaluating 'range(1)': ...".
     reason = "; ".join(lines) or type(error).__name__
+    answer = unknown_function(reason)
+    if answer is not None:
+        return f"cannot read {text.split('=', 1)[-1]!r}: {answer}"
     hint = "" if "evaluating" in reason else "; put a text with special characters into quotes"
     return f"cannot read {text.split('=', 1)[-1]!r}: {reason}{hint}"
 

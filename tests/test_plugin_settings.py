@@ -96,7 +96,17 @@ ACCEPTED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "lanes": ({"lanes": "process"}, {"lanes": "process"}),
     "devices-auto": ({"devices": "auto"}, {"devices": "auto"}),
     "devices-list": ({"devices": [0, "MIG-1"]}, {"devices": ("0", "MIG-1")}),
-    "devices-one": ({"devices": 3}, {"devices": ("3",)}),
+    "devices-count": ({"devices": 3}, {"devices": 3}),
+    "devices-text": ({"devices": "0,1"}, {"devices": ("0", "1")}),
+    "numbers-as-texts": (
+        {"n_trials": "3", "n_jobs": " 2", "max_failure_rate": "0.5", "timeout": "1e3", "max_retries": "00"}
+        | {"max_trials": "null"},
+        {"n_trials": 3, "n_jobs": 2, "max_failure_rate": 0.5, "timeout": 1000.0, "max_retries": 0, "max_trials": None},
+    ),
+    "flags-as-texts": (
+        {"repeat": {"seed": [1]}, "repeat_early_stop": "false"},
+        {"repeat": Repeat("seed", (1,), early_stop=False)},
+    ),
     "enqueue-list": ({"enqueue": [{"x": 1}, {"x": 2}]}, {"enqueue": ({"x": 1}, {"x": 2})}),
     "enqueue-one": ({"enqueue": {"x": 1}}, {"enqueue": ({"x": 1},)}),
     "repeat": (

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hydra_plugins.hydra_hpo_sweeper._config._numbers import real, truth, whole, without_quotes
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from sweeper_core import pruners, samplers
 from sweeper_core.pruners import BasePruner, NopPruner
@@ -189,7 +190,7 @@ def _arguments(kind: Kind, build: Callable[..., Any], config: Mapping[str, Any],
             if value is not None:
                 dropped.append(name)
         elif value is not None or name in required:
-            arguments[name] = _argument(name, value, f"{place}.{name}")
+            arguments[name] = _typed(build, name, _argument(name, value, f"{place}.{name}"), f"{place}.{name}")
     if dropped:
         log.warning(
             "%s: %s has no %s: left over from another sampler's defaults, and dropped.",
@@ -198,6 +199,33 @@ def _arguments(kind: Kind, build: Callable[..., Any], config: Mapping[str, Any],
             ", ".join(dropped),
         )
     return arguments
+
+
+_TYPES: Mapping[frozenset[str], tuple[Callable[[Any], Any], str]] = {
+    frozenset({"int"}): (whole, "a whole number"),
+    frozenset({"float"}): (real, "a number"),
+    frozenset({"int", "float"}): (real, "a number"),
+    frozenset({"bool"}): (truth, "true or false"),
+}
+
+
+def _typed(build: Callable[..., Any], name: str, value: Any, place: str) -> Any:
+    """Return an argument as the number or flag that its annotation asks for.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    parameter = inspect.signature(build).parameters.get(name)
+    annotation = getattr(parameter, "annotation", "")
+    words = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    kinds = frozenset(word.strip() for word in words.split("|")) - {"None"}
+    if value is None or kinds not in _TYPES:
+        return value
+    convert, expected = _TYPES[kinds]
+    converted = convert(value)
+    if converted is None:
+        raise ConfigError(f"{place} must be {expected}, not {value!r}.")
+    return converted if isinstance(value, str) or convert is not real else value
 
 
 def _accepted(build: Callable[..., Any]) -> tuple[list[str] | None, list[str]]:
@@ -218,7 +246,7 @@ def _refuse_unless_left_over(
         return
     allowed = ", ".join(accepted) or "none"
     raise ConfigError(
-        f"{place}.{name}: {build.__name__} has no argument {name!r}; its arguments: {allowed}.{closest(name, accepted)}"
+        f"{place}.{name}: {build.__name__} has no argument {name!r}.{closest(name, accepted)} Its arguments: {allowed}."
     )
 
 
@@ -230,13 +258,20 @@ def _argument(name: str, value: Any, place: str) -> Any:
         return {key: _argument(str(key), item, f"{place}.{key}") for key, item in value.items()}
     if isinstance(value, list):
         return [_argument(name, item, f"{place}[{index}]") for index, item in enumerate(value)]
-    if name == "seed" and (type(value) is not int or value < 0):
-        raise ConfigError(f"{place} must be a whole number from 0 on, or null, not {value!r}.")
+    if name == "seed":
+        return _seed(value, place)
     if name in ("independent_sampler", "base_sampler", "wrapped_pruner") and isinstance(value, str):
         return _build("pruner" if name.endswith("pruner") else "sampler", value, place)
     if name in _FUNCTIONS and isinstance(value, str):
         return imported(value, place)
     return value
+
+
+def _seed(value: Any, place: str) -> int | None:
+    seed = whole(value)
+    if without_quotes(value) is not None and (seed is None or seed < 0):
+        raise ConfigError(f"{place} must be a whole number from 0 on, or null, not {value!r}.")
+    return seed
 
 
 def _object(name: str, config: Mapping[str, Any], place: str) -> Any:

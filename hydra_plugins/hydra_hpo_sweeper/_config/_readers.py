@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._algorithms import OURS, imported
+from hydra_plugins.hydra_hpo_sweeper._config._numbers import real, truth, whole, without_quotes
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from sweeper_core.directions import StudyDirection
 from sweeper_core.storages.base import Storage
@@ -119,10 +120,10 @@ def pruning_metric(value: Any, metric: tuple[str, ...] | None) -> str | None:
 
 def count(least: int, optional: bool = False) -> Callable[[str, Any], Any]:
     def read(key: str, value: Any) -> int | None:
-        if value is None and optional:
+        if without_quotes(value) is None and optional:
             return None
-        number = int(value) if type(value) is float and value.is_integer() else value
-        if type(number) is not int or number < least:
+        number = whole(value)
+        if number is None or number < least:
             raise wrong(key, f"a whole number from {least} on{', or null for no limit' if optional else ''}", value)
         return number
 
@@ -130,11 +131,12 @@ def count(least: int, optional: bool = False) -> Callable[[str, Any], Any]:
 
 
 def seconds(key: str, value: Any) -> float | None:
-    if value is None:
+    if without_quotes(value) is None:
         return None
-    if type(value) not in (int, float) or not (value > 0 and math.isfinite(value)):
+    number = real(value)
+    if number is None or number <= 0:
         raise wrong(key, "a number of seconds above 0, or null for no limit", value)
-    return float(value)
+    return number
 
 
 def resume(key: str, value: Any) -> bool:
@@ -145,19 +147,21 @@ def resume(key: str, value: Any) -> bool:
 
 
 def jobs(key: str, value: Any) -> int:
-    if value is None:
+    if without_quotes(value) is None:
         return 1
-    if value == -1 and type(value) is int:
+    number = whole(value)
+    if number == -1:
         return os.cpu_count() or 1
-    if type(value) is not int or value < 1:
+    if number is None or number < 1:
         raise wrong(key, "a whole number from 1 on (or -1: one for each processor)", value)
-    return value
+    return number
 
 
 def rate(key: str, value: Any) -> float:
-    if type(value) not in (int, float) or not 0 <= value <= 1:
+    number = real(value)
+    if number is None or not 0 <= number <= 1:
         raise wrong(key, "a number from 0 to 1", value)
-    return float(value)
+    return number
 
 
 def one_of(names: tuple[str, ...]) -> Callable[[str, Any], str]:
@@ -300,18 +304,29 @@ def repeat(value: Any, aggregate: Any, early_stop: Any) -> Repeat | None:
 
 
 def flag(key: str, value: Any) -> bool:
-    if type(value) is not bool:
+    answer = truth(value)
+    if answer is None:
         raise wrong(key, "true or false", value)
-    return value
+    return answer
 
 
-def devices(key: str, value: Any) -> tuple[str, ...] | str | None:
+_DEVICE = re.compile(r"\d+|(GPU|MIG)-[\w/-]+", re.IGNORECASE)
+
+
+def devices(key: str, value: Any) -> tuple[str, ...] | str | int | None:
+    """Return the devices' names, how many there shall be, ``auto`` for all of the machine's, or None."""
+    value = without_quotes(value)
     if value is None or value == "auto":
         return value  # type: ignore[no-any-return]
-    given = value if isinstance(value, list) else [value]
-    names = [str(item) for item in given if type(item) in (int, str) and str(item).strip() and str(item)[0] != "-"]
-    if not names or len(names) < len(given):
-        raise wrong(key, "a list of device numbers, or auto", value)
+    count = None if isinstance(value, list) else whole(value)
+    if count is not None and count > 0:
+        return count
+    given = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+    names = [str(item).strip() for item in given if type(item) in (int, str)]
+    if count is not None or len(names) < len(given) or not all(map(_DEVICE.fullmatch, names)) or not names:
+        hint = closest(str(value), ("auto",))
+        expected = "a count, a list of device numbers, or auto (2: two devices; [2]: the third; [GPU-…]: by UUID)"
+        raise ConfigError(f"{wrong(key, expected, value)}{hint}")
     if len(set(names)) < len(names):
         raise wrong(key, "a list of different devices", value)
     return tuple(names)
@@ -326,7 +341,7 @@ def mlflow(key: str, value: Any) -> MlflowOptions | None:
     for name in value:
         if name not in known:
             raise ConfigError(
-                f"hydra.sweeper.{key}.{name} does not exist; known are {', '.join(known)}.{closest(str(name), known)}"
+                f"hydra.sweeper.{key}.{name} does not exist.{closest(str(name), known)} Known are {', '.join(known)}."
             )
     return MlflowOptions(
         text(f"{key}.tracking_uri", value.get("tracking_uri")),

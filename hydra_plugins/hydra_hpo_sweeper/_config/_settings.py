@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -26,6 +27,8 @@ __all__ = ["ConfigError", "Constraint", "EarlierStudy", "MlflowOptions", "Repeat
 _CONF = HPOSweeperConf.__dataclass_fields__
 _HYDRA_KEYS = {"_target_", "_recursive_", "_convert_", "_partial_", "defaults"}
 KEYS = tuple(name for name in _CONF if name not in _HYDRA_KEYS)
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 _UNSET: Any = object()
 
@@ -72,7 +75,7 @@ class Settings:
     resume: bool = _setting(read.resume)
     n_jobs: int = _setting(read.jobs)
     lanes: str = _setting(read.one_of(read.LANES))
-    devices: tuple[str, ...] | str | None = _setting(read.devices)
+    devices: tuple[str, ...] | str | int | None = _setting(read.devices)
     devices_per_job: int = _setting(read.count(1))
     trial_timeout: float | None = _setting(read.seconds)
     max_retries: int = _setting(read.count(0))
@@ -105,12 +108,15 @@ def read_settings(config: DictConfig) -> Settings:
     for key in node:
         if key not in KEYS and key not in _HYDRA_KEYS:
             raise ConfigError(
-                f"hydra.sweeper.{key} does not exist; known are {', '.join(KEYS)}.{closest(str(key), KEYS)}"
+                f"hydra.sweeper.{key} does not exist.{closest(str(key), KEYS)} Known are {', '.join(KEYS)}."
             )
+    _refuse_several(config)
     values = {key: _plain(node, key) for key in KEYS if key not in ("params", "search_space") and key in node}
+    if values.get("direction", "") is None:
+        log.warning("hydra.sweeper.direction is null, which is read as minimize; write minimize or maximize.")
     directions = read.directions(values.get("direction"))
     metric = read.metric(values.get("metric"), len(directions))
-    return Settings(
+    settings = Settings(
         directions=directions,
         metric=metric,
         pruning_metric=read.pruning_metric(values.get("pruning_metric"), metric),
@@ -118,6 +124,21 @@ def read_settings(config: DictConfig) -> Settings:
         repeat=read.repeat(*(values.get(key) for key in ("repeat", "repeat_aggregate", "repeat_early_stop"))),
         **{key: reader(key, values[key]) for key, reader in READERS.items() if key in values},
     )
+    if settings.devices is None and settings.devices_per_job > 1:
+        raise ConfigError(
+            f"hydra.sweeper.devices_per_job={settings.devices_per_job} needs hydra.sweeper.devices: a count, a list of "
+            "device numbers, or auto."
+        )
+    return settings
+
+
+def _refuse_several(config: DictConfig) -> None:
+    """Refuse several samplers or pruners: Hydra would merge their settings into one."""
+    choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
+    for kind in ("sampler", "pruner"):
+        chosen = choices.get(f"hydra/sweeper/{kind}")
+        if isinstance(chosen, (list, ListConfig)):
+            raise ConfigError(f"hydra/sweeper/{kind} must be one name, not {list(chosen)}; choose one.")
 
 
 def _refuse_ranks(environ: Mapping[str, str]) -> None:

@@ -11,18 +11,23 @@ from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 
 
-def environments(devices: Sequence[str] | str | None, per_job: int, lanes: int) -> list[dict[str, str]]:
+def environments(devices: Sequence[str] | str | int | None, per_job: int, lanes: int) -> list[dict[str, str]]:
     """Return, for each lane, the variables that show it its devices.
+
+    Args:
+        devices: Their names, how many of the machine's, or ``"auto"`` for all of these.
+        per_job: How many one lane gets.
 
     Lane ``i`` gets ``per_job`` devices from the ``i * per_job``-th on, round and round: with more lanes than
     devices each is shared by as many lanes as any other, give or take one.
 
     Raises:
-        ConfigError: There are fewer devices than one job needs, or ``auto`` finds none.
+        ConfigError: There are fewer devices than one job needs or than a count says, one that is named does not
+            exist, or ``auto`` finds none.
     """
     if devices is None:
         return [{} for _ in range(lanes)]
-    names = found() if isinstance(devices, str) else list(devices)
+    names = _named(devices)
     if len(names) < per_job:
         raise ConfigError(
             f"hydra.sweeper.devices: a job needs {per_job} (devices_per_job), but there are {len(names)}: "
@@ -30,6 +35,22 @@ def environments(devices: Sequence[str] | str | None, per_job: int, lanes: int) 
         )
     shares = [[names[(lane * per_job + index) % len(names)] for index in range(per_job)] for lane in range(lanes)]
     return [dict.fromkeys(VARIABLES, ",".join(share)) for share in shares]
+
+
+def _named(devices: Sequence[str] | str | int) -> list[str]:
+    present = found()
+    if isinstance(devices, str):
+        return present
+    if isinstance(devices, int):
+        if present and len(present) < devices:
+            raise ConfigError(f"hydra.sweeper.devices={devices}, but there are {len(present)}: {', '.join(present)}.")
+        return present[:devices] or [str(index) for index in range(devices)]
+    unknown = [name for name in devices if name.isdecimal() and name not in present]
+    if unknown and present and all(name.isdecimal() for name in present):
+        raise ConfigError(
+            f"hydra.sweeper.devices: there is no device {unknown[0]}; this machine has {', '.join(present)}."
+        )
+    return list(devices)
 
 
 def found() -> list[str]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hydra.core.override_parser.types import Sweep
+
 from hydra_plugins.hydra_hpo_sweeper._errors import closest
 from hydra_plugins.hydra_hpo_sweeper._space._described import number
 from hydra_plugins.hydra_hpo_sweeper._space._functions import FUNCTIONS
@@ -159,8 +161,10 @@ def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, (list, dict)):
         for part in value.values() if isinstance(value, dict) else value:
             yield from _texts(part)
-    elif value is not None:
-        yield str(value)
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, Sweep):
+        yield "choice("
 
 
 def two_numbers(function: str, values: list[Any], text: str) -> str | None:

@@ -18,9 +18,9 @@ from omegaconf import OmegaConf
 
 import hydra_plugins.hydra_hpo_sweeper.config  # noqa: F401  (widens Hydra's own grammar, as Hydra's start does)
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan, read_plan
 from hydra_plugins.hydra_hpo_sweeper._space._rehearsal import rehearse
-from hydra_plugins.hydra_hpo_sweeper._space._values import as_text, escape
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.search_space.space import Clause, SearchSpace
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from plugin_support import sweep
 
-from hydra_plugins.hydra_hpo_sweeper._space._values import as_text, escape
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
 from sweeper_core.distributions import choice_key
 from sweeper_core.storages import get_storage
 

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._extension import extend_hydra
+from hydra_plugins.hydra_hpo_sweeper._hydra._lane import register_resolver
 from hydra_plugins.hydra_hpo_sweeper._hydra._store import let_optuna_sweeper_go_first, store_if_absent
 from sweeper_core.registry import TABLES, config_of
 
@@ -111,6 +112,7 @@ def store_algorithms() -> None:
 
 
 extend_hydra()
+register_resolver()
 let_optuna_sweeper_go_first()
 store_if_absent("hydra/sweeper", "hpo", HPOSweeperConf)
 store_algorithms()

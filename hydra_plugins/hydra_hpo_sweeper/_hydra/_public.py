@@ -13,6 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, flag_override
 
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from sweeper_core.masking import masked
 
 
@@ -28,7 +29,7 @@ def for_launchers(config: DictConfig, changes: Mapping[str, Any] | None = None) 
             values[key] = masked(text)
     before = hydra_overrides(config)
     lines = [masked(line) for line in before if line.split("=")[0].lstrip("+") not in values]
-    lines += [f"++{key}={_text(value)}" for key, value in values.items()]
+    lines += [f"++{key}={as_text(value)}" for key, value in values.items()]
     if lines == before:
         return config
     changed = copy.deepcopy(config)
@@ -52,10 +53,3 @@ def _strings(key: str, content: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(content, (dict, list)):
         for name, item in content.items() if isinstance(content, dict) else enumerate(content):
             yield from _strings(f"{key}.{name}", item)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        return str(value)
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

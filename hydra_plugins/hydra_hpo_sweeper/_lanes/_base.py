@@ -18,6 +18,7 @@ from typing import Any, Literal
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
+from hydra_plugins.hydra_hpo_sweeper._hydra._lane import LANE
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import drop_frames, kind_of, trace_of
 from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import plain
 
@@ -146,7 +147,7 @@ class InlineLane(Lanes):
         if self._job is None:
             return []
         job = self._job
-        with own_environment(job.environment):
+        with own_environment({LANE: "0", **job.environment}):
             done = run_job(self._launcher, job)
         self._job = None
         return [done]

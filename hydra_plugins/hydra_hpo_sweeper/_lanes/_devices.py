@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from hydra_plugins.hydra_hpo_sweeper._hydra._lane import LANE
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 
@@ -26,7 +33,7 @@ def environments(devices: Sequence[str] | str | int | None, per_job: int, lanes:
             exist, or ``auto`` finds none.
     """
     if devices is None:
-        return [{} for _ in range(lanes)]
+        return [{LANE: str(lane)} for lane in range(lanes)]
     names = _named(devices)
     if len(names) < per_job:
         raise ConfigError(
@@ -34,7 +41,44 @@ def environments(devices: Sequence[str] | str | int | None, per_job: int, lanes:
             f"{', '.join(names) or 'none'}. Name them, or leave `devices` out to run without."
         )
     shares = [[names[(lane * per_job + index) % len(names)] for index in range(per_job)] for lane in range(lanes)]
-    return [dict.fromkeys(VARIABLES, ",".join(share)) for share in shares]
+    return [{LANE: str(lane), **dict.fromkeys(VARIABLES, ",".join(share))} for lane, share in enumerate(shares)]
+
+
+def tell_of_conflicts(config: DictConfig, devices: object, lanes: int) -> None:
+    """Warn of what the configuration says of devices, and what does not fit lanes or ``devices``."""
+    variables = OmegaConf.to_container(config.hydra.job.env_set, resolve=False)
+    assert isinstance(variables, dict)
+    beaten = [name for name in VARIABLES if name in variables]
+    if devices is not None and beaten:
+        log.warning(
+            "hydra.job.env_set.%s replaces what hydra.sweeper.devices gives each lane; remove one of them.",
+            beaten[0],
+        )
+    key = next(_by_job_number({"hydra.job.env_set": variables, **_application(config)}), None)
+    if lanes > 1 and key is not None:
+        log.warning(
+            "%s chooses a device by the job's number: jobs run as lanes get free, so that two of them may use one "
+            "device at the same time. Use hydra.sweeper.devices, or ${hpo.lane:} in the place of the job's number.",
+            key,
+        )
+
+
+_JOB_NUMBER = re.compile(r"hydra[.:]job\.(num|id)\b")
+_DEVICE = re.compile(r"gpu|device|cuda|hip_|accelerator", re.IGNORECASE)
+
+
+def _application(config: DictConfig) -> dict[str, object]:
+    content = OmegaConf.to_container(config, resolve=False)
+    return {str(key): value for key, value in content.items() if key != "hydra"} if isinstance(content, dict) else {}
+
+
+def _by_job_number(content: object, key: str = "") -> Iterator[str]:
+    """Yield the keys whose values name a device and the job's number."""
+    if isinstance(content, (dict, list)):
+        for name, value in content.items() if isinstance(content, dict) else enumerate(content):
+            yield from _by_job_number(value, f"{key}.{name}".lstrip("."))
+    elif isinstance(content, str) and _JOB_NUMBER.search(content) and _DEVICE.search(f"{key} {content}"):
+        yield key
 
 
 def _named(devices: Sequence[str] | str | int) -> list[str]:

@@ -31,7 +31,7 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller, RayTasks, 
 from hydra_plugins.hydra_hpo_sweeper._hydra._compose import ComposedOnce
 from hydra_plugins.hydra_hpo_sweeper._hydra._public import for_launchers
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, JobResult, Lanes
-from hydra_plugins.hydra_hpo_sweeper._lanes._devices import environments
+from hydra_plugins.hydra_hpo_sweeper._lanes._devices import environments, tell_of_conflicts
 from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment, with_job_environment
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import Guarded
 from hydra_plugins.hydra_hpo_sweeper._lanes._script import script_names
@@ -62,6 +62,7 @@ class LaneFactory:
         self.kind = kind_of_lane(settings, self._target)
         if self.kind == "process" and JOBLIB in self._target:
             changes["hydra.launcher.n_jobs"] = 1
+        tell_of_conflicts(config, settings.devices, settings.n_jobs)
         self.config = for_launchers(config, changes)
         self.context = replace(context, config_loader=ComposedOnce(context.config_loader))
 

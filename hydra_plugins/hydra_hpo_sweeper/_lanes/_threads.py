@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from hydra.plugins.launcher import Launcher
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller
+from hydra_plugins.hydra_hpo_sweeper._hydra._lane import LANE
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, Job, JobResult, Lanes, run_job
 from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment
 from sweeper_core._by_value import file_names_kept
@@ -30,8 +31,8 @@ class ThreadLanes(Lanes):
     """
 
     def __init__(self, make: Callable[[], _Lane], count: int, canceller: Canceller | None = None) -> None:
-        self._idle = [make() for _ in range(count)]
-        self._busy: dict[tuple[int, int], tuple[Job, _Lane, threading.Thread]] = {}
+        self._idle = [(index, make()) for index in range(count)]
+        self._busy: dict[tuple[int, int], tuple[Job, tuple[int, _Lane], threading.Thread]] = {}
         self._done: SimpleQueue[JobResult] = SimpleQueue()
         self._stopped: set[tuple[int, int]] = set()
         self._canceller = canceller
@@ -50,9 +51,9 @@ class ThreadLanes(Lanes):
         self._busy[job.key] = job, lane, thread
         thread.start()
 
-    def _run(self, lane: _Lane, job: Job) -> None:
-        launcher, job_environment = lane
-        job_environment.variables = dict(job.environment)
+    def _run(self, lane: tuple[int, _Lane], job: Job) -> None:
+        index, (launcher, job_environment) = lane
+        job_environment.variables = {LANE: str(index), **job.environment}
         # The launcher pickles the task function, by value when it is defined in a script.
         with file_names_kept():
             self._done.put(run_job(launcher, job))

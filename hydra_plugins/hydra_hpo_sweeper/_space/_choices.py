@@ -8,10 +8,10 @@ from typing import Any
 from hydra.errors import HydraException
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import parser_with
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import has_interpolation, unescape
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._functions import FUNCTIONS
 from hydra_plugins.hydra_hpo_sweeper._space._numbers import check_exact
-from hydra_plugins.hydra_hpo_sweeper._space._values import has_interpolation, unescape
 from sweeper_core.distributions import MAX_EXACT_INTEGER, CategoricalDistribution, choice_key
 
 

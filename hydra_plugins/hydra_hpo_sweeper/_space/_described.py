@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hydra_plugins.hydra_hpo_sweeper._space._values import as_text
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 MAX_SHOWN_CHOICES = 20

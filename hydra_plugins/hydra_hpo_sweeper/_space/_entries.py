@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hydra_plugins.hydra_hpo_sweeper._space._values import as_text, escape
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
 from sweeper_core.distributions import BaseDistribution, choice_key
 from sweeper_core.search_space.space import Clause
 

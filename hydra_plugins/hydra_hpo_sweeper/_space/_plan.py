@@ -14,11 +14,11 @@ from typing import Any
 from omegaconf import DictConfig
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from hydra_plugins.hydra_hpo_sweeper._space._conditions import resolve
 from hydra_plugins.hydra_hpo_sweeper._space._described import described
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Entry, Fixed, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._reader import Reader
-from hydra_plugins.hydra_hpo_sweeper._space._values import as_text
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.search_space.space import Parameter, SearchSpace
 

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._nodes import written
 from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import parsed_value, parser_with, plain
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, has_interpolation
 from hydra_plugins.hydra_hpo_sweeper._space._choices import of_choices
 from hydra_plugins.hydra_hpo_sweeper._space._conditions import parse_block, parse_when
 from hydra_plugins.hydra_hpo_sweeper._space._entries import (
@@ -35,7 +36,6 @@ from hydra_plugins.hydra_hpo_sweeper._space._mistakes import (
 )
 from hydra_plugins.hydra_hpo_sweeper._space._numbers import of_interval, of_range
 from hydra_plugins.hydra_hpo_sweeper._space._options import Options
-from hydra_plugins.hydra_hpo_sweeper._space._values import as_text, has_interpolation
 from sweeper_core.distributions import CategoricalDistribution
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._hydra._nodes import keys_below
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Fixed, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
-from hydra_plugins.hydra_hpo_sweeper._space._values import as_text
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.search_space.space import Clause, SearchSpace
 

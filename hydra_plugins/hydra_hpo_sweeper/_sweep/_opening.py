@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, EarlierStudy, Settings
-from hydra_plugins.hydra_hpo_sweeper._space._values import as_text
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
 from sweeper_core.masking import masked
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
@@ -166,8 +165,7 @@ def _add(words: list[str], key: str, value: str) -> None:
     if given and "${" not in given[-1]:
         return
     words[:] = [word for word in words if word not in given]
-    plain = re.fullmatch(r"[\w./-]+", value)
-    words.append(f"{key}={value if plain else as_text(value)}")
+    words.append(f"{key}={as_text(value, escape)}")
 
 
 def _shorter(directory: Path) -> str:

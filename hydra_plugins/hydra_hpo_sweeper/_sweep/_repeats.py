@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Repeat
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job
-from hydra_plugins.hydra_hpo_sweeper._space._values import as_text
 from sweeper_core.trial.history import History
 
 PEERS = 5
@@ -27,9 +27,14 @@ def jobs_of(number: int, overrides: Sequence[str], repeat: Repeat | None, subdir
     if repeat is None:
         return [Job(number, tuple(overrides))]
     return [
-        Job(number, (*overrides, f"{repeat.key}={as_text(value)}", f"hydra.sweep.subdir='{subdirectory}/{part}'"), part)
+        Job(number, (*overrides, f"{repeat.key}={as_text(value)}", _subdirectory(subdirectory, part)), part)
         for part, value in enumerate(repeat.values)
     ]
+
+
+def _subdirectory(whole: str, part: int) -> str:
+    # Interpolations in it stay interpolations.
+    return f"hydra.sweep.subdir={as_text(f'{whole}/{part}')}"
 
 
 def clearly_bad(values: Sequence[float], history: History) -> bool:

@@ -13,7 +13,8 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import escape_key
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*([-./][A-Za-z0-9_]+)*")
+_PLAIN = re.compile(r"[A-Za-z0-9_./+%@:-]+")
+"""Characters that mean nothing to Hydra's grammar and to shells."""
 _KEYWORDS = {"null", "true", "false", "inf", "nan"}
 _INTERPOLATION = re.compile(r"(?<!\\)((?:\\\\)*)\$\{")
 _OPENING = re.compile(r"(\\*)\$\{")
@@ -59,6 +60,14 @@ def as_text(value: Any, string: Callable[[str], str] = str) -> str:
 
 def _string_text(text: str) -> str:
     """Return a string unquoted where that is safe: job directories are often named after overrides."""
-    if _PLAIN.fullmatch(text) and text.lower() not in _KEYWORDS:
+    if _PLAIN.fullmatch(text) and text.lower() not in _KEYWORDS and not _is_number(text):
         return text
     return QuotedString(text, Quote.single).with_quotes()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

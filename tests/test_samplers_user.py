@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import sweeper_core as hpo
+from sweeper_core.distributions import FloatDistribution
 from sweeper_core.samplers import (
     BaseGASampler,
     BaseSampler,
@@ -17,6 +18,7 @@ from sweeper_core.samplers import (
     RandomSampler,
     TPESampler,
 )
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial import TrialState
 
 
@@ -189,3 +191,34 @@ def test_a_random_sampler_serves_a_users_sampler_in_a_study() -> None:
     study = hpo.create_study(sampler=Mine())
     study.optimize(objective, n_trials=8)
     assert len({trial.params["x"] for trial in study.trials}) == 8
+
+
+class Generous(BaseSampler):
+    """Returns a value for a parameter that it does not suggest together with others."""
+
+    def __init__(self) -> None:
+        self.random = RandomSampler(seed=0)
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+        return {"x": FloatDistribution(0.0, 1.0)}
+
+    def sample_relative(self, study: Any, trial: Any, search_space: dict[str, Any]) -> dict[str, Any]:
+        return {"x": 0.25, "other": 3}
+
+    def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+        return self.random.sample_independent(study, trial, param_name, param_distribution)
+
+
+def test_values_beside_the_relative_space_are_ignored() -> None:
+    study = hpo.create_study(sampler=Generous())
+    study.optimize(lambda trial: trial.suggest_float("x", 0.0, 1.0) + trial.suggest_float("y", 0.0, 1.0), n_trials=2)
+    assert [trial.params["x"] for trial in study.trials] == [0.25, 0.25]
+    started = study.session.start(SearchSpace.of({"x": FloatDistribution(0.0, 1.0)}))
+    assert started is not None
+    assert started.params == {"x": 0.25}
+
+
+def test_a_value_beside_the_relative_space_cannot_be_asked_for() -> None:
+    study = hpo.create_study(sampler=Generous())
+    with pytest.raises(ValueError, match=r"other.*not contained in the relative search space"):
+        study.ask().suggest_int("other", 1, 5)

@@ -13,6 +13,7 @@ from sweeper_core.distributions import FloatDistribution
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import RDBStorage, this_process
 from sweeper_core.storages._rules import attr_of_lease
+from sweeper_core.study._job.ticket import TrialTicket, activated
 from sweeper_core.testing.storages import elsewhere
 from sweeper_core.trial.attrs import LEASE, RETRY_OF
 from sweeper_core.trial.state import TrialState
@@ -75,3 +76,76 @@ def test_a_trial_that_was_given_up_before_it_had_parameters_is_begun_anew(
     assert started.number == 1
     assert study.session.finish(1, TrialState.COMPLETE, [1.0])
     assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
+
+
+def everything(trial: Any, first_step: int) -> None:
+    """Store a bit of everything in a running trial."""
+    trial.suggest_float(f"y{first_step}", 0, 1)
+    trial.set_user_attr("a", 1)
+    trial.set_constraint(f"c{first_step}", -1.0)
+    for step in range(first_step, first_step + 3):
+        trial.report(0.5, step)
+        assert not trial.should_prune()
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_an_objective_whose_trial_has_gone_stale_runs_to_its_end(
+    study: Any, retries: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = []
+
+    def objective(trial: Any) -> float:
+        everything(trial, 0)
+        give_up(study, retries)
+        everything(trial, 10)
+        everything(trial, 20)
+        ended.append(trial.number)
+        return 1.0
+
+    study.optimize(objective, n_trials=1)
+    assert ended == [0]
+    lost = study.trials[0]
+    assert lost.state is TrialState.FAIL
+    assert "y10" not in lost.params
+    assert sum("Trial 0 was failed as stale" in line for line in caplog.messages) == 1
+    assert [trial.value for trial in study.trials[1:]] == [1.0]  # its result counts by a retry
+
+
+def test_a_trial_that_somebody_has_told_is_not_stale(study: Any) -> None:
+    trial = study.ask()
+    study.tell(0, 1.0)
+    with pytest.raises(hpo.exceptions.UpdateFinishedTrialError):
+        trial.set_user_attr("a", 1)
+    with pytest.raises(hpo.exceptions.UpdateFinishedTrialError):
+        trial.suggest_float("x", 0, 1)
+
+
+def test_a_job_whose_trial_has_gone_stale_runs_to_its_end(
+    study: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    study.session.start(SearchSpace.of({"x": FloatDistribution(0, 1)}), lease=this_process())
+    TrialTicket(study.session.storage.url, study.study_name, 0).write(tmp_path / "0")
+    with activated(tmp_path / "0"):
+        trial = hpo.current_trial()
+        trial.report(0.5, 0)
+        give_up(study, retries=0)
+        for step in (1, 2):
+            trial.report(0.5, step)
+            assert not trial.should_prune()
+        trial.set_user_attr("a", 1)
+        trial.set_constraint("c", 0.0)
+    assert study.trials[0].intermediate_values == {0: 0.5}
+    assert sum("Trial 0 was failed as stale" in line for line in caplog.messages) == 1
+
+
+def test_callbacks_are_given_their_own_trials_only() -> None:
+    study = hpo.create_study()
+    seen = []
+
+    def objective(trial: Any) -> float:
+        if trial.number == 1:  # as after a crash that has undone the reservation, and another process took the number
+            trial.trial_id += 1000
+        return float(trial.number)
+
+    study.optimize(objective, n_trials=3, callbacks=[lambda _, trial: seen.append(trial.number)])
+    assert seen == [0, 2]

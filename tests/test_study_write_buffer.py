@@ -15,6 +15,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.exceptions import StorageUnavailableError, UpdateFinishedTrialError
 from sweeper_core.samplers import RandomSampler
 from sweeper_core.storages import RDBStorage, this_process
+from sweeper_core.study._session import write_buffer
 from sweeper_core.study._session.heartbeat import Heartbeat
 from sweeper_core.study._session.write_buffer import WriteBuffer
 from sweeper_core.testing.storages import UNIT, new_study, trials_of
@@ -57,6 +58,12 @@ class Counting(RDBStorage):
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'study.db'}"
+
+
+@pytest.fixture(autouse=True)
+def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the buffer's thread sleep: the tests call its ticks, so that the machine's load changes nothing."""
+    monkeypatch.setattr(write_buffer, "TICK", 3600.0)
 
 
 @pytest.fixture

@@ -54,5 +54,14 @@ class BaseSampler(ABC):
     ) -> None:
         """Learn from a trial that ends; its state is not stored yet."""
 
+    def _raise_error_if_multi_objective(self, study: StudyLike) -> None:
+        """Refuse a study with several objectives; a name that samplers written for Optuna call.
+
+        Raises:
+            ValueError: The study has several objectives.
+        """
+        if len(study.directions) > 1:
+            raise ValueError(f"{self} is for studies with one objective, but this one has {len(study.directions)}.")
+
     def reseed_rng(self) -> None:  # noqa: B027 (optional)
         """Start a random generator of its own in each of several threads."""

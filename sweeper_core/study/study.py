@@ -191,17 +191,17 @@ class Study(StudyView):
         return trial
 
     def _lease_of_ask(self) -> Lease | None:
-        interval = self._storage.heartbeat_interval
+        interval = self._log.storage.heartbeat_interval
         if interval is None:
             return None
-        grace = self._storage.grace_period
+        grace = self._log.storage.grace_period
         lease: Lease = this_process(interval, 2 * interval if grace is None else grace)
         return lease
 
     def _lease_of_optimize(self) -> Lease | None:
-        if self._storage.heartbeat_interval is not None:
+        if self._log.storage.heartbeat_interval is not None:
             return self._lease_of_ask()
-        return this_process() if self._storage.outlives_process else None
+        return this_process() if self._log.storage.outlives_process else None
 
     def fail_stale(self) -> None:
         """Fail running trials whose process is dead, and let the storage's callback retry them."""
@@ -289,7 +289,7 @@ class Study(StudyView):
         if skip_if_exists and any(_same_params(_wanted(record), params) for record in self._records()):
             _logger.info(f"Trial with params {params} already exists. Skipping enqueue.")
             return
-        self._storage.enqueue(self._study_id, [Point(params, plain(user_attrs or {}))])
+        self._log.storage.enqueue(self._study_id, [Point(params, plain(user_attrs or {}))])
 
     def add_trial(self, trial: FrozenTrial) -> None:
         """Add a trial as it is; it is given the next number. See :func:`create_trial`.
@@ -309,11 +309,11 @@ class Study(StudyView):
                     f"The added trial has {len(trial.values)} values, which is different from the number of "
                     f"objectives {len(self.directions)} in the study (determined by Study.directions)."
                 )
-        self._storage.add_finished(self._study_id, [trial.to_record() for trial in checked])
+        self._log.storage.add_finished(self._study_id, [trial.to_record() for trial in checked])
 
     def set_user_attr(self, key: str, value: Any) -> None:
         """Store something about the study under ``key``; JSON must be able to say it."""
-        self._storage.set_study_attrs(self._study_id, user={key: plain(value)})
+        self._log.storage.set_study_attrs(self._study_id, user={key: plain(value)})
 
     def set_metric_names(self, metric_names: list[str]) -> None:
         """Name the objectives, for logs, data frames and plots.
@@ -323,7 +323,7 @@ class Study(StudyView):
         """
         if len(metric_names) != len(self.directions):
             raise ValueError("The number of objectives must match the length of the metric names.")
-        self._storage.set_study_attrs(self._study_id, system={METRIC_NAMES: list(metric_names)})
+        self._log.storage.set_study_attrs(self._study_id, system={METRIC_NAMES: list(metric_names)})
         self._log.refresh()
 
 

@@ -27,9 +27,13 @@ from sweeper_core.samplers._ga.strategies import AfterStrategy, ChildStrategy, E
 from sweeper_core.samplers._lattice import complete, is_known, point_at
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
+from sweeper_core.samplers.user_genetic import BaseGASampler
 from sweeper_core.search_space.space import Parameter, SearchSpace
+from sweeper_core.trial.attrs import SUGGESTION
+from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
+from sweeper_core.trial.study_like import StudyLike
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -78,7 +82,7 @@ class StudyView:
     directions: tuple[StudyDirection, ...]
 
 
-class GeneticSampler(OptunaFace):
+class GeneticSampler(OptunaFace, BaseGASampler):
     """Base of the genetic samplers; see :class:`sweeper_core.samplers.NSGAIISampler` for the arguments."""
 
     origin: str
@@ -123,6 +127,41 @@ class GeneticSampler(OptunaFace):
         self.child_generation_strategy = child_generation_strategy
         self.after_trial_strategy = after_trial_strategy
         self._memo: Memo | None = None
+
+    @property
+    def population_size(self) -> int:
+        """Number of individuals that survive."""
+        return self._size
+
+    @population_size.setter
+    def population_size(self, value: int) -> None:
+        self._size = value
+
+    def get_trial_generation(self, study: StudyLike, trial: FrozenTrial) -> int:
+        """Return the generation of a trial: the stored one, or how many populations were complete before it."""
+        known = trial.system_attrs.get(SUGGESTION)
+        if known is not None:
+            return int(known.get("generation", 0))
+        return len(study.known_to(trial.number).history.completed) // self.population_size
+
+    def get_population(self, study: StudyLike, generation: int) -> list[FrozenTrial]:
+        """Return the complete trials of a generation."""
+        complete = study.get_trials(states=(COMPLETE,))
+        return [trial for trial in complete if self.get_trial_generation(study, trial) == generation]
+
+    def get_parent_population(self, study: StudyLike, generation: int) -> list[FrozenTrial]:
+        """Return the parents of a generation, by number; none for the first."""
+        return self.select_parent(study, generation) if generation else []
+
+    def select_parent(self, study: StudyLike, generation: int) -> list[FrozenTrial]:
+        """Return the survivors of the generations before one, by number."""
+        trials = study.get_trials()
+        ended = [trial.number for trial in trials if trial.state is COMPLETE]
+        before = ended[: generation * self.population_size]
+        if not before:
+            return []
+        survivors = self._survivors(study.known_to(before[-1] + 1).history)
+        return [trials[row] for row in sorted(survivors.rows.tolist())]
 
     @abstractmethod
     def select(self, values: Floats, penalty: Floats, size: int) -> tuple[Integers, Integers, Floats]:

@@ -8,10 +8,12 @@ import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import TrialPruned, UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
 from sweeper_core.plain import plain
@@ -21,7 +23,9 @@ from sweeper_core.study._job.ticket import TrialTicket, active_ticket, load_prun
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LOST, VERDICT
 from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
 from sweeper_core.trial.data import TrialData
+from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import NOTHING
+from sweeper_core.trial.study_like import StudyLike
 
 if TYPE_CHECKING:
     from sweeper_core.study._session.session import Session
@@ -44,6 +48,26 @@ class CurrentTrial(ABC):
     @abstractmethod
     def in_sweep(self) -> bool:
         """Whether there is a sweep that hears what is said here."""
+
+    @property
+    @abstractmethod
+    def study(self) -> StudyLike | None:
+        """The study, which can be read (its directions, trials, attributes); None outside of a sweep."""
+
+    @property
+    @abstractmethod
+    def user_attrs(self) -> dict[str, Any]:
+        """A copy of what :meth:`set_user_attr` has stored; empty outside of a sweep."""
+
+    @property
+    @abstractmethod
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Distributions of the parameters by name; empty outside of a sweep."""
+
+    @property
+    @abstractmethod
+    def datetime_start(self) -> datetime | None:
+        """When the trial started, as naive local time; None outside of a sweep."""
 
     @abstractmethod
     def report(self, value: float, step: int) -> None:
@@ -96,6 +120,22 @@ class NoTrial(CurrentTrial):
     def in_sweep(self) -> bool:
         return False
 
+    @property
+    def study(self) -> None:
+        return None
+
+    @property
+    def user_attrs(self) -> dict[str, Any]:
+        return {}
+
+    @property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        return {}
+
+    @property
+    def datetime_start(self) -> None:
+        return None
+
     def report(self, value: float, step: int) -> None:
         float_argument("value", value)
         step_argument(step)
@@ -132,6 +172,26 @@ class TicketTrial(CurrentTrial):
     @property
     def in_sweep(self) -> bool:
         return True
+
+    @property
+    def study(self) -> StudyLike:
+        return self._session.view
+
+    @property
+    def user_attrs(self) -> dict[str, Any]:
+        return self._stored.user_attrs
+
+    @property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        return self._stored.distributions
+
+    @property
+    def datetime_start(self) -> datetime | None:
+        return self._stored.datetime_start
+
+    @property
+    def _stored(self) -> FrozenTrial:
+        return FrozenTrial.of(self._session.log.record(self.number))
 
     def report(self, value: float, step: int) -> None:
         number, step = float_argument("value", value), step_argument(step)

@@ -12,7 +12,7 @@ from sweeper_core._garbage import uncollected
 from sweeper_core.directions import StudyDirection
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.plain import plain
-from sweeper_core.storages.base import Storage
+from sweeper_core.study._session.bridges import OptunaStorage
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study.dataframe import DEFAULT_COLUMNS, trials_dataframe
 from sweeper_core.trial.attrs import METRIC_NAMES
@@ -43,8 +43,8 @@ class StudyView:
         return self._log.study_id
 
     @property
-    def _storage(self) -> Storage:
-        return self._log.storage
+    def _storage(self) -> OptunaStorage:
+        return OptunaStorage(self._log)
 
     @property
     def directions(self) -> list[StudyDirection]:
@@ -96,6 +96,11 @@ class StudyView:
         records = self._records()
         with uncollected():
             return [FrozenTrial.of(record) for record in records if states is None or record.state in states]
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        return self.get_trials(deepcopy, states)  # the name that samplers written for Optuna call
 
     def _records(self) -> list[TrialRecord]:
         self._log.sync()

@@ -21,12 +21,12 @@ from sweeper_core.exceptions import StorageUnavailableError, UpdateFinishedTrial
 from sweeper_core.samplers import RandomSampler
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import RDBStorage
+from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._job.current import TicketTrial
 from sweeper_core.study._job.ticket import (
     VARIABLE,
     TrialTicket,
     activated,
-    anchored,
     packed_pruner,
     remove_ticket,
 )
@@ -373,7 +373,7 @@ def test_a_ticket_survives_its_file(tmp_path: Path) -> None:
     ],
 )
 def test_storages_in_files_are_named_such_that_any_directory_will_do(url: str, expected: str) -> None:
-    assert anchored(url) == expected.format(cwd=Path.cwd())
+    assert str(StorageURL(url).anchored) == expected.format(cwd=Path.cwd())
 
 
 def test_an_idle_ticket_opens_no_storage(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import sys
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -17,7 +18,14 @@ class Closable(Protocol):
 
 
 _open: weakref.WeakSet[Closable] = weakref.WeakSet()
+_first: list[Callable[[], None]] = []
 _children: set[int] = set()
+
+
+def before_closing(function: Callable[[], None]) -> Callable[[], None]:
+    """Call a function at the end of the interpreter, before anything is closed."""
+    _first.append(function)
+    return function
 
 
 def close_at_exit(one: Closable) -> None:
@@ -39,6 +47,8 @@ def _mind_child() -> None:
 
 @atexit.register
 def _close_all() -> None:
+    for function in _first:
+        function()
     for one in list(_open):
         with suppress(Exception):
             one.close()

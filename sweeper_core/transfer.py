@@ -7,19 +7,21 @@ last one counts.
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import distribution_to_json, json_to_distribution
+from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.storages.base import Storage, StudyRecord
-from sweeper_core.trial.attrs import SOURCE_NUMBER
+from sweeper_core.storages.identity import Identity, attrs_to_copy, identity, study_uid
+from sweeper_core.trial.attrs import RETRY_HISTORY, RETRY_OF, SOURCE_NUMBER, STUDY_UID
 from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -29,23 +31,84 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a cell begins with that a spreadsheet would run."""
 
 
-def copy_trials(records: Iterable[TrialRecord], target: Storage, study: StudyRecord) -> int:
-    """Add the trials that the target study does not have yet; return how many.
+def copy_study(
+    storage: Storage, study: StudyRecord, target: Storage, name: str | None = None
+) -> tuple[StudyRecord, int]:
+    """Add the trials of a study to the study of its name (or ``name``) in ``target``, made when there is none.
+
+    Several studies may be merged into one. What the target has already, it keeps.
+
+    Returns:
+        The study in ``target``, and how many trials were new.
+
+    Raises:
+        ValueError: It has other directions.
+    """
+    records = storage.changes(study.study_id)[0]
+    return _add(study, records, uid_of(storage, study, records), target, name)
+
+
+def uid_of(storage: Storage, study: StudyRecord, records: Sequence[TrialRecord]) -> str:
+    """Return the identifier of a study; where nothing can be stored in it, one that its content gives."""
+    try:
+        return study_uid(storage, study)
+    except StorageInternalError:
+        first = records[0].started if records else None
+        return hashlib.sha256(f"{study.name}/{first}".encode()).hexdigest()[:32]
+
+
+def _add(
+    study: StudyRecord, records: Iterable[TrialRecord], uid: str, target: Storage, name: str | None
+) -> tuple[StudyRecord, int]:
+    name = study.name if name is None else name
+    copy = target.create_or_open_study(name, study.directions, exist_ok=True)
+    if copy.directions != study.directions:
+        raise ValueError(f"There is a study {name!r} with other directions already; choose another name.")
+    system = attrs_to_copy(study)
+    missing_user = {key: value for key, value in study.user_attrs.items() if key not in copy.user_attrs}
+    missing_system = {key: value for key, value in system.items() if key not in copy.system_attrs}
+    if missing_user or missing_system:
+        target.set_study_attrs(copy.study_id, user=missing_user, system=missing_system)
+    return copy, copy_trials(records, uid, target, copy)
+
+
+def copy_trials(records: Iterable[TrialRecord], uid: str, target: Storage, study: StudyRecord) -> int:
+    """Add the trials of study ``uid`` that the target study does not have yet; return how many.
 
     Running trials are left out: they belong to whoever runs them. A trial that was copied while it waited is the
     target's own to run from then on.
     """
-    known = {record.system_attrs.get(SOURCE_NUMBER) for record in target.changes(study.study_id)[0]}
+    there = target.changes(study.study_id)[0]
+    own = uid_of(target, study, there)
+    numbers = {identity(record, own): record.number for record in there}
+    numbers.update({(own, record.number): record.number for record in there})
     wanted = sorted((r for r in records if r.state is not TrialState.RUNNING), key=lambda r: r.number)
-    missing = iter([_marked(record) for record in wanted if record.number not in known])
-    added = 0
-    while batch := list(islice(missing, BATCH)):
-        added += len(target.add_finished(study.study_id, batch))
-    return added
+    missing = [record for record in wanted if identity(record, uid) not in numbers]
+    batch: list[TrialRecord] = []
+
+    def write() -> None:
+        added = target.add_finished(study.study_id, [_copied(record, uid, numbers) for record in batch])
+        for record, number in zip(batch, added, strict=True):
+            numbers[identity(record, uid)] = numbers[uid, record.number] = number
+        batch.clear()
+
+    for record in missing:
+        # The numbers of earlier attempts are others in the target: they have to be there first.
+        if len(batch) == BATCH or record.system_attrs.get(RETRY_HISTORY):
+            write()
+        batch.append(record)
+    write()
+    return len(missing)
 
 
-def _marked(record: TrialRecord) -> TrialRecord:
-    return replace(record, system_attrs={**record.system_attrs, SOURCE_NUMBER: record.number})
+def _copied(record: TrialRecord, uid: str, numbers: Mapping[Identity, int]) -> TrialRecord:
+    attrs = {**record.system_attrs, SOURCE_NUMBER: list(identity(record, uid))}
+    history = attrs.pop(RETRY_HISTORY, None)
+    attrs.pop(RETRY_OF, None)
+    attempts = [numbers[uid, number] for number in history or () if (uid, number) in numbers]
+    if attempts:
+        attrs.update({RETRY_OF: attempts[0], RETRY_HISTORY: attempts})
+    return replace(record, system_attrs=attrs)
 
 
 def export_json_lines(storage: Storage, study: StudyRecord, path: Path) -> int:
@@ -55,17 +118,18 @@ def export_json_lines(storage: Storage, study: StudyRecord, path: Path) -> int:
         ValueError: The file holds another study, or something else.
     """
     records = _finished_or_waiting(storage, study)
+    uid = uid_of(storage, study, records)
     _drop_torn_line(path)
     known: dict[int, str] = {}
     if path.exists() and path.stat().st_size:
         header, lines = read_json_lines(path)
-        if header["name"] != study.name:
+        if header["name"] != study.name or header["system_attrs"].get(STUDY_UID, uid) != uid:
             raise ValueError(f"{path} holds study {header['name']!r}, not {study.name!r}; choose another file.")
         known = {line["number"]: line["state"] for line in lines}
     missing = [record for record in records if known.get(record.number) != record.state.name]
     with path.open("a", encoding="utf-8") as file:
         if not file.tell():
-            file.write(json.dumps(_study_line(study)) + "\n")
+            file.write(json.dumps(_study_line(study, uid)) + "\n")
         for record in missing:
             file.write(json.dumps(_trial_line(record)) + "\n")
     return len(missing)
@@ -105,11 +169,10 @@ def import_json_lines(path: Path, storage: Storage, name: str | None = None) -> 
     """
     header, lines = read_json_lines(path)
     directions = tuple(StudyDirection[direction] for direction in header["directions"])
-    study = storage.create_or_open_study(name or header["name"], directions, exist_ok=True)
-    if study.directions != directions:
-        raise ValueError(f"Study {study.name!r} has other directions than {path}.")
-    storage.set_study_attrs(study.study_id, user=header["user_attrs"], system=header["system_attrs"])
-    return study, copy_trials([_trial_of(line) for line in lines], storage, study)
+    written = StudyRecord(-1, header["name"], directions, header["user_attrs"], header["system_attrs"])
+    records = [_trial_of(line) for line in lines]
+    uid = str(header["system_attrs"].get(STUDY_UID) or f"{header['name']}/{path.resolve()}")
+    return _add(written, records, uid, storage, name)
 
 
 def export_csv(storage: Storage, study: StudyRecord, path: Path) -> int:
@@ -205,13 +268,13 @@ def _finished_or_waiting(storage: Storage, study: StudyRecord) -> list[TrialReco
     return sorted(wanted, key=lambda record: record.number)
 
 
-def _study_line(study: StudyRecord) -> dict[str, Any]:
+def _study_line(study: StudyRecord, uid: str) -> dict[str, Any]:
     return {
         "format": "hpo-study",
         "name": study.name,
         "directions": [direction.name for direction in study.directions],
         "user_attrs": dict(study.user_attrs),
-        "system_attrs": dict(study.system_attrs),
+        "system_attrs": {**study.system_attrs, STUDY_UID: uid},
     }
 
 

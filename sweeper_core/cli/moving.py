@@ -78,17 +78,11 @@ def copy_command(where: str | None, storage: str | None, study: str | None, to: 
     Example:
       hpo copy outputs/sweep --to sqlite:///all.db --to-study first
     """
-    from sweeper_core.transfer import copy_trials
+    from sweeper_core.transfer import copy_study
 
     source = find_study(where_of(where, storage), study)
-    original, target = source.study, new_or_existing(to)
-    name = to_study or original.name
-    copy = target.create_or_open_study(name, original.directions, exist_ok=True)
-    if copy.directions != original.directions:
-        raise ValueError(f"There is a study {name!r} with other directions already; choose another with --to-study.")
-    target.set_study_attrs(copy.study_id, user=original.user_attrs, system=original.system_attrs)
     with term.progress("copying"):
-        count = copy_trials(source.records(), target, copy)
+        copy, count = copy_study(source.storage, source.study, new_or_existing(to), to_study)
     term.say(f"{count} trials copied to study {copy.name!r}")
 
 

@@ -15,7 +15,6 @@ import math
 import os
 import re
 import threading
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper_core.masking import masked
 from sweeper_core.storages.base import Storage, StudyRecord
-from sweeper_core.trial.attrs import FAILURE, STUDY_UID
+from sweeper_core.storages.identity import study_uid
+from sweeper_core.trial.attrs import FAILURE
 from sweeper_core.trial.feasible import is_feasible
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -57,15 +57,6 @@ MOST_PARAMETERS = 100
 """Parameters that MLflow takes in one call."""
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """A mirror tries again by itself, so one call need not wait for minutes."""
-
-
-def study_uid(storage: Storage, study: StudyRecord) -> str:
-    """Return the identifier that tells this study from others of the same name; made at the first call."""
-    known = storage.get_study(study.study_id).system_attrs.get(STUDY_UID)
-    if known:
-        return str(known)
-    storage.set_study_attrs(study.study_id, system={STUDY_UID: uuid.uuid4().hex})
-    return str(storage.get_study(study.study_id).system_attrs[STUDY_UID])
 
 
 def job_environment(uid: str, number: int, parent_run_id: str | None, tracking_uri: str | None) -> dict[str, str]:

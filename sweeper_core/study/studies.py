@@ -13,6 +13,7 @@ from sweeper_core.samplers.base import Sampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.storages import get_storage
 from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.storages.identity import attrs_to_copy
 from sweeper_core.study.study import Study
 from sweeper_core.study.summary import StudySummary
 from sweeper_core.trial.frozen import FrozenTrial, to_local
@@ -130,7 +131,7 @@ def copy_study(
     original = source.create_or_open_study(from_study_name, None, exist_ok=True)
     target = get_storage(to_storage)
     copy = target.create_or_open_study(to_study_name or original.name, original.directions, exist_ok=False)
-    target.set_study_attrs(copy.study_id, user=original.user_attrs, system=original.system_attrs)
+    target.set_study_attrs(copy.study_id, user=original.user_attrs, system=attrs_to_copy(original))
     records, _ = source.changes(original.study_id)
     target.add_finished(copy.study_id, sorted(records, key=lambda record: record.number))
 

@@ -18,7 +18,7 @@ Name                 Written by                               Read by
 ``hpo:enqueued``     ``RDBStorage.enqueue``                   itself, after the server's answer was lost
 ``hpo:once:<key>``   ``Storage.enqueue`` (of the study)       itself, when called with the same key
 ``hpo:copied_from``  copy and import                          copy and import, when they are repeated
-``hpo:uid``          MLflow (of the study)                    MLflow
+``hpo:uid``          copy, export and MLflow (of the study)   copy, import and MLflow
 ===================  =======================================  ==================================================
 """
 
@@ -58,7 +58,7 @@ LOST = "hpo:lost"
 ENQUEUED = "hpo:enqueued"
 """By what the first of some enqueued trials is found again when the answer of a server was lost."""
 SOURCE_NUMBER = "hpo:copied_from"
-"""Of a copied trial: its number in the study that it comes from."""
+"""Of a copied trial: ``[uid of the study that it comes from, its number there]``."""
 
 # Studies
 
@@ -67,4 +67,4 @@ METRIC_NAMES = "study:metric_names"
 ONCE = "hpo:once:"
 """Prefix: idempotency keys of what was enqueued."""
 STUDY_UID = "hpo:uid"
-"""Names the study wherever it is copied to MLflow."""
+"""Tells the study from all others; a copy has one of its own."""

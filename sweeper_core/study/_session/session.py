@@ -344,6 +344,7 @@ class Session:
 
     def fail_stale(self) -> None:
         """Fail running trials whose process is dead, and let the storage's callback retry them."""
+        self.writer.beat()  # others, who look at the same clock, must not find these trials silent
         callback = self.storage.heartbeat_stale_trial_callback
         retries = getattr(callback, "retries_in_storage", None)
         for number in self.storage.fail_stale(self.log.study_id, max_retries=retries or 0):

@@ -9,12 +9,12 @@ millisecond, its parameters are known too.
 
 from __future__ import annotations
 
-import atexit
 import threading
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
+from sweeper_core._exit import before_closing
 from sweeper_core._forks import reset_after_fork
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
@@ -230,7 +230,7 @@ def _tick(reference: weakref.ref[WriteBuffer]) -> None:
 _buffers: weakref.WeakSet[WriteBuffer] = weakref.WeakSet()
 
 
-@atexit.register
+@before_closing
 def _flush_all() -> None:
     for buffer in list(_buffers):
         try:

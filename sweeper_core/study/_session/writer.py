@@ -67,6 +67,10 @@ class TrialWriter:
             data = self._buffer.take(number).merged(data)
         return self._storage.finish(self._study_id, number, state, values, data)
 
+    def beat(self) -> None:
+        """Renew all leases now."""
+        self._heartbeat.beat()
+
     def close(self) -> None:
         """Flush the buffer and stop the heartbeat; trials that still run go stale when their leases expire."""
         self._buffer.flush()

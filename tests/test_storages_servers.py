@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ from sweeper_core.exceptions import (
     StorageUnavailableError,
     UpdateFinishedTrialError,
 )
-from sweeper_core.storages import Point, RDBStorage, Storage, this_process
+from sweeper_core.storages import Point, RDBStorage, Storage, _stale, get_storage, this_process
 from sweeper_core.storages._sql import database as _database
 from sweeper_core.storages._sql.database import Database, Link
 from sweeper_core.storages._sql.schema import names_in
@@ -74,7 +76,7 @@ for _ in range(5):
     assert [trial.number for trial in trials_of(storage, study.study_id)] == list(range(15))
 
 
-def test_the_lease_is_judged_by_the_servers_clock(server: Server) -> None:
+def test_the_lease_is_judged_by_the_servers_clock(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     url = server.new_database()
     storage = RDBStorage(url)
     study = new_study(storage).study_id
@@ -88,7 +90,66 @@ def test_the_lease_is_judged_by_the_servers_clock(server: Server) -> None:
             "WHERE trial_id IN (SELECT trial_id FROM trials WHERE number = 1)"
         )
     )
+    assert storage.fail_stale(study) == [], "clocks jump: it is looked at again after an interval"
+    monkeypatch.setattr(_stale, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + lease.interval))
     assert storage.fail_stale(study) == [1]
+
+
+@pytest.mark.parametrize("column", ["TEXT", "LONGTEXT"])
+def test_a_text_that_does_not_fit_is_refused_for_its_trial_alone(mariadb: Server, column: str) -> None:
+    url = mariadb.new_database()
+    RDBStorage(url)
+    for table, name in (("trial_user_attributes", "value_json"), ("trial_params", "distribution_json")):
+        Database(url, {}).autocommit(
+            lambda link, table=table, name=name: link.change(f"ALTER TABLE {table} MODIFY {name} {column}")  # type: ignore[misc]
+        )
+    storage = RDBStorage(url)
+    study = new_study(storage).study_id
+    many = CategoricalDistribution([f"choice {number}" for number in range(6_000)])
+    run_one(storage, study)
+    storage.reserve(study)
+    long: tuple[TrialData, ...] = (
+        TrialData(user_attrs={"log": "x" * (70_000 if column == "TEXT" else 20_000_000)}),
+        TrialData({"c": "choice 1"}, {"c": many}) if column == "TEXT" else TrialData(user_attrs={"l": "'" * 9_000_000}),
+    )
+    for data in long:
+        for refuse in (storage.check, lambda data: storage.describe(study, 1, data)):
+            with pytest.raises(ValueError, match=r"log|'c'|'l'"):
+                refuse(data)  # type: ignore[operator]
+    assert storage.finish(study, 1, TrialState.COMPLETE, [1.0])
+    assert [trial.state for trial in trials_of(RDBStorage(url), study)] == [TrialState.COMPLETE] * 2
+
+
+def test_too_many_connections_are_waited_for(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = postgresql.new_database()
+    study = new_study(RDBStorage(url), "s").study_id
+    storage = RDBStorage(url)
+    storage.close()
+    others = Database(url, {}).engine
+    taken = []
+    with contextlib.suppress(others.dialect.loaded_dbapi.Error):
+        while len(taken) < 1_000:
+            taken.append(others.raw_connection())
+    naps = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        for connection in taken:
+            connection.close()
+        others.dispose()
+
+    monkeypatch.setattr(_database, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    assert run_one(storage, study) == 0
+    assert naps, "it was not refused"
+
+
+def test_a_job_waits_for_the_server_of_its_sweep(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = server.new_database()
+    new_study(RDBStorage(url), "s")
+    clock = Clock(server, 10.0)
+    monkeypatch.setattr(_database, "time", clock)
+    assert [study.name for study in get_storage(url, known=True).list_studies()] == ["s"]
+    assert clock.now >= 10.0
 
 
 def test_a_wrong_password_is_told_at_once_and_not_shown(server: Server) -> None:

@@ -81,9 +81,18 @@ def check_directions(directions: Sequence[StudyDirection]) -> tuple[StudyDirecti
 
 
 def check_name(kind: str, name: str) -> str:
-    """Return a name that the schema can hold."""
+    """Return a name that every storage can hold."""
     if not isinstance(name, str) or len(name) > MAX_NAME:
         raise ValueError(f"The name of a {kind} must be a string of at most {MAX_NAME} characters, not {name!r}.")
+    if not name.isascii() or "\0" in name:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            if "\0" not in name:
+                return name
+        raise ValueError(f"The name of a {kind} has a character that cannot be stored: {name!r}. Choose another name.")
     return name
 
 

@@ -52,6 +52,9 @@ AWKWARD_ATTRS: dict[str, Any] = {
     "a": "small",
     "A": "large",
 }
+ODD_NAMES = ("a", "a ", " a", "a\t", "a\n", "A", "ä", "a\u0308", "á", "ß", "ss", "%s", ":x", "'", '"', "`", "\\",
+             "NULL", "a.b", "a b", "\U0001f600", "\u6f22", "x" * 512, "X" * 512)  # fmt: skip
+"""Names of which some database takes two for one."""
 AWKWARD: dict[str, tuple[BaseDistribution, Any]] = {
     "tiny": (FloatDistribution(5e-324, 1.0, log=True), 5e-324),
     "huge": (FloatDistribution(-1.7976931348623157e308, 1.7976931348623157e308), 1.7976931348623157e308),
@@ -340,6 +343,50 @@ class StorageConformance:
         assert {name: type(value) for name, value in trial.params.items()} == {k: type(v) for k, v in params.items()}
         assert trial.layout.as_dict() == distributions
         assert trial.params["types"] is True
+
+    def test_long_texts_are_stored_whole(self, opener: Opener) -> None:
+        storage = opener()
+        study = new_study(storage, "s").study_id
+        longer, longest = "x" * 70_000, ["'\"\\"] * 20_000
+        choices = CategoricalDistribution([f"choice {number}" for number in range(6_000)])
+        lists = CategoricalDistribution([[number] * 200 for number in range(129)])
+        storage.set_study_attrs(study, user={"long": longest}, system={"long": longer})
+        storage.enqueue(study, [Point({"c": "choice 1"}, {"early": longer})])
+        storage.reserve(study)
+        data = TrialData({"c": "choice 5999", "l": [3] * 200}, {"c": choices, "l": lists}, user_attrs={"log": longer})
+        storage.describe(study, 0, data)
+        assert storage.finish(study, 0, TrialState.COMPLETE, [1.0], TrialData(system_attrs={"log": longest}))
+        (trial,) = trials_of(opener() if storage.outlives_process else storage, study)
+        assert trial.params == {"c": "choice 5999", "l": [3] * 200}
+        assert trial.layout.as_dict() == {"c": choices, "l": lists}
+        assert (trial.user_attrs, trial.system_attrs["log"]) == ({"early": longer, "log": longer}, longest)
+        assert (storage.get_study(study).user_attrs, storage.get_study(study).system_attrs) == (
+            {"long": longest},
+            {"long": longer},
+        )
+
+    def test_odd_names_are_all_different(self, opener: Opener) -> None:
+        storage = opener()
+        for name in ODD_NAMES:
+            new_study(storage, name)
+        assert [study.name for study in storage.list_studies()] == list(ODD_NAMES)
+        study = storage.list_studies()[3].study_id
+        params = {name: number / 64 for number, name in enumerate(ODD_NAMES)}
+        attrs = {name: number for number, name in enumerate(ODD_NAMES)}
+        storage.set_study_attrs(study, user=attrs)
+        storage.reserve(study)
+        storage.describe(study, 0, TrialData(params, dict.fromkeys(params, UNIT), user_attrs=attrs))
+        assert storage.finish(study, 0, TrialState.COMPLETE, [1.0], TrialData(system_attrs=attrs))
+        (trial,) = trials_of(storage, study)
+        assert (trial.params, trial.user_attrs, trial.system_attrs) == (params, attrs, attrs)
+        assert storage.get_study(study).user_attrs == attrs
+
+    @pytest.mark.parametrize("name", ["x" * 513, "a\0b", "\ud800"], ids=["too long", "null", "half a character"])
+    def test_a_name_that_cannot_be_stored_is_refused(self, storage: Storage, study: int, name: str) -> None:
+        storage.reserve(study)
+        with pytest.raises(ValueError, match="parameter"):
+            storage.describe(study, 0, TrialData({name: 0.5}, {name: UNIT}))
+        assert trials_of(storage, study)[0].params == {}
 
     def test_descriptions_are_merged(self, storage: Storage, study: int) -> None:
         storage.reserve(study)

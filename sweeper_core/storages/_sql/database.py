@@ -7,6 +7,7 @@ import random
 import re
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
@@ -185,7 +186,11 @@ class Database:
             assert self.path is not None
             url = _as_uri(url, read_only_uri(self.path))
         try:
-            engine = sa.create_engine(url, **options)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", "Query string argument", sa.exc.SAWarning)
+                engine = sa.create_engine(url, **options)
+        except sa.exc.SAWarning as error:
+            raise ValueError(_wrong_option(self.shown, error)) from None
         except ImportError as error:
             raise ImportError(f"The driver for {self.shown} is not installed: {error}. {advice(url)}") from error
         except sa.exc.ArgumentError as error:
@@ -288,10 +293,7 @@ class Database:
         try:
             return self.engine.connect()
         except TypeError as error:  # the driver's, for an argument that it does not know
-            raise ValueError(
-                f"{self.shown}: the driver does not understand an option after the `?` of the URL: {error}. "
-                "Correct it or leave it out."
-            ) from error
+            raise ValueError(_wrong_option(self.shown, error)) from error
 
     def _worth_waiting(self, error: Exception) -> bool:
         if not isinstance(error, sa.exc.DBAPIError):
@@ -306,6 +308,13 @@ class Database:
         if self._is_file:
             assert self.path is not None
             leave(self.path)
+
+
+def _wrong_option(shown: str, error: Exception) -> str:
+    return (
+        f"{shown}: the driver does not understand an option after the `?` of the URL: {first_line(error)}. "
+        "Correct it or leave it out."
+    )
 
 
 def _as_uri(url: sa.URL, uri: str) -> sa.URL:

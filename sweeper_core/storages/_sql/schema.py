@@ -115,7 +115,7 @@ def _create(database: Database, link: Link) -> None:
 def finish_schema(database: Database, link: Link) -> None:
     """Make what is missing in a database whose tables, as far as they are there, are of today."""
     found = names_in(link)
-    metadata = tables(link.dialect)
+    metadata = tables(link.dialect, collation_of(link))
     ours = set(metadata.tables)
     if "studies" not in found:
         _refuse_foreign(database, link, found, ours)
@@ -203,10 +203,26 @@ def _check_revision(database: Database, link: Link, found: set[str]) -> None:
     )
 
 
-def tables(dialect: str) -> sa.MetaData:
-    """Return the tables as Optuna declares them, for one kind of database."""
-    # MySQL's usual collation takes "a" and "A" for the same name of a parameter, and drops fractions of seconds.
-    options: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
+def collation_of(link: Link) -> str:
+    """Return the collation of MySQL's that tells all names apart, also those that differ in spaces at their ends."""
+    if link.dialect != "mysql":
+        return PADDING
+    exact = "('utf8mb4_nopad_bin', 'utf8mb4_0900_bin')"
+    rows = link.rows(f"SELECT collation_name FROM information_schema.collations WHERE collation_name IN {exact}")
+    return str(rows[0][0]) if rows else PADDING
+
+
+PADDING = "utf8mb4_bin"
+"""Every MySQL has it; with it "a" and "a " are one name."""
+
+
+def tables(dialect: str, collation: str = PADDING) -> sa.MetaData:
+    """Return the tables as Optuna declares them, for one kind of database.
+
+    On MySQL they hold more than Optuna's: its usual collation takes "a" and "A" for the same name of a parameter, its
+    times have no fractions of seconds, and its TEXT holds 64 KiB.
+    """
+    options: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": collation, "mysql_engine": "InnoDB"}
     metadata = sa.MetaData()
 
     def table(name: str, *items: sa.schema.SchemaItem) -> None:
@@ -226,7 +242,7 @@ def tables(dialect: str) -> sa.MetaData:
             key(name.removesuffix("s") + "_id"),
             column,
             sa.Column("key", sa.String(512)),
-            sa.Column("value_json", sa.Text()),
+            sa.Column("value_json", _text(dialect)),
             sa.UniqueConstraint(column.name, "key"),
         )
 
@@ -274,7 +290,7 @@ def tables(dialect: str) -> sa.MetaData:
         of("trials", nullable=True),
         sa.Column("param_name", sa.String(512)),
         sa.Column("param_value", sa.Float(53)),
-        sa.Column("distribution_json", sa.Text()),
+        sa.Column("distribution_json", _text(dialect)),
         sa.UniqueConstraint("trial_id", "param_name"),
     )
     table(
@@ -304,6 +320,14 @@ def tables(dialect: str) -> sa.MetaData:
         sa.UniqueConstraint("trial_id"),
     )
     return metadata
+
+
+def _text(dialect: str) -> sa.Text:
+    if dialect != "mysql":
+        return sa.Text()
+    from sqlalchemy.dialects import mysql
+
+    return sa.Text().with_variant(mysql.LONGTEXT(), "mysql")
 
 
 def _moment(dialect: str) -> sa.DateTime:

@@ -24,6 +24,7 @@ from sweeper_core.storages._sql.database import Database, Link
 from sweeper_core.storages._sql.schema import (
     OLDER_REVISIONS,
     REVISION,
+    collation_of,
     finish_schema,
     names_in,
     older_revision,
@@ -135,7 +136,7 @@ class _Upgrade:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._metadata = tables(link.dialect)
+        self._metadata = tables(link.dialect, collation_of(link))
         self._key = "`key`" if link.dialect == "mysql" else '"key"'
 
     def add_what_is_missing(self) -> None:

@@ -20,7 +20,8 @@ def parse(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
         # What follows an unescaped @ of the password would be taken for the host, and shown in errors.
-        understood = "@" not in (parsed.host or "") and "@" not in (parsed.username or "")
+        on_server = "" if parsed.get_backend_name() == "sqlite" else parsed.database
+        understood = "@" not in f"{parsed.username}{parsed.host}{on_server}"
         if understood:
             return parsed.set(drivername=re.sub("^postgres(?=$|[+])", "postgresql", parsed.drivername))
     except (sa.exc.ArgumentError, ValueError):

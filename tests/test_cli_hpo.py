@@ -19,10 +19,10 @@ import pytest
 from sweeper_core import create_study, load_study
 from sweeper_core.cli import hpo, term
 from sweeper_core.cli.app import COMMANDS
-from sweeper_core.cli.pictures import bars, sparkline
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.report import overrides
 from sweeper_core.report.beacon import beacons, lit
+from sweeper_core.report.pictures import bars, sparkline
 from sweeper_core.study import Study
 from sweeper_core.trial import TrialState, create_trial
 

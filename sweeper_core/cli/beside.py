@@ -11,10 +11,10 @@ import click
 
 from sweeper_core.cli import term
 from sweeper_core.cli.options import json_option, study_options, where_of
-from sweeper_core.cli.pictures import sparkline
 from sweeper_core.cli.source import Source, find_place, find_study
 from sweeper_core.report.beacon import Beacon, beacons, is_here, lease_of
 from sweeper_core.report.facts import StudyFacts, best_so_far, seconds_of
+from sweeper_core.report.pictures import sparkline
 from sweeper_core.report.texts import duration_text, number, one_line, params_text
 from sweeper_core.storages.base import Lease
 from sweeper_core.trial.attrs import LEASE

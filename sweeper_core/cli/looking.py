@@ -176,8 +176,8 @@ def _gain(facts: StudyFacts) -> str:
 @study_options
 def show_command(where: str | None, storage: str | None, study: str | None) -> None:
     """Draw the history and the importances in the terminal."""
-    from sweeper_core.cli.pictures import bars, history_picture
     from sweeper_core.report.data import importances_of
+    from sweeper_core.report.pictures import bars, history_picture
 
     facts = find_study(where_of(where, storage), study).facts()
     counts = ", ".join(f"{count} {state.lower()}" for state, count in facts.counts.items()) or "no trials"

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from sweeper_core.cli.options import ENVIRONMENT
 from sweeper_core.masking import masked
 from sweeper_core.report.facts import StudyFacts
 from sweeper_core.report.overrides import best_overrides, in_shell
@@ -186,8 +187,13 @@ def _in_directory(directory: Path) -> Place:
     if files:
         return _file(files[0], directory, settings, program)
     url = settings.get("storage")
-    if isinstance(url, str) and "***" in url:
-        raise ValueError(f"{directory} keeps its study in {url}, whose password is not kept there; give the URL.")
+    known = os.environ.get(ENVIRONMENT)
+    if known is not None and masked(known) == url:
+        url = known
+    elif isinstance(url, str) and "***" in url:
+        raise ValueError(
+            f"{directory} keeps its study in {url}, whose password is not kept there; give the URL, as WHERE or in HPO_STORAGE."
+        )
     if isinstance(url, str) and "${" not in url:
         return Place(_existing(url), directory, settings, program)
     raise FileNotFoundError(

@@ -604,6 +604,8 @@
     return card("Side by side", null, h("div", { class: "pair" }, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, all.map(row)))),
       all.some((s) => s.single) ? plot(make, 300, "Best values of the studies so far") : null));
   }
+  /* A sweep's own study has the same name everywhere; its directory tells it from others. */
+  const heading = (study) => (study.study === "hpo" && study.directory ? study.directory.split("/").slice(-2).join("/") : study.study);
   const label = (study) => (study.directory ? study.directory.split("/").slice(-2).join("/") + " · " : "") + study.study;
 
   // --- all of it ----------------------------------------------------------------------------------------------------------
@@ -616,7 +618,7 @@
     themeListeners = [];
     const s = all[current];
     document.title = `${s.study.study} – report`;
-    document.getElementById("title").textContent = s.study.study;
+    document.getElementById("title").textContent = heading(s.study);
     document.getElementById("subtitle").textContent = [s.study.directory, s.study.counts.RUNNING ? `as of ${local(s.study.at)}, running` : local(s.study.at)].filter(Boolean).join(" · ");
     const trials = table(s);
     const parts = [all.length > 1 ? comparison(all, choose) : null, hero(s),

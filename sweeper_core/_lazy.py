@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -24,7 +25,7 @@ def lazy_module(
     def load(name: str) -> Any:
         if name in attributes:
             value = getattr(importlib.import_module(attributes[name]), name)
-        elif name in modules:
+        elif name in modules or _is_submodule(package, name):
             value = importlib.import_module(f"{package}.{name}")
         else:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
@@ -32,3 +33,8 @@ def lazy_module(
         return value
 
     return load, lambda: names, names
+
+
+def _is_submodule(package: str, name: str) -> bool:
+    """Return whether a package has a public module of this name, which is not among its names but can be reached."""
+    return not name.startswith("_") and importlib.util.find_spec(f"{package}.{name}") is not None

@@ -363,6 +363,8 @@ def test_what_cannot_mean_anything_is_answered_in_one_line(
 
 
 # id -> (arguments, the key that the answer names, a part of the remedy)
+ONE = "hydra.sweeper.n_trials=1"
+
 TYPED: dict[str, tuple[list[str], str, str]] = {
     "bounds-reversed": (["lr=interval(1,0)"], "'lr' on the command line", "swap them"),
     "log-of-zero": (["lr=tag(log,interval(0,1))"], "'lr' on the command line", "above 0"),
@@ -372,14 +374,18 @@ TYPED: dict[str, tuple[list[str], str, str]] = {
     "option-unknown": (["model=cnn,resnet"], "'model' on the command line", "cnn, mlp"),
     "unknown-tag": (["lr=tag(logg,interval(1,2))"], "'lr' on the command line", "the tags are log and ordered"),
     "unknown-setting": (["hydra.sweeper.n_trails=3"], "hydra.sweeper.n_trails", "Did you mean 'n_trials'?"),
-    "storage-in-two-slashes": (["hydra.sweeper.storage=sqlite://a.db"], "hydra.sweeper.storage", "sqlite:///relative"),
+    "storage-in-two-slashes": (
+        ["hydra.sweeper.storage=sqlite://a.db", ONE],
+        "hydra.sweeper.storage",
+        "sqlite:///relative",
+    ),
     "storage-without-driver": (
-        ["hydra.sweeper.storage=postgres+nothing://me:pw@host/db"],
+        ["hydra.sweeper.storage=postgres+nothing://me:pw@host/db", ONE],
         "hydra.sweeper.storage: ",
         "postgresql+nothing://me:***@host/db",
     ),
     "earlier-study-in-two-slashes": (
-        ["hydra.sweeper.warm_start=[{storage:'sqlite://a.db',study_name:a}]"],
+        ["hydra.sweeper.warm_start=[{storage:'sqlite://a.db',study_name:a}]", ONE],
         "hydra.sweeper.warm_start",
         "sqlite:///relative",
     ),
@@ -449,12 +455,19 @@ def test_torchrun_is_refused(ask: Callable[..., Answer], monkeypatch: pytest.Mon
     assert "python train.py -m" in answer.lines[0]
 
 
-def test_a_sweep_over_nothing_is_run_with_a_warning(
-    ask: Callable[..., Answer], caplog: pytest.LogCaptureFixture
-) -> None:
-    answer = ask("lr=0.5", yaml="n_trials: 2", whole=False)
-    assert (answer.status, answer.jobs) == (0, 2)
-    assert "Nothing is swept" in caplog.text
+@pytest.mark.parametrize("override", ["lr=0.5", "lr=null", "lr=[0, 1]"])
+def test_a_sweep_over_nothing_is_refused(ask: Callable[..., Answer], override: str) -> None:
+    answer = ask(override, yaml="n_trials: 2", whole=False)
+    assert (answer.status, answer.jobs) == (1, 0)
+    assert any("Nothing is swept" in line and "n_trials=1" in line for line in answer.lines)
+
+
+@pytest.mark.parametrize(
+    ("more", "jobs"), [("n_trials: 1", 1), ("n_trials: 2\nrepeat: {lr: [1, 2]}", 4)], ids=["one", "repeats"]
+)
+def test_one_configuration_runs_where_that_is_meant(ask: Callable[..., Answer], more: str, jobs: int) -> None:
+    answer = ask("depth=2", yaml=more, whole=False)
+    assert (answer.status, answer.jobs) == (0, jobs)
 
 
 def test_a_real_command_ends_with_status_1_and_without_a_stack_trace(tmp_path: Path) -> None:

@@ -88,10 +88,10 @@ def test_failures_that_differ_in_numbers_or_trial_are_counted_together(tmp_path:
     with pytest.raises(CompactHydraException, match=r"Most frequent failure \(5 of 5\): ValueError: x=0\.\d+ is bad"):
         sweep(raising, tmp_path / "raising", [X])
 
-    def returning(config: Any) -> None:
-        return None
+    def returning(config: Any) -> float:
+        return float("nan")
 
-    with pytest.raises(CompactHydraException, match=r"\(5 of 5\): BadResult: trial 0 .* returned None"):
+    with pytest.raises(CompactHydraException, match=r"\(5 of 5\): BadResult: trial 0 .* returned NaN"):
         sweep(returning, tmp_path / "returning", [X, "y=choice(a,b)"])
 
 

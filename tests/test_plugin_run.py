@@ -272,10 +272,10 @@ def test_n_trials_counts_this_run_and_max_trials_the_study(there: Path, capsys: 
 def test_no_trial_starts_after_the_timeout(
     there: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from hydra_plugins.hydra_hpo_sweeper._sweep import _run
+    from hydra_plugins.hydra_hpo_sweeper._sweep import _stop
 
     clock = iter(range(0, 10**6, 10))
-    monkeypatch.setattr(_run.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(_stop.time, "monotonic", lambda: float(next(clock)))
     sweep(lambda cfg: 0.0, there, ["x=interval(0,1)", "hydra.sweeper.n_trials=null", "hydra.sweeper.timeout=300"])
     assert 1 <= len(records(there)) <= 30
     assert capsys.readouterr().out.count("hydra.sweeper.timeout is over: no further trial starts.") == 1

@@ -40,8 +40,9 @@ class HPOSweeper(Sweeper):
         if job is not None:
             return job.run(self.hydra_context, self.task_function, self.config)
         from hydra_plugins.hydra_hpo_sweeper._sweep import _run
+        from hydra_plugins.hydra_hpo_sweeper._sweep._setup import App
 
         try:
-            return _run.sweep(_run.App(self.hydra_context, self.task_function, self.config), arguments)
+            return _run.sweep(App(self.hydra_context, self.task_function, self.config), arguments)
         except _run.USER_ERRORS as error:
             raise CompactHydraException(str(error)) from error

@@ -8,13 +8,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from importlib.metadata import entry_points
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._algorithms import OURS, imported
 from hydra_plugins.hydra_hpo_sweeper._config._numbers import real, truth, whole, without_quotes
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from sweeper_core.directions import StudyDirection
+from sweeper_core.storages._open import GROUP
 from sweeper_core.storages.base import Storage
+from sweeper_core.storages.url import StorageURL
 
 LANES = ("auto", "inline", "process", "thread", "batch")
 PROGRESS = ("auto", "live", "lines", "off")
@@ -197,13 +200,20 @@ def storage(key: str, value: Any) -> Any:
         value = _described(key, value)
     if isinstance(value, Storage):
         return value
-    if value is not None and not (isinstance(value, str) and _STORAGE.fullmatch(value)):
+    if value is not None and not (isinstance(value, str) and _names_storage(value)):
         # Without the value, in which there may be a password.
         raise ConfigError(
             f"hydra.sweeper.{key} must be a URL such as sqlite:///study.db, postgresql://user@host/name, "
             "mysql://user@host/name or journal:///study.log, or the path of a journal that ends in .log or .journal."
         )
     return value
+
+
+def _names_storage(text: str) -> bool:
+    """Return whether a text is a URL of a known scheme (packages may add some by entry points) or a journal's path."""
+    if _STORAGE.fullmatch(text):
+        return True
+    return "://" in text and any(point.name == StorageURL(text).scheme for point in entry_points(group=GROUP))
 
 
 def _described(key: str, config: Mapping[str, Any]) -> Any:

@@ -8,45 +8,69 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._space._rehearsal import rehearse
+from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import is_constant
 from sweeper_core.samplers import Request, Sampler
 from sweeper_core.trial.history import TrialTable
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 
-def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any]) -> Settings:
+def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any], config: DictConfig) -> Settings:
     """Return the settings with the enqueued points as the search space has them.
 
     Args:
         compose: Composes a job's configuration from its overrides.
+        config: The sweep's configuration.
 
     Raises:
         ConfigError: The parameters do not fit the configuration, the enqueued points or the sampler not the search
-            space, or the pruner not the objectives.
+            space, or the pruner not the objectives; or nothing is swept.
     """
     if settings.pruner is not None and len(settings.directions) > 1 and settings.pruning_metric is None:
         raise ConfigError(
             "hydra.sweeper.pruner: with several objectives, name the one that reports are about "
             "(one of hydra.sweeper.metric) in hydra.sweeper.pruning_metric."
         )
+    _refuse_nothing_swept(settings, plan)
+    _warn_of_one_directory(config)
     repeat = settings.repeat
     rehearse(plan, compose, {} if repeat is None else {repeat.key: repeat.values[0]})
     _rehearse(settings, plan)
     return replace(settings, enqueue=plan.points(settings.enqueue, settings.custom_search_space is not None))
 
 
+def _refuse_nothing_swept(settings: Settings, plan: Plan) -> None:
+    """Refuse to run one configuration again and again."""
+    swept = len(plan.space) or settings.custom_search_space is not None
+    if not swept and not settings.enqueue and settings.repeat is None and settings.n_trials != 1:
+        fixed = f" ({', '.join(plan.fixed)} is fixed)" if plan.fixed else ""
+        raise ConfigError(
+            f"Nothing is swept{fixed}: every trial would run the same configuration. Name parameters on the command "
+            "line (x=interval(0,1), x=choice(a,b)) or in hydra.sweeper.params; for one run, set "
+            "hydra.sweeper.n_trials=1."
+        )
+
+
+def _warn_of_one_directory(config: DictConfig) -> None:
+    """Say that a directory which is the same for all jobs gets one below it for each."""
+    raw: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    if is_constant(str(raw["subdir"])):
+        log.warning(
+            "hydra.sweep.subdir=%s is the same for all jobs; each runs in a directory of its own below it, named by "
+            "its number. Put ${hydra.job.num} into it to name them yourself.",
+            raw["subdir"],
+        )
+
+
 def _rehearse(settings: Settings, plan: Plan) -> None:
     """Ask the sampler, a pure function, for the first point: what it cannot do it says now."""
     if not len(plan.space):
-        if settings.custom_search_space is None:
-            log.warning(
-                "Nothing is swept: every trial runs the same configuration. Name parameters in hydra.sweeper.params."
-            )
         return
     if not isinstance(settings.sampler, Sampler):
         return  # one written in Optuna's way is asked with a study and a trial

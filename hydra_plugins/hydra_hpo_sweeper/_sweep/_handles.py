@@ -27,12 +27,13 @@ class TrialHandles:
     def __init__(self, settings: Settings, opened: Opened, directory: Path) -> None:
         self.session = opened.session
         self._folder = directory.absolute() / FOLDER
-        self._url = str(StorageURL(opened.url).anchored)
+        self._url = None if opened.url is None else str(StorageURL(opened.url).anchored)
         self._pruner = packed_pruner(settings.pruner)
         self._objective = objective_of(settings)
         self._sweep = uuid.uuid4().hex
-        if not self.session.storage.outlives_process and settings.pruner is not None:
-            log.warning("Jobs cannot reach a storage in memory: no trial is pruned. Leave out hydra.sweeper.storage.")
+        if settings.pruner is not None and not (self.session.storage.outlives_process and self._url):
+            what = "in memory" if not self.session.storage.outlives_process else "without a URL"
+            log.warning("Jobs cannot reach a storage %s: no trial is pruned. Leave out hydra.sweeper.storage.", what)
         self._remove_old()
 
     def _remove_old(self) -> None:
@@ -44,7 +45,7 @@ class TrialHandles:
 
     def hand_over(self, started: Started, params: dict[str, Any], jobs: Sequence[Job]) -> list[Job]:
         """Return the jobs of a trial such that the first of them (repeats do not report) finds its ticket."""
-        if not self.session.storage.outlives_process:
+        if not self.session.storage.outlives_process or self._url is None:
             return list(jobs)
         path = self._path(started.number)
         study = self.session.study.name

@@ -1,21 +1,20 @@
-"""From the settings to an open study, and from there to the command that goes on with it."""
+"""From the settings to an open study."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-import os
-import shlex
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, EarlierStudy, Settings
-from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
+from hydra_plugins.hydra_hpo_sweeper._sweep._directory import DEFAULT_FILE, SweepDirectory
 from sweeper_core.masking import masked
-from sweeper_core.storages import get_storage, this_process
+from sweeper_core.search_space.space import SearchSpace
+from sweeper_core.storages import get_storage, retry_of, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._session.session import Session
@@ -26,7 +25,6 @@ from sweeper_core.trial.state import TrialState
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 DEFAULT_STUDY = "hpo"
-DEFAULT_FILE = "study.db"
 
 
 @dataclass(frozen=True)
@@ -34,19 +32,23 @@ class Opened:
     """A study that is open for this run.
 
     Attributes:
+        url: By which jobs reach the storage; None for one that has no URL.
         lease: In whose name trials are run; None when the storage dies with this process anyway.
+        file: The study's database in the sweep directory; None for a storage that the user has named.
     """
 
     session: Session
-    url: str
+    url: str | None
     lease: Lease | None
+    file: Path | None = None
 
 
-def open_study(settings: Settings, directory: Path) -> Opened:
+def open_study(settings: Settings, directory: SweepDirectory) -> Opened:
     """Open or create the study, take up what a dead run left, and enqueue the user's points."""
-    url = storage_url(settings, directory)
-    storage = _storage(url, "storage")
-    study = _create_or_open(storage, settings)
+    where = settings.storage or f"sqlite:///{directory.path.absolute() / DEFAULT_FILE}"
+    storage = _storage(where, "storage") if isinstance(where, str) else where
+    url = where if isinstance(where, str) else None
+    study = _create_or_open(storage, settings, directory)
     _check_directions(study, settings)
     if settings.metric is not None and METRIC_NAMES not in study.system_attrs:
         storage.set_study_attrs(study.study_id, system={METRIC_NAMES: list(settings.metric)})
@@ -55,15 +57,8 @@ def open_study(settings: Settings, directory: Path) -> Opened:
     sources = [_earlier(source) for source in settings.warm_start]
     session = Session.open(storage, study, settings.sampler, settings.pruner, sources=sources)
     session.log.sync()
-    _greet(session)
-    return Opened(session, url, this_process() if storage.outlives_process else None)
-
-
-def storage_url(settings: Settings, directory: Path) -> str:
-    """Return where the study lives: in the sweep directory unless the user says otherwise."""
-    url = settings.storage
-    assert url is None or isinstance(url, str)
-    return url or f"sqlite:///{directory.absolute() / DEFAULT_FILE}"
+    file = directory.path.absolute() / DEFAULT_FILE if settings.storage is None else None
+    return Opened(session, url, this_process() if storage.outlives_process else None, file)
 
 
 def _storage(url: str, key: str, *, create: bool = True) -> Storage:
@@ -73,10 +68,19 @@ def _storage(url: str, key: str, *, create: bool = True) -> Storage:
         raise ConfigError(f"hydra.sweeper.{key}: {error}") from error
 
 
-def _create_or_open(storage: Storage, settings: Settings) -> StudyRecord:
-    # In a storage of the user's own, a study without a name is a new one.
-    name = settings.study_name or (None if settings.storage else DEFAULT_STUDY)
-    return storage.create_or_open_study(name, settings.directions, exist_ok=True)
+def _create_or_open(storage: Storage, settings: Settings, directory: SweepDirectory) -> StudyRecord:
+    # In a storage of the user's own, a study without a name is a new one, unless the directory has one's sweep.
+    named = settings.study_name or (None if settings.storage else DEFAULT_STUDY)
+    url = settings.storage if isinstance(settings.storage, str) else None
+    found = directory.marked
+    if named is None and url is not None and storage.outlives_process and found.get("storage") == masked(url):
+        named = found.get("study_name")
+    if named is not None and storage.outlives_process:
+        directory.mark(url, named)
+    study = storage.create_or_open_study(named, settings.directions, exist_ok=True)
+    if named is None and storage.outlives_process:
+        directory.mark(url, study.name)
+    return study
 
 
 def _check_directions(study: StudyRecord, settings: Settings) -> None:
@@ -94,9 +98,16 @@ def _names(directions: Sequence[object]) -> str:
 
 def _reclaim(storage: Storage, study: StudyRecord, max_retries: int) -> None:
     lost = storage.fail_stale(study.study_id, max_retries=max_retries)
-    if lost:
-        numbers = ", ".join(map(str, lost))
-        log.info("Trials %s were left by a run that died; their parameters will be tried again.", numbers)
+    if not lost:
+        return
+    records = {record.number: record for record in storage.changes(study.study_id)[0]}
+    again = [number for number in lost if retry_of(records[number], max_retries) is not None]
+    for numbers, what in (
+        (again, "their parameters will be tried again"),
+        ([number for number in lost if number not in again], "they have failed: hydra.sweeper.max_retries is used up"),
+    ):
+        if numbers:
+            log.info("Trials %s were left by a run that died; %s.", ", ".join(map(str, numbers)), what)
 
 
 def _enqueue(storage: Storage, study: StudyRecord, settings: Settings) -> None:
@@ -125,49 +136,47 @@ def _earlier(source: EarlierStudy) -> History:
     return ledger.history()
 
 
-def _greet(session: Session) -> None:
+def greet(opened: Opened, settings: Settings, directory: SweepDirectory, command: str | None) -> None:
+    """Say which study this is, where it is, and how to go on with it after an interruption."""
+    session = opened.session
     states = [record.state for record in session.log.records]
     finished = sum(state.is_finished() for state in states)
-    waiting = states.count(TrialState.WAITING)
-    log.info("hydra-hpo-sweeper: study %r, sampler %s", session.study.name, type(session.sampler).__name__)
+    sampler = type(settings.sampler).__name__
+    later = "it ends with this process (its storage is memory)" if command is None else f"to go on later: {command}"
+    log.info(
+        "hydra-hpo-sweeper: study %r, sampler %s, directory %s; %s", session.study.name, sampler, directory.path, later
+    )
     if finished:
-        log.info("Continuing: %d trials are finished, %d wait.", finished, waiting)
+        log.info("Continuing: %d trials are finished, %d wait.", finished, states.count(TrialState.WAITING))
 
 
-def tell_of_other_spaces(opened: Opened, swept: Sequence[str]) -> None:
-    """Warn when trials that the study has already vary in what this run does not sweep: two sweeps may be mixed up."""
-    layouts = {record.layout for record in opened.session.log.records}
-    known = {name.lstrip("+") for name in swept}
+def tell_of_other_spaces(opened: Opened, space: SearchSpace) -> None:
+    """Warn when trials that the study has already vary in what this run does not sweep, or lie outside of its space."""
+    records = opened.session.log.records
+    name = opened.session.study.name
+    layouts = {record.layout for record in records}
+    known = {name.lstrip("+") for name in space.names}
     others = {name: None for layout in layouts for name in layout.names if name.lstrip("+") not in known}
     if others:
         log.warning(
             "Study %r has trials with parameters that this run does not sweep (%s). The best of all of them is looked "
             "for; for a study of its own, give another hydra.sweep.dir or hydra.sweeper.study_name.",
-            opened.session.study.name,
+            name,
             ", ".join(sorted(others)),
+        )
+    outside = [record.number for record in records if record.state.is_finished() and outside_of(space, record.params)]
+    if outside and not others:
+        log.warning(
+            "Study %r has %d trials outside of this run's search space (such as trial %d). They count for its best; "
+            "for a study of its own, give another hydra.sweep.dir or hydra.sweeper.study_name.",
+            name,
+            len(outside),
+            outside[0],
         )
 
 
-def command_to_continue(settings: Settings, opened: Opened, directory: Path) -> str:
-    """Return the command line that goes on with this study, ready for a shell."""
-    words = [masked(word) for word in sys.orig_argv]
-    words[0] = sys.executable if os.path.isabs(words[0]) else words[0]
-    if settings.storage is None:
-        _add(words, "hydra.sweep.dir", _shorter(directory))
-    else:
-        _add(words, "hydra.sweeper.study_name", opened.session.study.name)
-    return shlex.join(words)
-
-
-def _add(words: list[str], key: str, value: str) -> None:
-    """Let the words of a command give a value, unless they do; what is resolved anew each time, does not."""
-    given = [word for word in words if word.lstrip("+").startswith(f"{key}=")]
-    if given and "${" not in given[-1]:
-        return
-    words[:] = [word for word in words if word not in given]
-    words.append(f"{key}={as_text(value, escape)}")
-
-
-def _shorter(directory: Path) -> str:
-    absolute = directory.absolute()
-    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
+def outside_of(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a search space has the parameters of, but does not contain."""
+    return {
+        name: value for name, value in params.items() if name in space and not space[name].distribution.contains(value)
+    }

@@ -24,7 +24,7 @@ from sweeper_core.trial.state import TrialState
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 LAUNCHER_LOG = "hydra._internal.core_plugins.basic_launcher"
-LONGEST_PARAMETERS = 120
+MAX_PARAMETERS = 120
 """Characters of a trial's parameters that a line shows."""
 
 WORDS = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
@@ -57,13 +57,13 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         logging.getLogger(LAUNCHER_LOG).removeFilter(_announces_nothing)
 
-    def finished(self, number: int, ending: TrialResult, params: Mapping[str, Any], note: str = "") -> None:
+    def finished(self, number: int, result: TrialResult, params: Mapping[str, Any], note: str = "") -> None:
         """Take in the end of a trial."""
-        if not ending.lost:
-            self.counts[ending.state] += 1
-        if ending.state is TrialState.COMPLETE and is_feasible(ending.attrs):
-            self._consider(number, ending.values)
-        self._show(number, ending, params, note)
+        if not result.lost:
+            self.counts[result.state] += 1
+        if result.state is TrialState.COMPLETE and is_feasible(result.attrs):
+            self._consider(number, result.values)
+        self._show(number, result, params, note)
 
     def turn(self, running: int, busy: int) -> None:
         """Take in the state of the lanes."""
@@ -72,19 +72,19 @@ class Progress:
         if values and self._single and (self.best is None or values[0] * self._sign < self.best[0] * self._sign):
             self.best = values[0], number
 
-    def _show(self, number: int, ending: TrialResult, params: Mapping[str, Any], note: str) -> None:
-        if ending.failure is not None:
+    def _show(self, number: int, result: TrialResult, params: Mapping[str, Any], note: str) -> None:
+        if result.failure is not None:
             return  # the warning that has been written says it
-        values = "" if ending.values is None else " " + ", ".join(f"{value:.6g}" for value in ending.values)
+        values = "" if result.values is None else " " + ", ".join(f"{value:.6g}" for value in result.values)
         done = f"[{sum(self.counts.values())}{'' if self.total is None else f'/{self.total}'}]"
         best = "" if self.best is None else f" (best {self.best[0]:.6g}, trial {self.best[1]})"
-        log.info("%s Trial %d %s%s%s: %s%s", done, number, WORDS[ending.state], values, best, _short(params), note)
+        log.info("%s Trial %d %s%s%s: %s%s", done, number, WORDS[result.state], values, best, _short(params), note)
 
 
 class Silent(Progress):
     """Says nothing but warnings."""
 
-    def _show(self, number: int, ending: TrialResult, params: Mapping[str, Any], note: str) -> None:
+    def _show(self, number: int, result: TrialResult, params: Mapping[str, Any], note: str) -> None:
         pass
 
 
@@ -109,11 +109,12 @@ class Live(Progress):
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.turn(0, 0)
         self._open.close()
         super().__exit__(*exception)
 
-    def _show(self, number: int, ending: TrialResult, params: Mapping[str, Any], note: str) -> None:
-        if not ending.lost:
+    def _show(self, number: int, result: TrialResult, params: Mapping[str, Any], note: str) -> None:
+        if not result.lost:
             self._bar.update()
 
     def turn(self, running: int, busy: int) -> None:
@@ -132,7 +133,7 @@ def _announces_nothing(record: logging.LogRecord) -> bool:
 def _short(params: Mapping[str, Any]) -> str:
     items = (f"{name}={f'{value:.6g}' if isinstance(value, float) else value}" for name, value in params.items())
     text = " ".join(items)
-    return text if len(text) <= LONGEST_PARAMETERS else text[: LONGEST_PARAMETERS - 1] + "…"
+    return text if len(text) <= MAX_PARAMETERS else text[: MAX_PARAMETERS - 1] + "…"
 
 
 def open_progress(mode: str, session: Session, total: int | None, lanes: int, inline: bool) -> Progress:

@@ -6,35 +6,43 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hydra_plugins.hydra_hpo_sweeper._config._settings import Repeat
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Repeat, Settings
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job
+from sweeper_core.study._session.session import Session
 from sweeper_core.trial.history import History
 
-PEERS = 5
+MIN_COMPLETE = 5
 """Complete trials that are needed before a suggestion can be called clearly bad."""
 
 BAD_QUANTILE = 0.75
 """A suggestion is clearly bad when even its optimistic estimate is among the worst quarter."""
 
 
+def is_constant(subdirectory: str) -> bool:
+    """Return whether ``hydra.sweep.subdir`` is the same for all jobs, which would overwrite one another's files."""
+    return "${" not in subdirectory
+
+
 def jobs_of(number: int, overrides: Sequence[str], repeat: Repeat | None, subdirectory: str) -> list[Job]:
     """Return the jobs of one trial.
 
     Args:
-        subdirectory: ``hydra.sweep.subdir`` as the user wrote it; repeats run in ``<subdirectory>/<r>``.
+        subdirectory: ``hydra.sweep.subdir`` as the user wrote it; where it is the same for all jobs, trials run in
+            ``<subdirectory>/<number>``, and repeats always in ``<r>`` below.
     """
+    own = f"{subdirectory}/{number}" if is_constant(subdirectory) else subdirectory
     if repeat is None:
-        return [Job(number, tuple(overrides))]
+        return [Job(number, (*overrides, *([] if own == subdirectory else [_subdirectory(own)])))]
     return [
-        Job(number, (*overrides, f"{repeat.key}={as_text(value)}", _subdirectory(subdirectory, part)), part)
+        Job(number, (*overrides, f"{repeat.key}={as_text(value)}", _subdirectory(f"{own}/{part}")), part)
         for part, value in enumerate(repeat.values)
     ]
 
 
-def _subdirectory(whole: str, part: int) -> str:
+def _subdirectory(whole: str) -> str:
     # Interpolations in it stay interpolations.
-    return f"hydra.sweep.subdir={as_text(f'{whole}/{part}')}"
+    return f"hydra.sweep.subdir={as_text(whole)}"
 
 
 def clearly_bad(values: Sequence[float], history: History) -> bool:
@@ -45,8 +53,22 @@ def clearly_bad(values: Sequence[float], history: History) -> bool:
     """
     complete = history.completed
     spreads = history.spread[complete][history.repeats[complete] > 1]
-    if len(complete) < PEERS or len(spreads) == 0:
+    if len(complete) < MIN_COMPLETE or len(spreads) == 0:
         return False
     spread = float(np.sqrt(np.mean(spreads**2)))
     optimistic = float(np.mean(values)) - 2.0 * spread / np.sqrt(len(values))
     return bool(optimistic > np.quantile(history.values[complete, 0], BAD_QUANTILE))
+
+
+def is_clearly_bad(settings: Settings, session: Session, values: Sequence[float]) -> bool:
+    """Return whether a trial with these values of its first repeats can be spared the others.
+
+    Args:
+        values: In the sense of the objective.
+    """
+    repeat = settings.repeat
+    if repeat is None or not repeat.early_stop or len(settings.directions) > 1:
+        return False
+    sign = settings.directions[0].sign
+    session.log.sync()
+    return clearly_bad([value * sign for value in values], session.log.history())

@@ -4,7 +4,8 @@
 optimization_results.yaml   name, best_params, best_value, best_trial, job_dir; with several objectives ``solutions``,
                             each with params, values, trial and job_dir
 trials.csv                  one row a trial: number, state, values, parameters, constraints (kept when not above 0),
-                            duration, job directory, and why it failed or was pruned
+                            user attributes (fixed overrides and further metrics among them), duration, job directory,
+                            and why it failed or was pruned
 best_overrides.txt          the best trial's overrides, one a line, quoted for a shell:
                             ``xargs python train.py < best_overrides.txt`` runs it again
 best_overrides.yaml         the same as a list of strings; with several objectives a list for each best trial
@@ -45,8 +46,6 @@ from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
-
-NAME = "hpo"
 
 IN_WORDS = {"fail": "failed"}
 
@@ -115,18 +114,14 @@ class Results:
     """Writes the snapshots of one study into one directory.
 
     Args:
-        mode: Overrides that make a rerun a single run.
-        saved: Where in a job's directory Hydra has saved its overrides; None when it has not.
+        run: How the best trial is run again.
     """
 
-    def __init__(
-        self, session: Session, plan: Plan, directory: Path, mode: Sequence[str] = (), saved: str | None = None
-    ) -> None:
+    def __init__(self, session: Session, plan: Plan, directory: Path, run: RunAgain) -> None:
         self._session = session
         self._plan = plan
         self._directory = directory
-        self._mode = mode
-        self._saved = saved
+        self._run = run
         self._overrides: dict[int, list[str]] = {}
         self._next = 0.0
         self._warned = False
@@ -182,17 +177,17 @@ class Results:
         if self._session.n_objectives == 1:
             record = best[0]
             return {
-                "name": NAME,
+                "name": self._run.name,
                 "best_params": record.params,
                 "best_value": _short(record.values)[0],
                 "best_trial": record.number,
                 "job_dir": record.system_attrs.get(JOB_DIRECTORY),
             }
-        return {"name": NAME, "solutions": [_solution(record) for record in best]}
+        return {"name": self._run.name, "solutions": [_solution(record) for record in best]}
 
     def _write_overrides(self, best: Sequence[TrialRecord]) -> None:
         self._overrides = {
-            record.number: self._overrides.get(record.number) or [*self._mode, *self._overrides_of(record)]
+            record.number: self._overrides.get(record.number) or [*self._run.mode, *self._overrides_of(record)]
             for record in best
         }
         lists = self._overrides
@@ -209,9 +204,9 @@ class Results:
         swept = set(lines) - {item.line for item in self._plan.items}
         folder = record.system_attrs.get(JOB_DIRECTORY)
         # A repeat's own overrides name its value of the repeated key.
-        if folder is not None and self._saved is not None and REPEATS not in record.system_attrs:
+        if folder is not None and self._run.saved is not None and REPEATS not in record.system_attrs:
             with suppress(OSError, TypeError, yaml.YAMLError):
-                text = (Path(folder) / self._saved / "overrides.yaml").read_text(encoding="utf-8")
+                text = (Path(folder) / self._run.saved / "overrides.yaml").read_text(encoding="utf-8")
                 saved = [str(line) for line in yaml.safe_load(text)]
                 # Jobs may share a directory.
                 if swept <= set(saved):
@@ -225,10 +220,26 @@ class Results:
         os.replace(temporary, path)
 
 
-def single_run(config: DictConfig) -> tuple[str, ...]:
-    """Return the override that makes a command a single run, where the configuration itself asks for sweeps."""
+@dataclass(frozen=True)
+class RunAgain:
+    """What has to be known of an application to run its best trial again.
+
+    Attributes:
+        name: The sweeper's, as the user asked for it.
+        mode: Overrides that make a command a single run.
+        saved: Where in a job's directory Hydra has saved its overrides; None when it has not.
+    """
+
+    name: str = "hpo"
+    mode: tuple[str, ...] = ()
+    saved: str | None = None
+
+
+def single_run(config: DictConfig, name: str = "hpo") -> RunAgain:
+    """Return how to run a trial again as a single run, also where the configuration itself asks for sweeps."""
     asked = "hydra.mode=MULTIRUN" in hydra_overrides(config)
-    return () if asked or config.hydra.mode is not RunMode.MULTIRUN else ("hydra.mode=RUN",)
+    mode = () if asked or config.hydra.mode is not RunMode.MULTIRUN else ("hydra.mode=RUN",)
+    return RunAgain(name, mode, config.hydra.output_subdir)
 
 
 def _known(record: TrialRecord | None) -> TrialRecord:
@@ -263,10 +274,12 @@ def trials_csv(records: Sequence[TrialRecord], n_objectives: int) -> str:
     names = list(dict.fromkeys(name for record in records for name in record.layout.names))
     constraints = [record.constraints for record in records]
     limits = list(dict.fromkeys(name for found in constraints for name in found))
+    more = list(dict.fromkeys(name for record in records for name in record.user_attrs))
     values = ["value"] if n_objectives == 1 else [f"value_{index}" for index in range(n_objectives)]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     wide = [f"params.{name}" for name in names] + [f"constraints.{name}" for name in limits]
+    wide += [f"user_attrs.{name}" for name in more]
     writer.writerow(["number", "state", *values, *wide, "duration", "job_dir", "reason"])
     for record, found in zip(records, constraints, strict=True):
         params = record.params
@@ -277,6 +290,7 @@ def trials_csv(records: Sequence[TrialRecord], n_objectives: int) -> str:
                 *_cells(record.values, n_objectives),
                 *[cell(params[name]) if name in params else "" for name in names],
                 *[repr(found[name]) if name in found else "" for name in limits],
+                *[cell(record.user_attrs[name]) if name in record.user_attrs else "" for name in more],
                 _duration(record),
                 record.system_attrs.get(JOB_DIRECTORY, ""),
                 _reason(record),

@@ -1,0 +1,60 @@
+"""What is said when a run has ended."""
+
+from __future__ import annotations
+
+import logging
+
+from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import outside_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
+from sweeper_core.study._session.session import Session
+from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.state import TrialState
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+
+def say_how_it_went(result: SweepResult, session: Session, plan: Plan, command: str | None) -> None:
+    """Log the results, and how to go on.
+
+    Args:
+        command: Goes on with the study; None where it ends with this process.
+    """
+    for line in [*result.lines(), *_of_pruned(result, session), *_of_outside(result, plan)]:
+        log.info(line)
+    if command is None:
+        log.info("The study was in memory and ends with this process; leave out hydra.sweeper.storage to keep it.")
+    else:
+        log.info("To continue: %s", command)
+
+
+def _of_pruned(result: SweepResult, session: Session) -> list[str]:
+    """Return what pruned trials had reached: they may look better than the best."""
+    pruned = [
+        record for record in session.log.records if record.state is TrialState.PRUNED and _reached(record) is not None
+    ]
+    if not pruned or result.n_objectives > 1:
+        return []
+    sign = session.study.directions[0].sign
+    top = min(pruned, key=lambda record: (_reached(record) or 0.0) * sign)
+    value, step = _reached(top), top.reports[-1][0]
+    return [
+        f"Pruned trials had reached {value:.6g} at best (trial {top.number}, stopped at step {step}). They do not "
+        "count for the best: they were stopped before their end, and their values are those of unfinished runs."
+    ]
+
+
+def _reached(record: TrialRecord) -> float | None:
+    """Return the last value that a trial reported, unless it is NaN."""
+    value = record.reports[-1][1] if record.reports else None
+    return None if value is None or value != value else value
+
+
+def _of_outside(result: SweepResult, plan: Plan) -> list[str]:
+    if result.n_objectives > 1 or not result.best:
+        return []
+    outside = outside_of(plan.space, result.best[0].params)
+    if not outside:
+        return []
+    values = ", ".join(f"{name}={value}" for name, value in outside.items())
+    return [f"The best trial is of an earlier run with another search space: {values} is outside of this run's."]

@@ -1,0 +1,50 @@
+"""The command that goes on with a sweep."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
+from sweeper_core.masking import masked
+
+
+def command_to_continue(settings: Settings, opened: Opened, directory: Path, left: int | None = None) -> str | None:
+    """Return the command line that goes on with this study, ready for a shell; None where the study is in memory.
+
+    Args:
+        left: How many trials of this run have not ended; None or 0 for a run that is complete.
+    """
+    if not opened.session.storage.outlives_process:
+        return None
+    words = [masked(word) for word in sys.orig_argv]
+    words[0] = sys.executable if os.path.isabs(words[0]) else words[0]
+    if settings.storage is None:
+        _add(words, "hydra.sweep.dir", _shorter(directory))
+    else:
+        _add(words, "hydra.sweeper.study_name", opened.session.study.name)
+    if left and left != settings.n_trials:
+        words = [*_without(words, "hydra.sweeper.n_trials"), f"hydra.sweeper.n_trials={left}"]
+    return shlex.join(words)
+
+
+def _add(words: list[str], key: str, value: str) -> None:
+    """Let the words of a command give a value, unless they do; what is resolved anew each time, does not."""
+    given = [word for word in words if word.lstrip("+").startswith(f"{key}=")]
+    if given and "${" not in given[-1]:
+        return
+    words[:] = _without(words, key)
+    words.append(f"{key}={as_text(value, escape)}")
+
+
+def _without(words: list[str], key: str) -> list[str]:
+    return [word for word in words if not word.lstrip("+").startswith(f"{key}=")]
+
+
+def _shorter(directory: Path) -> str:
+    absolute = directory.absolute()
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)

@@ -1,0 +1,84 @@
+"""Ending trials in the study, with their retries."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._errors import in_short
+from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import RunningTrial
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
+from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import TrialResult, given_up
+from sweeper_core.storages import repeats, retry_of
+from sweeper_core.storages.base import Point
+from sweeper_core.trial.data import TrialData
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+ALWAYS = 2**31
+"""Retries of what the user stopped: as many as it takes."""
+
+
+class Finisher:
+    """Writes the results of trials to the study, and enqueues those that are to be tried again."""
+
+    def __init__(self, settings: Settings, opened: Opened) -> None:
+        self._settings = settings
+        self._session = opened.session
+        self._lease = opened.lease
+        self.retried = False
+        """Whether the last trial that was finished is tried again."""
+
+    def finish(self, trial: RunningTrial, result: TrialResult) -> tuple[int, TrialResult] | None:
+        """End a trial.
+
+        Returns:
+            The number of the trial that has the result (a retry's, where the trial had been given up before), and the
+            result as it is stored; None when it came too late.
+        """
+        number = trial.number
+        stopped = any(done.end == "stopped" for done in trial.results)
+        retry = self._retry(number, result, stopped)
+        self.retried = retry is not None
+        if result.lost and retry is None:
+            result = given_up(result)
+        data = TrialData(user_attrs=result.user_attrs, system_attrs=result.attrs)
+        if not trial.stored and not self._session.finish(number, result.state, result.values, data):
+            log.warning("Trial %d had been given up before its job ended; what it returned is left out.", number)
+            return None
+        # What follows may fail, when the storage goes away, and is done again then.
+        trial.stored = True
+        if result.failure is None:
+            return self._counts_as(trial, result), result
+        self._try_again(number, retry)
+        _warn(number, result, retry is not None, stopped)
+        return number, result
+
+    def _retry(self, number: int, result: TrialResult, stopped: bool) -> Point | None:
+        """Return the point that tries a failed trial again; None when it has been tried often enough."""
+        if result.failure is None:
+            return None
+        allowed = self._settings.max_retries if result.lost else self._settings.max_retries_failed
+        return retry_of(self._session.log.record(number), ALWAYS if stopped else allowed)
+
+    def _try_again(self, number: int, retry: Point | None) -> None:
+        if retry is not None:
+            self._session.storage.enqueue(self._session.study.study_id, [retry], idempotency_key=f"retry:{number}")
+
+    def _counts_as(self, trial: RunningTrial, result: TrialResult) -> int:
+        """Return the number of the trial that has the result: a retry's, if this one had been given up meanwhile."""
+        number = trial.number
+        if self._lease is None or time.time() - trial.begun < self._lease.grace:
+            return number
+        if self._session.log.record(number).state is result.state:
+            return number
+        retry = next((r.number for r in self._session.log.records if repeats(r.system_attrs, number)), number)
+        log.info("Trial %d had been given up before its job ended; its result counts as trial %d.", number, retry)
+        return retry
+
+
+def _warn(number: int, result: TrialResult, again: bool, stopped: bool) -> None:
+    how = "was lost: " if result.lost else "failed: "
+    how = "was stopped" if stopped else how + in_short(str(result.failure))
+    log.warning("Trial %d %s%s", number, how, "; its parameters will be tried again" if again else "")

@@ -1,0 +1,102 @@
+"""From a trial to its jobs, each with its overrides and its environment."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult
+from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._handles import TrialHandles
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
+from hydra_plugins.hydra_hpo_sweeper._sweep._ranks import ranked
+from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import jobs_of
+from sweeper_core.study._session.define_by_run import DefineByRun
+from sweeper_core.study._session.session import Session, Started
+
+if TYPE_CHECKING:
+    from sweeper_core.integrations.mlflow import MlflowMirror
+
+
+@dataclass
+class RunningTrial:
+    """A trial of which jobs run or wait.
+
+    Attributes:
+        waiting: Jobs that have not been started.
+        busy: How many run.
+        results: Those of the jobs that have ended.
+        begun: When, by the clock on the wall: a machine that slept sends no heartbeats meanwhile.
+        stored: Whether its result is in the study.
+    """
+
+    started: Started
+    params: dict[str, Any]
+    waiting: deque[Job] = field(default_factory=deque)
+    busy: int = 0
+    results: list[JobResult] = field(default_factory=list)
+    begun: float = field(default_factory=time.time)
+    stored: bool = False
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.started.number
+
+    @property
+    def ended(self) -> bool:
+        """Whether no job runs or waits."""
+        return not self.waiting and not self.busy
+
+
+class JobPlan:
+    """Makes the jobs of trials.
+
+    Args:
+        mirror: Names the MLflow run of a trial to its jobs; None without MLflow.
+    """
+
+    def __init__(
+        self, settings: Settings, plan: Plan, opened: Opened, config: DictConfig, mirror: MlflowMirror | None = None
+    ) -> None:
+        self._settings = settings
+        self._plan = plan
+        self._session: Session = opened.session
+        self._config = config
+        self._mirror = mirror
+        self._directory = Path(str(config.hydra.sweep.dir))
+        self._handles = TrialHandles(settings, opened, self._directory)
+        sweep: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+        self._subdirectory = str(sweep["subdir"])
+
+    def prepare(self, started: Started) -> RunningTrial:
+        """Return a trial with its jobs. Raises what the user's ``custom_search_space`` raises."""
+        params = self._extended(started)
+        jobs = jobs_of(started.number, self._plan.overrides(params), self._settings.repeat, self._subdirectory)
+        jobs = self._handles.hand_over(started, params, jobs)
+        return RunningTrial(started, params, deque(self._with_environment(job) for job in jobs))
+
+    def release(self, number: int) -> None:
+        """Remove what the jobs of a trial that has ended were given."""
+        self._handles.take_back(number)
+
+    def _extended(self, started: Started) -> dict[str, Any]:
+        """Return the trial's parameters with those that the user's own function suggests."""
+        if self._settings.custom_search_space is None:
+            return dict(started.params)
+        trial = DefineByRun(self._session).resume(started)
+        self._settings.custom_search_space(self._config, trial)
+        return dict(trial.params)
+
+    def _with_environment(self, job: Job) -> Job:
+        """Return the job with the variables that its ranks and its MLflow client look for."""
+        more = dict(ranked(job.number, job.overrides, self._directory))
+        if self._mirror is not None:
+            more.update(self._mirror.environment(job.number))
+        return replace(job, environment={**job.environment, **more})

@@ -1,0 +1,209 @@
+"""The loop: a free lane is given the next trial; the result of a job that has ended is stored in the study."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from hydra.core.utils import configure_log
+
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, Lanes, write_trace
+from hydra_plugins.hydra_hpo_sweeper._sweep._closing import say_how_it_went
+from hydra_plugins.hydra_hpo_sweeper._sweep._directory import DirectoryLost
+from hydra_plugins.hydra_hpo_sweeper._sweep._finish import Finisher
+from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
+from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan, RunningTrial
+from hydra_plugins.hydra_hpo_sweeper._sweep._outage import Outage
+from hydra_plugins.hydra_hpo_sweeper._sweep._progress import Progress
+from hydra_plugins.hydra_hpo_sweeper._sweep._rebuild import save_anew
+from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import is_clearly_bad
+from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
+from hydra_plugins.hydra_hpo_sweeper._sweep._setup import Setup
+from hydra_plugins.hydra_hpo_sweeper._sweep._source import TrialSource
+from hydra_plugins.hydra_hpo_sweeper._sweep._stop import StopRules
+from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import Judge, pruned, why_pruned
+from hydra_plugins.hydra_hpo_sweeper._sweep._watcher import Watcher
+from sweeper_core.exceptions import StorageInternalError
+from sweeper_core.trial.state import TrialState
+
+PATIENCE = 0.5
+"""Seconds between two looks at the clock and at interrupts while jobs run."""
+
+
+class SweepFailed(Exception):
+    """Too many trials failed."""
+
+
+class Run:
+    """One run of a study: from the first trial that it starts to the last one that it finishes."""
+
+    def __init__(self, setup: Setup, jobs: JobPlan, interrupt: Interrupt, progress: Progress) -> None:
+        self.setup = setup
+        self.settings = setup.settings
+        self.session = setup.opened.session
+        self.jobs = jobs
+        self.interrupt = interrupt
+        self.progress = progress
+        self.rules = StopRules(self.settings, setup.tally, interrupt)
+        self.source = TrialSource(setup, self.rules, jobs)
+        self.finisher = Finisher(self.settings, setup.opened)
+        self.judge = Judge.of(self.settings, setup.plan)
+        self.outage = Outage(self.settings.storage_patience)
+        self.watcher = Watcher(interrupt.inline)
+        self.running: dict[int, RunningTrial] = {}
+        self.ended: deque[RunningTrial] = deque()
+        """Trials whose jobs have ended, and whose results are not in the study yet."""
+        self._looked = time.monotonic()
+        self._stopped = False
+
+    # --- the loop -------------------------------------------------------------------------------------------------
+
+    def loop(self, lanes: Lanes) -> None:
+        """Start and finish trials until there is no more to do."""
+        while True:
+            self._check_directory()
+            self.outage.attempt(self._store_results, None)
+            self.outage.attempt(self._fail_stale, None)
+            self._fill(lanes)
+            if not lanes.busy and not self.ended and not self.outage.now:
+                return
+            self.progress.turn(len(self.running), len(lanes.busy))
+            self._wait(lanes)
+            if self.interrupt.stop_now:
+                self._stop_running(lanes)
+            if not self.outage.now:
+                self.outage.attempt(self.setup.results.refresh, None)
+
+    def _wait(self, lanes: Lanes) -> None:
+        if lanes.busy:
+            for done in lanes.wait(PATIENCE):
+                self._take(done)
+        elif self.outage.now:
+            if self.interrupt.stop_now:
+                raise StorageInternalError("The storage cannot be reached, and the run was stopped by the user")
+            time.sleep(PATIENCE)
+
+    def _check_directory(self) -> None:
+        try:
+            self.setup.directory.check()
+        except DirectoryLost as error:
+            if error.moved is None:
+                save_anew(self.setup.opened, self.setup.directory.path)
+            raise _with_remedy(error, self.setup) from error
+
+    def _fail_stale(self) -> None:
+        """Look from time to time for trials that other processes have left."""
+        lease = self.setup.opened.lease
+        if lease is not None and time.monotonic() - self._looked >= lease.interval:
+            self._looked = time.monotonic()
+            found = self.session.storage.fail_stale(self.session.study.study_id, max_retries=self.settings.max_retries)
+            self.rules.nothing_left &= not found
+
+    def _fill(self, lanes: Lanes) -> None:
+        while lanes.free:
+            trial = next((trial for trial in self.running.values() if trial.waiting), None)
+            if trial is None and not self.outage.now:
+                trial = self.outage.attempt(self.source.next, None)
+            if trial is None:
+                return
+            if trial.ended:
+                self.ended.append(trial)
+                self.outage.attempt(self._store_results, None)
+                continue
+            self.running[trial.number] = trial
+            trial.busy += 1
+            self._start(lanes, trial.waiting.popleft())
+
+    def _start(self, lanes: Lanes, job: Job) -> None:
+        self.watcher.running(job.number, self.setup.command() or "(its study was in memory)")
+        lanes.start(job)
+
+    def _stop_running(self, lanes: Lanes) -> None:
+        if not self._stopped:
+            self._stopped = True
+            for trial in self.running.values():
+                trial.waiting.clear()
+            for job in lanes.busy:
+                lanes.stop(job.key)
+
+    # --- a job has ended --------------------------------------------------------------------------------------------
+
+    def _take(self, done: JobResult) -> None:
+        self._after_interrupt(done)
+        trial = self.running[done.job.number]
+        trial.busy -= 1
+        trial.results.append(done)
+        write_trace(done)
+        result = self.judge.result(trial.results)
+        if result.state is not TrialState.COMPLETE or (
+            trial.waiting and self.outage.attempt(lambda: self._is_bad(trial), False)
+        ):
+            trial.waiting.clear()
+        if trial.ended:
+            del self.running[trial.number]
+            self.ended.append(trial)
+            self.outage.attempt(self._store_results, None)
+
+    def _after_interrupt(self, done: JobResult) -> None:
+        if done.end == "stopped" and not self.interrupt.requested:
+            # Only the job was told: it has a handler of its own, or raises KeyboardInterrupt itself.
+            self.interrupt.count = 1
+        if done.directory is None and self.interrupt.inline:
+            # The launcher was left in the middle of the job, whose logging is still in force.
+            hydra = self.setup.app.config.hydra
+            configure_log(hydra.hydra_logging, hydra.verbose)
+
+    def _is_bad(self, trial: RunningTrial) -> bool:
+        """Return whether the repeats that are left can be spared."""
+        values = [self.judge.result([done]).values for done in trial.results]
+        return is_clearly_bad(self.settings, self.session, [value[0] for value in values if value])
+
+    def _store_results(self) -> None:
+        """Store the results of the trials that have ended, the earliest first."""
+        while self.ended:
+            self._store(self.ended[0])
+            self.ended.popleft()
+
+    def _store(self, trial: RunningTrial) -> None:
+        result = self.judge.result(trial.results)
+        if result.state is TrialState.PRUNED:
+            result = pruned(result, self.session.log.record(trial.number), len(self.settings.directions))
+        stored = self.finisher.finish(trial, result)
+        self.jobs.release(trial.number)
+        if stored is None:
+            return
+        number, result = stored
+        self.setup.tally.add(result)
+        if self.finisher.retried:
+            self.rules.nothing_left = False
+        why = f" ({why_pruned(self.session.log.record(number))})" if result.state is TrialState.PRUNED else ""
+        self.progress.finished(number, result, trial.params, why)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def conclude(self) -> SweepResult:
+        """Say how it went and how to go on.
+
+        Raises:
+            SweepFailed: More trials failed than the settings allow.
+            SystemExit: The user interrupted the run.
+        """
+        result = self.setup.results.result()
+        say_how_it_went(result, self.session, self.setup.plan, self.setup.command())
+        failure = self.rules.failure(at_end=True)
+        if failure is not None:
+            raise SweepFailed(failure)
+        if self.interrupt.requested:
+            raise SystemExit(130)
+        return result
+
+
+def _with_remedy(error: DirectoryLost, setup: Setup) -> DirectoryLost:
+    """Return the error with what can be done."""
+    if error.moved is not None:
+        remedy = f"Its study is there; go on with hydra.sweep.dir={error.moved}"
+    else:
+        saved = "The trials that had ended are saved there anew, without their job directories."
+        remedy = f"{saved} To continue: {setup.command()}"
+    error.args = (f"{error} {remedy}",)
+    return error

@@ -1,0 +1,30 @@
+"""Saving a study anew whose directory was deleted while its sweep ran."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
+from sweeper_core.storages import get_storage
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+
+def save_anew(opened: Opened, directory: Path) -> None:
+    """Make the directory again, with a study of the trials that have ended as far as this process knows them."""
+    session = opened.session
+    finished = [record for record in session.log.records if record.state.is_finished()]
+    directory.mkdir(parents=True, exist_ok=True)
+    assert opened.file is not None
+    assert opened.url is not None
+    opened.file.unlink(missing_ok=True)
+    for left in ("-wal", "-shm"):
+        opened.file.with_name(opened.file.name + left).unlink(missing_ok=True)
+    storage = get_storage(opened.url)
+    try:
+        study = storage.create_or_open_study(session.study.name, session.study.directions, exist_ok=True)
+        storage.set_study_attrs(study.study_id, user=session.study.user_attrs, system=session.study.system_attrs)
+        storage.add_finished(study.study_id, finished)
+    finally:
+        storage.close()

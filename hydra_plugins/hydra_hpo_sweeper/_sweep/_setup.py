@@ -1,0 +1,53 @@
+"""What a run stands on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._hydra._store import OPTUNA_SWEEPER
+from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._command import command_to_continue
+from hydra_plugins.hydra_hpo_sweeper._sweep._directory import SweepDirectory
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
+from hydra_plugins.hydra_hpo_sweeper._sweep._results import Results
+from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
+
+
+@dataclass(frozen=True)
+class App:
+    """The application, as Hydra hands it to a sweeper."""
+
+    context: HydraContext
+    task: TaskFunction
+    config: DictConfig
+
+    @property
+    def under_optunas_name(self) -> bool:
+        """Whether the user asked for ``hydra/sweeper=optuna``."""
+        return str(self.config.hydra.sweeper.get("_target_")).startswith(OPTUNA_SWEEPER)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a run stands on once its settings are read and its study is open."""
+
+    app: App
+    settings: Settings
+    plan: Plan
+    directory: SweepDirectory
+    opened: Opened
+    results: Results
+    tally: Tally
+
+    def command(self) -> str | None:
+        """Return the command that goes on with this sweep, with the trials of this run that have not ended.
+
+        None where the study ends with this process.
+        """
+        limit = self.settings.n_trials
+        left = None if limit is None else max(0, limit - self.tally.finished)
+        return command_to_continue(self.settings, self.opened, self.directory.path, left)

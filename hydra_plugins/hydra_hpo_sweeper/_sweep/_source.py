@@ -1,0 +1,84 @@
+"""Where the trials of a run come from: the study, which is asked for the next one until a rule stops it."""
+
+from __future__ import annotations
+
+import logging
+
+from hydra_plugins.hydra_hpo_sweeper._errors import in_short
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, failure_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan, RunningTrial
+from hydra_plugins.hydra_hpo_sweeper._sweep._setup import Setup
+from hydra_plugins.hydra_hpo_sweeper._sweep._stop import StopRules
+from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
+from sweeper_core.samplers import AutoSampler
+from sweeper_core.study._session.session import Started
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+
+class TrialSource:
+    """Starts trials, and makes their jobs."""
+
+    def __init__(self, setup: Setup, rules: StopRules, jobs: JobPlan) -> None:
+        self._setup = setup
+        self._session = setup.opened.session
+        self._settings = setup.settings
+        self._rules = rules
+        self._jobs = jobs
+        self._tally = setup.tally
+        self._origin = ""
+
+    def next(self) -> RunningTrial | None:
+        """Start the next trial; None when none is to be started.
+
+        A trial for which the user's own function raised has a result, and no jobs.
+        """
+        while self._rules.may_start():
+            try:
+                started = self._ask()
+            except ValueError as error:
+                # A point that waited does not fit the search space of today; it has failed, and the next one is due.
+                log.warning("%s", in_short(str(error)))
+                self._tally.refused(str(error))
+                continue
+            if started is None:
+                self._rules.nothing_left = True
+                return None
+            self._tally.started += 1
+            self._say_algorithm(started)
+            return self._prepared(started)
+        return None
+
+    def _ask(self) -> Started | None:
+        limit = self._settings.max_trials
+        try:
+            started = self._session.start(
+                self._setup.plan.space,
+                limit=limit,
+                lease=self._setup.opened.lease,
+                budget=self._rules.budget(len(self._session.log)),
+                lanes=self._settings.n_jobs,
+                distinct=self._settings.custom_search_space is None,
+            )
+        except SearchSpaceExhausted:
+            self._tally.say_once("Every point of the search space has been tried.")
+            return None
+        if started is None:
+            self._tally.say_once(f"The study has its {limit} trials (hydra.sweeper.max_trials).")
+        return started
+
+    def _say_algorithm(self, started: Started) -> None:
+        """Log which algorithm suggests from now on, and why, where the sampler chooses among several."""
+        origin, why = started.suggestion.origin, started.suggestion.why.partition(";")[0]
+        if isinstance(self._settings.sampler, AutoSampler) and why and origin not in ("enqueued", self._origin):
+            self._origin = origin
+            log.info("From trial %d on, the sampler is %s: %s.", started.number, origin, why)
+
+    def _prepared(self, started: Started) -> RunningTrial:
+        try:
+            return self._jobs.prepare(started)
+        except StorageInternalError:
+            raise
+        except Exception as error:
+            done = JobResult(Job(started.number, ()), "raised", failure=failure_of(error))
+            return RunningTrial(started, dict(started.params), results=[done])

@@ -1,0 +1,76 @@
+"""Why a run starts no further trial."""
+
+from __future__ import annotations
+
+import time
+
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._errors import in_short
+from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
+from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
+
+TRIALS_BEFORE_JUDGEMENT = 5
+"""The share of failures means little before so many trials have ended."""
+
+MAX_UNUSABLE = 2
+"""Trials without a usable result (None, a text, a mapping without the metric) that show that none will have one."""
+
+
+class StopRules:
+    """The limits of one run.
+
+    Attributes:
+        nothing_left: The study has no further trial to give, until something is enqueued.
+    """
+
+    def __init__(self, settings: Settings, tally: Tally, interrupt: Interrupt) -> None:
+        self._settings = settings
+        self._tally = tally
+        self._interrupt = interrupt
+        self.nothing_left = False
+        self._deadline = None if settings.timeout is None else time.monotonic() + settings.timeout
+
+    def may_start(self) -> bool:
+        """Return whether another trial may start."""
+        if self._interrupt.requested or self.nothing_left or self.failure():
+            return False
+        if self.left == 0:
+            return False
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            self._tally.say_once("hydra.sweeper.timeout is over: no further trial starts.")
+            return False
+        return True
+
+    @property
+    def left(self) -> int | None:
+        """How many trials of ``n_trials`` have not been started; None without a limit."""
+        limit = self._settings.n_trials
+        return None if limit is None else max(0, limit - self._tally.started)
+
+    def budget(self, known: int) -> int | None:
+        """Return how many trials the study is going to have, which has ``known`` now."""
+        ours = None if self.left is None else known + self.left
+        limits = [limit for limit in (ours, self._settings.max_trials) if limit is not None]
+        return min(limits) if limits else None
+
+    def failure(self, at_end: bool = False) -> str | None:
+        """Return why the run has failed; None while it has not.
+
+        Args:
+            at_end: No further trial will come to change the picture.
+        """
+        tally, allowed = self._tally, self._settings.max_failure_rate
+        if allowed < 1 and tally.unusable >= MAX_UNUSABLE and not tally.useful:
+            text, _ = tally.failures.most_frequent()
+            return (
+                f"No job returned a usable result, and none of this configuration will; the sweep ends after "
+                f"{tally.finished} trials (hydra.sweeper.max_failure_rate=1 goes on): {in_short(text)}"
+            )
+        # A rate of 0 means that the first failure ends the sweep.
+        early = tally.finished < TRIALS_BEFORE_JUDGEMENT and allowed > 0
+        if tally.finished == 0 or (early and not at_end) or tally.failed / tally.finished <= allowed:
+            return None
+        return (
+            f"{tally.failed} of {tally.finished} trials failed, more than hydra.sweeper.max_failure_rate="
+            f"{allowed} allows. {tally.what_failed()}"
+        )

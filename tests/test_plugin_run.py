@@ -334,7 +334,7 @@ def test_no_password_is_left_on_disk(there: Path, tmp_path: Path, place: str, mo
 
     asked: list[str] = []
 
-    def storage(url: str) -> Any:
+    def storage(url: str, **more: Any) -> Any:
         asked.append(url)
         return get_storage(f"sqlite:///{tmp_path / 'stands-in.db'}")
 

@@ -192,7 +192,8 @@ def _in_directory(directory: Path) -> Place:
         url = known
     elif isinstance(url, str) and "***" in url:
         raise ValueError(
-            f"{directory} keeps its study in {url}, whose password is not kept there; give the URL, as WHERE or in HPO_STORAGE."
+            f"{directory} keeps its study in {url}, whose password is not kept there; give the URL, as WHERE or in "
+            "HPO_STORAGE."
         )
     if isinstance(url, str) and "${" not in url:
         return Place(_existing(url), directory, settings, program)

@@ -24,6 +24,7 @@ from sweeper_core.importance.base import (
     largest_first,
 )
 from sweeper_core.maths.fanova import Boxes, boxes_of_tree, main_effect_variance
+from sweeper_core.maths.quiet import quiet
 from sweeper_core.search_space.intersection import intersection
 from sweeper_core.study.study import Study
 from sweeper_core.trial.frozen import FrozenTrial
@@ -52,7 +53,7 @@ class _ForestEvaluator(BaseImportanceEvaluator):
         self.max_depth = max_depth
         self.seed = seed
 
-    @np.errstate(all="ignore")
+    @quiet()
     def evaluate(
         self, study: Study, params: list[str] | None = None, *, target: Target | None = None
     ) -> dict[str, float]:

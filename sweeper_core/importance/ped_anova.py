@@ -29,6 +29,7 @@ from sweeper_core.importance.base import (
 from sweeper_core.maths.divergence import category_density, grid_density, pearson_divergence
 from sweeper_core.maths.hypervolume import greedy_subset
 from sweeper_core.maths.pareto import non_domination_ranks
+from sweeper_core.maths.quiet import quiet
 from sweeper_core.study.study import Study
 from sweeper_core.trial.frozen import FrozenTrial
 
@@ -65,7 +66,7 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
         self.region_quantile = region_quantile
         self.evaluate_on_local = evaluate_on_local
 
-    @np.errstate(all="ignore")
+    @quiet()
     def evaluate(
         self, study: Study, params: list[str] | None = None, *, target: Target | None = None
     ) -> dict[str, float]:

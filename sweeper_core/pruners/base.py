@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 
+from sweeper_core.maths.quiet import quiet
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.trial.curves import Curve, LearningCurves
 from sweeper_core.trial.frozen import FrozenTrial
@@ -42,4 +43,5 @@ class Pruner(BasePruner):
     def prune(self, study: StudyLike, trial: FrozenTrial) -> bool:
         """Judge the trial as it is stored: for pruners that users write and that hand over to this one."""
         curves = study.known_to(trial.number).curves
-        return self.judge(trial.number, curves.curve(trial.number), curves).stop
+        with quiet():
+            return self.judge(trial.number, curves.curve(trial.number), curves).stop

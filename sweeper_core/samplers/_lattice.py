@@ -25,6 +25,9 @@ from sweeper_core.trial.history import Column, History
 
 Codes = npt.NDArray[np.int64]
 
+MISSING = -2
+"""The digit of a parameter that a trial does not have."""
+
 MAX_LISTED_POINTS = 100_000
 """Spaces with more points are treated as if they had no end: a sweep does not get there."""
 
@@ -145,8 +148,13 @@ class ListDigits(Digits):
         if column.choices is None:
             return self._of_numbers(column.raw)
         digit_of = {choice_key(value): digit for digit, value in reversed(list(enumerate(self._values)))}
-        table = np.array([digit_of.get(choice_key(choice), -1) for choice in column.choices] + [-1], np.int64)
+        table = np.array([digit_of.get(choice_key(it), self._equal_to(it)) for it in column.choices] + [-1], np.int64)
         return table[np.where(np.isnan(column.raw), len(table) - 1, column.raw).astype(np.int64)]
+
+    def _equal_to(self, choice: Any) -> int:
+        """Return the only digit whose value equals a choice whatever its type, as distributions take it; else -1."""
+        equal = [digit for digit, value in enumerate(self._values) if value == choice]
+        return equal[0] if len(equal) == 1 else -1
 
     def _of_numbers(self, raw: npt.NDArray[np.float64]) -> Codes:
         out = np.full(len(raw), -1, np.int64)
@@ -169,6 +177,7 @@ class Lattice:
         self.size = math.prod(axis.count for axis in self.axes)
         """How many codes there are; the points are fewer when parameters are inactive."""
         self.strides = [math.prod(axis.count for axis in self.axes[place + 1 :]) for place in range(len(self.axes))]
+        self._space = space
         self._valid = None if space is None or not space.is_conditional else self._codes_of_points(space)
 
     @property
@@ -189,23 +198,32 @@ class Lattice:
 
     def visited(self, history: History) -> Codes:
         """Return the indices of the points at which a trial of whatever state is, ascending, each once."""
-        codes = np.zeros(len(history), np.int64)
-        good = _without_further_parameters(history, frozenset(axis.name for axis in self.axes))
-        for axis, stride in zip(self.axes, self.strides, strict=True):
-            column = history.columns.get(axis.name)
-            if column is None:
-                digits = np.full(len(history), -1, np.int64)
-                missing = np.ones(len(history), bool)
-            else:
-                digits, missing = axis.of_column(column), np.isnan(column.raw)
-            good &= (digits >= 0) | (missing if self._valid is not None else False)
-            codes += np.maximum(digits, 0) * stride
-        codes = np.unique(codes[good])
+        digits = self.digits(history)
+        good = np.all((digits >= 0) | ((digits == MISSING) & (self._valid is not None)), axis=1)
+        if self._space is not None:
+            good &= _without_further_parameters(history, frozenset(axis.name for axis in self.axes))
+        codes = np.unique(np.maximum(digits[good], 0) @ np.array(self.strides, np.int64))
         if self._valid is None:
             return codes
         index = np.searchsorted(self._valid, codes)
         known = self._valid[np.minimum(index, len(self._valid) - 1)] == codes
         return np.asarray(index[known], np.int64)
+
+    def digits(self, history: History) -> Codes:
+        """Return the digits ``(n, axes)`` of all trials: ``MISSING`` where a trial lacks the parameter, -1 for a value
+        that is none of the lattice."""
+        out = np.full((len(history), len(self.axes)), MISSING, np.int64)
+        for place, axis in enumerate(self.axes):
+            column = history.columns.get(axis.name)
+            if column is not None:
+                out[:, place] = np.where(np.isnan(column.raw), MISSING, axis.of_column(column))
+        return out
+
+    def digits_at(self, indices: Codes) -> Codes:
+        """Return the digits ``(n, axes)`` of points ``(n,)``."""
+        codes = indices if self._valid is None else self._valid[indices]
+        counts = np.array([axis.count for axis in self.axes], np.int64)
+        return np.asarray(codes[:, None] // np.array(self.strides, np.int64) % counts)
 
     def matching(self, given: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
         """Return ``(n_points,)``: the points that have the given (external) values. For listed spaces."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -32,14 +32,12 @@ class Request:
         given: Values (external) that are fixed already: enqueued, partially fixed, or suggested earlier in a
             define-by-run trial.
         budget: How many trials the study is meant to have; None when nobody knows.
-        lanes: How many trials run at the same time.
     """
 
     space: SearchSpace
     number: int
     given: Mapping[str, Any] = field(default_factory=nothing)
     budget: int | None = None
-    lanes: int = 1
 
 
 @dataclass(frozen=True)
@@ -50,13 +48,16 @@ class Suggestion:
         params: A value (external) for every active parameter of the space, the given ones too.
         origin: The algorithm, in one word ("tpe").
         why: In a few words, when the choice of algorithm needs a reason.
-        generation: Stored with the trial: what CMA-ES and NSGA need to replay themselves.
+        generation: Stored with the trial: what CMA-ES, NSGA and the grid need to replay themselves.
+        if_known: What becomes of a point of a finite space that some trial has already, while others are left:
+            "move" takes a neighbour, "draw" another point at random, "keep" suggests it again.
     """
 
     params: dict[str, Any]
     origin: str
     why: str = ""
     generation: int = 0
+    if_known: Literal["move", "draw", "keep"] = "move"
 
 
 class Sampler(ABC):
@@ -89,10 +90,7 @@ class Sampler(ABC):
 
     @abstractmethod
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
-        """Return a point for the request.
-
-        On a finite space no point is suggested twice until all have been; then points repeat.
-        """
+        """Return a point for the request; called by :func:`sweeper_core.samplers.asking.ask`."""
 
     def exhausted(self, space: SearchSpace, history: History) -> bool:
         """Return whether every point that this sampler could suggest from a finite space is in the history."""

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import code_in_column, complete, exhausted, lattice_of
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
@@ -47,10 +46,8 @@ class BruteForceSampler(OptunaFace):
         for parameter in space:
             _check_finite(parameter.name, parameter.distribution)
         if _knows_all(space, history):
-            params = self._listed(request, history, rng)
-        else:
-            params = self._grown(request, history, rng)
-        return Suggestion(params, "bruteforce")
+            return Suggestion(self._listed(request, history, rng), "bruteforce", if_known="draw")
+        return Suggestion(self._grown(request, history, rng), "bruteforce", if_known="keep")
 
     def exhausted(self, space: SearchSpace, history: History) -> bool:
         """Return whether all points, of the space or of what objectives have asked for, have been tried."""
@@ -71,7 +68,7 @@ class BruteForceSampler(OptunaFace):
             if len(gaps):
                 values = lattice.values(int(lattice.point(int(rng.choice(gaps)))))
                 return request.space.active_only({**values, **request.given})
-        return make_distinct(request, history, rng, complete(request.space, request.given, rng), near=False)
+        return complete(request.space, request.given, rng)
 
     def _grown(self, request: Request, history: History, rng: np.random.Generator) -> dict[str, Any]:
         """Return a point, one parameter after the other, each towards where something is left."""

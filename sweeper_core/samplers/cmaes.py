@@ -13,7 +13,6 @@ from sweeper_core import logging
 from sweeper_core.maths import cma
 from sweeper_core.maths.pareto import violation
 from sweeper_core.samplers._cma.run import Frame, Outcomes, Plan, Run, advance, begin, draw, first_mean, frame_of
-from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import point_at
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
@@ -120,6 +119,7 @@ class CmaEsSampler(OptunaFace):
         self.source_trials = None if source_trials is None else list(source_trials)
         self._check()
         self._memo: Memo | None = None
+        self._sources_told = False
 
     def _check(self) -> None:
         if self.restart_strategy not in (None, "ipop", "bipop"):
@@ -162,7 +162,7 @@ class CmaEsSampler(OptunaFace):
         units = np.full(len(request.space), 0.5)
         units[list(frame.numbers)] = unit
         units[list(frame.choices)] = (chosen + 0.5) / np.array(frame.counts)
-        params = make_distinct(request, history, rng, point_at(request.space, units.tolist(), request.given))
+        params = point_at(request.space, units.tolist(), request.given)
         return Suggestion(params, ORIGIN, generation=run.updates + 1)
 
     def _warn_once(self, request: Request) -> None:
@@ -246,6 +246,8 @@ class CmaEsSampler(OptunaFace):
         else:
             raw = [source.raw(space, source.completed) for source in history.sources if source.n_objectives == 1]
             values = [source.values[source.completed, 0] for source in history.sources if source.n_objectives == 1]
+        if self.source_trials is not None:
+            self._warn_of_sources(space, raw)
         if not raw:
             return np.zeros((0, len(space))), np.zeros(0)
         points = np.array(
@@ -254,6 +256,18 @@ class CmaEsSampler(OptunaFace):
         numbers = list(frame_of(space).numbers)
         whole = ~np.any(np.isnan(points[:, numbers]), axis=1)
         return points[whole], np.concatenate(values)[whole]
+
+    def _warn_of_sources(self, space: SearchSpace, raw: Sequence[Floats]) -> None:
+        numbers = list(frame_of(space).numbers)
+        if self._sources_told or any(not np.any(np.isnan(row[:, numbers])) for row in raw):
+            return
+        self._sources_told = True
+        _logger.warning(
+            "None of the %d `source_trials` is finished and has a value within the bounds for each of the parameters "
+            "%s: CMA-ES begins without them.",
+            len(self.source_trials or ()),
+            ", ".join(space.names[column] for column in numbers),
+        )
 
     def _of_trials(self, space: SearchSpace, sign: float) -> tuple[list[Floats], list[Floats]]:
         states = (TrialState.COMPLETE, TrialState.PRUNED) if self.consider_pruned_trials else (TrialState.COMPLETE,)

@@ -36,7 +36,7 @@ from sweeper_core.maths.gp import Posterior
 from sweeper_core.maths.hypervolume import greedy_subset
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.maths.transforms import Warp
-from sweeper_core.samplers._distinct import make_distinct
+from sweeper_core.samplers._bounds import beside_ends
 from sweeper_core.samplers._gp.detour import Detour, detour
 from sweeper_core.samplers._gp.evidence import Evidence, Points, gather, points_of
 from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Target, learn, model_of
@@ -169,6 +169,7 @@ class GPSampler(OptunaFace):
         found = Search(task.encoding, acquisition, fixed, task.known, task.rng).best(parents)
         if found is None:
             return _spread_out(task, self.n_startup_trials), "all candidates known"
+        found = task.beside_ends(found, parents if task.evidence.values.shape[1] > 1 else parents[:1])
         if turn.held or turn.margin:
             return found, "a detour, for the search stands still"
         return found, "exploring a choice rarely tried" if len(fixed) > len(task.fixed) else ""
@@ -330,7 +331,6 @@ class _Task:
         self.known = {keys[row] for row in narrow}
         """Keys of all points in the history. A trial with more parameters than the space is another point: objectives
         that define their parameters as they run ask for one at a time."""
-        self._history = history
 
     def _fixed(self, request: Request) -> list[tuple[int, float]]:
         if not request.given:
@@ -349,12 +349,21 @@ class _Task:
         """Return a point ``(d,)`` with the given coordinates, in the middle elsewhere."""
         return np.asarray(self.encoding.snap(fix(np.full((1, len(self.encoding.space)), 0.5), self.fixed))[0])
 
+    def beside_ends(self, unit: Floats, best: Floats) -> Floats:
+        """Return a point ``(d,)`` with its continuous coordinates beside the ends where ``best`` ``(k, d)`` are not."""
+        held = {position for position, _ in self.fixed}
+        free = [axis.position for axis in self.encoding.continuous if axis.position not in held]
+        free = [position for position in free if self.encoding.space.axes.axes[position].count is None]
+        unit = unit.copy()
+        unit[free] = beside_ends(unit[free], best[:, free], self.rng)
+        return unit
+
     def suggestion(self, unit: Floats, why: str = "") -> Suggestion:
         """Return the suggestion of a point ``(d,)``, with the given values as they were given."""
         params = self.encoding.params(unit)
         if self.request.given:
             params = self.encoding.space.active_only({**params, **self.request.given})
-        return Suggestion(make_distinct(self.request, self._history, self.rng, params), "gp", why)
+        return Suggestion(params, "gp", why)
 
 
 def _spread_out(task: _Task, length: int) -> Floats:

@@ -11,13 +11,18 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
-from sweeper_core.samplers._lattice import Lattice, ListDigits, digits_of
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
+from sweeper_core.samplers._lattice import MISSING, Lattice, ListDigits, digits_of
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
+from sweeper_core.trial.state import TrialState
 from sweeper_core.trial.study_like import StudyLike
+
+Integers = npt.NDArray[np.int64]
+
+ORIGIN = "grid"
 
 GridValueType = Union[str, float, int, bool, None]
 
@@ -58,7 +63,9 @@ class GridSampler(OptunaFace):
         index = self._next(lattice, request, history)
         values = {**lattice.values(int(lattice.point(index))), **request.given}
         chosen = {name: values[name] for name in request.space.names if name in values}
-        return Suggestion(_inside(request.space, request.space.active_only(chosen)), "grid")
+        return Suggestion(
+            _inside(request.space, request.space.active_only(chosen)), ORIGIN, generation=index + 1, if_known="keep"
+        )
 
     def exhausted(self, space: SearchSpace, history: History) -> bool:
         lattice = self._lattice(space)
@@ -66,9 +73,9 @@ class GridSampler(OptunaFace):
         if held:
             left = lattice.matching(held)
             wanted = np.count_nonzero(left)
-            left[lattice.visited(history)] = False
+            left[self._covered(lattice, history)] = False
             return bool(wanted) and not left.any()
-        return len(history) >= lattice.n_points and len(lattice.visited(history)) >= lattice.n_points
+        return len(history) >= lattice.n_points and len(self._covered(lattice, history)) >= lattice.n_points
 
     def is_exhausted(self, study: StudyLike) -> bool:
         """Return whether every point of the grid is among the study's trials; running ones count."""
@@ -80,7 +87,7 @@ class GridSampler(OptunaFace):
         order = _order(self.seed, lattice.n_points)
         start = request.number % lattice.n_points
         free = np.ones(lattice.n_points, bool)
-        free[lattice.visited(history)] = False
+        free[self._covered(lattice, history)] = False
         if request.given:
             fits = lattice.matching(request.given)
             free = free & fits if (free & fits).any() else fits
@@ -89,6 +96,26 @@ class GridSampler(OptunaFace):
         turn = np.flatnonzero(free[order])
         later = turn[np.searchsorted(turn, start) :]
         return int(order[later[0] if len(later) else turn[0]])
+
+    def _covered(self, lattice: Lattice, history: History) -> Integers:
+        """Return the points that trials have, and those that trials were given but did not ask for all values of.
+
+        A trial may end early, and an objective may never ask for a parameter of the grid. Which point such a trial was
+        given is stored with it, or follows from its number.
+        """
+        if self._own is None:
+            return lattice.visited(history)
+        digits = lattice.digits(history)
+        ended = (history.states >= TrialState.RUNNING) & (history.states <= TrialState.FAIL)
+        ended &= history.states != TrialState.WAITING
+        rows = np.flatnonzero(ended & np.any(digits == MISSING, axis=1))
+        own = np.array([history.origin[row] == ORIGIN for row in rows.tolist()], bool) & (history.generation[rows] > 0)
+        points = np.where(
+            own, history.generation[rows] - 1, _order(self.seed, lattice.n_points)[rows % lattice.n_points]
+        )
+        points = np.minimum(points, lattice.n_points - 1)
+        fits = np.all((digits[rows] == MISSING) | (digits[rows] == lattice.digits_at(points)), axis=1)
+        return np.union1d(lattice.visited(history), points[fits])
 
     def _lattice(self, space: SearchSpace) -> Lattice:
         if self._own is not None:
@@ -109,7 +136,7 @@ class GridSampler(OptunaFace):
 
 
 @lru_cache(maxsize=8)
-def _order(seed: int | None, count: int) -> npt.NDArray[np.int64]:
+def _order(seed: int | None, count: int) -> Integers:
     return np.arange(count) if seed is None else np.random.default_rng([seed, count]).permutation(count)
 
 
@@ -118,7 +145,9 @@ def _lattice_of_lists(lists: Mapping[str, Sequence[Any]]) -> Lattice:
         if isinstance(values, (str, bytes)) or len(values) == 0:
             raise ValueError(f"The grid needs a list of values for parameter {name!r}, not {values!r}.")
     choices = {name: CategoricalDistribution(values).choices for name, values in lists.items()}
-    lattice = Lattice([ListDigits(name, values) for name, values in choices.items()])
+    # A value that is listed twice is one value.
+    distinct = {name: list({choice_key(value): value for value in values}.values()) for name, values in choices.items()}
+    lattice = Lattice([ListDigits(name, values) for name, values in distinct.items()])
     _check_size(lattice.size)
     return lattice
 

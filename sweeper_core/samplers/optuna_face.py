@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sweeper_core.distributions import BaseDistribution
+from sweeper_core.samplers.asking import ask
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.search_space.space import SearchSpace
@@ -56,4 +57,4 @@ class OptunaFace(Sampler, BaseSampler):
     ) -> Suggestion:
         seed = secrets.randbits(63) if self.seed is None else self.seed
         rng = np.random.default_rng([seed, trial.number, zlib.crc32(salt.encode())])
-        return self.suggest(Request(space, trial.number, given), study.known_to(trial.number).history, rng)
+        return ask(self, Request(space, trial.number, given), study.known_to(trial.number).history, rng)

@@ -15,6 +15,7 @@ from sweeper_core.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from sweeper_core.samplers.asking import ask
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.user import BaseSampler
@@ -52,7 +53,7 @@ class PartialFixedSampler(OptunaFace):
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
         assert isinstance(self.base_sampler, Sampler)  # others are asked by the methods at the end
         given = {**self._fixed_in(request.space), **request.given}
-        return self.base_sampler.suggest(replace(request, given=given), history, rng)
+        return replace(ask(self.base_sampler, replace(request, given=given), history, rng), if_known="keep")
 
     def exhausted(self, space: SearchSpace, history: History) -> bool:
         if not isinstance(self.base_sampler, Sampler):

@@ -8,13 +8,16 @@ import numpy as np
 
 from sweeper_core import logging
 from sweeper_core.maths import qmc
-from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.trial.history import History
 
 _logger = logging.get_logger(__name__)
+
+
+CORNER = 1 / 32
+"""Where continuous parameters are in the corner: the middle of the first of sixteen cells, not the end itself."""
 
 
 class QMCSampler(OptunaFace):
@@ -67,9 +70,12 @@ class QMCSampler(OptunaFace):
         if len(space) > 1 and len(request.given) >= len(space) - 1:
             self._warn_once(request)
             return self.independent_sampler.suggest(request, history, rng)
-        # The plain Sobol' and Halton sequences have the space's corner in place 0, which is no good first trial.
-        place = request.number + (not self.scramble)
+        # The plain sequences have the space's corner in place 0, which is no good first trial. The second trial has it:
+        # the first 2^k trials still are the first 2^k places, which have each of 2^k values equally often.
+        place = request.number if self.scramble else request.number ^ 1
         quantiles = qmc.point(self.qmc_type, max(len(space), 1), place, self._scramble_seed)
+        if place == 0 and not self.scramble:
+            quantiles = np.where([p.distribution.cardinality is None for p in space], CORNER, quantiles[: len(space)])
         params = {
             parameter.name: request.given[parameter.name]
             if parameter.name in request.given
@@ -77,7 +83,7 @@ class QMCSampler(OptunaFace):
             for parameter, u in zip(space, quantiles.tolist(), strict=False)
         }
         params = space.active_only(params)
-        return Suggestion(make_distinct(request, history, rng, params), self.qmc_type)
+        return Suggestion(params, self.qmc_type)
 
     def _warn_once(self, request: Request) -> None:
         alone = [name for name in request.space.names if name not in request.given]

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete, is_finite
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
@@ -27,7 +26,7 @@ class RandomSampler(OptunaFace):
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
         params = complete(request.space, request.given, rng)
-        return Suggestion(make_distinct(request, history, rng, params, near=False), "random")
+        return Suggestion(params, "random", if_known="draw")
 
     independent = True
 

@@ -30,7 +30,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.maths.parzen import Marginals, Mixture, Points, own_mass, scott_widths
-from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete, is_finite, is_known
 from sweeper_core.samplers._tpe.space import Coordinates, Evidence, blocks_of
 from sweeper_core.samplers._tpe.split import best_of
@@ -186,13 +185,12 @@ class TPESampler(OptunaFace):
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
         if len(request.given) < len(request.space):
             if np.count_nonzero(_ended(history)) >= self.n_startup_trials:
-                return Suggestion(make_distinct(request, history, rng, self._point(request, history, rng)), "tpe")
+                return Suggestion(self._point(request, history, rng), "tpe")
             source = self._source(request, history)
             if source is not None:
-                params = make_distinct(request, history, rng, self._point(request, source, rng))
-                return Suggestion(params, "tpe", "evidence of an earlier study")
+                return Suggestion(self._point(request, source, rng), "tpe", "evidence of an earlier study")
         params = complete(request.space, request.given, rng)
-        return Suggestion(make_distinct(request, history, rng, params, near=False), "tpe", "random start")
+        return Suggestion(params, "tpe", "random start", if_known="draw")
 
     def _source(self, request: Request, history: History) -> History | None:
         """Return the earlier study with most to say to a trial of the start; every other trial stays random."""

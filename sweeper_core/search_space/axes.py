@@ -14,6 +14,9 @@ values owns a cell of the unit interval: evenly spaced values and choices have c
 in the middle; integers on a logarithmic scale reach from ``log(k - 1/2)`` to ``log(k + 1/2)``. A single value has the
 coordinate 1/2. NaN stays NaN.
 
+Ranges are often open in practice (a decay rate of exactly 0 or 1 ends the run), so no coordinate of a continuous axis
+stands for the very end: the values at coordinates nearer than ``MARGIN`` to 0 and 1 are those at ``MARGIN``.
+
 :class:`Axis` answers for one parameter, a value at a time or for an array; :class:`Axes` for the columns of a table.
 """
 
@@ -25,6 +28,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sweeper_core.maths.grids import Grid
+from sweeper_core.maths.quiet import quiet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +36,10 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.float64]
     Flags = npt.NDArray[np.bool_]
+
+
+MARGIN = 1e-6
+"""Nearest to the ends of a continuous axis that a value at a coordinate lies."""
 
 
 class Axis:
@@ -44,9 +52,10 @@ class Axis:
         grid: The evenly spaced values; None on a logarithmic scale and for continuous axes.
         start, width: The scale at coordinate 0, and its length, after the logarithm and times ``shrink``.
         shrink: 1; a power of 1/2 where the range itself is wider than the largest double.
+        first, last: The smallest and the largest value at a coordinate.
     """
 
-    __slots__ = ("count", "grid", "high", "log", "low", "shrink", "start", "width")
+    __slots__ = ("count", "first", "grid", "high", "last", "log", "low", "shrink", "start", "width")
 
     def __init__(
         self, low: float, high: float, log: bool = False, count: int | None = None, grid: Grid | None = None
@@ -59,6 +68,15 @@ class Axis:
         start, end = self.low * self.shrink - half * self.shrink, self.high * self.shrink + half * self.shrink
         self.start, end = (math.log(start), math.log(end)) if log else (start, end)
         self.width = end - self.start
+        self.first, self.last = self.low, self.high
+        if count is None and self.width > 0.0:
+            self._leave_the_ends()
+
+    def _leave_the_ends(self) -> None:
+        first = max(self._place(MARGIN), math.nextafter(self.low, self.high))
+        last = min(self._place(1.0 - MARGIN), math.nextafter(self.high, self.low))
+        if first <= last:  # else there are no doubles between the ends
+            self.first, self.last = first, last
 
     @property
     def _step(self) -> float:
@@ -90,17 +108,15 @@ class Axis:
             return self.low
         if self.grid is not None:
             return self.grid.value(self._cell(unit))
-        unit = min(max(unit, 0.0), 1.0)
-        place = self.start + unit * self.width if self.shrink == 1.0 else self._wide(unit)
-        number = math.exp(place) if self.log else place
-        return min(max(float(round(number)) if self.count else number, self.low), self.high)
+        number = self._place(min(max(unit, 0.0), 1.0))
+        return min(max(float(round(number)) if self.count else number, self.first), self.last)
 
     def draw(self, u: float) -> float:
         """Return the value at quantile ``u`` in [0, 1) of the uniform density on the scale (the ``ppf``)."""
         if self.count is not None or self.log or self.low == self.high:
             return self.value(u)
         value = self._wide(u)
-        return self.low if value < self.low else self.high if value > self.high else value
+        return self.first if value < self.first else self.last if value > self.last else value
 
     def digit(self, raw: float) -> int | None:
         """Return the place of a value among the ``count`` in order; None when it is none of them."""
@@ -142,6 +158,10 @@ class Axis:
             return index
         return (raw * self.shrink - self.low * self.shrink) / (self._step * self.shrink)
 
+    def _place(self, unit: float) -> float:
+        place = self.start + unit * self.width if self.shrink == 1.0 else self._wide(unit)
+        return math.exp(place) if self.log else place
+
     def _wide(self, u: float) -> float:
         return self.low * (1 - u) + self.high * u  # no sum of this overflows
 
@@ -164,7 +184,7 @@ class Axis:
         number = (
             np.exp(place) if self.log else place if self.shrink == 1.0 else self.low * (1 - unit) + self.high * unit
         )
-        return np.asarray(np.clip(np.round(number) if self.count else number, self.low, self.high))
+        return np.asarray(np.clip(np.round(number) if self.count else number, self.first, self.last))
 
     def snap(self, unit: Array) -> Array:
         """Return the coordinates ``(n,)`` of the values at coordinates ``(n,)``."""
@@ -198,7 +218,8 @@ class Axis:
             return np.where((place >= 0) & (place < self.count), place, np.nan)
         if self.is_single:
             return np.where(raw == self.low, 0.0, np.nan)
-        place, exact = Axes((self,)).positions(raw[:, None])
+        with quiet():
+            place, exact = Axes((self,)).positions(raw[:, None])
         good = exact & (place >= 0) & (place < self.count)
         return np.where(good, place, np.nan)[:, 0]
 
@@ -259,7 +280,7 @@ class Axes:
         """Return the coordinates ``(n, p)`` of values ``(n, p)``; those of values outside the bounds are clipped."""
         import numpy as np
 
-        with np.errstate(all="ignore"):
+        with quiet():
             scaled = raw * self.shrink
             if self.log.any():
                 scaled[:, self.log] = np.log(raw[:, self.log])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sweeper_core.distributions import choice_key
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
 
 _COMPARISONS = {
     "<": lambda a, b: a < b,
@@ -13,6 +15,8 @@ _COMPARISONS = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
+MAX_LISTED = 1000
+"""Parents with more values are compared at the values next to the operands."""
 OPERATORS = ("in", "not in", *_COMPARISONS)
 
 
@@ -46,3 +50,40 @@ class Clause:
     def __str__(self) -> str:
         operand = list(self.operand) if isinstance(self.operand, tuple) else self.operand
         return f"{self.parent} {self.operator} {operand}"
+
+    def excludes(self, other: Clause, distribution: BaseDistribution) -> bool:
+        """Return whether this clause and another on the same parent cannot hold together.
+
+        Args:
+            other: On the same parent.
+            distribution: The parent's: of an integer, ``> 3`` and ``< 4`` exclude each other.
+        """
+        return not any(self.holds(value) and other.holds(value) for value in _witnesses(distribution, self, other))
+
+
+def _witnesses(distribution: BaseDistribution, *clauses: Clause) -> Iterator[Any]:
+    """Yield values of a distribution such that clauses that hold together for any value do for one of these."""
+    count = distribution.cardinality
+    if isinstance(distribution, CategoricalDistribution) or (count is not None and count <= MAX_LISTED):
+        yield from distribution.values()
+        return
+    for clause in clauses:
+        for operand in clause.operand if isinstance(clause.operand, tuple) else (clause.operand,):
+            if isinstance(operand, (int, float)):
+                yield from _around(distribution, float(operand))
+    yield from (distribution.to_external_repr(end) for end in (distribution.axis.low, distribution.axis.high))
+    # Between two neighbouring operands.
+    ends = sorted(float(c.operand) for c in clauses if c.operator in _COMPARISONS)
+    if len(ends) == 2:
+        yield from _around(distribution, 0.5 * ends[0] + 0.5 * ends[1])
+
+
+def _around(distribution: BaseDistribution, number: float) -> Iterator[Any]:
+    """Yield the values of a numeric distribution that are next to a number on both sides, and itself."""
+    axis = distribution.axis
+    if axis.count is None:
+        near = [math.nextafter(number, -math.inf), number, math.nextafter(number, math.inf)]
+    else:
+        place = axis.grid.nearest(number) if axis.grid is not None else round(number - axis.low)
+        near = [axis.nth(digit) for digit in (place - 1, place, place + 1) if 0 <= digit < axis.count]
+    yield from (distribution.to_external_repr(value) for value in near if axis.low <= value <= axis.high)

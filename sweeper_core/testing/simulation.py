@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sweeper_core.directions import StudyDirection
+from sweeper_core.samplers.asking import ask
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, SUGGESTION
@@ -83,7 +84,7 @@ class Simulation:
         number = len(self.ledger)
         request = Request(self.space, number, given or {}, self.budget)
         rng = np.random.default_rng([self.seed, number])
-        suggestion = self.sampler.suggest(request, self.history, rng)
+        suggestion = ask(self.sampler, request, self.history, rng)
         self.suggestions.append(suggestion)
         self.ledger.fold([record_of(number, self.space, suggestion.params, TrialState.RUNNING, suggestion=suggestion)])
         return number, suggestion.params

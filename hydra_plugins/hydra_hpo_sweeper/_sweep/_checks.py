@@ -16,6 +16,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._space._rehearsal import rehearse
 from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import is_constant
 from sweeper_core.samplers import Request, Sampler
+from sweeper_core.samplers.asking import ask
 from sweeper_core.trial.history import TrialTable
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -75,8 +76,8 @@ def _rehearse(settings: Settings, plan: Plan) -> None:
     if not isinstance(settings.sampler, Sampler):
         return  # one written in Optuna's way is asked with a study and a trial
     history = TrialTable(settings.directions).history()
-    request = Request(plan.space, 0, budget=settings.n_trials, lanes=settings.n_jobs)
+    request = Request(plan.space, 0, budget=settings.n_trials)
     try:
-        settings.sampler.suggest(request, history, np.random.default_rng(0))
+        ask(settings.sampler, request, history, np.random.default_rng(0))
     except Exception as error:
         raise ConfigError(f"hydra.sweeper.sampler: {error}") from error

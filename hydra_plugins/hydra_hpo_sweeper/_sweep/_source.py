@@ -57,7 +57,6 @@ class TrialSource:
                 limit=limit,
                 lease=self._setup.opened.lease,
                 budget=self._rules.budget(len(self._session.log)),
-                lanes=self._settings.n_jobs,
                 distinct=self._settings.custom_search_space is None,
             )
         except SearchSpaceExhausted:

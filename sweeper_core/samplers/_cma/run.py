@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.maths import cma
+from sweeper_core.samplers._bounds import inside
 from sweeper_core.search_space.axes import Axis
 from sweeper_core.search_space.space import SearchSpace
 
@@ -30,8 +31,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 TRIES = 3
-"""How many points are drawn to find one within the bounds; then the first is put on the boundary. Few, so that the
-boundary itself is searched where the values fall towards it."""
+"""How many points are drawn to find one within the bounds; then the first is brought there."""
 
 PROPOSALS = 8
 """How many points are drawn where trials have failed, until one is likely to survive."""
@@ -237,8 +237,9 @@ def _draw_one(frame: Frame, run: Run, siblings: Floats, rng: np.random.Generator
     if d:
         normal = rng.standard_normal((TRIES, d))
         points = run.gaussian.sample(orthogonal(normal, run.gaussian.standardised(siblings)))
-        inside = np.all(frame.discrete | ((points >= 0.0) & (points <= 1.0)), axis=1)
-        unit = np.clip(points[int(np.argmax(inside))], 0.0, 1.0)
+        within = np.all(frame.discrete | ((points >= 0.0) & (points <= 1.0)), axis=1)
+        point = points[int(np.argmax(within))]
+        unit = np.where(frame.discrete, np.clip(point, 0.0, 1.0), inside(point, run.gaussian.mean))
     chosen = np.empty(0, np.int64) if run.choices is None else run.choices.sample(rng.random(len(frame.choices)))
     return unit, chosen
 
@@ -263,15 +264,13 @@ def _coordinates(frame: Frame, state: cma.Gaussian, units: Floats, seed: int) ->
     """Return the coordinates behind evaluated values.
 
     They themselves where continuous; the median of the distribution within the cell of a discrete value (steadier than
-    a draw from it); a draw from beyond the boundary for a value on it, and from anywhere where there was no value.
+    a draw from it); a draw from the distribution where there was no value.
     """
     unknown = np.isnan(units)
-    below, above = ~frame.discrete & (units <= 0.0), ~frame.discrete & (units >= 1.0)
-    vague = unknown | frame.discrete | below | above
+    vague = unknown | frame.discrete
     if not vague.any():
         return units
     low, high = frame.cells(np.where(unknown, 0.5, units))
-    high[below], low[above] = 0.0, 1.0
     low[unknown], high[unknown] = -np.inf, np.inf
     quantile = np.where(frame.discrete & ~unknown, 0.5, np.random.default_rng(seed).random(units.shape))
     return np.where(vague, cma.within_cells(state, low, high, np.clip(quantile, 1e-9, 1 - 1e-9)), units)

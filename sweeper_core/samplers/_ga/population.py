@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.maths.pareto import violation
-from sweeper_core.samplers._distinct import make_distinct
+from sweeper_core.samplers._bounds import inside
 from sweeper_core.samplers._ga.crossovers import BaseCrossover, BaseMutation, OwnMutation, own_crossover
 from sweeper_core.samplers._ga.strategies import AfterStrategy, ChildStrategy, EliteStrategy, frozen_trials
 from sweeper_core.samplers._lattice import complete, is_known, point_at
@@ -180,9 +180,9 @@ class GeneticSampler(OptunaFace, BaseGASampler):
             make = self._child if self.child_generation_strategy is None else self._users_child
             params = make(request, history, survivors, rng)
             if params is not None:
-                return Suggestion(make_distinct(request, history, rng, params), self.origin, generation=generation)
-        params = make_distinct(request, history, rng, complete(request.space, request.given, rng), near=False)
-        return Suggestion(params, self.origin, "random: the population is not full yet", generation)
+                return Suggestion(params, self.origin, generation=generation)
+        params = complete(request.space, request.given, rng)
+        return Suggestion(params, self.origin, "random: the population is not full yet", generation, "draw")
 
     # --------------------------------------------------------------------------------------- population
 
@@ -285,7 +285,7 @@ class GeneticSampler(OptunaFace, BaseGASampler):
             child = self.crossover.crossover(parents, random, StudyView(history.directions), cube)
             if np.all((child >= 0.0) & (child <= 1.0)):
                 break
-        return np.clip(child, 0.0, 1.0)
+        return inside(child, parents[0])
 
     def _mutate(
         self,
@@ -304,7 +304,7 @@ class GeneticSampler(OptunaFace, BaseGASampler):
         child = child.copy()
         for column in chosen.tolist():
             child[column] = self._mutated(space.parameters[column], float(child[column]), history, random)
-        return np.clip(child, 0.0, 1.0)
+        return inside(child, np.where(np.isnan(parent), 0.5, parent))
 
     def _mutated(self, parameter: Parameter, unit: float, history: History, random: np.random.RandomState) -> float:
         if not parameter.is_numeric:

@@ -63,8 +63,8 @@ class Coordinates:
         return self.axes.snap(numbers)
 
     def cells_at(self, numbers: Floats) -> Floats:
-        """Return the widths ``(n, p)`` of the cells around coordinates; 0 where continuous."""
-        return self.axes.widths(numbers)
+        """Return the widths ``(n, p)`` of the cells around coordinates; 0 where continuous, and where missing."""
+        return np.nan_to_num(self.axes.widths(numbers), nan=0.0)
 
     def point_of(self, params: dict[str, Any]) -> Points:
         """Return the one point of (external) values; missing where there is none."""

@@ -101,7 +101,7 @@ class UserSampler(Sampler):
                 continue
             trial.params[name] = value
             trial.distributions[name] = distribution
-        return Suggestion(request.space.active_only(trial.params), str(self.inner))
+        return Suggestion(request.space.active_only(trial.params), str(self.inner), if_known="keep")
 
     def exhausted(self, space: Any, history: History) -> bool:
         return self.inner.exhausted(space, history) if isinstance(self.inner, Sampler) else False

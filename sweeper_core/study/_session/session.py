@@ -14,8 +14,10 @@ import numpy as np
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import SearchSpaceExhausted, UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
+from sweeper_core.maths.quiet import quiet
 from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
 from sweeper_core.pruners.user import BasePruner
+from sweeper_core.samplers.asking import ask
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.search_space.space import SearchSpace
@@ -184,7 +186,6 @@ class Session:
         limit: int | None = None,
         lease: Lease | None = None,
         budget: int | None = None,
-        lanes: int = 1,
         distinct: bool = False,
     ) -> Started | None:
         """Take a trial and decide on its parameters; both are stored when this returns.
@@ -193,7 +194,7 @@ class Session:
             space: All parameters of the point.
             limit: Start nothing when the study has this many trials.
             lease: Renewed in the background until :meth:`finish`.
-            budget, lanes: Told to the sampler.
+            budget: Told to the sampler.
             distinct: Start nothing when every point of a finite space has been suggested.
 
         Returns:
@@ -212,7 +213,7 @@ class Session:
             if lease is not None:
                 self.writer.keep_alive(claim.number, lease)
             try:
-                return self._begin(claim, space, budget, lanes)
+                return self._begin(claim, space, budget)
             except UpdateFinishedTrialError:  # stale, or forgotten by a server that crashed, before it could begin
                 self.writer.let_go(claim.number)
             except BaseException as error:
@@ -228,8 +229,8 @@ class Session:
                 f"All points of the search space ({', '.join(space.names)}) have been suggested; none is left to try."
             )
 
-    def _begin(self, claim: Claim, space: SearchSpace, budget: int | None, lanes: int) -> Started:
-        request = Request(space, claim.number, _given(space, claim), budget, lanes)
+    def _begin(self, claim: Claim, space: SearchSpace, budget: int | None) -> Started:
+        request = Request(space, claim.number, _given(space, claim), budget)
         suggestion = self._decide(claim, request)
         distributions = {name: space[name].distribution for name in suggestion.params}
         data = TrialData(suggestion.params, distributions, system_attrs={SUGGESTION: facts_of(suggestion)})
@@ -293,7 +294,7 @@ class Session:
                 known = self.log.history(None if whole_history else request.number)
             else:
                 known = self.log.empty
-            return sampler.suggest(request, known, rng)
+            return ask(sampler, request, known, rng)
 
     def judge(self, number: int) -> Verdict:
         """Return whether a running trial should stop now, by its reports and the other trials'."""
@@ -303,7 +304,8 @@ class Session:
         self.log.sync()
         with self.log.lock:
             curves = self.log.curves
-            verdict = pruner.judge(number, curves.curve(number), curves)
+            with quiet():
+                verdict = pruner.judge(number, curves.curve(number), curves)
             curves.mark_judged(number)
             return verdict
 

@@ -31,10 +31,12 @@ def beside_ends(unit: Floats, centres: Floats, rng: np.random.Generator) -> Floa
     """Return the coordinates ``(d,)`` that a search within the cube ended at, those at an end moved beside it.
 
     What a model does not know is largest at the ends, so a search for what it might gain is stopped by one after
-    another. Where none of the best points ``centres`` ``(k, d)`` is near, a point beside the end says as much of that
-    side, and ranges are often open in practice.
+    another. A point beside the end says as much of that side, and ranges are often open in practice. So the end itself
+    is for when the best points ``centres`` ``(k, d)`` are there; until then points are drawn between it and these.
     """
-    nearest = np.full((2, len(unit)), np.inf) if len(centres) == 0 else np.array([centres, 1.0 - centres]).min(axis=1)
-    step = NEAR * rng.random(len(unit))
-    beside = np.where((unit < END) & (nearest[0] >= NEAR), step, unit)
-    return np.where((unit > 1.0 - END) & (nearest[1] >= NEAR), 1.0 - step, beside)
+    far = np.full((2, len(unit)), NEAR)
+    if len(centres):
+        far = np.minimum(far, np.array([centres.min(axis=0), (1.0 - centres).min(axis=0)]))
+    steps = rng.random(len(unit)) * far
+    beside = np.where((unit < END) & (far[0] >= END), steps[0], unit)
+    return np.where((unit > 1.0 - END) & (far[1] >= END), 1.0 - steps[1], beside)

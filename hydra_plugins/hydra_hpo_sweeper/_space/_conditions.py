@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -169,13 +169,16 @@ class _Resolver:
         self, at: Address, condition: Condition, swept: Sequence[Swept], known: Sequence[Clause]
     ) -> tuple[Clause, ...] | None:
         resolved = [(entry, placed) for entry in swept if (placed := self.resolve(entry)) is not None]
-        possible = [pair for pair in resolved if not any(_exclude(a, b) for a in pair[1].when for b in known)]
+        possible = [pair for pair in resolved if not self._exclude(pair[1].when, known)]
         if len(possible) > 1:
             raise ConfigError(
                 f"{at}: the condition {condition} may look at {len(possible)} sweeps of that key; "
                 "put it into the block of one of them."
             )
         return (_clause(at, condition, *possible[0]),) if possible else None
+
+    def _exclude(self, some: Sequence[Clause], others: Sequence[Clause]) -> bool:
+        return any(_exclude(a, b, self.done.values()) for a in some for b in others)
 
     def _looked_up(self, at: Address, condition: Condition) -> Any:
         """Return the value of a key that is neither swept nor fixed from the configuration."""
@@ -244,7 +247,7 @@ def _refuse_overlap(items: Sequence[Placed]) -> None:
     for item in items:
         for other in seen.get(item.at.bare, []):
             swept = isinstance(item.entry, Swept) or isinstance(other.entry, Swept)
-            if swept and not any(_exclude(a, b) for a in item.when for b in other.when):
+            if swept and not any(_exclude(a, b, items) for a in item.when for b in other.when):
                 raise ConfigError(
                     f"{item.at} is given twice under conditions that can hold together "
                     f"({_said_of(other.entry) or 'always'}; {_said_of(item.entry) or 'always'}); make them exclude "
@@ -257,17 +260,9 @@ def _said_of(entry: Entry) -> str:
     return " and ".join(map(str, entry.conditions))
 
 
-def _exclude(a: Clause, b: Clause) -> bool:
-    """Return whether two clauses cannot both hold."""
+def _exclude(a: Clause, b: Clause, known: Iterable[Placed | None]) -> bool:
+    """Return whether two clauses, whose parents are among the known, cannot both hold."""
     if a.parent != b.parent:
         return False
-    if a.operator == "in":
-        return not any(b.holds(value) for value in a.operand)
-    if b.operator == "in":
-        return _exclude(b, a)
-    if a.operator[0] == ">" and b.operator[0] == "<":
-        touching = a.operator == ">=" and b.operator == "<="
-        return bool(a.operand > b.operand or (a.operand == b.operand and not touching))
-    if a.operator[0] == "<" and b.operator[0] == ">":
-        return _exclude(b, a)
-    return False
+    parents = [placed.entry for placed in known if placed is not None and placed.name == a.parent]
+    return any(isinstance(parent, Swept) and a.excludes(b, parent.distribution) for parent in parents)

@@ -30,8 +30,9 @@ from sweeper_core.search_space.space import SearchSpace
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-TRIES = 3
-"""How many points are drawn to find one within the bounds; then the first is brought there."""
+TRIES = (3, 6)
+"""How many points are drawn at a time to find one within the bounds; then one is mirrored there. One that is
+mirrored is not of the distribution, so few should be."""
 
 PROPOSALS = 8
 """How many points are drawn where trials have failed, until one is likely to survive."""
@@ -235,13 +236,21 @@ def _draw_one(frame: Frame, run: Run, siblings: Floats, rng: np.random.Generator
     d = len(frame.numbers)
     unit = np.empty(0)
     if d:
-        normal = rng.standard_normal((TRIES, d))
-        points = run.gaussian.sample(orthogonal(normal, run.gaussian.standardised(siblings)))
-        within = np.all(frame.discrete | ((points >= 0.0) & (points <= 1.0)), axis=1)
-        point = points[int(np.argmax(within))]
+        point = _point_within(frame, run, siblings, rng)
         unit = np.where(frame.discrete, np.clip(point, 0.0, 1.0), inside(point, run.gaussian.mean))
     chosen = np.empty(0, np.int64) if run.choices is None else run.choices.sample(rng.random(len(frame.choices)))
     return unit, chosen
+
+
+def _point_within(frame: Frame, run: Run, siblings: Floats, rng: np.random.Generator) -> Floats:
+    """Return a point ``(d,)`` within the bounds if one of some draws is."""
+    for tries in TRIES:
+        normal = rng.standard_normal((tries, len(frame.numbers)))
+        points = run.gaussian.sample(orthogonal(normal, run.gaussian.standardised(siblings)))
+        within = np.all(frame.discrete | ((points >= 0.0) & (points <= 1.0)), axis=1)
+        if within.any():
+            break
+    return np.asarray(points[int(np.argmax(within))])
 
 
 def orthogonal(normal: Floats, others: Floats) -> Floats:

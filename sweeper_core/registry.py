@@ -131,7 +131,7 @@ PRUNERS: dict[str, Entry] = {
     ),
     "extrapolate": Entry(
         "sweeper_core.pruners.extrapolation.ExtrapolationPruner",
-        "a power law through its curve gives it less than a 5 % chance to beat the best "
+        "its curve, followed to its end, gives it less than a quarter of a new trial's chance to beat the best "
         "(after 5 reports, and 5 complete trials)",
     ),
 }

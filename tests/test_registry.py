@@ -16,6 +16,7 @@ from sweeper_core.pruners import MedianPruner, Pruner
 from sweeper_core.registry import PRUNERS, SAMPLERS, TABLES, Entry, Kind, documentation
 from sweeper_core.samplers import RandomSampler, Sampler
 from sweeper_core.study import load_study
+from sweeper_core.testing.pruners import PrunerConformance
 from sweeper_core.testing.samplers import SamplerConformance
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,12 +69,19 @@ class TestRegisteredSamplers(SamplerConformance):
         super().test_a_changed_space_is_taken()
 
 
-@pytest.mark.parametrize("name", [*PRUNERS, "strict"])
-def test_every_registered_pruner_judges(name: str, added: None) -> None:
-    entry = PRUNERS[name]
-    wanted = {key: value for key, value in entry.preset.items() if value is not None}
-    arguments = {"wrapped_pruner": None} if "wrapped_pruner" in entry.arguments() else {}
-    assert isinstance(entry.load()(**{**arguments, **wanted, **entry.needed}), Pruner)
+class TestRegisteredPruners(PrunerConformance):
+    """Every registered pruner as it is by default, and one that is registered while the tests run."""
+
+    @pytest.fixture(autouse=True, params=[*PRUNERS, "strict"])
+    def _entry(self, request: pytest.FixtureRequest, added: None) -> None:
+        self.entry = PRUNERS[request.param]
+        self.relative = request.param != "threshold"
+
+    def make(self) -> Pruner:
+        wanted = {key: value for key, value in self.entry.preset.items() if value is not None}
+        arguments = {"wrapped_pruner": None} if "wrapped_pruner" in self.entry.arguments() else {}
+        made: Pruner = self.entry.load()(**{**arguments, **wanted, **self.entry.needed})
+        return made
 
 
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)

@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._algorithms import OURS, imported
+from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType, own_lane_type, registered_lane_types
 from hydra_plugins.hydra_hpo_sweeper._config._numbers import real, truth, whole, without_quotes
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from sweeper_core.directions import StudyDirection
@@ -165,6 +166,15 @@ def rate(key: str, value: Any) -> float:
     if number is None or not 0 <= number <= 1:
         raise wrong(key, "a number from 0 to 1", value)
     return number
+
+
+def lanes(key: str, value: Any) -> str | LaneType:
+    """Read a kind of lane, or a lane type of the user's own: its name or a mapping with ``_target_``."""
+    if isinstance(value, Mapping):
+        return own_lane_type(value)
+    if isinstance(value, str) and value not in LANES and value in (names := registered_lane_types()):
+        return LaneType(value, names[value].load())
+    return one_of((*LANES, *registered_lane_types()) if isinstance(value, str) else LANES)(key, value)
 
 
 def one_of(names: tuple[str, ...]) -> Callable[[str, Any], str]:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._config import _readers as read
 from hydra_plugins.hydra_hpo_sweeper._config._algorithms import build_pruner, build_sampler
+from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
 from hydra_plugins.hydra_hpo_sweeper._config._readers import Constraint, EarlierStudy, MlflowOptions, Repeat
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper.config import HPOSweeperConf
@@ -74,7 +75,7 @@ class Settings:
     study_name: str | None = _setting(read.text)
     resume: bool = _setting(read.resume)
     n_jobs: int = _setting(read.jobs)
-    lanes: str = _setting(read.one_of(read.LANES))
+    lanes: str | LaneType = _setting(read.lanes)
     devices: tuple[str, ...] | str | int | None = _setting(read.devices)
     devices_per_job: int = _setting(read.count(1))
     trial_timeout: float | None = _setting(read.seconds)

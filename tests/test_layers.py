@@ -39,6 +39,7 @@ PLUGIN_FLOORS = [
     {"_space"},
     {"_config"},
     {"_lanes"},
+    {"lanes"},
     {"_sweep"},
     {"sweeper"},
     {"_optuna_names"},

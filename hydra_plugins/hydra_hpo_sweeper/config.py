@@ -84,7 +84,8 @@ class HPOSweeperConf:
     # --- running jobs -----------------------------------------------------------------------------------------------
     # Jobs at the same time.
     n_jobs: Any = 1
-    # Kind of lane: auto, inline, process, thread or batch (the launcher gets up to n_jobs jobs at once).
+    # Kind of lane: auto, inline, process, thread or batch (the launcher gets up to n_jobs jobs at once);
+    # or a lane type of one's own: an entry point's name, or a mapping with _target_.
     lanes: Any = "auto"
     # GPUs to share out: a list of indices, or auto; None leaves them alone.
     devices: Any = None

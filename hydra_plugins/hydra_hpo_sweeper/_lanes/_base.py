@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -89,7 +89,13 @@ class JobResult:
 
 
 class Lanes(ABC):
-    """A fixed number of places for running jobs."""
+    """A fixed number of places for running jobs.
+
+    Attributes:
+        in_process: Whether jobs run in this process while :meth:`wait` is called, so that Ctrl-C reaches them first.
+    """
+
+    in_process: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -124,8 +130,26 @@ class Lanes(ABC):
         self.close()
 
 
+@dataclass(frozen=True)
+class LaneSetup:
+    """What a lane type of a user's own is made with.
+
+    Attributes:
+        count: How many jobs shall run at the same time (``hydra.sweeper.n_jobs``).
+        runner: Returns a function that runs one job on the chosen launcher, waits for it and says how it ended; it
+            raises nothing. Each such function has a launcher of its own and serves one thread.
+        directory: The sweep's directory.
+    """
+
+    count: int
+    runner: Callable[[], Callable[[Job], JobResult]]
+    directory: Path
+
+
 class InlineLane(Lanes):
     """One lane in this process: the job runs while :meth:`wait` is called."""
+
+    in_process = True
 
     def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher

@@ -25,16 +25,18 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller, RayTasks, SubmititJobs
 from hydra_plugins.hydra_hpo_sweeper._hydra._compose import ComposedOnce
 from hydra_plugins.hydra_hpo_sweeper._hydra._public import for_launchers
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, JobResult, Lanes
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, Job, JobResult, Lanes, LaneSetup, run_job
 from hydra_plugins.hydra_hpo_sweeper._lanes._devices import environments, tell_of_conflicts
 from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment, with_job_environment
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import Guarded
 from hydra_plugins.hydra_hpo_sweeper._lanes._script import script_names
+from sweeper_core._by_value import file_names_kept
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -80,7 +82,43 @@ class LaneFactory:
             return InlineLane(self._launcher())
         if self.kind == "thread":
             return self._threads()
+        if isinstance(self.settings.lanes, LaneType):
+            return self._own(self.settings.lanes)
         return self._processes(record)
+
+    @property
+    def in_process(self) -> bool:
+        """Whether jobs run in this process and thread."""
+        lanes = self.settings.lanes
+        return lanes.in_process if isinstance(lanes, LaneType) else self.kind == "inline"
+
+    def _own(self, lane_type: LaneType) -> Lanes:
+        """Return lanes of a type of the user's own.
+
+        Raises:
+            ConfigError: They cannot be made, or are no lanes.
+        """
+        setup = LaneSetup(self.settings.n_jobs, self._runner, self.directory)
+        try:
+            lanes = lane_type.make(setup, **lane_type.arguments)
+        except TypeError as error:
+            raise ConfigError(f"hydra.sweeper.lanes: {lane_type.name} cannot be made: {error}") from error
+        if not isinstance(lanes, Lanes):
+            raise ConfigError(
+                f"hydra.sweeper.lanes: {lane_type.name} returned {type(lanes).__name__}; it must return Lanes "
+                "(hydra_plugins.hydra_hpo_sweeper.lanes)."
+            )
+        return lanes
+
+    def _runner(self) -> Callable[[Job], JobResult]:
+        launcher, job_environment = self._launcher_with_environment()
+
+        def run(job: Job) -> JobResult:
+            job_environment.variables = dict(job.environment)
+            with file_names_kept():
+                return run_job(launcher, job)
+
+        return run
 
     def _launcher(self, context: HydraContext | None = None) -> Launcher:
         return Plugins.instance().instantiate_launcher(
@@ -124,7 +162,7 @@ class LaneFactory:
 
 
 def kind_of_lane(settings: Settings, launcher: str) -> str:
-    """Return ``inline``, ``process`` or ``thread``.
+    """Return ``inline``, ``process`` or ``thread``, or the name of a lane type of the user's own.
 
     Args:
         launcher: The launcher's ``_target_``.
@@ -132,7 +170,10 @@ def kind_of_lane(settings: Settings, launcher: str) -> str:
     Raises:
         ConfigError: Another setting is impossible with it.
     """
-    kind = _fitting(settings, launcher) if settings.lanes == "auto" else settings.lanes
+    if isinstance(settings.lanes, LaneType):
+        kind = settings.lanes.name
+    else:
+        kind = _fitting(settings, launcher) if settings.lanes == "auto" else settings.lanes
     if kind == "inline" and settings.n_jobs > 1:
         raise ConfigError(
             f"hydra.sweeper.lanes=inline runs one job at a time, but hydra.sweeper.n_jobs={settings.n_jobs}; "

@@ -75,7 +75,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult:
 
 def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
     session, settings = setup.opened.session, setup.settings
-    inline = factory.kind == "inline"
+    inline = factory.in_process
     recorder = Recorder(setup.opened.url or session.storage, session.study.study_id, Judge.of(settings, setup.plan))
     setup.directory.watch(setup.opened.file)
     try:

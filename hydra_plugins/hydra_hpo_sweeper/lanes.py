@@ -1,0 +1,5 @@
+"""What a lane type of one's own is made of: see ``docs/extending.md``."""
+
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, Job, JobResult, Lanes, LaneSetup
+
+__all__ = ["Failure", "Job", "JobResult", "LaneSetup", "Lanes"]

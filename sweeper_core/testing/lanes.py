@@ -72,7 +72,7 @@ class LanesConformance:
         """Return a job."""
         raise NotImplementedError
 
-    def of(self, how: str, number: int = 0, part: int = 0, **environment: str) -> Any:
+    def of(self, how: str, number: int = 0, part: int = 0, environment: Mapping[str, str] | None = None) -> Any:
         """Return a job that ends in some way."""
         return self.job(number, (f"how={how}", f"x={number}"), part, environment)
 
@@ -115,7 +115,8 @@ class LanesConformance:
             assert found[job.key].returned[0] == job.number
 
     def test_a_jobs_environment_is_its_own(self) -> None:
-        jobs = [self.of(RETURN, 0, **{VARIABLE: "first"}), self.of(RETURN, 1), self.of(RETURN, 2, **{VARIABLE: "last"})]
+        variables = [{VARIABLE: "first"}, {}, {VARIABLE: "last"}]
+        jobs = [self.of(RETURN, number, environment=one) for number, one in enumerate(variables)]
         with self.make(1) as lanes:
             found = self.run_all(lanes, jobs)
         assert [found[number, 0].returned[1] for number in range(3)] == ["first", None, "last"]

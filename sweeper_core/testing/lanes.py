@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -45,7 +46,7 @@ def task(config: Any) -> Any:
     if how == PRUNE:
         raise TrialPruned
     if how == DIE:
-        os._exit(7)
+        os.kill(os.getpid(), signal.SIGKILL)
     if how == WAIT:
         threading.Event().wait()
     if how == OBJECT:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import numbers
+import re
 import warnings
 from collections.abc import Hashable
 from typing import Any
@@ -44,6 +46,42 @@ def plain_choice(value: Any) -> Any:
     if isinstance(value, numbers.Real):
         return float(value)
     return value
+
+
+def choice_text(plain: Any) -> str:
+    """Return a choice as an override or YAML writes it in one line: ``[64,32]``, ``{a:1}``; the text of a text is bare.
+
+    So hydra-optuna-sweeper writes lists and dictionaries, which Optuna does not know as choices.
+    """
+    if isinstance(plain, list):
+        return f"[{','.join(_item_text(item) for item in plain)}]"
+    if isinstance(plain, dict):
+        return f"{{{','.join(f'{name}:{_item_text(item)}' for name, item in plain.items())}}}"
+    return str(plain)
+
+
+def _item_text(plain: Any) -> str:
+    if isinstance(plain, (list, dict)):
+        return choice_text(plain)
+    if isinstance(plain, str) and not _BARE.fullmatch(plain):
+        return "'" + plain.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return plain if isinstance(plain, str) else json.dumps(plain)
+
+
+_BARE = re.compile(r"(?!(?i:null|true|false|inf|nan)$)[A-Za-z_/%@][A-Za-z0-9_./+%@:-]*")
+"""Texts that stand without quotation marks, and are no numbers."""
+
+
+def names_choice(text: Any, plain: Any) -> bool:
+    """Return whether a text is one by which a list or dictionary stands in somebody's study."""
+    if not isinstance(text, str) or not isinstance(plain, (list, dict)):
+        return False
+    if text == choice_text(plain) or text == str(plain):
+        return True
+    try:
+        return bool(choice_key(json.loads(text)) == choice_key(plain))
+    except ValueError:
+        return False
 
 
 def is_sayable(plain: Any) -> bool:

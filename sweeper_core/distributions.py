@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Union
 
 from sweeper_core.choices import choice_key as choice_key
-from sweeper_core.choices import is_sayable, is_the_users_own, plain_choice, warn_unsayable
+from sweeper_core.choices import choice_text, is_sayable, is_the_users_own, names_choice, plain_choice, warn_unsayable
 from sweeper_core.maths.grids import MAX_EXACT, Grid
 from sweeper_core.search_space.axes import Axis
 
@@ -266,9 +266,11 @@ class CategoricalDistribution(BaseDistribution):
     Attributes:
         choices: The choices in plain Python types, as they are stored.
         given: The very objects that were given, where any of them is not plain; otherwise None.
+        shown: How the choices stand in a study that others have begun, where lists and dictionaries are texts; None:
+            in the usual way. Two distributions are equal whatever they are shown as.
     """
 
-    __slots__ = ("_hash", "_index", "choices", "given")
+    __slots__ = ("_hash", "_index", "choices", "given", "shown")
 
     def __init__(self, choices: Iterable[Any]) -> None:
         if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
@@ -283,13 +285,39 @@ class CategoricalDistribution(BaseDistribution):
             if not is_sayable(choice):
                 warn_unsayable(choice)
         self._hash = hash(tuple(self._index))
+        self.shown: tuple[CategoricalChoiceType, ...] | None = None
         self.given: tuple[Any, ...] | None = None
         if any(is_the_users_own(one, plain) for one, plain in zip(given, self.choices, strict=True)):
             self.given = given
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Hashes of strings differ between processes.
-        return CategoricalDistribution, (self.choices if self.given is None else self.given,)
+        return _shown_as, (self.choices if self.given is None else self.given, self.shown)
+
+    def position(self, value: Any) -> int | None:
+        """Return the place of a choice: of that type and value, or the only list or dictionary that a text names."""
+        index = self._index.get(choice_key(value))
+        if index is None and isinstance(value, str):
+            named = [place for place, choice in enumerate(self.choices) if names_choice(value, choice)]
+            index = named[0] if len(named) == 1 else None
+        return index
+
+    def written_as(self, stored: BaseDistribution) -> CategoricalDistribution:
+        """Return the same choices in the order and with the texts of the study's own distribution.
+
+        Itself, where the study has other choices, or has these ones already.
+        """
+        if not isinstance(stored, CategoricalDistribution) or len(stored.choices) != len(self.choices):
+            return self
+        if not any(isinstance(choice, (list, dict)) for choice in self.choices):
+            return self
+        places = [self.position(choice) for choice in stored.choices]
+        known = [place for place in places if place is not None]
+        if len(set(known)) != len(self.choices):
+            return self
+        given = self.choices if self.given is None else self.given
+        texts = all(not isinstance(choice, (list, dict)) for choice in stored.choices)
+        return _shown_as([given[place] for place in known], stored.choices if texts else stored.shown)
 
     def to_external_repr(self, param_value_in_internal_repr: float) -> Any:
         return (self.given or self.choices)[int(param_value_in_internal_repr)]
@@ -303,7 +331,7 @@ class CategoricalDistribution(BaseDistribution):
 
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
         value = param_value_in_external_repr
-        index = self._index.get(choice_key(value))
+        index = self.position(value)
         if index is None:
             # A value equal to exactly one choice is accepted whatever its type: 1 for 1.0.
             equal = [position for position, choice in enumerate(self.choices) if _loosely_equal(choice, value)]
@@ -314,7 +342,9 @@ class CategoricalDistribution(BaseDistribution):
 
     def is_extended_by(self, other: BaseDistribution) -> bool:
         """Return whether another distribution has all of these choices, and perhaps more."""
-        return isinstance(other, CategoricalDistribution) and self._index.keys() <= other._index.keys()
+        if not isinstance(other, CategoricalDistribution):
+            return False
+        return all(other.position(choice) is not None for choice in self.choices)
 
     def _contains(self, param_value_in_internal_repr: float) -> bool:
         return 0 <= int(param_value_in_internal_repr) < len(self.choices)
@@ -345,6 +375,12 @@ def _loosely_equal(choice: Any, value: Any) -> bool:
         return bool(choice == value) or (choice != choice and value != value)
     except (TypeError, ValueError):
         return False
+
+
+def _shown_as(choices: Iterable[Any], shown: tuple[CategoricalChoiceType, ...] | None) -> CategoricalDistribution:
+    made = CategoricalDistribution(choices)
+    made.shown = shown
+    return made
 
 
 def _as_float(value: Any) -> float:
@@ -392,8 +428,9 @@ def _warn_lowered(low: float, high: float, step: float, reached: float) -> None:
 def distribution_to_json(dist: BaseDistribution) -> str:
     """Return the JSON text of a distribution, in Optuna's form.
 
-    Lists and dictionaries given as choices stand there as their JSON text, because Optuna's tools take a choice to be
-    hashable; the choices themselves are beside them, under a key of ours that Optuna passes over.
+    Lists and dictionaries given as choices stand there as the text of an override, because Optuna's tools take a choice
+    to be hashable, or as the text that the study has for them; the choices themselves are beside them, under a key of
+    ours that Optuna passes over.
 
     Raises:
         ValueError: JSON cannot say one of the choices.
@@ -408,7 +445,8 @@ def distribution_to_json(dist: BaseDistribution) -> str:
                     "object up, or use a study in memory."
                 )
     if isinstance(dist, CategoricalDistribution) and any(isinstance(c, (list, dict)) for c in dist.choices):
-        shown = [json.dumps(choice) if isinstance(choice, (list, dict)) else choice for choice in dist.choices]
+        usual = [choice_text(choice) if isinstance(choice, (list, dict)) else choice for choice in dist.choices]
+        shown = usual if dist.shown is None else dist.shown
         form = {"name": form["name"], "attributes": {"choices": shown}, EXACT_CHOICES: dist.choices}
     return json.dumps(form)
 
@@ -427,7 +465,7 @@ def json_to_distribution(json_str: str) -> BaseDistribution:
         return _from_short_form(data)
     name, attributes = data["name"], data["attributes"]
     if EXACT_CHOICES in data:
-        attributes = {"choices": data[EXACT_CHOICES]}
+        return _shown_as(data[EXACT_CHOICES], tuple(attributes["choices"]))
     if name not in _FROM_JSON:
         raise ValueError(f"Unknown distribution class: {name}")
     return _FROM_JSON[name](attributes)

@@ -12,6 +12,7 @@ FLOORS = [
     {
         "_by_value",
         "_exit",
+        "_flock",
         "_forks",
         "_garbage",
         "_lazy",

@@ -305,3 +305,13 @@ def test_a_clock_that_jumps_ends_no_trial(
     moment[0] += mine.interval
     assert storage.fail_stale(study) == [1], "the other one is silent; one's own is never judged"
     assert [trial.state for trial in trials_of(storage, study)] == [TrialState.RUNNING, TrialState.FAIL]
+
+
+def test_nothing_needs_locks_that_windows_does_not_have(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules.update(fcntl=None, pwd=None, resource=None)\n"
+        "import hydra_plugins.hydra_hpo_sweeper._sweep._run, sweeper_core as hpo\n"
+        f"study = hpo.create_study(storage={str(tmp_path / 's.log')!r})\n"
+        "study.optimize(lambda trial: trial.suggest_float('x', 0, 1), n_trials=2)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)

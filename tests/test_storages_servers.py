@@ -467,3 +467,19 @@ def test_a_user_who_may_only_read(server: Server) -> None:
     with pytest.raises(StorageInternalError, match="does not let this user do that"):
         reader.describe(study, 1, TrialData(user_attrs={"a": 1}))
     assert [trial.user_attrs for trial in trials_of(storage, study)] == [{}, {}]
+
+
+def test_a_sweep_and_its_job_in_one_process_share_a_connection(server: Server) -> None:
+    url = server.new_database()
+    sweep, job = RDBStorage(url), get_storage(url, known=True)
+    study = new_study(sweep, "s").study_id
+    claim = sweep.reserve(study, lease=this_process())
+    assert claim is not None
+    job.report(study, claim.number, 0, 0.5)
+    assert sweep.finish(study, claim.number, TrialState.COMPLETE, [1.0])
+    asked = {
+        "postgresql": "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()",
+        "mysql": "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE()",
+    }
+    database = Database(url, {})
+    assert database.autocommit(lambda link: link.rows(asked[link.dialect]))[0][0] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
@@ -94,6 +95,20 @@ def check_name(kind: str, name: str) -> str:
                 return name
         raise ValueError(f"The name of a {kind} has a character that cannot be stored: {name!r}. Choose another name.")
     return name
+
+
+def as_json(value: Any, name: str) -> str:
+    """Return the text of an attribute.
+
+    Raises:
+        TypeError: JSON cannot say it.
+    """
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"The attribute {name!r} must be something that JSON can say, but {value!r} is not: {error}"
+        ) from error
 
 
 def check_end(state: TrialState, values: Sequence[float] | None) -> tuple[float, ...] | None:

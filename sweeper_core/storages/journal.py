@@ -6,7 +6,6 @@ new, checks that it is still allowed, and appends its lines with one write.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from sweeper_core.storages._journal.heartbeats import HeartbeatFiles
 from sweeper_core.storages._journal.log import JournalLog
 from sweeper_core.storages._journal.replay import Op, text_of
 from sweeper_core.storages._rules import (
+    as_json,
     attr_of_lease,
     attrs_of_loss,
     check_directions,
@@ -204,7 +204,7 @@ class JournalStorage(Storage):
         for attrs in (data.user_attrs, data.system_attrs):
             for key, value in attrs.items():
                 check_name("attribute", key)
-                json.dumps(value)
+                as_json(value, key)
 
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
         with self._log.writing() as new:

@@ -503,8 +503,10 @@ class StorageConformance:
         if not storage.outlives_process:
             pytest.skip("what is only in memory may be any object")
         storage.reserve(study)
-        with pytest.raises(TypeError, match="JSON"):
+        with pytest.raises(TypeError, match=r"'a'.*JSON"):
             storage.check(TrialData(user_attrs={"a": object()}))
+        with pytest.raises(TypeError, match=r"'a'.*JSON"):
+            storage.describe(study, 0, TrialData(user_attrs={"a": object()}))
         with pytest.raises(TypeError, match="JSON"):
             storage.describe(study, 0, TrialData({"x": 0.5}, {"x": UNIT}, user_attrs={"a": object()}))
         with pytest.raises(TypeError, match="JSON"):

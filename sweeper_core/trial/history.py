@@ -185,8 +185,8 @@ def _in_terms_of(distribution: BaseDistribution, column: Column, raw: Floats) ->
         return np.full(len(raw), np.nan)
     if len(column.choices) == len(distribution.choices) and all(map(is_, column.choices, distribution.choices)):
         return raw  # the usual case: there has been one distribution only
-    index_of = {choice_key(choice): float(index) for index, choice in enumerate(distribution.choices)}
-    table = np.array([index_of.get(choice_key(choice), np.nan) for choice in column.choices] + [np.nan])
+    places = (distribution.position(choice) for choice in column.choices)
+    table = np.array([np.nan if place is None else float(place) for place in places] + [np.nan])
     codes = np.where(np.isnan(raw), len(table) - 1, raw).astype(np.int64)
     return np.asarray(table[codes])
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
-from sweeper_core.distributions import BaseDistribution, choice_key
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
 from sweeper_core.search_space.space import Clause
 
 COMMAND_LINE = "on the command line"
@@ -92,6 +92,10 @@ class Swept:
 
     def line(self, value: Any) -> str:
         """Return the override that gives the parameter a value, its type and text intact."""
+
+        if isinstance(value, str) and isinstance(self.distribution, CategoricalDistribution):
+            place = self.distribution.position(value)  # of a list or dictionary that stands in the study as a text
+            value = value if place is None else self.distribution.choices[place]
 
         def string(text: str) -> str:
             return text if choice_key(text) in self.references else escape(text)

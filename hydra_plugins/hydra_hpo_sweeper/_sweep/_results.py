@@ -17,7 +17,6 @@ A value is written with its exact type and text: the string ``10`` is quoted, th
 from __future__ import annotations
 
 import csv
-import fcntl
 import io
 import json
 import logging
@@ -25,7 +24,7 @@ import os
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,7 @@ from hydra_plugins.hydra_hpo_sweeper._errors import in_short
 from hydra_plugins.hydra_hpo_sweeper._hydra._public import hydra_overrides
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import why_pruned
+from sweeper_core._flock import locked
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.attrs import FAILURE, JOB_DIRECTORY, REPEATS
@@ -259,10 +259,10 @@ def _solution(record: TrialRecord) -> dict[str, Any]:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock file: sweepers that share a directory write one after the other, each the newest state."""
-    with open(path, "a") as handle:
+    with open(path, "a") as handle, ExitStack() as stack:
         # Some network file systems have no locks; files are replaced whole there too.
         with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            stack.enter_context(locked(handle))
         yield
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.storages._journal.replay import Op, Replay, text_of
-from sweeper_core.storages._rules import attrs_of_point, check_name, distribution_text, now
+from sweeper_core.storages._rules import as_json, attrs_of_point, check_name, distribution_text, now
 from sweeper_core.storages._table import TrialRow
 from sweeper_core.storages.base import Point
 from sweeper_core.trial.record import NOTHING, TrialRecord
@@ -50,9 +50,16 @@ class Entries:
     ) -> None:
         """Add attributes of a trial, each an operation of its own."""
         for key, value in user.items():
-            self.add(Op.USER_ATTR, trial_id=trial_id, user_attr={check_name("attribute", key): value})
+            self._add_attr(Op.USER_ATTR, "user_attr", trial_id, key, value)
         for key, value in system.items():
-            self.add(Op.SYSTEM_ATTR, trial_id=trial_id, system_attr={check_name("attribute", key): value})
+            self._add_attr(Op.SYSTEM_ATTR, "system_attr", trial_id, key, value)
+
+    def _add_attr(self, op: Op, field: str, trial_id: int, key: str, value: Any) -> None:
+        try:
+            self.add(op, trial_id=trial_id, **{field: {check_name("attribute", key): value}})
+        except TypeError:
+            as_json(value, key)  # says which attribute it is
+            raise
 
     def add_params(self, trial_id: int, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
         """Add parameters of a trial."""

@@ -16,15 +16,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from sweeper_core import _flock
 from sweeper_core.exceptions import StorageUnavailableError
 from sweeper_core.logging import get_logger
 from sweeper_core.storages._filesystem import is_on_network
 from sweeper_core.storages._leases import ProcessName, name_of_process, process_is_gone
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 _logger = get_logger(__name__)
 
@@ -113,13 +109,12 @@ class _LockFile(BaseJournalFileLock):
 
     def _taken_from_the_dead(self) -> bool:
         """Take the lock away from an owner on this machine that has died; return whether there was one."""
-        if fcntl is None or not self._is_of_the_dead():
+        if not _flock.AVAILABLE or not self._is_of_the_dead():
             return False
         try:
             # All who can see its death are on this machine. One after the other they look again, lest one of them
             # takes away the lock that another has just made.
-            with open(self._target, "rb") as journal:
-                fcntl.flock(journal, fcntl.LOCK_EX)
+            with open(self._target, "rb") as journal, _flock.locked(journal):
                 if not self._is_of_the_dead():
                     return True
                 self.release()

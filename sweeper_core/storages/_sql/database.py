@@ -8,6 +8,7 @@ import re
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
@@ -122,6 +123,17 @@ class Link:
         return self.sql.moment(at)
 
 
+class _Pool:
+    """Connections to one database, and whether it was ever reached."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.reached = False
+
+
+_pools: weakref.WeakValueDictionary[str, _Pool] = weakref.WeakValueDictionary()
+
+
 class Database:
     """A database behind a URL; shared by threads; forked processes get connections of their own.
 
@@ -152,9 +164,10 @@ class Database:
         """Whether the driver sends several statements at once and returns what each of them found."""
         self.quick_writes = self.dialect == "sqlite" and self._synchronous in ("NORMAL", "OFF")
         self._guard: AbstractContextManager[Any] = threading.RLock() if self.in_memory else nullcontext()
-        self._reached = known
         self._texts: dict[str, sa.TextClause] = {}
-        self.engine = self._engine(parsed, engine_kwargs)
+        self._pool = self._shared_pool(parsed, engine_kwargs)
+        self._pool.reached |= known
+        self.engine = self._pool.engine
         self.errors: tuple[type[Exception], ...] = (self.engine.dialect.loaded_dbapi.Error,)
         """What the driver raises."""
         reset_after_fork(self)
@@ -167,6 +180,16 @@ class Database:
         else:
             _left_behind.append(self.engine.pool)
             self.engine.dispose(close=False)
+
+    def _shared_pool(self, url: sa.URL, engine_kwargs: Mapping[str, Any]) -> _Pool:
+        """Return the connections to a server that all of this process share, a job's and its sweep's too."""
+        if self.dialect == "sqlite" or engine_kwargs:
+            return _Pool(self._engine(url, engine_kwargs))
+        key = url.render_as_string(hide_password=False)
+        pool = _pools.get(key)
+        if pool is None:
+            pool = _pools[key] = _Pool(self._engine(url, {}))
+        return pool
 
     def _engine(self, url: sa.URL, engine_kwargs: Mapping[str, Any]) -> sa.Engine:
         options = {"pool_reset_on_return": None, **engine_kwargs, "isolation_level": "AUTOCOMMIT"}
@@ -280,7 +303,7 @@ class Database:
             try:
                 with self._guard, self._connect() as connection:
                     result = work(connection, attempt)
-                self._reached = True
+                self._pool.reached = True
                 return result
             except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
                 if not self._worth_waiting(error) or time.monotonic() > deadline:
@@ -298,7 +321,7 @@ class Database:
     def _worth_waiting(self, error: Exception) -> bool:
         if not isinstance(error, sa.exc.DBAPIError):
             return False
-        return is_passing(error) or (self._reached and self.dialect != "sqlite" and is_away(error))
+        return is_passing(error) or (self._pool.reached and self.dialect != "sqlite" and is_away(error))
 
     def close(self) -> None:
         """Close all connections, and leave an SQLite file whole; the next operation opens new ones."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sweeper_core.storages._rules import idempotency_attr
+from sweeper_core.storages._rules import as_json, idempotency_attr
 from sweeper_core.storages._sql.database import Link
 from sweeper_core.storages._sql.handle import Handle
 from sweeper_core.storages._sql.tables import (
@@ -15,7 +15,6 @@ from sweeper_core.storages._sql.tables import (
     STUDY_SYSTEM_ATTRS,
     SYSTEM_ATTRS,
     Parts,
-    as_json,
     attr_rows,
     parts_of_point,
     parts_of_trial,
@@ -57,7 +56,7 @@ def _number_of(link: Link, study_id: int, mark: str) -> int | None:
         "ORDER BY t.number",
         study=study_id,
         name=ENQUEUED,
-        mark=as_json(mark),
+        mark=as_json(mark, ENQUEUED),
     )
     return int(rows[0][0]) if rows else None
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sweeper_core.storages._rules import attr_of_lease, fixed_of, now
+from sweeper_core.storages._rules import as_json, attr_of_lease, fixed_of, now
 from sweeper_core.storages._sql.database import Link
 from sweeper_core.storages._sql.handle import Handle
 from sweeper_core.storages._sql.rows import Heading
-from sweeper_core.storages._sql.tables import SYSTEM_ATTRS, as_json, attr_rows
+from sweeper_core.storages._sql.tables import SYSTEM_ATTRS, attr_rows
 from sweeper_core.storages.base import Claim, Lease
 from sweeper_core.trial.attrs import LEASE, LOST
 from sweeper_core.trial.state import TrialState
@@ -34,7 +34,7 @@ def _at_once(handle: Handle, study_id: int, limit: int | None, lease: Lease | No
     None where it takes a closer look: a trial waits, the limit may be reached, there is no such study.
     """
     started = now()
-    text = None if lease is None else as_json(attr_of_lease(lease))
+    text = None if lease is None else as_json(attr_of_lease(lease), LEASE)
     message = handle.sql.reserve(study_id, limit, text, started)
     if message is None:
         return None

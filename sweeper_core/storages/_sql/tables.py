@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
 
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.storages._rules import attrs_of_point, check_name, distribution_text, internals
+from sweeper_core.storages._rules import as_json, attrs_of_point, check_name, distribution_text, internals
 from sweeper_core.storages.base import Point
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
@@ -112,7 +111,7 @@ def report_rows(reports: Iterable[tuple[int, float]]) -> list[Row]:
 
 def attr_rows(attrs: Mapping[str, Any]) -> list[Row]:
     """Return rows of a table of attributes."""
-    return [(check_name("attribute", key), as_json(value)) for key, value in attrs.items()]
+    return [(check_name("attribute", key), as_json(value, key)) for key, value in attrs.items()]
 
 
 def stored(value: float) -> tuple[float | None, str]:
@@ -120,15 +119,3 @@ def stored(value: float) -> tuple[float | None, str]:
     if math.isfinite(value):
         return value, "FINITE"
     return None, "NAN" if math.isnan(value) else "INF_POS" if value > 0 else "INF_NEG"
-
-
-def as_json(value: Any) -> str:
-    """Return the text of an attribute.
-
-    Raises:
-        TypeError: JSON cannot say it.
-    """
-    try:
-        return json.dumps(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"An attribute must be something that JSON can say, but {value!r} is not: {error}") from error

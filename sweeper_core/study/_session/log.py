@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sweeper_core._forks import reset_after_fork
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.statistics import RunningStatistics
+
+MAX_WRITTEN = 1024
+"""Categorical distributions whose form in the study is remembered."""
 
 
 class TrialLog:
@@ -57,6 +61,7 @@ class TrialLog:
         self._curves = LearningCurves(directions[self.objective].sign, self.objective)
         self.empty = self._table.history()
         self.statistics = RunningStatistics(directions)
+        self._written_as: dict[tuple[str, CategoricalDistribution], CategoricalDistribution] = {}
         self._cursor: Any = None
         self._unread: list[TrialRecord] = []
         self._latest: dict[int, TrialRecord] = {}
@@ -142,6 +147,27 @@ class TrialLog:
         if known is None:
             self.sync()
             known = self.statistics.best
+        return known
+
+    def as_stored(self, distributions: Mapping[str, BaseDistribution]) -> Mapping[str, BaseDistribution]:
+        """Return distributions such that lists and dictionaries are written as the study has them already."""
+        changed = {
+            name: written
+            for name, distribution in distributions.items()
+            if type(distribution) is CategoricalDistribution
+            and (written := self._written(name, distribution)) is not distribution
+        }
+        return {**distributions, **changed} if changed else distributions
+
+    def _written(self, name: str, distribution: CategoricalDistribution) -> CategoricalDistribution:
+        stored = self.statistics.kinds.get(name)
+        if stored is None or stored is distribution:
+            return distribution
+        known = self._written_as.get((name, distribution))
+        if known is None:
+            if len(self._written_as) >= MAX_WRITTEN:
+                self._written_as.clear()
+            known = self._written_as[name, distribution] = distribution.written_as(stored)
         return known
 
     def refresh(self) -> StudyRecord:

@@ -232,7 +232,7 @@ class Session:
     def _begin(self, claim: Claim, space: SearchSpace, budget: int | None) -> Started:
         request = Request(space, claim.number, _given(space, claim), budget)
         suggestion = self._decide(claim, request)
-        distributions = {name: space[name].distribution for name in suggestion.params}
+        distributions = self.log.as_stored({name: space[name].distribution for name in suggestion.params})
         data = TrialData(suggestion.params, distributions, system_attrs={SUGGESTION: facts_of(suggestion)})
         self.writer.describe(claim.number, data, at_once=True)
         return Started(

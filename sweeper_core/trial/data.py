@@ -28,6 +28,10 @@ class TrialData(NamedTuple):
     def __bool__(self) -> bool:
         return any(self)
 
+    def with_distributions(self, distributions: Mapping[str, BaseDistribution]) -> TrialData:
+        """Return the same data with other distributions."""
+        return self if distributions is self.distributions else self._replace(distributions=distributions)
+
     def merged(self, later: TrialData) -> TrialData:
         """Return both together; where both have a name, the later one's value counts."""
         if not self:

@@ -231,7 +231,7 @@ class DefineByRun(TrialHost):
             kind = self._log.statistics.kinds.setdefault(name, distribution)
             if kind is not distribution:
                 check_change(name, kind, distribution)
-        data = data._replace(distributions=self._log.as_stored(data.distributions))
+        data = data.with_distributions(self._log.as_stored(data.distributions))
         plan = trial.plan
         if plan is not None and plan.unstored:
             data, plan.unstored = TrialData(system_attrs=plan.unstored).merged(data), NOTHING

@@ -22,13 +22,13 @@ from sweeper_core.samplers import RandomSampler
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import RDBStorage
 from sweeper_core.storages.url import StorageURL
-from sweeper_core.study._job.current import TicketTrial
-from sweeper_core.study._job.ticket import (
+from sweeper_core.study._job.current import SweptTrial
+from sweeper_core.study._job.handle import (
     VARIABLE,
-    TrialTicket,
+    TrialHandle,
     activated,
     packed_pruner,
-    remove_ticket,
+    remove_handle,
 )
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.attrs import VERDICT
@@ -61,7 +61,7 @@ class Sweep:
         started = self.session.start(SPACE)
         assert started is not None
         path = self.folder / "tickets" / f"{started.number}"
-        ticket = TrialTicket(self.url, "s", started.number, started.params, objective, packed_pruner(pruner))
+        ticket = TrialHandle(self.url, "s", started.number, started.params, objective, packed_pruner(pruner))
         ticket.write(path)
         return path
 
@@ -133,7 +133,7 @@ def test_what_could_not_be_stored_may_be_said_again(sweep: Sweep, monkeypatch: p
     def away(*arguments: Any, **named: Any) -> None:
         raise StorageUnavailableError("The server is away.")
 
-    trial = TicketTrial(sweep.ticket())
+    trial = SweptTrial(sweep.ticket())
     with monkeypatch.context() as outage:
         outage.setattr(RDBStorage, "report", away)
         outage.setattr(RDBStorage, "describe", away)
@@ -329,8 +329,8 @@ def test_a_ticket_is_private_and_says_nothing_to_others(sweep: Sweep) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
-    remove_ticket(path)
-    remove_ticket(path)
+    remove_handle(path)
+    remove_handle(path)
     assert not list(path.parent.iterdir())
 
 
@@ -338,12 +338,12 @@ def test_a_sweep_may_follow_another_one_in_the_same_place_and_process(tmp_path: 
     for turn in range(2):
         sweep = Sweep(tmp_path)
         path = sweep.ticket()
-        TrialTicket(sweep.url, "s", 0, {"turn": turn}, sweep=str(turn)).write(path)
+        TrialHandle(sweep.url, "s", 0, {"turn": turn}, sweep=str(turn)).write(path)
         with activated(path):
             current_trial().report(float(turn), 0)
             assert dict(current_trial().params) == {"turn": turn}
         assert sweep.record(0).reports == ((0, float(turn)),)
-        remove_ticket(path)
+        remove_handle(path)
         sweep.storage.close()
         for left in tmp_path.glob("study.db*"):
             left.unlink()
@@ -355,9 +355,9 @@ def test_a_ticket_that_is_gone_is_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_a_ticket_survives_its_file(tmp_path: Path) -> None:
-    ticket = TrialTicket("sqlite:///x.db", "s", 3, {"x": 1e-5, "list": [1, {"a": None}], "inf": float("inf")})
+    ticket = TrialHandle("sqlite:///x.db", "s", 3, {"x": 1e-5, "list": [1, {"a": None}], "inf": float("inf")})
     ticket.write(tmp_path / "3")
-    assert TrialTicket.read(tmp_path / "3") == ticket
+    assert TrialHandle.read(tmp_path / "3") == ticket
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_storages_in_files_are_named_such_that_any_directory_will_do(url: str, e
 
 
 def test_an_idle_ticket_opens_no_storage(tmp_path: Path) -> None:
-    TrialTicket(f"sqlite:///{tmp_path}/none.db", "s", 7, {"x": 1}).write(tmp_path / "7")
-    trial = TicketTrial(tmp_path / "7")
+    TrialHandle(f"sqlite:///{tmp_path}/none.db", "s", 7, {"x": 1}).write(tmp_path / "7")
+    trial = SweptTrial(tmp_path / "7")
     assert (trial.number, dict(trial.params), trial.should_prune()) == (7, {"x": 1}, False)
     assert not (tmp_path / "none.db").exists()

@@ -173,9 +173,6 @@ for _path in FILES:
     OWN.setdefault(package_of(_path), set()).update(defined_in(_path))
 
 REACHING = {
-    "sweeper_core/trial/base.py": {"_contains"},
-    "sweeper_core/trial/frozen.py": {"_contains"},
-    "sweeper_core/study/_session/adapters.py": {"_contains"},
     "sweeper_core/search_space/intersection.py": {"_study_id"},
     "hydra_plugins/hydra_hpo_sweeper/_config/_settings.py": {"_set_parent"},
     "hydra_plugins/hydra_hpo_sweeper/_lanes/_base.py": {"_return_value"},

@@ -13,7 +13,7 @@ from sweeper_core.distributions import FloatDistribution
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import RDBStorage, this_process
 from sweeper_core.storages._rules import attr_of_lease
-from sweeper_core.study._job.ticket import TrialTicket, activated
+from sweeper_core.study._job.handle import TrialHandle, activated
 from sweeper_core.testing.storages import elsewhere
 from sweeper_core.trial.attrs import LEASE, RETRY_OF
 from sweeper_core.trial.state import TrialState
@@ -124,7 +124,7 @@ def test_a_job_whose_trial_has_gone_stale_runs_to_its_end(
     study: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     study.session.start(SearchSpace.of({"x": FloatDistribution(0, 1)}), lease=this_process())
-    TrialTicket(study.session.storage.url, study.study_name, 0).write(tmp_path / "0")
+    TrialHandle(study.session.storage.url, study.study_name, 0).write(tmp_path / "0")
     with activated(tmp_path / "0"):
         trial = hpo.current_trial()
         trial.report(0.5, 0)

@@ -24,7 +24,7 @@ from sweeper_core.samplers import RandomSampler, TPESampler
 from sweeper_core.storages import get_storage
 from sweeper_core.study import Study
 from sweeper_core.study._job.current import current_trial
-from sweeper_core.study._job.ticket import TrialTicket, activated
+from sweeper_core.study._job.handle import TrialHandle, activated
 from sweeper_core.trial import Trial, TrialState
 
 
@@ -177,7 +177,7 @@ def test_attributes_of_a_sweeps_job_are_made_plain(name: str, tmp_path: Path) ->
     url = f"sqlite:///{tmp_path}/s.db"
     study = create_study(study_name="s", storage=url)
     study.ask()
-    TrialTicket(url, "s", 0).write(tmp_path / "0")
+    TrialHandle(url, "s", 0).write(tmp_path / "0")
     with activated(tmp_path / "0"):
         current_trial().set_user_attr("a", value)
         current_trial().report(np.float32(0.5), np.int64(1))

@@ -175,7 +175,8 @@ def warn_if_outside(name: str, value: Any, distribution: BaseDistribution, what:
     Raises:
         ValueError: The distribution cannot even express it.
     """
-    if not distribution._contains(distribution.to_internal_repr(value)):
+    distribution.to_internal_repr(value)
+    if not distribution.contains(value):
         warnings.warn(f"{what} '{name}' with value {value} is out of the range of {distribution}.", stacklevel=4)
 
 

@@ -154,7 +154,8 @@ class FrozenTrial(BaseTrial):
             )
         for name, value in self._params.items():
             distribution = self._distributions[name]
-            if not distribution._contains(distribution.to_internal_repr(value)):
+            distribution.to_internal_repr(value)
+            if not distribution.contains(value):
                 raise ValueError(f"The value {value} of parameter '{name}' isn't contained in {distribution}.")
 
     @property

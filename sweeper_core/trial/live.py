@@ -7,13 +7,26 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, check_change
 from sweeper_core.plain import plain
 from sweeper_core.trial.base import BaseTrial, float_argument, step_argument, warn_if_outside
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import NOTHING, constraints_in
+
+
+class Suggestions(Protocol):
+    """Where the values of one trial's parameters come from.
+
+    Attributes:
+        unstored: Attributes to be stored with the next parameter.
+    """
+
+    unstored: Mapping[str, Any]
+
+    def value(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+        """Return a value for a parameter that the trial does not have yet."""
 
 
 class TrialHost(ABC):
@@ -32,7 +45,7 @@ class TrialHost(ABC):
 
     @abstractmethod
     def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
-        """Return a value for a parameter that the trial does not have yet."""
+        """Decide where the values of a trial's parameters come from, and return that of the first one."""
 
     @abstractmethod
     def describe(self, trial: Trial, data: TrialData) -> None:
@@ -65,8 +78,8 @@ class Trial(BaseTrial):
         params, distributions: Likewise.
     """
 
-    plan: Any = None
-    """The host's own: what it has decided for parameters not asked for yet."""
+    plan: Suggestions | None = None
+    """Where the values of parameters come from that were not asked for yet; the host sets it."""
 
     stale: bool = False
     """Whether the trial was failed because its process gave no heartbeat; the host sets it."""
@@ -107,8 +120,10 @@ class Trial(BaseTrial):
             warn_if_outside(name, value, distribution, "Fixed parameter")
         elif distribution.single():
             value = _only_value(distribution)
-        else:
+        elif self.plan is None:
             value = self._host.choose(self, name, distribution)
+        else:
+            value = self.plan.value(self, name, distribution)
         if type(distribution) is CategoricalDistribution:
             value = distribution.as_given(value)
         self._host.describe(self, TrialData({name: value}, {name: distribution}))

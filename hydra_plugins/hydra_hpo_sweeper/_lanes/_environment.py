@@ -12,7 +12,7 @@ from hydra.types import HydraContext
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import environment
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import drop_frames
-from sweeper_core.study._job.ticket import VARIABLE, activated
+from sweeper_core.study._job.handle import VARIABLE, activated
 
 
 class JobEnvironment(Callback):

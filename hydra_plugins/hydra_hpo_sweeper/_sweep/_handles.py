@@ -13,7 +13,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from sweeper_core.storages.url import StorageURL
-from sweeper_core.study._job.ticket import VARIABLE, TrialTicket, packed_pruner, remove_ticket
+from sweeper_core.study._job.handle import VARIABLE, TrialHandle, packed_pruner, remove_handle
 from sweeper_core.study._session.session import Started
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -41,22 +41,22 @@ class TrialHandles:
         for path in self._folder.glob("[0-9]*"):
             record = self.session.log.get(int(path.name)) if path.name.isdigit() else None
             if record is not None and record.state.is_finished():
-                remove_ticket(path)
+                remove_handle(path)
 
     def hand_over(self, started: Started, params: dict[str, Any], jobs: Sequence[Job]) -> list[Job]:
-        """Return the jobs of a trial such that the first of them (repeats do not report) finds its ticket."""
+        """Return the jobs of a trial such that the first of them (repeats do not report) finds its handle."""
         if not self.session.storage.outlives_process or self._url is None:
             return list(jobs)
         path = self._path(started.number)
         study = self.session.study.name
-        ticket = TrialTicket(self._url, study, started.number, params, self._objective, self._pruner, self._sweep)
-        ticket.write(path)
+        handle = TrialHandle(self._url, study, started.number, params, self._objective, self._pruner, self._sweep)
+        handle.write(path)
         first = replace(jobs[0], environment={**jobs[0].environment, VARIABLE: str(path)})
         return [first, *jobs[1:]]
 
     def take_back(self, number: int) -> None:
-        """Remove the ticket of a trial that has ended."""
-        remove_ticket(self._path(number))
+        """Remove the handle of a trial that has ended."""
+        remove_handle(self._path(number))
 
     def _path(self, number: int) -> Path:
         return self._folder / str(number)

@@ -18,8 +18,8 @@ from sweeper_core.exceptions import TrialPruned, UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
 from sweeper_core.plain import plain
 from sweeper_core.pruners.base import Verdict
+from sweeper_core.study._job.handle import TrialHandle, active_handle, load_pruner
 from sweeper_core.study._job.ranks import Relay, rank
-from sweeper_core.study._job.ticket import TrialTicket, active_ticket, load_pruner
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LOST, VERDICT
 from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
 from sweeper_core.trial.data import TrialData
@@ -150,15 +150,15 @@ class NoTrial(CurrentTrial):
         constraint_argument(key, value)
 
 
-class TicketTrial(CurrentTrial):
+class SweptTrial(CurrentTrial):
     """A trial that a sweep has handed to this job. Thread-safe; opens the storage when it is first needed.
 
     Args:
-        path: Where the ticket lies.
+        path: Where the handle lies.
     """
 
     def __init__(self, path: Path) -> None:
-        self._ticket = TrialTicket.read(path)
+        self._handle = TrialHandle.read(path)
         self._path = path
         self._lock = threading.RLock()
         self._relay: Relay | None = None
@@ -166,8 +166,8 @@ class TicketTrial(CurrentTrial):
         self._constraints: set[str] = set()
         self._stopped = False
         self._stale = False
-        self.number = self._ticket.number
-        self.params = copy.deepcopy(dict(self._ticket.params))
+        self.number = self._handle.number
+        self.params = copy.deepcopy(dict(self._handle.params))
 
     @property
     def in_sweep(self) -> bool:
@@ -205,7 +205,7 @@ class TicketTrial(CurrentTrial):
 
     def should_prune(self) -> bool:
         with self._lock:
-            own = rank(self._ticket.outside)
+            own = rank(self._handle.outside)
             if own is None:
                 return self._judge()
             if self._relay is None:
@@ -234,11 +234,11 @@ class TicketTrial(CurrentTrial):
 
     @property
     def _speaks(self) -> bool:
-        return not rank(self._ticket.outside)
+        return not rank(self._handle.outside)
 
     @property
     def _session(self) -> Session:
-        it = self._ticket
+        it = self._handle
         with _opening:
             return _open((os.getpid(), it.sweep), it.storage, it.study_name, it.objective or 0, it.pruner)
 
@@ -262,7 +262,7 @@ class TicketTrial(CurrentTrial):
                 )
 
     def _judge(self) -> bool:
-        if self._stopped or self._ticket.pruner is None or self._ticket.objective is None:
+        if self._stopped or self._handle.pruner is None or self._handle.objective is None:
             return self._stopped
         session = self._session
         verdict = session.judge(self.number)
@@ -297,7 +297,7 @@ def current_trial() -> CurrentTrial:
             loss = train(epoch)
             trial.report_or_prune(loss, epoch)
     """
-    path = active_ticket()
+    path = active_handle()
     if path is None:
         return NO_TRIAL
     with _opening:
@@ -308,13 +308,13 @@ _opening = threading.RLock()
 
 
 @lru_cache(maxsize=16)
-def _trial(key: tuple[int, ...], path: str) -> TicketTrial:
-    """Return the one trial of a ticket in a process (a forked child makes its own)."""
-    return TicketTrial(Path(path))
+def _trial(key: tuple[int, ...], path: str) -> SweptTrial:
+    """Return the one trial of a handle in a process (a forked child makes its own)."""
+    return SweptTrial(Path(path))
 
 
 def _identity(path: str) -> tuple[int, ...]:
-    """Return what tells a ticket from an earlier one of the same name."""
+    """Return what tells a handle from an earlier one of the same name."""
     try:
         found = os.stat(path)
     except FileNotFoundError:

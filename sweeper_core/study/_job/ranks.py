@@ -1,7 +1,7 @@
 """Which of a job's processes speaks for the trial, and how the others hear its verdicts.
 
 Launchers of distributed training (torchrun, Lightning, MPI, Slurm) tell each process its rank through the
-environment. The process of rank zero reports and judges. It notes its verdicts in a file beside the ticket; every
+environment. The process of rank zero reports and judges. It notes its verdicts in a file beside the handle; every
 other process reads the verdict with the same number there, so that all of them stop at the same place.
 """
 
@@ -53,13 +53,13 @@ class Relay:
     """Passes verdicts from rank zero to the other processes of its group.
 
     Args:
-        ticket: Path of the trial's ticket.
+        handle: Path of the trial's handle.
         patience: Seconds that a process waits for a verdict.
     """
 
-    def __init__(self, ticket: Path, patience: float = 1800.0) -> None:
+    def __init__(self, handle: Path, patience: float = 1800.0) -> None:
         group = "-".join(os.environ.get(name, "") for name in GROUPS)
-        self.path = ticket.with_name(f"{ticket.name}.verdicts-{re.sub(r'[^A-Za-z0-9-]', '_', group)}")
+        self.path = handle.with_name(f"{handle.name}.verdicts-{re.sub(r'[^A-Za-z0-9-]', '_', group)}")
         self._patience = patience
         self._heard = 0
 

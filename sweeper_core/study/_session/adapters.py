@@ -138,7 +138,8 @@ class UserSampler(Sampler):
                     "relative search space."
                 )
             check_change(name, space[name], distribution)
-            if distribution._contains(distribution.to_internal_repr(values[name])):
+            distribution.to_internal_repr(values[name])
+            if distribution.contains(values[name]):
                 return values[name]
         return self.inner.sample_independent(self._view, trial, name, distribution)
 

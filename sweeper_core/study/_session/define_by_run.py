@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -19,26 +19,14 @@ from sweeper_core.trial.attrs import LOST, SUGGESTION
 from sweeper_core.trial.base import warn_if_outside
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.frozen import FrozenTrial, to_local
-from sweeper_core.trial.live import Trial, TrialHost
+from sweeper_core.trial.live import Suggestions, Trial, TrialHost
 from sweeper_core.trial.record import NOTHING
 
 _logger = get_logger(__name__)
 
-LOOK_AGAIN_AFTER = 0.002
-"""Seconds; a suggestion that took longer is compared with what other processes have begun meanwhile."""
-
-
-class Suggestions(Protocol):
-    """Where the values of one trial's parameters come from.
-
-    Attributes:
-        unstored: Attributes to be stored with the next parameter.
-    """
-
-    unstored: Mapping[str, Any]
-
-    def value(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
-        """Return a value for a parameter that the trial does not have yet."""
+LOOK_AGAIN_AFTER = 0.02
+"""Seconds; a suggestion that took longer is compared with what other processes have begun meanwhile: the look costs
+little beside it, and points that took less are hardly ever the same, because they are drawn at random."""
 
 
 class Independent:
@@ -186,11 +174,9 @@ class DefineByRun(TrialHost):
         trial.take(params, wanted)
 
     def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
-        """Return a value for a parameter that the trial does not have yet."""
-        plan: Suggestions = trial.plan
-        if plan is None:
-            plan = trial.plan = self._plan(trial)
-        return plan.value(trial, name, distribution)
+        """Decide where the values of a trial's parameters come from, and return that of the first one."""
+        trial.plan = self._plan(trial)
+        return trial.plan.value(trial, name, distribution)
 
     def _plan(self, trial: Trial) -> Suggestions:
         """Decide where the trial's parameters come from; suggest those that all earlier trials share."""

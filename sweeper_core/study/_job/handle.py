@@ -1,4 +1,4 @@
-"""What a sweep hands to a job: a private file that names the trial, its study and its storage.
+"""The trial handle, which a sweep hands to a job: a private file that names the trial, its study and its storage.
 
 The file may hold the storage's password, so only its owner can read it, it lies outside of every saved
 configuration, and it is gone when the trial has ended. Jobs learn its path from the environment variable
@@ -24,13 +24,13 @@ from sweeper_core.pruners.user import BasePruner
 from sweeper_core.study._job.ranks import rank_variables
 
 VARIABLE = "HPO_SWEEPER_TRIAL"
-"""Environment variable: the path of the ticket."""
+"""Environment variable: the path of the handle."""
 
 _active: ContextVar[str | None] = ContextVar("hpo_sweeper_trial", default=None)
 
 
 @dataclass(frozen=True)
-class TrialTicket:
+class TrialHandle:
     """A running trial as a job sees it.
 
     Attributes:
@@ -54,7 +54,7 @@ class TrialTicket:
     outside: Mapping[str, str] = field(default_factory=rank_variables)
 
     def write(self, path: Path) -> None:
-        """Write the ticket such that nobody else can read it, and nobody ever sees half of it."""
+        """Write the handle such that nobody else can read it, and nobody ever sees half of it."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.unlink(missing_ok=True)
@@ -64,8 +64,8 @@ class TrialTicket:
         os.replace(temporary, path)
 
     @classmethod
-    def read(cls, path: Path) -> TrialTicket:
-        """Return the ticket in a file.
+    def read(cls, path: Path) -> TrialHandle:
+        """Return the handle in a file.
 
         Raises:
             FileNotFoundError: The trial has ended, or the file is not to be seen from here.
@@ -80,7 +80,7 @@ class TrialTicket:
 
 
 def packed_pruner(pruner: BasePruner | None) -> str | None:
-    """Return a pruner as a ticket holds it; classes defined in a script travel by value where cloudpickle is there."""
+    """Return a pruner as a handle holds it; classes defined in a script travel by value where cloudpickle is there."""
     if pruner is None:
         return None
     try:
@@ -101,21 +101,21 @@ def load_pruner(packed: str | None) -> BasePruner | None:
     return found
 
 
-def remove_ticket(path: Path) -> None:
-    """Remove a ticket with what the job's processes left beside it."""
+def remove_handle(path: Path) -> None:
+    """Remove a handle with what the job's processes left beside it."""
     path.unlink(missing_ok=True)
     for left in path.parent.glob(f"{path.name}.*"):
         left.unlink(missing_ok=True)
 
 
-def active_ticket() -> str | None:
-    """Return the path of the ticket of the job that runs here; None outside of a sweep."""
+def active_handle() -> str | None:
+    """Return the path of the handle of the job that runs here; None outside of a sweep."""
     return _active.get() or os.environ.get(VARIABLE) or None
 
 
 @contextmanager
 def activated(path: str | os.PathLike[str] | None) -> Iterator[None]:
-    """Let :func:`~sweeper_core.current_trial` find this ticket in this thread; None changes nothing."""
+    """Let :func:`~sweeper_core.current_trial` find this handle in this thread; None changes nothing."""
     token = _active.set(None if path is None else os.fspath(path))
     try:
         yield

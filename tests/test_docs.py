@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ import yaml
 from plugin_support import ROOT, surroundings
 
 from sweeper_core import create_study
+from sweeper_core.testing.pruners import PrunerConformance
+from sweeper_core.testing.samplers import SamplerConformance
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = Path(__file__).parent / "docs_project"
@@ -51,7 +55,8 @@ def test_every_block_is_of_a_kind_that_is_run() -> None:
     text = "".join(page.read_text() for page in PAGES)
     fences = re.findall(r"^```(\w*)$", text, re.MULTILINE)
     opening = {language for language in fences if language}
-    assert opening == {"bash", "python", "yaml"}
+    # A diagram is a picture.
+    assert opening - {"mermaid"} == {"bash", "python", "yaml"}
 
 
 @pytest.fixture
@@ -84,15 +89,58 @@ def shortened(line: str) -> str:
     return f"{line} {SHORT}" if sweeps and "n_trials" not in line else re.sub(r"n_trials=\d\d+", "n_trials=2", line)
 
 
+def save_modules(page: Path, project: Path) -> None:
+    """Save the Python blocks of a page that begin with a file's name, for its commands to import."""
+    for block in blocks("python"):
+        name = re.match(r"# (\w+\.py)\n", block.text)
+        if block.page == page and name is not None:
+            (project / name[1]).write_text(block.text)
+
+
 @pytest.mark.parametrize("block", blocks("bash"), ids=str)
 def test_commands(block: Block, project: Path) -> None:
     skip_without(block.text)
     lines = [line for line in block.text.splitlines() if line and not line.startswith(("#", *RUN_ELSEWHERE))]
     lines = [shortened(line.split("    #")[0]) for line in lines]
+    save_modules(block.page, project)
     if any(line.rstrip().endswith("&") for line in lines):
         lines = ["\n".join([*lines, "wait"])]
     for line in lines:
         run(line, project)
+
+
+EXTENDING = ROOT / "docs" / "extending.md"
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Return a function that imports a class of the page about extending by its dotted path."""
+    save_modules(EXTENDING, tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def load(path: str) -> Any:
+        module, name = path.split(".")
+        return getattr(importlib.import_module(module), name)
+
+    return load
+
+
+class TestOwnSampler(SamplerConformance):
+    @pytest.fixture(autouse=True)
+    def _load(self, own: Callable[[str], Any]) -> None:
+        self.own = own
+
+    def make(self) -> Any:
+        return self.own("corner.CornerSampler")(seed=0)
+
+
+class TestOwnPruner(PrunerConformance):
+    @pytest.fixture(autouse=True)
+    def _load(self, own: Callable[[str], Any]) -> None:
+        self.own = own
+
+    def make(self) -> Any:
+        return self.own("slow.SlowPruner")()
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)

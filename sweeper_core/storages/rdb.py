@@ -74,6 +74,7 @@ class RDBStorage(Storage):
         skip_creation, skip_check = self._skip
         self._database = Database(self.url, self.engine_kwargs, known=known)
         self.quick_writes = self._database.quick_writes
+        self.outlives_process = not self._database.in_memory
         self._handle = Handle(self._database)
         open_schema(self._database, create=not skip_creation, check=not skip_check)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -185,17 +185,25 @@ class InlineLane(Lanes):
 
 def run_job(launcher: Launcher, job: Job) -> JobResult:
     """Run one job on a launcher and say how it ended. Raises nothing but what is no ``Exception``."""
+    return run_batch(launcher, [job])[0]
+
+
+def run_batch(launcher: Launcher, jobs: Sequence[Job]) -> list[JobResult]:
+    """Run jobs with consecutive numbers on a launcher at once, and say how each ended."""
     try:
-        returns = launcher.launch([list(job.overrides)], initial_job_idx=job.number)
+        returns = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=jobs[0].number)
     except KeyboardInterrupt:
-        return JobResult(job, "stopped", failure=Failure("Interrupted", "the run was stopped by the user"))
+        failure = Failure("Interrupted", "the run was stopped by the user")
+        return [JobResult(job, "stopped", failure=failure) for job in jobs]
     except (Exception, SystemExit) as error:
         lost = WORKER_DIED & {kind.__name__ for kind in type(error).__mro__}
-        return JobResult(job, "lost" if lost else "raised", failure=failure_of(error))
-    result = result_of(job, returns[0])
-    # Whoever still has Hydra's record keeps nothing alive by it that the next job may need room for.
-    returns[0]._return_value = None
-    return result
+        failure = failure_of(error)
+        return [JobResult(job, "lost" if lost else "raised", failure=failure) for job in jobs]
+    results = [result_of(job, one) for job, one in zip(jobs, returns, strict=True)]
+    for one in returns:
+        # Whoever still has Hydra's record keeps nothing alive by it that the next job may need room for.
+        one._return_value = None
+    return results
 
 
 def result_of(job: Job, job_return: JobReturn) -> JobResult:

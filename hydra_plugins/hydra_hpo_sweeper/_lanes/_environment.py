@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
@@ -41,9 +41,31 @@ class JobEnvironment(Callback):
             drop_frames(job_return._return_value)
 
 
-def with_job_environment(context: HydraContext) -> tuple[HydraContext, JobEnvironment]:
+class BatchEnvironment(JobEnvironment):
+    """The same for a batch.
+
+    Attributes:
+        of_jobs: The variables of each job of the batch that is launched next, by its number.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_jobs: dict[int, dict[str, str]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"variables": self.variables, "of_jobs": self.of_jobs}
+
+    def on_job_start(self, config: Any, **kwargs: Any) -> None:
+        """Set the variables of the job that starts."""
+        self.variables = self.of_jobs.get(config.hydra.job.num, {})
+        super().on_job_start(config, **kwargs)
+
+
+T = TypeVar("T", bound=JobEnvironment)
+
+
+def with_job_environment(context: HydraContext, job_environment: T) -> tuple[HydraContext, T]:
     """Return a context of the same kind with a callback of its own that sets its jobs' variables."""
-    job_environment = JobEnvironment()
     callbacks = copy.copy(context.callbacks)
     callbacks.callbacks = [*callbacks.callbacks, job_environment]
     return replace(context, callbacks=callbacks), job_environment

@@ -32,8 +32,9 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller, RayTasks, 
 from hydra_plugins.hydra_hpo_sweeper._hydra._compose import ComposedOnce
 from hydra_plugins.hydra_hpo_sweeper._hydra._public import for_launchers
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, Job, JobResult, Lanes, LaneSetup, run_job
+from hydra_plugins.hydra_hpo_sweeper._lanes._batch import BatchLanes
 from hydra_plugins.hydra_hpo_sweeper._lanes._devices import environments, tell_of_conflicts
-from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment, with_job_environment
+from hydra_plugins.hydra_hpo_sweeper._lanes._environment import BatchEnvironment, JobEnvironment, with_job_environment
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import Guarded
 from hydra_plugins.hydra_hpo_sweeper._lanes._script import script_names
 from sweeper_core._by_value import file_names_kept
@@ -82,6 +83,9 @@ class LaneFactory:
             return InlineLane(self._launcher())
         if self.kind == "thread":
             return self._threads()
+        if self.kind == "batch":
+            context, batch = with_job_environment(self.context, BatchEnvironment())
+            return BatchLanes(self._launcher(context), batch, self.settings.n_jobs)
         if isinstance(self.settings.lanes, LaneType):
             return self._own(self.settings.lanes)
         return self._processes(record)
@@ -142,7 +146,7 @@ class LaneFactory:
         return ThreadLanes(self._launcher_with_environment, self.settings.n_jobs, canceller)
 
     def _launcher_with_environment(self) -> tuple[Launcher, JobEnvironment]:
-        context, job_environment = with_job_environment(self.context)
+        context, job_environment = with_job_environment(self.context, JobEnvironment())
         return self._launcher(context), job_environment
 
     def _processes(self, record: Callable[[JobResult], Any] | None) -> Lanes:
@@ -155,6 +159,7 @@ class LaneFactory:
             MainModule.of_this_process(),
             str(self.directory / LANE_LOGS),
             None if record is None else pickle.dumps(record),
+            terminal=settings.n_jobs == 1 and sys.stdin is not None and sys.stdin.isatty(),
         )
         shares = environments(settings.devices, settings.devices_per_job, settings.n_jobs)
         sys.stdout.flush()
@@ -162,7 +167,7 @@ class LaneFactory:
 
 
 def kind_of_lane(settings: Settings, launcher: str) -> str:
-    """Return ``inline``, ``process`` or ``thread``, or the name of a lane type of the user's own.
+    """Return ``inline``, ``process``, ``thread`` or ``batch``, or the name of a lane type of the user's own.
 
     Args:
         launcher: The launcher's ``_target_``.

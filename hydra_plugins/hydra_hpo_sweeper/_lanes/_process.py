@@ -229,7 +229,7 @@ def _spawn(start: Start, variables: Mapping[str, str], application: int) -> _Wor
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     process = subprocess.Popen(
         [sys.executable, *flags, "-c", code],
-        stdin=subprocess.DEVNULL,
+        stdin=None if start.terminal else subprocess.DEVNULL,
         env={**os.environ, **variables},
         pass_fds=[theirs.fileno(), application],
         start_new_session=True,

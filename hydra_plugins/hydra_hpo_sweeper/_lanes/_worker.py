@@ -39,11 +39,13 @@ class Start:
 
     Attributes:
         record: Writes a result to the study when the sweeper cannot any more; pickled.
+        terminal: Whether jobs read and write the terminal of the sweep: for debuggers.
     """
 
     main: MainModule
     log: str
     record: bytes | None = None
+    terminal: bool = False
 
 
 class Printed(Callback):
@@ -131,7 +133,8 @@ def prepare(start: Start, packed: bytes, descriptor: int) -> Callable[[Job], Job
     application: Application = unpack(packed, start.main)
     setup_globals()
     context = application.context
-    context.callbacks.callbacks.append(Printed(descriptor))
+    if not start.terminal:
+        context.callbacks.callbacks.append(Printed(descriptor))
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=Guarded(application.task), config=application.config
     )
@@ -148,7 +151,8 @@ def main(pipe: int, application: int) -> None:
     connection = Connection(pipe)
     start: Start = connection.recv()
     log = os.open(start.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    redirect(log)
+    if not start.terminal:
+        redirect(log)
     faulthandler.enable()
     # Several workers share the file's position.
     packed = os.pread(application, os.fstat(application).st_size, 0)

@@ -62,8 +62,10 @@ class Run:
         """Start and finish trials until there is no more to do."""
         while True:
             self._check_directory()
-            self.outage.attempt(self._store_results, None)
-            self.outage.attempt(self._fail_stale, None)
+            if self.ended:
+                self.outage.attempt(self._store_results, None)
+            if not self.outage.now:
+                self.outage.attempt(self._fail_stale, None)
             self._fill(lanes)
             if not lanes.busy and not self.ended and not self.outage.now:
                 return
@@ -102,7 +104,8 @@ class Run:
     def _fill(self, lanes: Lanes) -> None:
         while lanes.free:
             trial = next((trial for trial in self.running.values() if trial.waiting), None)
-            if trial is None and not self.outage.now:
+            # Until the results of before are stored, the storage is not asked for more.
+            if trial is None and not self.ended:
                 trial = self.outage.attempt(self.source.next, None)
             if trial is None:
                 return
@@ -135,9 +138,10 @@ class Run:
         trial.results.append(done)
         write_trace(done)
         result = self.judge.result(trial.results)
-        if result.state is not TrialState.COMPLETE or (
-            trial.waiting and self.outage.attempt(lambda: self._is_bad(trial), False)
-        ):
+        useless = (
+            bool(trial.waiting) and not self.outage.now and self.outage.attempt(lambda: self._is_bad(trial), False)
+        )
+        if useless or result.state is not TrialState.COMPLETE:
             trial.waiting.clear()
         if trial.ended:
             del self.running[trial.number]

@@ -89,7 +89,9 @@ def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
                 stack.enter_context(run.watcher)
                 run.loop(stack.enter_context(factory.open(recorder)))
     except StorageInternalError as error:
-        raise type(error)(f"{str(error).rstrip('.')}. To continue: {setup.command()}") from error
+        command = setup.command()
+        more = "" if command is None else f" To continue: {command}"
+        raise type(error)(f"{str(error).rstrip('.')}.{more}") from error
     finally:
         setup.directory.close()
         with suppress(StorageInternalError):

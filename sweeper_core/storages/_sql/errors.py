@@ -41,6 +41,12 @@ _EXPLAINED: tuple[tuple[str, type[Exception], str], ...] = (
         StorageInternalError,
         "The disk is full: free some space; nothing was damaged.",
     ),
+    (
+        "disk i/o error",
+        StorageInternalError,
+        "The disk is full (SQLite needs some megabytes beside the database to open it), or it fails: free some space, "
+        "then run the same command again; what was stored is not lost.",
+    ),
     ("database is locked", StorageUnavailableError, "Another program has kept it locked for a minute."),
     ("malformed", StorageFormatError, "The database file is damaged."),
     (

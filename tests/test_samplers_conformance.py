@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 from sweeper_core.samplers import (
@@ -10,18 +13,37 @@ from sweeper_core.samplers import (
     PartialFixedSampler,
     RandomSampler,
     TPESampler,
+    tpe,
 )
 from sweeper_core.samplers.base import Sampler
 from sweeper_core.testing.samplers import SamplerConformance
 from sweeper_core.testing.simulation import Simulation
 
 
-class TestTPEApart(SamplerConformance):
+class TPEConformance(SamplerConformance):
+    def watch_scores(self, monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray[Any, Any]]:
+        seen: list[np.ndarray[Any, Any]] = []
+        plain = tpe.ranked
+
+        def ranked(candidates: Any, scores: np.ndarray[Any, Any]) -> Any:
+            seen.append(scores)
+            return plain(candidates, scores)
+
+        monkeypatch.setattr(tpe, "ranked", ranked)
+        return seen
+
+
+class TestTPEApart(TPEConformance):
     def make(self) -> Sampler:
         return TPESampler(seed=0, multivariate=False)
 
 
-class TestTPEOfSeveralObjectives(SamplerConformance):
+class TestTPEJointly(TPEConformance):
+    def make(self) -> Sampler:
+        return TPESampler(seed=0)
+
+
+class TestTPEOfSeveralObjectives(TPEConformance):
     objectives = 2
 
     def make(self) -> Sampler:

@@ -114,7 +114,7 @@ class _Tree:
         distribution = None if column is None or len(rows) == 0 else self._distribution(rows, name)
         if column is None or distribution is None:
             return rows[:0]
-        code = code_in_column(column, distribution, value)
+        code = code_in_column(column, distribution, value) if distribution.contains(value) else None
         return rows[:0] if code is None else rows[column.raw[rows] == code]
 
     def is_open(self, rows: Integers, fixed: frozenset[str]) -> bool:
@@ -142,7 +142,7 @@ class _Tree:
         return next((n for n in first.names if n not in fixed and all(n in names for names in others)), None)
 
     def _distribution(self, rows: Integers, name: str) -> BaseDistribution | None:
-        for row in rows.tolist():
+        for row in reversed(rows.tolist()):  # the newest: ranges may have grown
             layout = self._history.layouts[row]
             if name in layout.names:
                 distribution: BaseDistribution = layout.distributions[layout.names.index(name)]

@@ -61,7 +61,7 @@ class GridSampler(OptunaFace):
         lattice = self._lattice(request.space)
         self._check_names(request)
         index = self._next(lattice, request, history)
-        values = {**lattice.values(int(lattice.point(index))), **request.given}
+        values = {**_held(request.space), **lattice.values(int(lattice.point(index))), **request.given}
         chosen = {name: values[name] for name in request.space.names if name in values}
         return Suggestion(
             _inside(request.space, request.space.active_only(chosen)), ORIGIN, generation=index + 1, if_known="keep"
@@ -128,7 +128,8 @@ class GridSampler(OptunaFace):
         if self.search_space is None:
             return
         for name in request.space.names:
-            if name not in self.search_space and name not in request.given:
+            known = name in self.search_space or name in request.given
+            if not known and not request.space[name].distribution.single():
                 raise ValueError(
                     f"The parameter name, {name}, is not found in the given grid, "
                     f"which has {', '.join(self.search_space)}. Add its values to `search_space`."

@@ -320,7 +320,7 @@ class TPESampler(OptunaFace):
             laws = self._outcomes(Mixture, block, points, groups, widths)
             sound, failed = (law.log_density(candidates) for law in laws)
             score += _log_survival(sound, failed, groups)
-        return candidates.take(np.argsort(-score, kind="stable"))
+        return ranked(candidates, score)
 
     def _rank_apart(
         self, block: Coordinates, points: Points, groups: _Groups, given: Points | None, rng: np.random.Generator
@@ -350,7 +350,7 @@ class TPESampler(OptunaFace):
         if given is not None:  # what is given already tells nothing about the parameters that are left
             scores = [np.where(np.isnan(given.numbers), scores[0], 0.0), np.where(given.codes < 0, scores[1], 0.0)]
         total = scores[0].sum(axis=1) + scores[1].sum(axis=1)
-        return candidates.take(np.argsort(-total, kind="stable"))
+        return ranked(candidates, total)
 
     def _prior(self, groups: _Groups) -> float:
         return max(self.prior_weight, LEAST_PRIOR_WEIGHT) / float(groups.good.weights.sum())
@@ -391,6 +391,11 @@ class TPESampler(OptunaFace):
             own = own_mass(block.choices, len(groups.good.rows) + 1)
             both.append(law(group.weights, centres, filled, block.choices, own))
         return both[0], both[1]
+
+
+def ranked(candidates: Points, scores: Floats) -> Points:
+    """Return candidates by their scores ``(n,)``, the best first."""
+    return candidates.take(np.argsort(-scores, kind="stable"))
 
 
 @dataclass(frozen=True)

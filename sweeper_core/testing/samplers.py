@@ -10,8 +10,10 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -224,6 +226,74 @@ class SamplerConformance:
         request = Request(space, number + 2)
         rng = np.random.default_rng(0)
         check_point(space, simulation.sampler.suggest(request, simulation.history, rng).params)
+
+    @pytest.mark.parametrize("name", ["conditional", "mixed"])
+    def test_rough_studies_are_taken(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Failures, infinite values and constraints together, also on conditional spaces, while the caller's error
+        state and warning filters are strict; the scores that candidates are ranked by are numbers."""
+        ranked = self.watch_scores(monkeypatch)
+        simulation = self.simulation(self.pick(name))
+        with np.errstate(all="raise"), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for number in range(self.warm_up + 8):
+                asked, params = simulation.ask()
+                check_point(simulation.space, params)
+                self.end_roughly(simulation, asked, params, number)
+            simulation.sampler.exhausted(simulation.space, simulation.history)
+            filters = list(warnings.filters)
+        assert filters[0][0] == "error"
+        assert all(np.all(np.isfinite(scores)) for scores in ranked)
+
+    def watch_scores(self, monkeypatch: pytest.MonkeyPatch) -> Sequence[np.ndarray[Any, Any]]:
+        """Return a list that will hold the scores of each ranking; for samplers that rank candidates."""
+        return []
+
+    def end_roughly(self, simulation: Simulation, asked: int, params: Mapping[str, Any], number: int) -> None:
+        """End a trial in one of the ways that trials end; every eighth runs on."""
+        values, limit = self.several(params), {"c": (number % 5 - 2.0) * 10.0 ** (number % 3)}
+        if number % 8 == 1:
+            simulation.tell(asked, None, TrialState.FAIL)
+        elif number % 8 == 3 and self.objectives == 1:
+            simulation.tell(asked, values, TrialState.PRUNED, limit, reports=[(0, math.inf), (1, math.nan), (2, 1e300)])
+        elif number % 8 in (4, 5):
+            simulation.tell(asked, [[math.inf, -math.inf][number % 8 - 4], *values[1:]], constraints=limit)
+        elif number % 8 != 7:
+            simulation.tell(asked, [value * 10.0 ** (number % 3 * 100) for value in values], constraints=limit)
+
+    @pytest.mark.parametrize("name", GRIDS)
+    def test_each_point_of_a_finite_space_comes_once_whatever_becomes_of_it(self, name: str) -> None:
+        if not self.finite_distinct:
+            pytest.skip("this sampler repeats points by design")
+        space = self.pick(name)
+        total = sum(1 for _ in space.points())
+        simulation = self.simulation(space)
+        for number in range(total):
+            asked, params = simulation.ask()
+            self.end_roughly(simulation, asked, params, number)
+        assert len({repr(suggestion.params) for suggestion in simulation.suggestions}) == total
+        assert simulation.sampler.exhausted(space, simulation.history)
+
+    def test_a_stepped_number_of_two_values_has_both(self) -> None:
+        parameters = [
+            Parameter("s", FloatDistribution(0.2, 0.3, step=0.1)),
+            Parameter("c", CategoricalDistribution([1, 2])),
+        ]
+        extra = [] if "floats" not in self.spaces else [Parameter("x", FloatDistribution(0.0, 1.0))]
+        simulation = self.simulation(SearchSpace([*parameters, *extra]))
+        simulation.run(self.several, 4 if not extra else self.warm_up)
+        assert {suggestion.params["s"] for suggestion in simulation.suggestions} == {0.2, 0.3}
+
+    def test_the_ends_of_continuous_ranges_are_open(self) -> None:
+        """No suggestion is the very end of a range, and no heap of them is there while better points are elsewhere."""
+        if "floats" not in self.spaces:
+            pytest.skip("not a space for this sampler")
+        space = SearchSpace.of({"x": FloatDistribution(0.0, 1.0), "y": FloatDistribution(1e-6, 1.0, log=True)})
+        simulation = self.simulation(space)
+        simulation.run(lambda p: [(p["x"] - 0.4) ** 2 + (math.log10(p["y"]) / 6 + 0.4) ** 2] * self.objectives, 40)
+        unit = space.to_unit(np.array([space.encode(suggestion.params) for suggestion in simulation.suggestions]))
+        edge = np.minimum(unit, 1.0 - unit).min(axis=1)
+        assert np.all(edge >= 0.99e-6)
+        assert np.count_nonzero(edge < 1e-4) <= 1
 
     def test_constraints_are_taken(self) -> None:
         simulation = self.simulation(self.usable())

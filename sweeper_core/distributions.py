@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Union
 
+from sweeper_core._bounds import as_float, as_int, grid_of, warn_lowered
 from sweeper_core.choices import choice_key as choice_key
 from sweeper_core.choices import choice_text, is_sayable, is_the_users_own, names_choice, plain_choice, warn_unsayable
 from sweeper_core.maths.grids import MAX_EXACT, Grid
@@ -147,7 +147,7 @@ class FloatDistribution(BaseDistribution):
         self._grid: Grid | None = None
         if step is not None:
             step = float(step)
-            self._grid = _grid_of(low, high, step)
+            self._grid = grid_of(low, high, step)
             high = self._grid.value(self._grid.count - 1)
         self.low = low
         self.high = high
@@ -158,7 +158,7 @@ class FloatDistribution(BaseDistribution):
         return float(param_value_in_internal_repr)
 
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
-        value = _as_float(param_value_in_external_repr)
+        value = as_float(param_value_in_external_repr)
         if math.isnan(value):
             raise ValueError(f"`{param_value_in_external_repr}` is invalid value.")
         if self.log and value <= 0.0:
@@ -205,7 +205,7 @@ class IntDistribution(BaseDistribution):
     __slots__ = ("high", "log", "low", "step")
 
     def __init__(self, low: int, high: int, log: bool = False, step: int = 1) -> None:
-        low, high, step = _as_int("low", low), _as_int("high", high), _as_int("step", step)
+        low, high, step = as_int("low", low), as_int("high", high), as_int("step", step)
         if log and step != 1:
             raise ValueError(f"The parameter `step != 1` is not supported when `log` is true, but got {step=}.")
         if low > high:
@@ -221,7 +221,7 @@ class IntDistribution(BaseDistribution):
             )
         if (high - low) % step:
             reached = low + (high - low) // step * step
-            _warn_lowered(low, high, step, reached)
+            warn_lowered(low, high, step, reached)
             high = reached
         self.low = low
         self.high = high
@@ -232,7 +232,7 @@ class IntDistribution(BaseDistribution):
         return int(param_value_in_internal_repr)
 
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
-        value = _as_float(param_value_in_external_repr)
+        value = as_float(param_value_in_external_repr)
         if math.isnan(value) or (self.log and value <= 0.0):
             raise ValueError(f"`{param_value_in_external_repr}` is invalid value.")
         return value
@@ -383,46 +383,8 @@ def _shown_as(choices: Iterable[Any], shown: tuple[CategoricalChoiceType, ...] |
     return made
 
 
-def _as_float(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"'{value}' is not a valid type. float-castable value is expected, but got {type(value).__name__}."
-        ) from error
-
-
-def _as_int(name: str, value: Any) -> int:
-    if isinstance(value, (bool, str)) or int(value) != value:
-        raise ValueError(f"`{name}` must be an integer, but got {value!r}.")
-    return int(value)
-
-
 def _remade(kind: type[BaseDistribution], arguments: dict[str, Any]) -> BaseDistribution:
     return kind(**arguments)
-
-
-def _grid_of(low: float, high: float, step: float) -> Grid:
-    if not 0.0 < step < math.inf:
-        raise ValueError(f"`step > 0` must hold, but got {step=}.")
-    grid = Grid.stepping(low, high, step)
-    if not grid.is_sayable:
-        largest = max(abs(low), abs(high))
-        raise ValueError(
-            f"`step` must be at least {math.ulp(largest)}, the distance of the numbers in double precision near "
-            f"{largest}, but got {step=} on [{low}, {high}]. Use a larger step, or none."
-        )
-    if grid.value(grid.count - 1) != high:
-        _warn_lowered(low, high, step, grid.value(grid.count - 1))
-    return grid
-
-
-def _warn_lowered(low: float, high: float, step: float, reached: float) -> None:
-    warnings.warn(
-        f"The distribution is specified by [{low}, {high}] and {step=}, but the range is not divisible by `step`. "
-        f"It will be replaced with [{low}, {reached}].",
-        stacklevel=3,
-    )
 
 
 def distribution_to_json(dist: BaseDistribution) -> str:

@@ -160,6 +160,6 @@ class UserPruner(Pruner):
         self._log = log
         self._view = view
 
-    def judge(self, number: int, curve: Curve, peers: LearningCurves) -> Verdict:
+    def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         trial = FrozenTrial.of(self._log.record(number))
         return Verdict(bool(self.inner.prune(self._view, trial)), f"{type(self.inner).__name__} says so")

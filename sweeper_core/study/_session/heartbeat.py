@@ -82,5 +82,5 @@ class Heartbeat:
             self._numbers -= stale
         for number in sorted(stale):
             _logger.warning(
-                f"Trial {number} has been given up elsewhere; its result counts unless a retry starts before."
+                f"Trial {number} was failed as stale elsewhere; its result counts unless a retry starts before."
             )

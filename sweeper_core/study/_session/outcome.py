@@ -26,11 +26,11 @@ class Outcome(NamedTuple):
     problem: str | None = None
 
 
-def outcome_of(told: Any, state: TrialState | None, n_objectives: int, last_report: float | None) -> Outcome:
-    """Return the end of a trial from what was told.
+def outcome_of(returned: Any, state: TrialState | None, n_objectives: int, last_report: float | None) -> Outcome:
+    """Return the end of a trial from what the objective returned, or what was told.
 
     Args:
-        told: A number, a sequence of numbers (one for each objective), or None.
+        returned: A number, a sequence of numbers (one for each objective), or None.
         state: None decides by the values: COMPLETE when they are acceptable, else FAIL.
         n_objectives: How many values there have to be.
         last_report: Becomes the value of a pruned trial.
@@ -38,11 +38,11 @@ def outcome_of(told: Any, state: TrialState | None, n_objectives: int, last_repo
     Raises:
         ValueError: State and values contradict each other, or the values of a COMPLETE trial are not acceptable.
     """
-    if type(told) is float and state is None and n_objectives == 1 and told == told:
-        return _new_tuple(Outcome, (COMPLETE, [told], None))  # what nearly all objectives return
-    if callable(getattr(told, "tolist", None)):  # of arrays and tensors
-        told = told.tolist()
-    values = None if told is None else list(told) if isinstance(told, Sequence) else [told]
+    if type(returned) is float and state is None and n_objectives == 1 and returned == returned:
+        return _new_tuple(Outcome, (COMPLETE, [returned], None))  # what nearly all objectives return
+    if callable(getattr(returned, "tolist", None)):  # of arrays and tensors
+        returned = returned.tolist()
+    values = None if returned is None else list(returned) if isinstance(returned, Sequence) else [returned]
     _check_agreement(state, values)
     if state is TrialState.FAIL:
         return Outcome(state, None)

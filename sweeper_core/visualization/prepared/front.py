@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sweeper_core.maths.hypervolume import hypervolume
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.study.study import Study
+from sweeper_core.trial.feasible import satisfied
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.state import TrialState
 from sweeper_core.visualization.prepared.values import Floats, is_feasible
@@ -64,7 +65,7 @@ def front(
 
 
 def _satisfies(trial: FrozenTrial, constraints_func: Callable[[FrozenTrial], Sequence[float]] | None) -> bool:
-    return is_feasible(trial) if constraints_func is None else all(c <= 0.0 for c in constraints_func(trial))
+    return is_feasible(trial) if constraints_func is None else satisfied(constraints_func(trial))
 
 
 def hypervolumes(study: Study, reference_point: Sequence[float]) -> tuple[tuple[int, ...], Floats]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.study.study import Study
+from sweeper_core.trial.feasible import satisfied
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.state import TrialState
 
@@ -74,8 +75,8 @@ def plotted_trials(study: Study, target: Target | None) -> list[FrozenTrial]:
 
 
 def is_feasible(trial: FrozenTrial) -> bool:
-    """Return whether no constraint of a trial is violated."""
-    return all(value <= 0.0 for value in trial.constraints.values())
+    """Return whether a trial is feasible."""
+    return satisfied(trial.constraints.values())
 
 
 def minimises(study: Study, target: Target | None) -> bool:

@@ -134,12 +134,11 @@ def read_settings(config: DictConfig) -> Settings:
 
 
 def _refuse_several(config: DictConfig) -> None:
-    """Refuse several samplers or pruners: Hydra would merge their settings into one."""
+    """Refuse several samplers or pruners: Hydra merges their settings into one, and then names no choice."""
     choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
     for kind in ("sampler", "pruner"):
-        chosen = choices.get(f"hydra/sweeper/{kind}")
-        if isinstance(chosen, (list, ListConfig)):
-            raise ConfigError(f"hydra/sweeper/{kind} must be one name, not {list(chosen)}; choose one.")
+        if choices.get("hydra/sweeper") in ("hpo", "optuna") and f"hydra/sweeper/{kind}" not in choices:
+            raise ConfigError(f"hydra/sweeper/{kind} must be one name, not a list: a sweep has one {kind}.")
 
 
 def _refuse_ranks(environ: Mapping[str, str]) -> None:

@@ -1,28 +1,65 @@
-"""What Hydra's own parser must let pass on the command line, before any sweeper sees it.
+"""What Hydra does before any sweeper sees a command, and has to do differently for this one.
 
-``interval`` also takes ``log`` and ``step``, and ``choice`` also ``null``; every other input means what it meant.
+Its parser must let ``interval`` also take ``log`` and ``step``, and ``choice`` also ``null``; every other input means
+what it meant. An interpolation of this sweeper's settings that does not resolve is answered in one line.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from hydra._internal.grammar import grammar_functions
 from hydra.core.override_parser.types import ChoiceSweep
+from hydra.core.plugins import Plugins
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+_OURS = ("hydra_plugins.hydra_hpo_sweeper.", "hydra_plugins.hydra_optuna_sweeper.")
 _MARK = "_hydra_hpo_sweeper"
 
 
 def extend_hydra() -> None:
-    """Widen the two functions, once."""
-    _replace("interval", _interval_of)
-    _replace("choice", _choice_of)
+    """Replace the functions, once."""
+    _replace(grammar_functions, "interval", _interval_of)
+    _replace(grammar_functions, "choice", _choice_of)
+    _replace(Plugins, "instantiate_sweeper", _instantiate_of)
 
 
-def _replace(name: str, widen: Any) -> None:
-    original = getattr(grammar_functions, name)
+def _replace(owner: Any, name: str, change: Any) -> None:
+    original = getattr(owner, name)
     if not hasattr(original, _MARK):
-        wider = widen(original)
-        setattr(wider, _MARK, True)
-        setattr(grammar_functions, name, wider)
+        changed = change(original)
+        setattr(changed, _MARK, True)
+        setattr(owner, name, changed)
+
+
+def _instantiate_of(original: Any) -> Any:
+    # Hydra resolves all of a plugin's configuration when it makes the plugin; its answer is a traceback.
+    def instantiate_sweeper(self: Any, **arguments: Any) -> Any:
+        try:
+            return original(self, **arguments)
+        except OmegaConfBaseException as error:
+            node = arguments["config"].hydra.sweeper
+            if not str(node.get("_target_")).startswith(_OURS):
+                raise
+            key = next(_unresolvable(node), "hydra.sweeper")
+            reason = str(error).partition("\n")[0]
+            raise CompactHydraException(f"{key} cannot be resolved: {reason}.") from None
+
+    return instantiate_sweeper
+
+
+def _unresolvable(node: Any, prefix: str = "hydra.sweeper") -> Iterator[str]:
+    """Yield the keys of values whose interpolations do not resolve."""
+    keys: Any = node if isinstance(node, DictConfig) else range(len(node))
+    for key in keys:
+        try:
+            value = None if OmegaConf.is_missing(node, key) else node[key]
+        except OmegaConfBaseException:
+            yield f"{prefix}.{key}"
+        else:
+            if isinstance(value, (DictConfig, ListConfig)):
+                yield from _unresolvable(value, f"{prefix}.{key}")
 
 
 def _interval_of(original: Any) -> Any:

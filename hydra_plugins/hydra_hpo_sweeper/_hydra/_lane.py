@@ -1,7 +1,9 @@
 """The number of the lane that a job runs in, as jobs and their configurations read it."""
 
 import os
+from typing import Any
 
+import omegaconf
 from omegaconf import OmegaConf
 
 LANE = "HPO_LANE"
@@ -15,4 +17,7 @@ def lane() -> int:
 
 def register_resolver() -> None:
     """Let configurations say ``${hpo.lane:}``. Hydra hands its resolvers on to launchers' processes."""
-    OmegaConf.register_new_resolver("hpo.lane", lane, replace=True)
+    # The newer name is the older one's replacement from OmegaConf 2.4 on; before, it meant something else.
+    newer = not omegaconf.__version__.startswith(("2.1", "2.2", "2.3"))
+    register: Any = OmegaConf.register_resolver if newer else OmegaConf.register_new_resolver
+    register("hpo.lane", lane, replace=True)

@@ -117,6 +117,12 @@ PRIVATE_NAMES = (
         "A subclass of BasicLauncher is not recognised as one; the sweep does not start.",
     ),
     PrivateName(
+        "hydra.core.plugins:Plugins.instantiate_sweeper",
+        "_hydra._extension",
+        HYDRA,
+        "Hydra's start fails; a setting that does not resolve has to be answered by Hydra's traceback.",
+    ),
+    PrivateName(
         "hydra.core.utils:JobReturn._return_value",
         "_lanes._base",
         HYDRA,

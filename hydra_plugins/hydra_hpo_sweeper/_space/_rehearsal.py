@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from omegaconf import DictConfig, OmegaConf
+
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._hydra._nodes import keys_below
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
@@ -17,6 +19,8 @@ REPEAT = "in hydra.sweeper.repeat"
 MERGING = "Error merging override "
 MAX_CHOICES = 50
 """Choices of one parameter that are composed before the sweep."""
+MAX_OPTIONS = 10
+"""Options of one config group that are composed before the sweep: 50 ms each, which the first job of each saves."""
 NOTHING: Mapping[str, Any] = {}
 
 Compose = Callable[[list[str]], Any]
@@ -43,6 +47,46 @@ def rehearse(plan: Plan, compose: Compose, repeated: Mapping[str, Any] = NOTHING
             compose(plan.overrides(params) + lines)
         except Exception as error:
             raise ConfigError(_blame(addresses, error, lambda: compose(list(plan.fixed)))) from error
+
+
+def check_options(plan: Plan, compose: Compose, config: DictConfig) -> None:
+    """Refuse an option of a swept config group that changes how the sweep itself runs.
+
+    Each of the first options is composed; jobs that choose it need its configuration anyway, which is kept.
+
+    Args:
+        config: The sweep's configuration.
+
+    Raises:
+        ConfigError: Hydra cannot compose the option, or it changes the launcher or the sweeper.
+    """
+    groups = [item for item in plan.items if isinstance(item.entry, Swept) and item.entry.group and not item.when]
+    for item in groups:
+        assert isinstance(item.distribution, CategoricalDistribution)
+        for option in item.distribution.choices[:MAX_OPTIONS]:
+            point = {**_point_with(plan.space, item.name), item.name: option}
+            _check_option(item, option, compose, plan.overrides(plan.space.active_only(point)), config)
+
+
+def _check_option(item: Placed, option: Any, compose: Compose, overrides: list[str], config: DictConfig) -> None:
+    try:
+        job = compose(overrides)
+    except Exception as error:
+        text = _message_of(error)
+        if "before the sweep starts" not in text:  # Hydra 1.4's own words; all else is blamed in `rehearse`
+            return
+        raise ConfigError(f"{item.at}: its option {option!r} changes how the sweep runs: {text}") from error
+    for part in ("launcher", "sweeper"):
+        before, after = (_unresolved(node.hydra[part]) for node in (config, job))
+        if before != after:
+            raise ConfigError(
+                f"{item.at}: its option {option!r} changes hydra.{part}, but one {part} runs all jobs; take the "
+                f"override out of that configuration, and choose it for the whole sweep (hydra/{part}=…)."
+            )
+
+
+def _unresolved(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=False)
 
 
 def _refuse_repeated(items: Sequence[Placed], repeats: Sequence[Fixed]) -> None:

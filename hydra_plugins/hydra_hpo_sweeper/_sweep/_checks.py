@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
-from hydra_plugins.hydra_hpo_sweeper._space._rehearsal import rehearse
+from hydra_plugins.hydra_hpo_sweeper._space._rehearsal import check_options, rehearse
+from hydra_plugins.hydra_hpo_sweeper._sweep._fit import check_fit
 from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import is_constant
 from sweeper_core.samplers import Request, Sampler
 from sweeper_core.samplers.asking import ask
@@ -27,7 +28,7 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any],
 
     Args:
         compose: Composes a job's configuration from its overrides.
-        config: The sweep's configuration.
+        config: The sweep's configuration as jobs are composed from it.
 
     Raises:
         ConfigError: The parameters do not fit the configuration, the enqueued points or the sampler not the search
@@ -41,6 +42,7 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any],
     _refuse_nothing_swept(settings, plan)
     _warn_of_one_directory(config)
     repeat = settings.repeat
+    check_options(plan, compose, config)
     rehearse(plan, compose, {} if repeat is None else {repeat.key: repeat.values[0]})
     _rehearse(settings, plan)
     return replace(settings, enqueue=plan.points(settings.enqueue, settings.custom_search_space is not None))
@@ -73,6 +75,7 @@ def _rehearse(settings: Settings, plan: Plan) -> None:
     """Ask the sampler, a pure function, for the first point: what it cannot do it says now."""
     if not len(plan.space):
         return
+    check_fit(settings.sampler, plan.space)
     if not isinstance(settings.sampler, Sampler):
         return  # one written in Optuna's way is asked with a study and a trial
     history = TrialTable(settings.directions).history()

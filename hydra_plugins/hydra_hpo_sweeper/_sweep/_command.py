@@ -23,13 +23,22 @@ def command_to_continue(settings: Settings, opened: Opened, directory: Path, lef
         return None
     words = [masked(word) for word in sys.orig_argv]
     words[0] = sys.executable if os.path.isabs(words[0]) else words[0]
+    called = _called_from_code()
+    if called:
+        words = []
     if settings.storage is None:
         _add(words, "hydra.sweep.dir", _shorter(directory))
     else:
         _add(words, "hydra.sweeper.study_name", opened.session.study.name)
     if left and left != settings.n_trials:
         words = [*_without(words, "hydra.sweeper.n_trials"), f"hydra.sweeper.n_trials={left}"]
-    return shlex.join(words)
+    return f"the same call with the overrides {words}" if called else shlex.join(words)
+
+
+def _called_from_code() -> bool:
+    """Return whether a notebook or ``hydra_zen.launch`` began the sweep, whose overrides no command line has."""
+    flagged = any(word in ("-m", "--multirun") or "hydra.mode=" in word for word in sys.argv[1:])
+    return "ipykernel" in sys.modules or ("hydra_zen" in sys.modules and not flagged)
 
 
 def _add(words: list[str], key: str, value: str) -> None:

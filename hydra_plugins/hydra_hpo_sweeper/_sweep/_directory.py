@@ -50,7 +50,10 @@ def directory_of(config: DictConfig) -> Path:
         return Path(str(config.hydra.sweep.dir))
     except OmegaConfBaseException as error:
         reason = str(error).partition("\n")[0]
-        raise ConfigError(f"{KEY} cannot be resolved: {reason}. It is the same for all jobs.") from error
+        written = str(OmegaConf.to_container(config.hydra.sweep, resolve=False)["dir"])  # type: ignore[index, call-overload]
+        remedy = written.replace("${hydra:", "${hydra.")
+        hint = f" Write {remedy}, which is known before the first job." if remedy != written else ""
+        raise ConfigError(f"{KEY} cannot be resolved: {reason}. It is the same for all jobs.{hint}") from error
 
 
 class SweepDirectory:

@@ -56,7 +56,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     plan = read_plan(arguments, settings.params, app.context.config_loader, app.config)
     directory = SweepDirectory(directory_of(app.config))
     factory = LaneFactory(settings, app.context, app.task, app.config, directory.path)
-    settings = checked(settings, plan, factory.compose, app.config)
+    settings = checked(settings, plan, factory.compose, factory.config)
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
     directory.begin(factory.config)
     opened = open_study(settings, directory)

@@ -137,8 +137,10 @@ def _known(kind: Kind) -> str:
 def _class_of(kind: Kind, target: str, place: str) -> Callable[..., Any]:
     word = target.rpartition(".")[2]
     if "." in target and not target.startswith(OURS):
-        own: Callable[..., Any] = imported(target, f"{place}._target_")
-        return own
+        own = imported(target, f"{place}._target_")
+        if not callable(own):
+            raise ConfigError(f"{place}._target_: {target!r} is not a class or a function that makes a {kind}.")
+        return own  # type: ignore[no-any-return]
     entries = TABLES[kind]
     by_class = {entry.class_name: entry for entry in reversed(entries.values())}
     name = RENAMED.get(word, word)
@@ -148,7 +150,7 @@ def _class_of(kind: Kind, target: str, place: str) -> Callable[..., Any]:
     module = _MODULES[kind]
     if name not in module.__all__ or not name.endswith(kind.capitalize()):
         known = [*entries, *by_class, *(entry for entry in module.__all__ if entry.endswith(kind.capitalize()))]
-        raise ConfigError(f"{place}: unknown {kind} {target!r}; there are {_known(kind)}.{closest(word, known)}")
+        raise ConfigError(f"{place}: unknown {kind} {target!r}.{closest(word, known)} There are {_known(kind)}.")
     found: Callable[..., Any] = getattr(module, name)
     return found
 
@@ -215,7 +217,7 @@ def _typed(build: Callable[..., Any], name: str, value: Any, place: str) -> Any:
     Raises:
         ConfigError: It is none.
     """
-    parameter = inspect.signature(build).parameters.get(name)
+    parameter = _parameters(build).get(name)
     annotation = getattr(parameter, "annotation", "")
     words = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
     kinds = frozenset(word.strip() for word in words.split("|")) - {"None"}
@@ -228,9 +230,17 @@ def _typed(build: Callable[..., Any], name: str, value: Any, place: str) -> Any:
     return converted if isinstance(value, str) or convert is not real else value
 
 
+def _parameters(build: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a callable; of one that does not tell, that it takes any."""
+    try:
+        return inspect.signature(build).parameters
+    except ValueError:
+        return {"arguments": inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)}
+
+
 def _accepted(build: Callable[..., Any]) -> tuple[list[str] | None, list[str]]:
     """Return the names of a class's arguments (None when it takes any), and those without a default."""
-    parameters = inspect.signature(build).parameters.values()
+    parameters = _parameters(build).values()
     required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None, required

@@ -109,7 +109,7 @@ def read_settings(config: DictConfig) -> Settings:
     for key in node:
         if key not in KEYS and key not in _HYDRA_KEYS:
             raise ConfigError(
-                f"hydra.sweeper.{key} does not exist.{closest(str(key), KEYS)} Known are {', '.join(KEYS)}."
+                f"hydra.sweeper.{key} does not exist.{closest(str(key), KEYS)} (known are {', '.join(KEYS)})"
             )
     _refuse_several(config)
     values = {key: _plain(node, key) for key in KEYS if key not in ("params", "search_space") and key in node}

@@ -48,9 +48,10 @@ def parse_block(key: str, read_value: ReadValue, holds_mapping: bool = True) -> 
 
 def _refuse_other_words(key: str, holds_mapping: bool) -> None:
     """Refuse a key with spaces, and ``when`` alone above a mapping: both are meant as blocks."""
-    word, _, rest = key.strip().partition(" ")
-    if (rest or word.lower() == "when") and holds_mapping:
-        hint = f"write 'when {rest.strip()}'" if word.lower() in _WORDS and rest else _EXAMPLES
+    words = key.split()
+    if (len(words) > 1 and "\\" not in key) or (key.strip().lower() == "when" and holds_mapping):
+        rest = " ".join(words[next((at for at, word in enumerate(words) if word.lower() not in _WORDS), len(words)) :])
+        hint = f"write 'when {rest}'" if rest and words[0].lower() in _WORDS else _EXAMPLES
         raise ConfigError(
             f"{key!r} in hydra.sweeper.params: a key has no spaces, and a block of conditional parameters begins with "
             f"'when' and a condition; {hint}."
@@ -188,9 +189,11 @@ class _Resolver:
         value = None if self.config is None else OmegaConf.select(self.config, condition.parent)
         if value is None:
             known = list(self.by_key)
+            outside = [str(key) for key in [*choices, *(self.config or ())] if not str(key).startswith("hydra")]
             raise ConfigError(
                 f"{at}: the condition {condition} looks at {condition.parent!r}, which is no parameter of this "
-                f"sweep; there are {', '.join(known)}.{closest(condition.parent, known)}"
+                f"sweep and not in the configuration.{closest(condition.parent, [*known, *outside])} "
+                f"(there are {', '.join(known)})"
             )
         return value
 

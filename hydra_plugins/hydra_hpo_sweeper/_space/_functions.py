@@ -82,7 +82,7 @@ def range(start, stop=None, step=1):  # type: ignore[no-untyped-def]
 
 def tag(*args, sweep=None):  # type: ignore[no-untyped-def]
     """The sweep given last with tags: ``log`` for intervals and ranges, ``ordered`` for choices."""
-    *names, last = [*args, sweep] if sweep is not None else args
+    *names, last = [*args, sweep] if sweep is not None or not args else args
     if not isinstance(last, Sweep):
         raise ValueError(f"the last argument of tag() must be choice(), range() or interval(), not {last!r}")
     for name in names:

@@ -47,7 +47,7 @@ def of_bounds(low: Any, high: Any, log: bool, step: Any) -> BaseDistribution:
     """
     _check_bounds(low, high, log)
     if step is not None and step <= 0:
-        raise ValueError(f"step must be above 0, not {step}")
+        raise ValueError(f"step must be above 0, not {number(step)}")
     if log and step not in (None, 1 if isinstance(low, int) else None):
         raise ValueError(f"a logarithmic scale has no step, but step is {step}; leave one of them out")
     if step is not None and low < high:
@@ -77,6 +77,6 @@ def check_exact(low: Any, high: Any) -> None:
 
 def _check_bounds(low: Any, high: Any, log: bool) -> None:
     if low > high:
-        raise ValueError(f"the lower bound {low} is above the upper bound {high}; swap them")
+        raise ValueError(f"the lower bound {number(low)} is above the upper bound {number(high)}; swap them")
     if log and low <= 0:
-        raise ValueError(f"a logarithmic scale needs bounds above 0, but the lower bound is {low}")
+        raise ValueError(f"a logarithmic scale needs bounds above 0, but the lower bound is {number(low)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -203,16 +205,24 @@ def _refuse_tag(tag: str, tags: set[str], subject: str) -> None:
         raise ValueError(f"the tag {tag!r} means nothing for {subject}")
 
 
+# Hydra tells the function's own words after the expression.
+_EVALUATED = re.compile(r"(\w+) while evaluating '(\w+)\(.*?\)+': ", re.DOTALL)
+
+
 def _reason(text: str, error: Exception) -> str:
     """Return one line on why the parser refused a text."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # Hydra tells the function's own words after the expression: "ValueError while evaluating 'range(1)': ...".
     reason = "; ".join(lines) or type(error).__name__
     answer = unknown_function(reason)
     if answer is not None:
         return f"cannot read {text.split('=', 1)[-1]!r}: {answer}"
-    hint = "" if "evaluating" in reason else "; put a text with special characters into quotes"
-    return f"cannot read {text.split('=', 1)[-1]!r}: {reason}{hint}"
+    evaluated = _EVALUATED.match(reason)
+    if evaluated is None:
+        hint = "; put a text with special characters into quotes"
+        return f"cannot read {text.split('=', 1)[-1]!r}: {reason}{hint}"
+    known = FUNCTIONS.get(evaluated[2])
+    taken = f"; {evaluated[2]} takes {inspect.signature(known)}" if known and evaluated[1] == "TypeError" else ""
+    return f"cannot read {text.split('=', 1)[-1]!r}: {reason[evaluated.end() :]}{taken}"
 
 
 def _resolved_entries(mapping: Any) -> Iterator[tuple[Any, Any]]:

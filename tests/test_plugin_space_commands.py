@@ -80,10 +80,10 @@ def test_a_directory_that_only_a_job_knows_is_answered_with_the_remedy(tmp_path:
 
 @pytest.mark.parametrize("module", ["ipykernel", "hydra_zen"])
 def test_a_sweep_that_code_began_is_continued_by_the_same_call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, module: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], module: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, ModuleType(module))
     monkeypatch.setattr(sys, "argv", ["app.py"])
     sweep(lambda cfg: float(cfg.x), tmp_path / "s", ["x=interval(0,1)", "hydra.sweeper.n_trials=1"], "x: 0\n")
-    (line,) = [message for message in caplog.messages if message.startswith("To continue: ")]
-    assert line == f"To continue: the same call with the overrides ['hydra.sweep.dir={tmp_path}/s']"
+    said = capsys.readouterr()
+    assert f"the same call with the overrides ['hydra.sweep.dir={tmp_path}/s']" in said.out + said.err

@@ -13,6 +13,9 @@ from hypothesis import HealthCheck, settings
 
 from sweeper_core.testing.servers import MariaDB, PostgreSQL, Server, ServerMissing
 
+# A report of each of some hundred sweeps would take longer than all else; the tests of reports ask for theirs.
+os.environ.setdefault("HPO_REPORT", "false")
+
 settings.register_profile(
     "any-machine",
     deadline=None,

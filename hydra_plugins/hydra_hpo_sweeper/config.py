@@ -101,6 +101,8 @@ class HPOSweeperConf:
     # --- telling ----------------------------------------------------------------------------------------------------
     # What the console shows: auto, live, lines or off.
     progress: Any = "auto"
+    # Whether report.html is kept in the sweep directory; the environment variable HPO_REPORT=false is a no, too.
+    report: Any = True
     # Logging to MLflow: {tracking_uri: URL, experiment: name, nested: true}; None: no MLflow.
     mlflow: Any = None
 

@@ -82,6 +82,7 @@ class Settings:
     max_retries: int = _setting(read.count(0))
     max_retries_failed: int = _setting(read.count(0))
     progress: str = _setting(read.one_of(read.PROGRESS))
+    report: bool = _setting(read.flag)
     mlflow: MlflowOptions | None = _setting(read.mlflow)
 
     def __post_init__(self) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import outside_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
+from sweeper_core.report.facts import StudyFacts
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -14,18 +16,32 @@ from sweeper_core.trial.state import TrialState
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 
-def say_how_it_went(result: SweepResult, session: Session, plan: Plan, command: str | None) -> None:
+def say_how_it_went(
+    result: SweepResult, session: Session, plan: Plan, command: str | None, report: Path | None
+) -> None:
     """Log the results, and how to go on.
 
     Args:
         command: Goes on with the study; None where it ends with this process.
+        report: Where the report is; None when there is none.
     """
-    for line in [*result.lines(), *_of_pruned(result, session), *_of_outside(result, plan)]:
+    for line in [*result.lines(), *_of_gain(session), *_of_pruned(result, session), *_of_outside(result, plan)]:
         log.info(line)
+    if report is not None:
+        log.info("Report: %s", report)
     if command is None:
         log.info("The study was in memory and ends with this process; leave out hydra.sweeper.storage to keep it.")
     else:
         log.info("To continue: %s", command)
+
+
+def _of_gain(session: Session) -> list[str]:
+    """Return how much better the best trial is than what the search began with."""
+    facts = StudyFacts.of(session.study, session.log.records)
+    if facts.gain is None or facts.gain <= 0 or facts.baseline is None or not facts.baseline[0].values:
+        return []
+    share = f"{100 * facts.gain:.0f}" if facts.gain >= 0.1 else f"{100 * facts.gain:.2g}"
+    return [f"That is {share} % better than {facts.baseline[1]} ({facts.baseline[0].values[0]:.6g})."]
 
 
 def _of_pruned(result: SweepResult, session: Session) -> list[str]:

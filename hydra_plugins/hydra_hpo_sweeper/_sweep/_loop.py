@@ -69,12 +69,13 @@ class Run:
             self._fill(lanes)
             if not lanes.busy and not self.ended and not self.outage.now:
                 return
-            self.progress.turn(len(self.running), len(lanes.busy))
+            self.progress.turn(self.running, len(lanes.busy))
             self._wait(lanes)
             if self.interrupt.stop_now:
                 self._stop_running(lanes)
             if not self.outage.now:
                 self.outage.attempt(self.setup.results.refresh, None)
+                self.setup.page.refresh()
 
     def _wait(self, lanes: Lanes) -> None:
         if lanes.busy:
@@ -113,6 +114,8 @@ class Run:
                 self.ended.append(trial)
                 self.outage.attempt(self._store_results, None)
                 continue
+            if trial.number not in self.running:
+                self.progress.started(trial.number, trial.params)
             self.running[trial.number] = trial
             trial.busy += 1
             self._start(lanes, trial.waiting.popleft())
@@ -193,7 +196,8 @@ class Run:
             SystemExit: The user interrupted the run.
         """
         result = self.setup.results.result()
-        say_how_it_went(result, self.session, self.setup.plan, self.setup.command())
+        report = self.setup.page.path if self.setup.page.written else None
+        say_how_it_went(result, self.session, self.setup.plan, self.setup.command(), report)
         failure = self.rules.failure(at_end=True)
         if failure is not None:
             raise SweepFailed(failure)

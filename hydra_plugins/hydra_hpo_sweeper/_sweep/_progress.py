@@ -1,7 +1,7 @@
-"""What the console shows of a sweep while it runs.
+"""What the console shows of a sweep while it runs: lines about trials that start and end. ``_live`` has the live view.
 
-On a terminal one live line, kept below the log by tqdm (small, pure Python, knows every terminal, and moves itself out
-of the way of log lines); elsewhere, and where jobs print to the same console, one line for each finished trial.
+Lines are written where there is no terminal, and where jobs print to the same console. A terminal shows the beginning
+of a trial's parameters; nothing is cut off in files.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import ExitStack
-from typing import Any
-
-from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
+from typing import TYPE_CHECKING, Any
 
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import TrialResult
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.feasible import is_feasible
 from sweeper_core.trial.state import TrialState
+
+if TYPE_CHECKING:
+    from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import RunningTrial
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -65,8 +64,12 @@ class Progress:
             self._consider(number, result.values)
         self._show(number, result, params, note)
 
-    def turn(self, running: int, busy: int) -> None:
-        """Take in the state of the lanes."""
+    def started(self, number: int, params: Mapping[str, Any]) -> None:
+        """Take in that a trial has started."""
+        log.info("Started trial %d: %s", number, _short(params))
+
+    def turn(self, running: Mapping[int, RunningTrial], busy: int) -> None:
+        """Take in the state of the lanes: the trials that run by number, and how many jobs run."""
 
     def _consider(self, number: int, values: tuple[float, ...] | None) -> None:
         if values and self._single and (self.best is None or values[0] * self._sign < self.best[0] * self._sign):
@@ -84,46 +87,11 @@ class Progress:
 class Silent(Progress):
     """Says nothing but warnings."""
 
-    def _show(self, number: int, result: TrialResult, params: Mapping[str, Any], note: str) -> None:
+    def started(self, number: int, params: Mapping[str, Any]) -> None:
         pass
 
-
-class Live(Progress):
-    """One line that changes in place."""
-
-    def __enter__(self) -> Progress:
-        super().__enter__()
-        self._open = ExitStack()
-        # Its monitor thread is for loops that forget to update.
-        tqdm.monitor_interval = 0
-        self._bar = self._open.enter_context(
-            tqdm(
-                total=self.total,
-                bar_format="{n_fmt}/{total_fmt} trials [{elapsed}<{remaining}]{postfix}",
-                dynamic_ncols=True,
-                file=sys.stderr,
-                leave=True,
-            )
-        )
-        self._open.enter_context(logging_redirect_tqdm())
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.turn(0, 0)
-        self._open.close()
-        super().__exit__(*exception)
-
     def _show(self, number: int, result: TrialResult, params: Mapping[str, Any], note: str) -> None:
-        if not result.lost:
-            self._bar.update()
-
-    def turn(self, running: int, busy: int) -> None:
-        parts = [f"{running} running", f"lanes {busy}/{self.lanes}"]
-        ended = (TrialState.FAIL, TrialState.PRUNED)
-        parts += [f"{self.counts[state]} {WORDS[state]}" for state in ended if self.counts[state]]
-        if self.best is not None:
-            parts.append(f"best {self.best[0]:.6g} (trial {self.best[1]})")
-        self._bar.set_postfix_str(", ".join(parts), refresh=True)
+        pass
 
 
 def _announces_nothing(record: logging.LogRecord) -> bool:
@@ -133,17 +101,6 @@ def _announces_nothing(record: logging.LogRecord) -> bool:
 def _short(params: Mapping[str, Any]) -> str:
     items = (f"{name}={f'{value:.6g}' if isinstance(value, float) else value}" for name, value in params.items())
     text = " ".join(items)
-    return text if len(text) <= MAX_PARAMETERS else text[: MAX_PARAMETERS - 1] + "…"
-
-
-def open_progress(mode: str, session: Session, total: int | None, lanes: int, inline: bool) -> Progress:
-    """Return what ``hydra.sweeper.progress`` asks for.
-
-    Args:
-        inline: Jobs print to this console; ``auto`` then writes lines.
-    """
-    if mode == "off":
-        return Silent(session, total, lanes)
-    if mode == "live" or (mode == "auto" and not inline and sys.stderr.isatty()):
-        return Live(session, total, lanes)
-    return Progress(session, total, lanes)
+    if len(text) <= MAX_PARAMETERS or not sys.stdout.isatty():
+        return text
+    return text[: MAX_PARAMETERS - 1] + "…"

@@ -9,6 +9,8 @@ trials.csv                  one row a trial: number, state, values, parameters, 
 best_overrides.txt          the best trial's overrides, one a line, quoted for a shell:
                             ``xargs python train.py < best_overrides.txt`` runs it again
 best_overrides.yaml         the same as a list of strings; with several objectives a list for each best trial
+best_config.yaml            the best trial's whole configuration, interpolations not resolved (one objective):
+                            ``python train.py --config-dir DIRECTORY --config-name best_config`` runs it
 ==========================  ==================================================================================
 
 A value is written with its exact type and text: the string ``10`` is quoted, the number is not.
@@ -37,6 +39,8 @@ from omegaconf import DictConfig
 from hydra_plugins.hydra_hpo_sweeper._errors import in_short
 from hydra_plugins.hydra_hpo_sweeper._hydra._public import hydra_overrides
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._best_config import NAME as BEST_CONFIG
+from hydra_plugins.hydra_hpo_sweeper._sweep._best_config import Compose, best_config
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import why_pruned
 from sweeper_core._flock import locked
 from sweeper_core.maths.pareto import pareto_front
@@ -115,13 +119,16 @@ class Results:
 
     Args:
         run: How the best trial is run again.
+        compose: Makes the configuration of a job from its overrides.
     """
 
-    def __init__(self, session: Session, plan: Plan, directory: Path, run: RunAgain) -> None:
+    def __init__(self, session: Session, plan: Plan, directory: Path, run: RunAgain, compose: Compose) -> None:
         self._session = session
         self._plan = plan
         self._directory = directory
         self._run = run
+        self._compose = compose
+        self._configured: int | None = None
         self._overrides: dict[int, list[str]] = {}
         self._next = 0.0
         self._warned = False
@@ -197,6 +204,16 @@ class Results:
         (overrides,) = lists.values()
         self._replace("best_overrides.yaml", dump(overrides))
         self._replace("best_overrides.txt", "".join(shlex.quote(line) + "\n" for line in overrides))
+        self._write_config(best[0], self._overrides_of(best[0]))
+
+    def _write_config(self, best: TrialRecord, overrides: Sequence[str]) -> None:
+        if best.number == self._configured:
+            return
+        folder = best.system_attrs.get(JOB_DIRECTORY)
+        text = best_config(best.number, overrides, folder, self._run.saved, self._compose)
+        if text is not None:
+            self._replace(BEST_CONFIG, text)
+            self._configured = best.number
 
     def _overrides_of(self, record: TrialRecord) -> list[str]:
         """Return what a trial ran with: in another run of the study, other things may have been fixed."""

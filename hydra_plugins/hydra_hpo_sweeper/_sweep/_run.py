@@ -23,16 +23,18 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
 )
 from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan
+from hydra_plugins.hydra_hpo_sweeper._sweep._live import open_progress
 from hydra_plugins.hydra_hpo_sweeper._sweep._loop import Run, SweepFailed
 from hydra_plugins.hydra_hpo_sweeper._sweep._mlflow import mirrored
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import greet, open_study, tell_of_other_spaces
-from hydra_plugins.hydra_hpo_sweeper._sweep._progress import open_progress
+from hydra_plugins.hydra_hpo_sweeper._sweep._page import Page
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import Results, SweepResult, single_run
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import App, Setup
 from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import Judge, Recorder
 from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import StorageInternalError
+from sweeper_core.report.beacon import lit
 
 if TYPE_CHECKING:
     pass
@@ -62,8 +64,9 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     opened = open_study(settings, directory)
     try:
         name = "optuna" if app.under_optunas_name else "hpo"
-        results = Results(opened.session, plan, directory.path, single_run(app.config, name))
-        setup = Setup(app, settings, plan, directory, opened, results, Tally(app.under_optunas_name))
+        results = Results(opened.session, plan, directory.path, single_run(app.config, name), factory.compose)
+        page = Page(directory.path, opened, settings.report, str(app.config.hydra.job.name))
+        setup = Setup(app, settings, plan, directory, opened, results, page, Tally(app.under_optunas_name))
         greet(opened, settings, directory, setup.command())
         if settings.custom_search_space is None:
             tell_of_other_spaces(opened, plan.space)
@@ -84,6 +87,7 @@ def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
             progress = open_progress(settings.progress, session, settings.n_trials, settings.n_jobs, inline)
             with ExitStack() as stack:
                 stack.callback(_write, setup)
+                stack.enter_context(lit(setup.directory.path, _budget(setup), settings.n_jobs, setup.command() or ""))
                 interrupt = stack.enter_context(Interrupt(inline))
                 run = Run(setup, jobs, interrupt, stack.enter_context(progress))
                 stack.enter_context(run.watcher)
@@ -99,10 +103,19 @@ def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
     return run.conclude()
 
 
+def _budget(setup: Setup) -> int | None:
+    """Return how many trials the study is going to have when this run has ended."""
+    limit, more = setup.settings.max_trials, setup.settings.n_trials
+    total = None if more is None else more + sum(r.state.is_finished() for r in setup.opened.session.log.records)
+    known = [number for number in (limit, total) if number is not None]
+    return min(known) if known else None
+
+
 def _write(setup: Setup) -> None:
-    """Write the results as they are at the end, also of a run that failed."""
+    """Write the results and the report as they are at the end, also of a run that failed."""
     with suppress(StorageInternalError):
         setup.results.write()
+    setup.page.finish()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._command import command_to_continue
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import SweepDirectory
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
+from hydra_plugins.hydra_hpo_sweeper._sweep._page import Page
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import Results
 from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
 
@@ -41,6 +42,7 @@ class Setup:
     directory: SweepDirectory
     opened: Opened
     results: Results
+    page: Page
     tally: Tally
 
     def command(self) -> str | None:

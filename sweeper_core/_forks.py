@@ -1,4 +1,4 @@
-"""Forked children, which begin with a copy of everything but of the other threads: nobody gives their locks back."""
+"""Reset hooks for forked children: a child inherits locks held by threads that do not exist in it."""
 
 from __future__ import annotations
 

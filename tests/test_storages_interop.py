@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sweeper_core.choices import choice_text
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import (
     BaseDistribution,
@@ -61,8 +62,8 @@ def as_local(moment: datetime | None) -> datetime | None:
 
 
 def as_optuna_sees(value: Any) -> Any:
-    """Lists and dicts are their JSON text there."""
-    return json.dumps(value) if isinstance(value, (list, dict)) else value
+    """Lists and dicts are texts there, as hydra-optuna-sweeper writes them."""
+    return choice_text(value) if isinstance(value, (list, dict)) else value
 
 
 def same(ours: TrialRecord, theirs: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from sweeper_core.choices import choice_text
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.storages import Point, get_storage, this_process
@@ -123,7 +124,7 @@ def optuna_49(program: str, *arguments: str) -> str:
 
 def as_shown(record: TrialRecord, with_zone: bool) -> dict[str, Any]:
     """Return a trial as Optuna 4.9 shows it; lists are texts there."""
-    params = {name: json.dumps(value) if isinstance(value, list) else value for name, value in record.params.items()}
+    params = {name: choice_text(value) if isinstance(value, list) else value for name, value in record.params.items()}
     return {
         "number": record.number,
         "state": record.state.name,

@@ -65,7 +65,7 @@ class RetryFailedTrialCallback(RetryHeartbeatStaleTrialCallback):
 
 
 def fail_stale_trials(study: Any) -> None:
-    """Give up the running trials of a study whose processes are dead, and call the storage's callback for each.
+    """Fail the running trials of a study whose processes are dead, and call the storage's callback for each.
 
     ``Study.optimize`` does this by itself.
     """

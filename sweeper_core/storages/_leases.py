@@ -18,8 +18,8 @@ def this_process(interval: float = 15.0, grace: float = 60.0) -> Lease:
     """Return a lease in the name of the current process.
 
     Args:
-        interval: Seconds between two signs of life.
-        grace: Seconds without one after which the trial may be given up.
+        interval: Seconds between two heartbeats.
+        grace: Seconds without a heartbeat after which the trial is stale.
 
     Raises:
         ValueError: ``interval`` is not positive, or ``grace`` is negative.

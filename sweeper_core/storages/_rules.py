@@ -1,4 +1,4 @@
-"""What every storage has in common: checks of arguments, and the rules for lost trials."""
+"""What every storage has in common: checks of arguments, and the rules for stale trials."""
 
 from __future__ import annotations
 
@@ -181,12 +181,12 @@ def lease_of_attr(attr: Any) -> Lease | None:
 
 
 def attrs_of_loss(reason: str) -> dict[str, Any]:
-    """Return the attributes of a trial that was given up."""
+    """Return the attributes of a stale trial."""
     return {LOST: True, FAILURE: f"lost: {reason}"}
 
 
 def retry_of(lost: TrialRecord, max_retries: int) -> Point | None:
-    """Return the point that repeats a lost trial; None when it has been repeated often enough."""
+    """Return the point that retries a stale trial; None when it has been retried often enough."""
     history = [*(lost.system_attrs.get(RETRY_HISTORY) or ()), lost.number]
     if len(history) > max_retries:
         return None

@@ -1,4 +1,4 @@
-"""Which running trials are stale: their process has died, or has been silent for longer than their lease allows."""
+"""Which running trials are stale: their process is dead, or has sent no heartbeat for longer than the lease allows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class StaleTrials:
         if owner_is_dead(lease):
             return f"its process {lease.pid} on {lease.host} has died"
         if self.is_silent(trial, min(lease.interval, lease.grace), lease.grace, heartbeat, silent):
-            return f"its process {lease.pid} on {lease.host} has given no sign of life for {silent:.0f} s"
+            return f"its process {lease.pid} on {lease.host} has sent no heartbeat for {silent:.0f} s"
         return None
 
     def is_silent(self, trial: Hashable, pause: float, grace: float, heartbeat: Any, silent: float) -> bool:

@@ -34,14 +34,14 @@ class StudyRecord:
 
 @dataclass(frozen=True)
 class Lease:
-    """Who runs a trial, and for how long without a sign of life.
+    """Who runs a trial, and how long it counts as running without a heartbeat.
 
     Attributes:
         host, boot, pid, process_started: Name the owner such that its death can be seen from the same machine
             (boot: an identifier that changes when the machine restarts; process_started: distinguishes
             processes that were given the same pid).
-        interval: Seconds between two signs of life.
-        grace: Seconds without one after which anybody may give the trial up, by the storage's own clock.
+        interval: Seconds between two heartbeats.
+        grace: Seconds without a heartbeat after which the trial is stale, by the storage's own clock.
     """
 
     host: str
@@ -91,13 +91,13 @@ class Storage(ABC):
     """Whether a small write takes well under a millisecond, because it waits neither for a disk nor for a network."""
 
     heartbeat_interval: float | None = None
-    """Seconds between signs of life for trials of a bare ``ask``; None: these are not leased."""
+    """Seconds between heartbeats of trials of a bare ``ask``; None: these are not leased."""
 
     grace_period: float | None = None
-    """Seconds after which such a trial is given up; None: twice the interval."""
+    """Seconds after which such a trial is stale; None: twice the interval."""
 
     heartbeat_stale_trial_callback: Callable[[Any, FrozenTrial], None] | None = None
-    """Called with the study and each trial that was given up because its process is gone; None: nothing."""
+    """Called with the study and each stale trial that was failed; None: nothing."""
 
     @abstractmethod
     def create_or_open_study(
@@ -141,14 +141,14 @@ class Storage(ABC):
 
         A leased trial is its owner's alone, so a reservation with a lease need not have reached the disk yet: a
         database server that crashes within the next moments may forget it, until something else of the study has
-        been stored since. Nothing is lost by that but this trial, which had told nothing: its owner's :meth:`describe`
-        and :meth:`report` raise ``UpdateFinishedTrialError``, :meth:`finish` answers False, and never do they touch the
-        trial of somebody else who was given the number.
+        been stored since. Only this trial is lost, for which nothing had been stored: :meth:`describe` and
+        :meth:`report` raise ``UpdateFinishedTrialError`` in its owner, :meth:`finish` returns False, and they never
+        change the trial of another process that was given the number.
 
         Args:
             limit: Return None when the study has this many trials already, not counting those that wait
-                and those that were lost (attribute ``hpo:lost``).
-            lease: None: the trial is never given up by :meth:`fail_stale`.
+                and those that were stale (attribute ``hpo:lost``).
+            lease: None: the trial is never failed by :meth:`fail_stale`.
         """
 
     @abstractmethod
@@ -223,11 +223,14 @@ class Storage(ABC):
 
     @abstractmethod
     def heartbeat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
-        """Renew the leases of running trials; return those that are no longer RUNNING (given up elsewhere)."""
+        """Renew the leases of running trials; return those that are no longer RUNNING (failed as stale elsewhere)."""
 
     @abstractmethod
     def fail_stale(self, study_id: int, *, max_retries: int = 0) -> list[int]:
-        """Give up leased trials whose owner is dead or whose lease is over; return their numbers.
+        """Fail leased trials whose owner is dead or whose lease has expired; return their numbers.
+
+        Wall clocks jump: an expired lease counts when there was no heartbeat between two calls of one process, an
+        interval apart. Nobody fails trials of its own process.
 
         Each becomes FAIL with ``hpo:lost`` and ``hpo:failure``, and, unless it is already the
         ``max_retries``-th retry, its parameters are enqueued again with ``failed_trial`` (number of the first

@@ -29,9 +29,9 @@ class RDBStorage(Storage):
             driver (``postgresql+psycopg``) an installed one is taken. ``{SCHEMA_VERSION}`` is filled in.
         engine_kwargs: Further arguments of ``sqlalchemy.create_engine``.
         skip_compatibility_check: Do not look at the version of the schema.
-        heartbeat_interval: Seconds between signs of life of trials of a bare ``ask``; None: these have no lease.
-        grace_period: Seconds without a sign of life after which such a trial is given up; None: twice the interval.
-        heartbeat_stale_trial_callback: Called with the study and the trial for every trial that was given up.
+        heartbeat_interval: Seconds between heartbeats of trials of a bare ``ask``; None: these have no lease.
+        grace_period: Seconds without a heartbeat after which such a trial is stale; None: twice the interval.
+        heartbeat_stale_trial_callback: Called with the study and the trial for every stale trial that was failed.
         failed_trial_callback: The same under its older name.
         skip_table_creation: Expect all tables to be there.
         known: Whether the server was reached before, by whomever: then it is waited for when it is away at first.

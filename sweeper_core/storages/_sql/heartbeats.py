@@ -93,7 +93,7 @@ def _stale(handle: Handle, link: Link, study_id: int, patience: Patience | None)
         if lease is not None:
             reason = handle.stale.reason(item.trial_id, lease, beaten, silent)
         elif patience is not None and handle.stale.is_silent(item.trial_id, *patience, beaten, silent):
-            reason = f"its process has given no sign of life for {silent:.0f} s"
+            reason = f"its process has sent no heartbeat for {silent:.0f} s"
         if reason is not None:
             found.append((item, beaten, reason))
     return found

@@ -163,3 +163,13 @@ def test_mistakes_are_one_line(
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 1
     assert re.search(message, error)
+
+
+def test_there_is_no_best_trial_of_a_study_without_results(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    create_study(study_name="s", storage=url).ask()
+    for options in ([], ["--json"], ["--overrides"]):
+        capsys.readouterr()
+        assert main(["best", "--storage", url, "--study", "s", *options]) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "no complete trial" in said.err

@@ -130,6 +130,8 @@ def best_command(
     """
     source = find_study(where_of(where, storage), study)
     facts = source.facts()
+    if not facts.best:
+        raise ValueError(f"Study {facts.study.name!r} has no complete trial within its constraints.")
     if is_older_name() and not as_overrides:
         for record in facts.best:
             click.echo(json.dumps({"number": record.number, "values": record.values, "params": record.params}))
@@ -137,8 +139,6 @@ def best_command(
     if as_json:
         term.write_json_lines(trial_json(record, facts.at) for record in facts.best)
         return
-    if not facts.best:
-        raise ValueError(f"Study {facts.study.name!r} has no complete trial within its constraints.")
     if as_overrides or quote:
         _print_overrides(source, facts, quote)
         return

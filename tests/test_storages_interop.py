@@ -154,7 +154,7 @@ def test_optuna_goes_on_with_a_study_of_ours(url: str) -> None:
     def objective(trial: Any) -> tuple[float, float]:
         trial.set_user_attr("from", "optuna")
         given.append(trial.suggest_float("uniform", 0.0, 1.0))
-        trial.suggest_categorical("list", ["[1, [2]]", "[3]"])  # the text by which Optuna knows them
+        trial.suggest_categorical("list", ["[1,[2]]", "[3]"])  # the text by which Optuna knows them
         return given[-1], -given[-1]
 
     theirs.optimize(objective, n_trials=3)

@@ -42,7 +42,7 @@ def study(request: pytest.FixtureRequest, tmp_path: Path) -> Study:
 
 def exists_elsewhere(study: Study) -> bool:
     """Return whether others can see what a child does to its copy of the study."""
-    storage = study._storage
+    storage = study.session.log.storage
     return storage.outlives_process and not (isinstance(storage, RDBStorage) and storage.url == "sqlite://")
 
 
@@ -85,7 +85,7 @@ def _lock_of(storage: Any) -> Any:
 
 def test_a_child_has_locks_of_its_own(study: Study) -> None:
     def hold(pause: Callable[[], None]) -> None:
-        storage: Any = study._storage
+        storage: Any = study.session.log.storage
         with study.session.log.lock, _lock_of(storage):
             pause()
 
@@ -102,7 +102,7 @@ def test_a_child_has_locks_of_its_own(study: Study) -> None:
 
 @pytest.mark.parametrize("study", ["journal"], indirect=True)
 def test_what_another_thread_was_just_playing_is_played_again(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = study._storage
+    storage = study.session.log.storage
     other = get_storage(storage._file.path)  # type: ignore[attr-defined]
     other.reserve(study._study_id)
     add = journal_replay.Replay.add

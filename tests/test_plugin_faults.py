@@ -27,9 +27,9 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._outage import Outage
 from sweeper_core import current_trial
 from sweeper_core.exceptions import StorageUnavailableError
 from sweeper_core.pruners import BasePruner
-from sweeper_core.samplers import BaseSampler
+from sweeper_core.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
 from sweeper_core.storages.memory import InMemoryStorage
-from sweeper_core.study import load_study
+from sweeper_core.study import create_study, load_study
 
 X = "x=interval(0,1)"
 OPTUNA = "hydra/sweeper=optuna"
@@ -303,6 +303,17 @@ def test_what_pruned_trials_had_reached_is_said(there: Path, capsys: pytest.Capt
     output = capsys.readouterr().out
     assert "Best value: 1.0" in output
     assert "Pruned trials had reached 0.25 at best (trial 1, stopped at step 3). They do not count" in output
+
+
+@pytest.mark.parametrize("sampler", [RandomSampler, TPESampler, CmaEsSampler], ids=lambda kind: kind.__name__)
+def test_no_value_is_a_rounding_error_beyond_its_bounds(sampler: Any) -> None:
+    bounds = {"a": (1e-8, 1e-6), "b": (1e-6, 1e-1), "c": (1e-10, 7e-3)}
+    study = create_study(sampler=sampler(seed=0))
+    for _ in range(40):
+        trial = study.ask()
+        for name, (low, high) in bounds.items():
+            assert low <= trial.suggest_float(name, low, high, log=True) <= high
+        study.tell(trial, -sum(trial.params[name] / high for name, (_, high) in bounds.items()))
 
 
 # --- the directory goes away ----------------------------------------------------------------------------------------

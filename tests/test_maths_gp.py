@@ -140,12 +140,12 @@ def test_believing_keeps_the_mean_and_shrinks_the_variance_nearby() -> None:
     data, hyper = problem()
     Z = problem(6, seed=3)[0].Z
     posterior = Posterior(data, hyper)
-    believing = posterior.believing(Z[:2])
-    mean, variance = believing.predict(Z)
+    fantasize = posterior.fantasize(Z[:2])
+    mean, variance = fantasize.predict(Z)
     np.testing.assert_allclose(mean, posterior.predict(Z)[0], atol=1e-9)
     assert np.all(variance <= posterior.predict(Z)[1] + 1e-12)
     assert np.all(variance[:2] < 0.2 * posterior.predict(Z)[1][:2] + hyper.noise)
-    assert posterior.believing(Z[:0]) is posterior
+    assert posterior.fantasize(Z[:0]) is posterior
 
 
 def test_leave_one_out_agrees_with_leaving_each_point_out() -> None:

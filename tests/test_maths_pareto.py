@@ -70,7 +70,7 @@ def test_enough_ranks_are_right_and_the_rest_share_the_next(values: np.ndarray, 
 def test_large_sets_are_peeled_to_the_same_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).random((300, 3))
     at_once = non_domination_ranks(values)
-    monkeypatch.setattr(pareto, "LARGEST_MATRIX", 10)
+    monkeypatch.setattr(pareto, "MAX_MATRIX", 10)
     assert non_domination_ranks(values).tolist() == at_once.tolist()
 
 

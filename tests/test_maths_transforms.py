@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import skew, yeojohnson
 
-from sweeper_core.maths.transforms import best_power, tame, warps, yeo_johnson
+from sweeper_core.maths.transforms import best_power, warps, winsorize, yeo_johnson
 
 values = arrays(float, st.integers(1, 40), elements=st.floats(-1e6, 1e6, allow_nan=False))
 
@@ -69,6 +69,6 @@ def test_equal_values_become_zero() -> None:
 
 def test_taming_changes_nothing_below_the_fence_and_is_smooth_at_it() -> None:
     x = np.linspace(-3.0, 5.0, 81)
-    np.testing.assert_allclose(tame(x, 6.0), x)
-    edge = tame(np.array([1.9999, 2.0, 2.0001]), 2.0)
+    np.testing.assert_allclose(winsorize(x, 6.0), x)
+    edge = winsorize(np.array([1.9999, 2.0, 2.0001]), 2.0)
     assert (edge[2] - edge[1]) / (edge[1] - edge[0]) == pytest.approx(1.0, abs=1e-3)

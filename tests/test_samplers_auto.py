@@ -9,7 +9,7 @@ import pytest
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from sweeper_core.samplers.auto import LONGEST_GP, LONGEST_GP_OF_NUMBERS, LONGEST_GP_OF_SEVERAL, AutoSampler, choose
+from sweeper_core.samplers.auto import MAX_GP, MAX_GP_OF_NUMBERS, MAX_GP_OF_SEVERAL, AutoSampler, choose
 from sweeper_core.samplers.base import Request
 from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
@@ -80,7 +80,7 @@ def test_a_gaussian_process_comes_first() -> None:
 
 @pytest.mark.parametrize(
     ("space", "longest", "expected"),
-    [(FLOATS, LONGEST_GP_OF_NUMBERS, "cmaes"), (CONDITIONAL, LONGEST_GP, "tpe")],
+    [(FLOATS, MAX_GP_OF_NUMBERS, "cmaes"), (CONDITIONAL, MAX_GP, "tpe")],
     ids=["numbers", "conditional"],
 )
 def test_a_long_study_goes_on_with_a_cheaper_algorithm(space: SearchSpace, longest: int, expected: str) -> None:
@@ -94,14 +94,14 @@ def test_a_long_study_goes_on_with_a_cheaper_algorithm(space: SearchSpace, longe
 
 
 def test_a_small_budget_is_left_to_the_gaussian_process() -> None:
-    history = after(LONGEST_GP_OF_NUMBERS).history
-    number = LONGEST_GP_OF_NUMBERS
+    history = after(MAX_GP_OF_NUMBERS).history
+    number = MAX_GP_OF_NUMBERS
     chosen = {budget: choose(Request(FLOATS, number, budget=budget), history).algorithm for budget in (999, 1000, None)}
     assert chosen == {999: "gp", 1000: "cmaes", None: "cmaes"}
 
 
 def test_a_long_study_of_several_objectives_goes_on_with_tpe() -> None:
-    study = after(LONGEST_GP_OF_SEVERAL, m=2)
+    study = after(MAX_GP_OF_SEVERAL, m=2)
     study.sampler = AutoSampler()
     study.run(lambda params: [loss(params), params["x0"]], 2)
     assert study.suggestions[-1].origin == "tpe"
@@ -109,7 +109,7 @@ def test_a_long_study_of_several_objectives_goes_on_with_tpe() -> None:
 
 def test_failed_trials_do_not_count_as_progress() -> None:
     study = Simulation(RandomSampler(), FLOATS)
-    study.run(lambda params: None, LONGEST_GP + 1)
+    study.run(lambda params: None, MAX_GP + 1)
     assert choose(Request(FLOATS, len(study)), study.history).algorithm == "gp"
 
 
@@ -125,7 +125,7 @@ def test_ten_thousand_trials_are_no_burden() -> None:
 
 
 def test_a_fresh_sampler_goes_on_as_the_old_one_would_have() -> None:
-    study = after(LONGEST_GP_OF_NUMBERS)
+    study = after(MAX_GP_OF_NUMBERS)
     study.sampler = AutoSampler()
     study.run(loss, 25)
     request, history = Request(FLOATS, len(study)), study.history

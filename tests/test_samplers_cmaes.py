@@ -11,7 +11,7 @@ import pytest
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from sweeper_core.samplers._cma.run import frame_of, orthogonal
+from sweeper_core.samplers._cma.run import dimensions_of, orthogonal
 from sweeper_core.samplers.base import Request
 from sweeper_core.samplers.cmaes import CmaEsSampler
 from sweeper_core.samplers.random import RandomSampler
@@ -344,9 +344,9 @@ def test_orthogonal_vectors_are_normal_and_at_right_angles_to_the_others() -> No
 
 
 def test_the_layout_leaves_out_constants() -> None:
-    frame = frame_of(MIXED)
-    assert [MIXED.names[column] for column in frame.numbers] == ["rate", "units", "layers", "drop", "size", "extra"]
-    assert [MIXED.names[column] for column in frame.choices] == ["kind"]
+    dims = dimensions_of(MIXED)
+    assert [MIXED.names[column] for column in dims.numbers] == ["rate", "units", "layers", "drop", "size", "extra"]
+    assert [MIXED.names[column] for column in dims.choices] == ["kind"]
 
 
 @pytest.mark.parametrize(

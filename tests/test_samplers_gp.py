@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.maths.hypervolume import hypervolume
-from sweeper_core.samplers._gp.evidence import gather
 from sweeper_core.samplers._gp.models import anchor, checkpoint
+from sweeper_core.samplers._gp.observations import gather
 from sweeper_core.samplers._gp.space import Encoding
 from sweeper_core.samplers.base import Request, Sampler
 from sweeper_core.samplers.gp import GPSampler
@@ -377,8 +377,8 @@ def test_the_guess_for_a_pruned_trial_lies_between_the_median_and_its_last_repor
     early, late, good = evidence.values[3:, 0]
     assert 2.0 < early < late < 2.8
     assert good == 1.5  # better than the median already: it stands
-    assert evidence.doubt[:3].tolist() == [0.0] * 3
-    assert evidence.doubt[3] > evidence.doubt[5] > evidence.doubt[4] > 0.0
+    assert evidence.noise_std[:3].tolist() == [0.0] * 3
+    assert evidence.noise_std[3] > evidence.noise_std[5] > evidence.noise_std[4] > 0.0
 
 
 def shifted(centre: float) -> Callable[[dict[str, Any]], float]:

@@ -39,7 +39,7 @@ Integers = npt.NDArray[np.int64]
 TINY = 1e-8
 """Stands in for eigenvalues that rounding has made negative, and keeps quotients finite."""
 
-LARGEST_SIGMA = 1e32
+MAX_SIGMA = 1e32
 FARTHEST = 3.5
 """A point may be at most ``sqrt(d) + FARTHEST`` long in units of the distribution, else it is pulled in: five standard
 deviations of the length of a normal vector, so that only points of other origin are touched."""
@@ -205,7 +205,7 @@ def update(constants: Strategy, state: Gaussian, points: Floats) -> Gaussian:
         whiten @ step
     )  # eq. 43
     length = float(np.linalg.norm(path_sigma))
-    sigma = min(state.sigma * math.exp(k.c_sigma / k.d_sigma * (length / k.chi - 1)), LARGEST_SIGMA)  # eq. 44
+    sigma = min(state.sigma * math.exp(k.c_sigma / k.d_sigma * (length / k.chi - 1)), MAX_SIGMA)  # eq. 44
 
     settled = math.sqrt(1 - (1 - k.c_sigma) ** (2 * (state.generation + 2)))
     h = 1.0 if length / settled < (1.4 + 2 / (d + 1)) * k.chi else 0.0  # below eq. 45
@@ -243,7 +243,7 @@ def _slowed(before: Gaussian, after: Gaussian, whiten: Floats) -> Gaussian:
     return replace(
         after,
         mean=before.mean + of_mean.rate * mean_step,
-        sigma=min(sigma * before.of_mean.rate / of_mean.rate, LARGEST_SIGMA),
+        sigma=min(sigma * before.of_mean.rate / of_mean.rate, MAX_SIGMA),
         cov=full / sigma**2,
         of_mean=of_mean,
         of_cov=of_cov,

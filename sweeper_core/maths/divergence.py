@@ -13,7 +13,7 @@ from scipy.special import ndtr
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-SMALLEST_BANDWIDTH = 0.5 / 1.64
+MIN_BANDWIDTH = 0.5 / 1.64
 """In grid cells: 90 % of a kernel at least lies within its own cell."""
 TINY = 1e-12
 """Added to densities so that a ratio exists everywhere."""
@@ -61,4 +61,4 @@ def _scott_bandwidth(cells: Integers, counts: Integers) -> float:
     first = np.searchsorted(cumulative, total // 4, side="left")
     third = min(len(cells) - 1, int(np.searchsorted(cumulative, total * 3 // 4, side="right")))
     spread = min((cells[third] - cells[first]) / 1.34, deviation)
-    return max(float(1.059 * spread * float(total) ** -0.2), SMALLEST_BANDWIDTH)
+    return max(float(1.059 * spread * float(total) ** -0.2), MIN_BANDWIDTH)

@@ -451,7 +451,7 @@ class Posterior:
         factor[:n, :n], factor[n:, :n], factor[n:, n:] = self._factor, C.T, S
         return Posterior(data, self.hyper, (np.concatenate([self._U, U_new]), factor))
 
-    def believing(self, Z: Floats) -> Posterior:
+    def fantasize(self, Z: Floats) -> Posterior:
         """Return the posterior as if its own mean had been observed at ``Z`` ``(k, p)`` (the "kriging believer").
 
         The mean stays as it is, the variance shrinks where a measurement is under way. Ginsbourger et al. (2010).

@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-LARGEST_MATRIX = 2048
+MAX_MATRIX = 2048
 """Up to here all pairs are compared at once (4 MB of flags); larger sets are peeled front by front."""
 
 
@@ -137,7 +137,7 @@ def _ranks(values: Floats, enough: int | None) -> Integers:
         return _ranks_of_pairs(values)
     distinct, inverse, counts = distinct_rows(values)
     wanted = n if enough is None else enough
-    if len(distinct) <= LARGEST_MATRIX:
+    if len(distinct) <= MAX_MATRIX:
         return _peel_matrix(distinct, counts, wanted)[inverse]
     return _peel_fronts(distinct, counts, wanted)[inverse]
 

@@ -36,7 +36,7 @@ FULL_WIDTH = 1e6
 SPREAD_OF_UNIFORM = 12.0**-0.5
 """Standard deviation of the uniform law on [0, 1]."""
 
-LEAST_PRIOR = 1e-9
+MIN_PRIOR = 1e-9
 """Share of the uniform law that keeps densities positive."""
 
 BINS = 100
@@ -260,7 +260,7 @@ class Marginals:
         self, weights: Floats, centres: Points, widths: Floats, choices: Integers, own: Floats, prior: float = 0.0
     ) -> None:
         self.choices = choices
-        weights = np.append(weights, max(prior, LEAST_PRIOR * float(weights.sum())))
+        weights = np.append(weights, max(prior, MIN_PRIOR * float(weights.sum())))
         centres = centres.and_nowhere()
         widths = np.concatenate([widths, np.ones((1, widths.shape[1]))])
         missing = np.isnan(centres.numbers)

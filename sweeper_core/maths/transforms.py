@@ -5,7 +5,7 @@ Notation
 ======  ====================================================================================
 n       number of values
 y       ``(n,)`` values as measured, smaller is better
-x       tamed and scaled: 0 is the median, 1 about a standard deviation
+x       winsorized and scaled: 0 is the median, 1 about a standard deviation
 power   exponent of the Yeo-Johnson family; 1 changes nothing, less pulls large values in
 ======  ====================================================================================
 
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 POWERS = np.linspace(-2.0, 2.0, 41)
 FENCE = 2.0
-"""How many interquartile ranges above the upper quartile values begin to be tamed: of a normal sample, 1 in 3000."""
+"""How many interquartile ranges above the upper quartile values are winsorized: of a normal sample, 1 in 3000."""
 DEPTH = 50.0
 """Below so many widths under the median, too, growth is logarithmic, so that powers of x do not overflow."""
 POWER_DEVIATION = 1.0
@@ -54,21 +54,21 @@ class Warp:
 
     def __call__(self, y: Floats) -> Floats:
         """Return targets ``(n,)``; infinite values become the ends of the finite range that was fitted."""
-        return np.asarray((yeo_johnson(self._tame(y), self.power) - self.shift) / self.stretch)
+        return np.asarray((yeo_johnson(self._winsorized(y), self.power) - self.shift) / self.stretch)
 
     def log_slope(self, y: Floats) -> Floats:
         """Return the logarithm of the derivative ``(n,)`` at ``y``."""
         x = (y - self.middle) / self.width
         above, below = np.maximum(x - self.fence, 0.0), np.maximum(-DEPTH - x, 0.0)
-        tamed = -np.log1p(above) - np.log1p(np.log1p(above)) - np.log1p(below)
-        slope = (self.power - 1.0) * np.sign(x) * np.log1p(np.abs(self._tame(y)))
-        return np.asarray(slope + tamed - np.log(self.stretch * self.width))
+        log_slope = -np.log1p(above) - np.log1p(np.log1p(above)) - np.log1p(below)
+        slope = (self.power - 1.0) * np.sign(x) * np.log1p(np.abs(self._winsorized(y)))
+        return np.asarray(slope + log_slope - np.log(self.stretch * self.width))
 
-    def _tame(self, y: Floats) -> Floats:
-        return tame((y - self.middle) / self.width, self.fence)
+    def _winsorized(self, y: Floats) -> Floats:
+        return winsorize((y - self.middle) / self.width, self.fence)
 
 
-def tame(x: Floats, fence: float) -> Floats:
+def winsorize(x: Floats, fence: float) -> Floats:
     """Return x with growth like log(log) above ``fence`` and like log below ``-DEPTH``; smooth in value and slope.
 
     A plain logarithm would leave 1e30 at seventy widths, and all other values squeezed together.
@@ -98,7 +98,7 @@ def best_power(x: Floats) -> float:
 def warps(y: Floats) -> list[Warp]:
     """Return the transformations worth comparing for finite values ``(n,)``: as they are, and the best power."""
     middle, width, fence = _scale_of(y)
-    x = tame((y - middle) / width, fence)
+    x = winsorize((y - middle) / width, fence)
     powers = [1.0]
     if len(y) >= 8:
         power = best_power(x)

@@ -20,18 +20,18 @@ from sweeper_core.samplers.tpe import TPESampler
 from sweeper_core.trial.history import ABSENT, History
 from sweeper_core.trial.state import TrialState
 
-LONGEST_GP = 1000
+MAX_GP = 1000
 """From so many finished trials on, a process sees only a part of them, and cheap algorithms that see all catch up."""
-LONGEST_GP_OF_NUMBERS = 600
+MAX_GP_OF_NUMBERS = 600
 """The same where CMA-ES can take over: it begins where the best points lie, and goes on where the process, sure of
 its basin by then, finds little more."""
 WORTH_CMAES = 1000
 """CMA-ES takes some hundreds of trials to pay: with a smaller budget the process stays."""
-LONGEST_GP_OF_SEVERAL = 400
+MAX_GP_OF_SEVERAL = 400
 """The same for two and three objectives, where every suggestion costs as many processes."""
-LONGEST_GP_OF_MANY = 150
+MAX_GP_OF_MANY = 150
 """The same for four objectives and more, where the process sees one random mixture of them at a time."""
-WIDEST_CMAES = 100
+MAX_CMAES_PARAMETERS = 100
 """Parameters beyond which a covariance matrix takes longer to learn than trials are left."""
 
 
@@ -69,7 +69,7 @@ class AutoSampler(OptunaFace):
         """Return the suggestion of the algorithm that :func:`choose` names; ``why`` tells the reason."""
         choice = choose(request, history)
         if choice.algorithm == "cmaes":
-            history = replace(history, sources=(head_of(history, LONGEST_GP_OF_NUMBERS),))
+            history = replace(history, sources=(head_of(history, MAX_GP_OF_NUMBERS),))
         suggestion = self._members[choice.algorithm].suggest(request, history, rng)
         return replace(suggestion, why="; ".join(filter(None, (choice.why, suggestion.why))))
 
@@ -79,15 +79,15 @@ def choose(request: Request, history: History) -> Choice:
     finished = int(np.sum((history.states == TrialState.COMPLETE) | (history.states == TrialState.PRUNED)))
     m = history.n_objectives
     if m > 1:
-        longest = LONGEST_GP_OF_SEVERAL if m <= 3 else LONGEST_GP_OF_MANY
+        longest = MAX_GP_OF_SEVERAL if m <= 3 else MAX_GP_OF_MANY
         if finished < longest:
             return Choice("gp", f"{m} objectives and fewer than {longest} trials")
         return Choice("tpe", f"{m} objectives and {longest} trials or more")
-    if finished >= LONGEST_GP_OF_NUMBERS and suits_cmaes(request, history):
-        return Choice("cmaes", f"{LONGEST_GP_OF_NUMBERS} trials or more of numbers alone")
-    if finished < LONGEST_GP:
-        return Choice("gp", f"fewer than {LONGEST_GP} trials")
-    return Choice("tpe", f"{LONGEST_GP} trials or more")
+    if finished >= MAX_GP_OF_NUMBERS and suits_cmaes(request, history):
+        return Choice("cmaes", f"{MAX_GP_OF_NUMBERS} trials or more of numbers alone")
+    if finished < MAX_GP:
+        return Choice("gp", f"fewer than {MAX_GP} trials")
+    return Choice("tpe", f"{MAX_GP} trials or more")
 
 
 def suits_cmaes(request: Request, history: History) -> bool:
@@ -96,7 +96,7 @@ def suits_cmaes(request: Request, history: History) -> bool:
     free = [p for p in space if p.name not in request.given and not p.distribution.single()]
     return (
         (request.budget is None or request.budget >= WORTH_CMAES)
-        and 2 <= len(free) <= WIDEST_CMAES
+        and 2 <= len(free) <= MAX_CMAES_PARAMETERS
         and not space.is_conditional
         and not history.constraint_names
         and all(parameter.is_numeric and _is_fine(parameter.distribution.cardinality) for parameter in free)

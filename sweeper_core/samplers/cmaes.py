@@ -12,7 +12,17 @@ import numpy.typing as npt
 from sweeper_core import logging
 from sweeper_core.maths import cma
 from sweeper_core.maths.pareto import violation
-from sweeper_core.samplers._cma.run import Frame, Outcomes, Plan, Run, advance, begin, draw, first_mean, frame_of
+from sweeper_core.samplers._cma.run import (
+    Config,
+    Dimensions,
+    Outcomes,
+    Run,
+    advance,
+    begin,
+    dimensions_of,
+    draw,
+    first_mean,
+)
 from sweeper_core.samplers._lattice import point_at
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
@@ -47,7 +57,7 @@ class Memo:
 
     serial: int
     space: SearchSpace
-    plan: Plan
+    config: Config
     rows: Integers
     runs: tuple[Run, ...]
 
@@ -150,18 +160,18 @@ class CmaEsSampler(OptunaFace):
         if len(request.space) > 1 and len(request.given) >= len(request.space) - 1:
             self._warn_once(request)
             return self.independent_sampler.suggest(request, history, rng)
-        frame = frame_of(request.space)
-        run = self._replayed(request.space, frame, history)
+        dims = dimensions_of(request.space)
+        run = self._replayed(request.space, dims, history)
         unit, chosen = draw(
-            frame,
+            dims,
             run,
-            self._siblings(request.space, frame, run, history),
+            self._siblings(request.space, dims, run, history),
             rng,
-            _outcomes(request.space, frame, history),
+            _outcomes(request.space, dims, history),
         )
         units = np.full(len(request.space), 0.5)
-        units[list(frame.numbers)] = unit
-        units[list(frame.choices)] = (chosen + 0.5) / np.array(frame.counts)
+        units[list(dims.numbers)] = unit
+        units[list(dims.choices)] = (chosen + 0.5) / np.array(dims.counts)
         params = point_at(request.space, units.tolist(), request.given)
         return Suggestion(params, ORIGIN, generation=run.updates + 1)
 
@@ -178,21 +188,21 @@ class CmaEsSampler(OptunaFace):
 
     # ------------------------------------------------------------------------------------------- replay
 
-    def _replayed(self, space: SearchSpace, frame: Frame, history: History) -> Run:
+    def _replayed(self, space: SearchSpace, dims: Dimensions, history: History) -> Run:
         rows = self._own_rows(history)
         memo = self._memo
         if memo is None or memo.serial != history.version[0] or memo.space != space:
-            plan = self._plan(space, frame, history)
-            memo = Memo(history.version[0], space, plan, rows[:0], (begin(frame, plan),))
+            config = self._config(space, dims, history)
+            memo = Memo(history.version[0], space, config, rows[:0], (begin(dims, config),))
         known = min(len(rows), len(memo.rows))
         differs = np.flatnonzero(rows[:known] != memo.rows[:known])
         same = int(differs[0]) if len(differs) else known
-        plan = memo.plan
-        runs = [run for run in memo.runs if run.used <= same] or [begin(frame, plan)]
+        config = memo.config
+        runs = [run for run in memo.runs if run.used <= same] or [begin(dims, config)]
         while len(rows) - runs[-1].used >= runs[-1].popsize:
             run = runs[-1]
-            runs.append(self._advanced(space, frame, plan, run, history, rows[run.used : run.used + run.popsize]))
-        self._memo = Memo(memo.serial, space, plan, rows[: runs[-1].used], tuple(runs[-KEPT:]))
+            runs.append(self._advanced(space, dims, config, run, history, rows[run.used : run.used + run.popsize]))
+        self._memo = Memo(memo.serial, space, config, rows[: runs[-1].used], tuple(runs[-KEPT:]))
         return runs[-1]
 
     def _own_rows(self, history: History) -> Integers:
@@ -203,31 +213,31 @@ class CmaEsSampler(OptunaFace):
         rows = np.flatnonzero(ended & (history.generation > 0))
         return np.array([row for row in rows.tolist() if history.origin[row] == ORIGIN], np.int64)
 
-    def _siblings(self, space: SearchSpace, frame: Frame, run: Run, history: History) -> Floats:
+    def _siblings(self, space: SearchSpace, dims: Dimensions, run: Run, history: History) -> Floats:
         """Return the coordinates ``(k, d)`` of those trials suggested from the same state that have all of them."""
         rows = np.flatnonzero(history.generation == run.updates + 1)
         rows = np.array([row for row in rows.tolist() if history.origin[row] == ORIGIN], np.int64)
-        units = _encoded(space, frame, history, rows)[0]
+        units = _encoded(space, dims, history, rows)[0]
         return np.asarray(units[~np.any(np.isnan(units), axis=1)])
 
     def _advanced(
-        self, space: SearchSpace, frame: Frame, plan: Plan, run: Run, history: History, rows: Integers
+        self, space: SearchSpace, dims: Dimensions, config: Config, run: Run, history: History, rows: Integers
     ) -> Run:
-        units, chosen = _encoded(space, frame, history, rows)
+        units, chosen = _encoded(space, dims, history, rows)
         values = _values(history, rows)
         keys = np.column_stack([values, violation(history.constraints[rows]), history.states[rows] == TrialState.FAIL])
-        return advance(frame, plan, run, units, chosen, keys, values)
+        return advance(dims, config, run, units, chosen, keys, values)
 
     # --------------------------------------------------------------------------------------------- start
 
-    def _plan(self, space: SearchSpace, frame: Frame, history: History) -> Plan:
+    def _config(self, space: SearchSpace, dims: Dimensions, history: History) -> Config:
         sigma = self.sigma0 if self.sigma0 is not None else 1 / 6
-        mean, cov = first_mean(frame, self.x0, space), None
+        mean, cov = first_mean(dims, self.x0, space), None
         points, values = self._source(space, history)
-        if len(points) and frame.numbers and self.x0 is None and self.sigma0 is None and not self.use_separable_cma:
-            mean, sigma, cov = cma.promising(points[:, list(frame.numbers)], values)
+        if len(points) and dims.numbers and self.x0 is None and self.sigma0 is None and not self.use_separable_cma:
+            mean, sigma, cov = cma.promising(points[:, list(dims.numbers)], values)
         margin = self.with_margin is not False and not self.use_separable_cma and not self.lr_adapt
-        return Plan(
+        return Config(
             mean,
             sigma,
             cov,
@@ -253,12 +263,12 @@ class CmaEsSampler(OptunaFace):
         points = np.array(
             [[axis.unit(x) for axis, x in zip(space.axes.axes, row, strict=True)] for row in np.vstack(raw).tolist()]
         ).reshape(-1, len(space))
-        numbers = list(frame_of(space).numbers)
+        numbers = list(dimensions_of(space).numbers)
         whole = ~np.any(np.isnan(points[:, numbers]), axis=1)
         return points[whole], np.concatenate(values)[whole]
 
     def _warn_of_sources(self, space: SearchSpace, raw: Sequence[Floats]) -> None:
-        numbers = list(frame_of(space).numbers)
+        numbers = list(dimensions_of(space).numbers)
         if self._sources_told or any(not np.any(np.isnan(row[:, numbers])) for row in raw):
             return
         self._sources_told = True
@@ -276,21 +286,21 @@ class CmaEsSampler(OptunaFace):
         return raw, [np.array([sign * (trial.values or [np.nan])[0]]) for trial in trials]
 
 
-def _outcomes(space: SearchSpace, frame: Frame, history: History) -> Outcomes | None:
+def _outcomes(space: SearchSpace, dims: Dimensions, history: History) -> Outcomes | None:
     """Return where the newer trials failed and where they did not; None when none has failed."""
     failed = history.states == TrialState.FAIL
     if not failed.any():
         return None
     rows = np.flatnonzero(failed | (history.states == TrialState.COMPLETE))[-REMEMBERED:]
-    units, chosen = _encoded(space, frame, history, rows)
+    units, chosen = _encoded(space, dims, history, rows)
     return Outcomes(units, chosen, failed[rows])
 
 
-def _encoded(space: SearchSpace, frame: Frame, history: History, rows: Integers) -> tuple[Floats, Integers]:
+def _encoded(space: SearchSpace, dims: Dimensions, history: History, rows: Integers) -> tuple[Floats, Integers]:
     """Return coordinates ``(k, d)``, NaN where unknown, and values of the choices ``(k, c)``, -1 where unknown."""
     raw = history.raw(space, rows)
-    numbers, choices = raw[:, list(frame.numbers)], raw[:, list(frame.choices)]
-    units = [[axis.unit(x) for axis, x in zip(frame.axes, row, strict=True)] for row in numbers.tolist()]
+    numbers, choices = raw[:, list(dims.numbers)], raw[:, list(dims.choices)]
+    units = [[axis.unit(x) for axis, x in zip(dims.axes, row, strict=True)] for row in numbers.tolist()]
     return np.array(units).reshape(numbers.shape), np.where(np.isnan(choices), -1, choices).astype(np.int64)
 
 

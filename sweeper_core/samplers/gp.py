@@ -3,7 +3,7 @@
 Notation
 
 ======  =======================================================================================
-n       number of points with evidence
+n       number of points with observations
 m, c    number of objectives, of constraints
 p       number of embedded columns
 ======  =======================================================================================
@@ -16,31 +16,22 @@ what the process expects of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import log_ndtr
 
-from sweeper_core.maths.acquisition import (
-    log_ehvi,
-    log_ehvi_with_gradient,
-    log_ei,
-    log_ei_with_gradient,
-    log_feasibility,
-    log_feasibility_with_gradient,
-    undominated_boxes,
-)
-from sweeper_core.maths.gp import Posterior
+from sweeper_core.maths.acquisition import undominated_boxes
 from sweeper_core.maths.hypervolume import greedy_subset
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.maths.transforms import Warp
 from sweeper_core.samplers._bounds import beside_ends
-from sweeper_core.samplers._gp.detour import Detour, detour
-from sweeper_core.samplers._gp.evidence import Evidence, Points, gather, points_of
+from sweeper_core.samplers._gp.acquisition import ExpectedImprovement, Feasibility, HypervolumeImprovement, Sum, Term
+from sweeper_core.samplers._gp.exploration import ExplorationStep, exploration_step
 from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Target, learn, model_of
-from sweeper_core.samplers._gp.search import Acquisition, Search
+from sweeper_core.samplers._gp.observations import Observations, Points, gather, points_of
+from sweeper_core.samplers._gp.search import Search
 from sweeper_core.samplers._gp.sources import best_of, informed_model, sources_of
 from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
@@ -61,21 +52,18 @@ point into a corner of a space of many dimensions."""
 EXPLORATION = 0.04
 """Share of the suggestions that look into the choice of a categorical that was tried least: a process can be sure,
 wrongly, that a choice is bad after one unlucky point."""
-LEAST_VISITS = 2
+MIN_VISITS = 2
 """Every choice is tried so often as soon as there are trials enough for all: the first points may have been given."""
 WEIGHT_OF_FAILURE = 3.0
 """In the space-filling start, a failure counts as so many visits: a choice that always fails is tried less often."""
-LEAST_POINTS = 4
+MIN_POINTS = 4
 """Points with values before the first model, however many have failed."""
 WARM_START = 3
 """Points before the first model when earlier studies have been given."""
-STIFFNESS = 1e4
-"""Weight of a probability of success below the one asked for. The logarithm of the improvement falls without end on the
-safe side of a cliff behind which it would be large, so the mere product would send run after run over the edge."""
-LATEST = 20
+MAX_RECENT = 20
 FAILURES_BORNE, CARE_FOR_FAILURES = 0.0, 8.0
 VIOLATIONS_BORNE, CARE_FOR_VIOLATIONS = 0.3, 6.0
-"""The share of lost runs among the ``LATEST`` above which a distance from the edge is kept, and how many standard
+"""The share of lost runs among the ``MAX_RECENT`` above which a distance from the edge is kept, and how many standard
 deviations a further share of 1 adds to it: 1.2 when three of twenty have failed. The share regulates itself, as
 probabilities cannot: the search picks the very points where they are wrong. A violated constraint says by how
 much, and optima lie on its edge; a failure says nothing."""
@@ -83,11 +71,10 @@ BEYOND = 0.1
 """No objective is expected to fall farther below its best value than by this part of its range. What a point at an end
 of the front gains is as large as it reaches beyond the end, and would be hoped for wherever an objective is
 least known: in one corner of the space after another."""
-CAUTION = 0.5
-"""Share of the variances that the improvement of several objectives is reckoned with, for the same reason."""
-FAILURES_ON_DETOURS = 0.1
-"""With a larger share of failures among the ``LATEST``, there are no detours: they lead to where little is known."""
-LARGEST_FRONT = 32
+MAX_FAILURES_TO_EXPLORE = 0.1
+"""With a larger share of failures among the ``MAX_RECENT`` there are no exploration steps, which go where little is
+known."""
+MAX_FRONT = 32
 """A three-dimensional front is thinned to this many points before it is cut into boxes."""
 
 
@@ -149,9 +136,9 @@ class GPSampler(OptunaFace):
     def _started(self, task: _Task) -> bool:
         """Return whether enough is known for a model; failures count, beside some points that did not fail."""
         if task.sources:
-            return len(task.evidence) >= max(min(self.n_startup_trials, WARM_START), 1)
-        least = min(max(self.n_startup_trials, 2), LEAST_POINTS)
-        return len(task.evidence) >= least and len(task.evidence) + len(task.failed) >= self.n_startup_trials
+            return len(task.observations) >= max(min(self.n_startup_trials, WARM_START), 1)
+        least = min(max(self.n_startup_trials, 2), MIN_POINTS)
+        return len(task.observations) >= least and len(task.observations) + len(task.failed) >= self.n_startup_trials
 
     def _start(self, task: _Task) -> tuple[Floats, str]:
         """Return a point of the space-filling start; with sources, every other one is the best of a source."""
@@ -163,13 +150,13 @@ class GPSampler(OptunaFace):
         return _spread_out(task, self.n_startup_trials), "space-filling start"
 
     def _improve(self, task: _Task) -> tuple[Floats, str]:
-        turn = self._detour(task)
+        turn = self._exploration_step(task)
         acquisition, parents = self._acquisition(task, turn)
         fixed = task.fixed + (list(turn.held) or self._explored(task))
         found = Search(task.encoding, acquisition, fixed, task.known, task.rng).best(parents)
         if found is None:
             return _spread_out(task, self.n_startup_trials), "all candidates known"
-        found = task.beside_ends(found, parents if task.evidence.values.shape[1] > 1 else parents[:1])
+        found = task.beside_ends(found, parents if task.observations.values.shape[1] > 1 else parents[:1])
         if turn.held or turn.margin:
             return found, "a detour, for the search stands still"
         return found, "exploring a choice rarely tried" if len(fixed) > len(task.fixed) else ""
@@ -186,85 +173,91 @@ class GPSampler(OptunaFace):
         for index, axis in enumerate(axes):
             visits, chance = _visits(task.seen.unit, axis), _chance(task, axis)
             rare = int(np.argmin(visits / chance))
-            neglected = visits[rare] < LEAST_VISITS and tried >= LEAST_VISITS * len(visits)
+            neglected = visits[rare] < MIN_VISITS and tried >= MIN_VISITS * len(visits)
             if neglected or (now_and_then and index == favourite and task.rng.random() < chance[rare]):
                 return [(axis.position, float(axis.values[rare]))]
         return []
 
-    def _detour(self, task: _Task) -> Detour:
+    def _exploration_step(self, task: _Task) -> ExplorationStep:
         """Return whether, and where to, this suggestion leaves the search.
 
         Only a process that knows what it has found polishes digits. Beside noise it has other points to measure, so
         what is worth having has to be more than the noise.
         """
-        if task.evidence.values.shape[1] > 1 or task.sources or np.mean(task.lost[-LATEST:]) > FAILURES_ON_DETOURS:
-            return Detour()
-        turn = detour(task.encoding, task.evidence, task.seen.unit, task.request.number, task.fixed, task.rng)
+        if (
+            task.observations.values.shape[1] > 1
+            or task.sources
+            or np.mean(task.lost[-MAX_RECENT:]) > MAX_FAILURES_TO_EXPLORE
+        ):
+            return ExplorationStep()
+        turn = exploration_step(
+            task.encoding, task.observations, task.seen.unit, task.request.number, task.fixed, task.rng
+        )
         if turn.margin:
-            y = task.evidence.values[:, 0]
+            y = task.observations.values[:, 0]
             learned = learn(self._target(task, y, warped=True), self._memo)
             if turn.margin * _slope(learned.warp, float(y.min())) < np.sqrt(learned.hyper.noise):
-                return Detour()
+                return ExplorationStep()
         return turn
 
-    def _acquisition(self, task: _Task, turn: Detour) -> tuple[Sum, Floats]:
+    def _acquisition(self, task: _Task, turn: ExplorationStep) -> tuple[Sum, Floats]:
         """Return what is to be maximised, and the best points so far ``(k, d)``."""
-        m = task.evidence.values.shape[1]
-        limits = self._limits(task)
+        m = task.observations.values.shape[1]
+        feasibilities = self._feasibilities(task)
         if m == 1 or m > 3:
-            y = task.evidence.values[:, 0] if m == 1 else _scalarised(task.evidence.values, task.rng)
-            return self._single(task, y, limits, turn)
-        return self._several(task, limits)
+            y = task.observations.values[:, 0] if m == 1 else _scalarised(task.observations.values, task.rng)
+            return self._single(task, y, feasibilities, turn)
+        return self._several(task, feasibilities)
 
-    def _single(self, task: _Task, y: Floats, limits: list[Term], turn: Detour) -> tuple[Sum, Floats]:
+    def _single(self, task: _Task, y: Floats, feasibilities: list[Term], turn: ExplorationStep) -> tuple[Sum, Floats]:
         target = self._target(task, y, warped=True)
         model = informed_model(target, task.sources, self._memo) if task.sources else model_of(target, self._memo)
-        elite = _elite(task.evidence, y, turn.rows(task.evidence))
+        elite = _elite(task.observations, y, turn.rows(task.observations))
         if len(elite) == 0:
-            return Sum(limits), task.evidence.unit[np.argsort(y)[:PARENTS]]
+            return Sum(feasibilities), task.observations.unit[np.argsort(y)[:PARENTS]]
         means = model.posterior.mean(task.Z[elite])
-        parents = task.evidence.unit[elite[np.argsort(means, kind="stable")[:PARENTS]]]
-        posterior = model.posterior.believing(task.pending_Z)
+        parents = task.observations.unit[elite[np.argsort(means, kind="stable")[:PARENTS]]]
+        posterior = model.posterior.fantasize(task.pending_Z)
         # What is expected of running trials is no longer an improvement.
         expected = np.append(means, [] if turn.held else model.posterior.mean(task.pending_Z))
         lowest = float(np.min(expected)) - turn.margin * _slope(model.warp, float(y[elite[0]]))
-        return Sum([Improvement(posterior, lowest), *limits]), parents
+        return Sum([ExpectedImprovement(posterior, lowest), *feasibilities]), parents
 
-    def _several(self, task: _Task, limits: list[Term]) -> tuple[Sum, Floats]:
-        evidence = task.evidence
-        columns = evidence.values.T
+    def _several(self, task: _Task, feasibilities: list[Term]) -> tuple[Sum, Floats]:
+        observations = task.observations
+        columns = observations.values.T
         models = [model_of(self._target(task, column, warped=False), self._memo) for column in columns]
-        rows = np.flatnonzero(evidence.feasible)
+        rows = np.flatnonzero(observations.feasible)
         if len(rows) == 0:
-            return Sum(limits), evidence.unit[:PARENTS]
+            return Sum(feasibilities), observations.unit[:PARENTS]
         everywhere = np.concatenate([task.Z[rows], task.pending_Z])
         means = np.column_stack([model.posterior.mean(everywhere) for model in models])
         on_front = np.flatnonzero(pareto_front(means))
         front, reference = means[on_front], _reference(means, means[on_front])
-        if len(front) > LARGEST_FRONT:
-            kept = greedy_subset(front, reference, LARGEST_FRONT)
+        if len(front) > MAX_FRONT:
+            kept = greedy_subset(front, reference, MAX_FRONT)
             front, on_front = front[kept], on_front[kept]
         boxes = _boxes(front[np.all(front < reference, axis=1)], reference)
-        posteriors = [model.posterior.believing(task.pending_Z) for model in models]
-        units = np.concatenate([evidence.unit[rows], task.pending.unit])
-        return Sum([Dominance(posteriors, boxes), *limits]), units[on_front]
+        posteriors = [model.posterior.fantasize(task.pending_Z) for model in models]
+        units = np.concatenate([observations.unit[rows], task.pending.unit])
+        return Sum([HypervolumeImprovement(posteriors, boxes), *feasibilities]), units[on_front]
 
     def _target(self, task: _Task, y: Floats, warped: bool) -> Target:
-        evidence = task.evidence
+        observations = task.observations
         return Target(
             task.Z,
             task.encoding.columns,
             y,
-            evidence.noise_factor,
-            evidence.doubt,
-            evidence.run_variance if warped else float("nan"),
+            observations.noise_factor,
+            observations.noise_std,
+            observations.run_variance if warped else float("nan"),
             warped,
             KNOWN_NOISE if self.deterministic_objective else None,
         )
 
-    def _limits(self, task: _Task) -> list[Term]:
+    def _feasibilities(self, task: _Task) -> list[Term]:
         """Return the log probabilities that constraints hold and that the run does not fail."""
-        terms = [self._constraint(task, column) for column in task.evidence.constraints.T]
+        terms = [self._constraint(task, column) for column in task.observations.constraints.T]
         failures = self._failures(task)
         return [term for term in (*terms, failures) if term is not None]
 
@@ -276,7 +269,7 @@ class GPSampler(OptunaFace):
         # arcsinh keeps the sign and tames violations by orders of magnitude.
         y = np.arcsinh(values[rows] / scale)
         least = _least_log_probability(values[rows] > 0.0, VIOLATIONS_BORNE, CARE_FOR_VIOLATIONS)
-        return self._limit(task, task.Z[rows], y, 0.0, least, outcome=False)
+        return self._feasibility(task, task.Z[rows], y, 0.0, least, outcome=False)
 
     def _failures(self, task: _Task) -> Term | None:
         if len(task.failed_Z) == 0:
@@ -284,16 +277,16 @@ class GPSampler(OptunaFace):
         failed = task.lost
         Z = np.concatenate([task.Z, task.failed_Z])[task.order]
         least = _least_log_probability(failed, FAILURES_BORNE, CARE_FOR_FAILURES)
-        return self._limit(task, Z, failed.astype(float), 0.5, least, outcome=True)
+        return self._feasibility(task, Z, failed.astype(float), 0.5, least, outcome=True)
 
-    def _limit(self, task: _Task, Z: Floats, y: Floats, threshold: float, least: float, outcome: bool) -> Term:
+    def _feasibility(self, task: _Task, Z: Floats, y: Floats, threshold: float, least: float, outcome: bool) -> Term:
         encoding = task.encoding
         ones = np.ones(len(y))
         model = model_of(Target(Z, encoding.columns, y, ones, np.zeros(len(y)), warped=False), self._memo)
         # What matters is the next outcome, not the smooth function behind it: at an edge, where failures and
         # successes lie side by side, that function may be sure to be on the right side of one half.
         noise = model.posterior.hyper.noise if outcome else 0.0
-        return Limit(model.posterior, float(model.warp(np.array([threshold]))[0]), least, noise)
+        return Feasibility(model.posterior, float(model.warp(np.array([threshold]))[0]), least, noise)
 
 
 class _Task:
@@ -303,21 +296,21 @@ class _Task:
         self.encoding = encoding
         self.request = request
         self.rng = rng
-        self.evidence, self.numbers = gather(history, encoding)
+        self.observations, self.numbers = gather(history, encoding)
         self.pending, pending_numbers = points_of(
             history, encoding, history.having(TrialState.RUNNING, TrialState.WAITING)
         )
         self.failed, self.failed_numbers = points_of(history, encoding, history.having(TrialState.FAIL))
         self.fixed = self._fixed(request)
-        self.Z = encoding.embed(self.evidence.unit, self.evidence.active)
+        self.Z = encoding.embed(self.observations.unit, self.observations.active)
         self.pending_Z = encoding.embed(self.pending.unit, self.pending.active)
         self.failed_Z = encoding.embed(self.failed.unit, self.failed.active)
         self.order = np.argsort(np.concatenate([self.numbers, self.failed_numbers]), kind="stable")
-        """Of the points with evidence, and then those that failed, by their numbers."""
+        """Of the points with observations, and then those that failed, by their numbers."""
         self.lost = (np.arange(len(self.order)) >= len(self.Z))[self.order]
         """Which of them, in that order, failed."""
         self.sources = sources_of(history, encoding)
-        everything = (Points(self.evidence.unit, self.evidence.active), self.pending, self.failed)
+        everything = (Points(self.observations.unit, self.observations.active), self.pending, self.failed)
         self.seen = Points(
             np.concatenate([points.unit for points in everything]),
             np.concatenate([points.active for points in everything]),
@@ -386,13 +379,13 @@ def _visits(unit: Floats, axis: Feature) -> Integers:
 
 def _chance(task: _Task, axis: Feature) -> Floats:
     """Return each choice's probability not to fail, by the rule of succession."""
-    good, bad = _visits(task.evidence.unit, axis), _visits(task.failed.unit, axis)
+    good, bad = _visits(task.observations.unit, axis), _visits(task.failed.unit, axis)
     return np.asarray((good + 1.0) / (good + bad + 2.0))
 
 
 def _least_log_probability(lost: Flags, borne: float, care: float) -> float:
     """Return the log probability of success that is asked for, from which of the runs (in order) were lost."""
-    excess = float(np.mean(lost[-LATEST:])) - borne
+    excess = float(np.mean(lost[-MAX_RECENT:])) - borne
     return float(log_ndtr(care * excess)) if excess > 0.0 else -np.inf
 
 
@@ -401,10 +394,10 @@ def _slope(warp: Warp, y: float) -> float:
     return float(np.exp(warp.log_slope(np.array([y]))[0]))
 
 
-def _elite(evidence: Evidence, y: Floats, inside: Flags) -> Integers:
+def _elite(observations: Observations, y: Floats, inside: Flags) -> Integers:
     """Return the best feasible points ``inside`` that ran to their end (pruned ones when there is nothing else)."""
-    rows = np.flatnonzero(evidence.feasible & inside)
-    finished = rows[evidence.doubt[rows] == 0.0]
+    rows = np.flatnonzero(observations.feasible & inside)
+    finished = rows[observations.noise_std[rows] == 0.0]
     rows = finished if len(finished) else rows
     return np.asarray(rows[np.argsort(y[rows], kind="stable")[:ELITE]])
 
@@ -436,83 +429,3 @@ def _boxes(front: Floats, reference: Floats) -> tuple[Floats, Floats]:
         return undominated_boxes(front, reference)
     best = front.min(axis=0)
     return undominated_boxes(front, reference, best - BEYOND * (reference - best))
-
-
-@dataclass(frozen=True)
-class Improvement:
-    """The log expected improvement on ``best``."""
-
-    posterior: Posterior
-    best: float
-
-    def score(self, Z: Floats) -> Floats:
-        return log_ei(*self.posterior.predict(Z), self.best)
-
-    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
-        mean, variance, d_mean, d_variance = self.posterior.predict_with_gradient(Z)
-        score, by_mean, by_variance = log_ei_with_gradient(mean, variance, self.best)
-        return score, by_mean[:, None] * d_mean + by_variance[:, None] * d_variance
-
-
-@dataclass(frozen=True)
-class Limit:
-    """The log probability of staying below a threshold; falls steeply where it is less than ``least``."""
-
-    posterior: Posterior
-    threshold: float
-    least: float
-    noise: float
-
-    def score(self, Z: Floats) -> Floats:
-        mean, variance = self.posterior.predict(Z)
-        score = log_feasibility(mean, variance + self.noise, self.threshold)
-        return np.asarray(score + STIFFNESS * np.minimum(score - self.least, 0.0))
-
-    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
-        mean, variance, d_mean, d_variance = self.posterior.predict_with_gradient(Z)
-        score, by_mean, by_variance = log_feasibility_with_gradient(mean, variance + self.noise, self.threshold)
-        weight = np.where(score < self.least, 1.0 + STIFFNESS, 1.0)[:, None]
-        gradient = weight * (by_mean[:, None] * d_mean + by_variance[:, None] * d_variance)
-        return score + STIFFNESS * np.minimum(score - self.least, 0.0), gradient
-
-
-@dataclass(frozen=True)
-class Dominance:
-    """The log expected hypervolume improvement over undominated boxes."""
-
-    posteriors: Sequence[Posterior]
-    boxes: tuple[Floats, Floats]
-
-    def score(self, Z: Floats) -> Floats:
-        mean, variance = (np.column_stack(part) for part in zip(*(p.predict(Z) for p in self.posteriors), strict=True))
-        return log_ehvi(mean, CAUTION * variance, self.boxes)
-
-    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
-        mean, variance, d_mean, d_variance = (
-            np.stack(part, axis=1) for part in zip(*(p.predict_with_gradient(Z) for p in self.posteriors), strict=True)
-        )
-        score, by_mean, by_variance = log_ehvi_with_gradient(mean, CAUTION * variance, self.boxes)
-        return score, np.einsum("qm,qmp->qp", by_mean, d_mean) + np.einsum(
-            "qm,qmp->qp", CAUTION * by_variance, d_variance
-        )
-
-
-Term = Improvement | Limit | Dominance
-
-
-class Sum(Acquisition):
-    """A sum of logarithms."""
-
-    def __init__(self, terms: Sequence[Term]) -> None:
-        self.terms = terms
-
-    def score(self, Z: Floats) -> Floats:
-        return np.asarray(sum((term.score(Z) for term in self.terms), np.zeros(len(Z))))
-
-    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
-        score, gradient = np.zeros(len(Z)), np.zeros_like(Z)
-        for term in self.terms:
-            part, slope = term.score_with_gradient(Z)
-            score += part
-            gradient += slope
-        return score, gradient

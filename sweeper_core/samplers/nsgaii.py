@@ -102,6 +102,6 @@ class NSGAIISampler(GeneticSampler):
 
     def select(self, values: Floats, penalty: Floats, size: int) -> tuple[Integers, Integers, Floats]:
         ranks = non_domination_ranks(values, penalty, enough=size)
-        room = crowding_distance(values, ranks)
-        places = np.lexsort((-room, ranks))[:size]
-        return places, ranks[places], room[places]
+        crowding = crowding_distance(values, ranks)
+        places = np.lexsort((-crowding, ranks))[:size]
+        return places, ranks[places], crowding[places]

@@ -13,7 +13,7 @@ What differs from these, and why:
 - Widths follow Scott's rule on the spread of the points, joined by one prior point of the uniform law's spread. They
   shrink as the good points gather, in each parameter for itself.
 - The prior is uniform, with the same share in l and g: where nothing is known, their ratio is 1.
-- A parameter that a trial lacks has the uniform law in its kernel, so changed spaces keep their evidence.
+- A parameter that a trial lacks has the uniform law in its kernel, so changed spaces keep their encoded.
 - Parameters under one condition are a block, modelled jointly within the trials that have it.
 - Failed trials, and those that violate constraints, give a chance to be of use that the ratio is weighed with.
 - Kernels of g are bounded in number: the newest trials, and an even sample of the older ones that stands for all.
@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from sweeper_core.maths.parzen import Marginals, Mixture, Points, own_mass, scott_widths
 from sweeper_core.samplers._lattice import complete, is_finite, is_known
-from sweeper_core.samplers._tpe.space import Coordinates, Evidence, blocks_of
+from sweeper_core.samplers._tpe.space import Coordinates, EncodedTrials, blocks_of
 from sweeper_core.samplers._tpe.split import best_of
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
@@ -45,10 +45,10 @@ Flags = npt.NDArray[np.bool_]
 _Kernels = tuple[Floats, Points, Floats, Integers, Floats, float]
 _Law = TypeVar("_Law", Mixture, Marginals)
 
-LARGEST_GOOD = 25
+MAX_GOOD = 25
 """Good points of a long study with one objective: more would blur what the best have in common."""
 
-LARGEST_GOOD_OF_SEVERAL = 100
+MAX_GOOD_OF_SEVERAL = 100
 """The same for several objectives, whose front has to be covered."""
 
 KERNELS = 256
@@ -63,17 +63,17 @@ WIDTH_FACTOR = 0.8
 PRIOR_WEIGHT = 0.4
 """Weight of the uniform prior beside an average observation's 1."""
 
-LEAST_PRIOR_WEIGHT = 1e-9
+MIN_PRIOR_WEIGHT = 1e-9
 """Keeps both densities positive everywhere when no prior is wanted."""
 
-MOST_RESOLVED = 100.0
+MAX_RESOLVED = 100.0
 """Where parameters are modelled apart, kernels of g are a hundredth of the range at the narrowest: what has been
 tried is then avoided, value by value. Jointly, the other parameters tell points apart."""
 
-LEAST_BLAME = 0.01
+MIN_BLAME = 0.01
 """What a failure that can be avoided still says against the choice that led to it."""
 
-ENOUGH_FOR_A_BLOCK = 4
+MIN_BLOCK_TRIALS = 4
 """Trials that have a conditional block's parameters before these are modelled."""
 
 MEMOS = 24
@@ -82,12 +82,12 @@ MEMOS = 24
 
 def default_gamma(x: int) -> int:
     """Return how many of ``x`` trials are good: a tenth, 25 at the most."""
-    return min(math.ceil(0.1 * x), LARGEST_GOOD)
+    return min(math.ceil(0.1 * x), MAX_GOOD)
 
 
 def default_gamma_multiobjective(x: int) -> int:
     """Return how many of ``x`` trials with several objectives are good: a tenth, 100 at the most."""
-    return min(math.ceil(0.1 * x), LARGEST_GOOD_OF_SEVERAL)
+    return min(math.ceil(0.1 * x), MAX_GOOD_OF_SEVERAL)
 
 
 def hyperopt_default_gamma(x: int) -> int:
@@ -162,11 +162,11 @@ class TPESampler(OptunaFace):
         self.group = group
         self.constant_liar = constant_liar
         self.constraints_func = constraints_func
-        self._evidence: dict[tuple[int, SearchSpace], tuple[int, list[Evidence]]] = {}
+        self._encoded: dict[tuple[int, SearchSpace], tuple[int, list[EncodedTrials]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the memo behind: the serials of its histories mean nothing in another process."""
-        return {**self.__dict__, "_evidence": {}}
+        return {**self.__dict__, "_encoded": {}}
 
     @staticmethod
     def hyperopt_parameters() -> dict[str, Any]:
@@ -196,7 +196,7 @@ class TPESampler(OptunaFace):
         """Return the earlier study with most to say to a trial of the start; every other trial stays random."""
         fitting = [source for source in history.sources if source.n_objectives == history.n_objectives]
         counts = [int(_ended(source).sum()) for source in fitting]
-        if request.number % 2 or max(counts, default=0) < max(self.n_startup_trials, ENOUGH_FOR_A_BLOCK):
+        if request.number % 2 or max(counts, default=0) < max(self.n_startup_trials, MIN_BLOCK_TRIALS):
             return None
         return fitting[int(np.argmax(counts))]
 
@@ -204,13 +204,13 @@ class TPESampler(OptunaFace):
         """Return the point that the trials of ``history`` speak for, block by block, parents first."""
         space, blocks = request.space, self._blocks(request.space, history)
         params: dict[str, Any] = {}
-        for evidence in blocks:
-            block = evidence.block
+        for encoded in blocks:
+            block = encoded.block
             if not space.is_active(block.names[0], params):
                 continue
             known = {name: request.given[name] for name in block.names if name in request.given}
             if len(known) < len(block):
-                candidates = self._candidates(evidence, self._blame(evidence, blocks, history), known, history, rng)
+                candidates = self._candidates(encoded, self._blame(encoded, blocks, history), known, history, rng)
                 if candidates is None:
                     known = complete(space.select(block.names), known, rng)
                 else:
@@ -219,18 +219,18 @@ class TPESampler(OptunaFace):
             params.update(known)
         return {name: params[name] for name in space.names if name in params}
 
-    def _blocks(self, space: SearchSpace, history: History) -> list[Evidence]:
+    def _blocks(self, space: SearchSpace, history: History) -> list[EncodedTrials]:
         """Return the history in the coordinates of each block, from memory where there is one."""
         token, changes = history.version
-        known = self._evidence.pop((token, space), None)
+        known = self._encoded.pop((token, space), None)
         if known is None or known[0] > changes:
-            known = (changes, [Evidence(block) for block in blocks_of(space)])
-        self._evidence[(token, space)] = (changes, known[1])
-        if len(self._evidence) > MEMOS:
-            del self._evidence[next(iter(self._evidence))]
+            known = (changes, [EncodedTrials(block) for block in blocks_of(space)])
+        self._encoded[(token, space)] = (changes, known[1])
+        if len(self._encoded) > MEMOS:
+            del self._encoded[next(iter(self._encoded))]
         return known[1]
 
-    def _blame(self, evidence: Evidence, blocks: list[Evidence], history: History) -> Floats:
+    def _blame(self, encoded: EncodedTrials, blocks: list[EncodedTrials], history: History) -> Floats:
         """Return ``(n,)``: how much each failed trial says against its values in a block.
 
         A failure that parameters under a condition explain, so that it can be avoided there, is not held against the
@@ -239,11 +239,11 @@ class TPESampler(OptunaFace):
         blame = np.ones(len(history))
         failed = history.states == TrialState.FAIL
         for other in blocks if len(blocks) > 1 and failed.any() else ():
-            if other.block.needs(evidence.block.names):
+            if other.block.needs(encoded.block.names):
                 points, there = other.read(history)
                 useless = np.flatnonzero(failed & there)
                 sound = np.flatnonzero(_ended(history) & there & history.feasible)
-                if len(useless) and len(sound) >= ENOUGH_FOR_A_BLOCK:
+                if len(useless) and len(sound) >= MIN_BLOCK_TRIALS:
                     blame[useless] = np.minimum(blame[useless], self._remaining(other.block, points, sound, useless))
         return blame
 
@@ -253,21 +253,21 @@ class TPESampler(OptunaFace):
         here = points.take(fine.rows)
         groups = _Groups(fine, useless, fine, useless, 1.0)
         widths = self._scott(block, here, block.numeric)
-        fine_law, useless_law = self._outcomes(Mixture, block, points, groups, widths)
-        survival = np.exp(_log_survival(fine_law.log_density(here), useless_law.log_density(here), groups))
-        return max(1.0 - float(survival.mean()), LEAST_BLAME)
+        sound_kde, failed_kde = self._outcomes(Mixture, block, points, groups, widths)
+        survival = np.exp(_log_survival(sound_kde.log_density(here), failed_kde.log_density(here), groups))
+        return max(1.0 - float(survival.mean()), MIN_BLAME)
 
     def _candidates(
-        self, evidence: Evidence, blame: Floats, known: dict[str, Any], history: History, rng: np.random.Generator
+        self, encoded: EncodedTrials, blame: Floats, known: dict[str, Any], history: History, rng: np.random.Generator
     ) -> Points | None:
         """Return points of a block, best first; None when too few trials have its parameters."""
-        block = evidence.block
-        points, there = evidence.read(history)
+        block = encoded.block
+        points, there = encoded.read(history)
         rows = np.flatnonzero(_ended(history) & there)
-        if len(rows) < max(1, min(ENOUGH_FOR_A_BLOCK, self.n_startup_trials)):
+        if len(rows) < max(1, min(MIN_BLOCK_TRIALS, self.n_startup_trials)):
             return None
         given = block.point_of(known) if known else None
-        rank = self._rank_jointly if self.multivariate else self._rank_apart
+        rank = self._rank_multivariate if self.multivariate else self._rank_univariate
         return rank(block, points, self._groups(history, rows, there, blame), given, rng)
 
     def _groups(self, history: History, rows: Integers, there: Flags, blame: Floats) -> _Groups:
@@ -305,24 +305,24 @@ class TPESampler(OptunaFace):
         own = _checked(self.weights(len(bad)), len(bad))
         return _Group(group.rows, group.weights * own[np.searchsorted(bad, group.rows)])
 
-    def _rank_jointly(
+    def _rank_multivariate(
         self, block: Coordinates, points: Points, groups: _Groups, given: Points | None, rng: np.random.Generator
     ) -> Points:
         """Draw candidates from l and return them by l/g and their chance to survive, best first."""
         good, bad = points.take(groups.good.rows), points.take(groups.bad.rows)
         prior = self._prior(groups)
         widths = self._scott(block, good, block.numeric)
-        good_law = Mixture(*self._kernels(block, good, groups.good, widths, prior))
-        bad_law = Mixture(*self._kernels(block, bad, groups.bad, self._scott(block, bad, block.numeric), prior))
-        candidates = self._snapped(block, good_law.draw(self.n_ei_candidates, rng, given))
-        score = good_law.log_density(candidates) - bad_law.log_density(candidates)
+        good_kde = Mixture(*self._kernels(block, good, groups.good, widths, prior))
+        bad_kde = Mixture(*self._kernels(block, bad, groups.bad, self._scott(block, bad, block.numeric), prior))
+        candidates = self._snapped(block, good_kde.draw(self.n_ei_candidates, rng, given))
+        score = good_kde.log_density(candidates) - bad_kde.log_density(candidates)
         if groups.outcomes_differ:
-            laws = self._outcomes(Mixture, block, points, groups, widths)
-            sound, failed = (law.log_density(candidates) for law in laws)
+            kdes = self._outcomes(Mixture, block, points, groups, widths)
+            sound, failed = (law.log_density(candidates) for law in kdes)
             score += _log_survival(sound, failed, groups)
         return ranked(candidates, score)
 
-    def _rank_apart(
+    def _rank_univariate(
         self, block: Coordinates, points: Points, groups: _Groups, given: Points | None, rng: np.random.Generator
     ) -> Points:
         """Draw each parameter from its own l, and return the points by the product of the parameters' l/g, best first.
@@ -332,17 +332,17 @@ class TPESampler(OptunaFace):
         good, bad = points.take(groups.good.rows), points.take(groups.bad.rows)
         prior = self._prior(groups)
         widths = self._scott(block, good, 1)
-        narrow = np.full(bad.numbers.shape, 1.0 / min(MOST_RESOLVED, 2.0 + len(bad)))
-        good_law = Marginals(*self._kernels(block, good, groups.good, widths, prior))
-        bad_law = Marginals(*self._kernels(block, bad, groups.bad, np.maximum(narrow, self._least(block, bad)), prior))
-        candidates = self._snapped(block, good_law.draw(self.n_ei_candidates, rng))
+        narrow = np.full(bad.numbers.shape, 1.0 / min(MAX_RESOLVED, 2.0 + len(bad)))
+        good_kde = Marginals(*self._kernels(block, good, groups.good, widths, prior))
+        bad_kde = Marginals(*self._kernels(block, bad, groups.bad, np.maximum(narrow, self._least(block, bad)), prior))
+        candidates = self._snapped(block, good_kde.draw(self.n_ei_candidates, rng))
         scores = [
             np.log(high) - np.log(low)
-            for high, low in zip(good_law.densities(candidates), bad_law.densities(candidates), strict=True)
+            for high, low in zip(good_kde.densities(candidates), bad_kde.densities(candidates), strict=True)
         ]
         if groups.outcomes_differ:
-            laws = self._outcomes(Marginals, block, points, groups, widths)
-            both = zip(*(law.densities(candidates) for law in laws), strict=True)
+            kdes = self._outcomes(Marginals, block, points, groups, widths)
+            both = zip(*(law.densities(candidates) for law in kdes), strict=True)
             scores = [
                 score + _log_survival(np.log(sound), np.log(failed), groups)
                 for score, (sound, failed) in zip(scores, both, strict=True)
@@ -353,7 +353,7 @@ class TPESampler(OptunaFace):
         return ranked(candidates, total)
 
     def _prior(self, groups: _Groups) -> float:
-        return max(self.prior_weight, LEAST_PRIOR_WEIGHT) / float(groups.good.weights.sum())
+        return max(self.prior_weight, MIN_PRIOR_WEIGHT) / float(groups.good.weights.sum())
 
     def _snapped(self, block: Coordinates, drawn: Points) -> Points:
         return Points(block.snap(drawn.numbers), drawn.codes)

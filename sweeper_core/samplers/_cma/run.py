@@ -46,7 +46,7 @@ that were drawn independently."""
 
 
 @dataclass(frozen=True)
-class Frame:
+class Dimensions:
     """How the parameters of a space are laid out for CMA-ES.
 
     Attributes:
@@ -71,13 +71,13 @@ class Frame:
 
 
 @lru_cache(maxsize=64)
-def frame_of(space: SearchSpace) -> Frame:
+def dimensions_of(space: SearchSpace) -> Dimensions:
     """Return the layout of a space."""
     axes = space.axes.axes
     several = [column for column, axis in enumerate(axes) if not axis.is_single]
     numbers = tuple(column for column in several if space.parameters[column].is_numeric)
     choices = tuple(column for column in several if not space.parameters[column].is_numeric)
-    return Frame(
+    return Dimensions(
         numbers,
         choices,
         tuple(axes[column] for column in numbers),
@@ -87,7 +87,7 @@ def frame_of(space: SearchSpace) -> Frame:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Config:
     """What a run of CMA-ES is told to do; see :class:`sweeper_core.samplers.CmaEsSampler`.
 
     Attributes:
@@ -136,18 +136,20 @@ class Run:
     small: bool = False
 
 
-def begin(frame: Frame, plan: Plan) -> Run:
+def begin(dims: Dimensions, config: Config) -> Run:
     """Return the state before the first update."""
-    size = plan.popsize or cma.default_popsize(len(frame.numbers) + len(frame.choices))
-    choices = cma.start_choices(frame.counts) if frame.counts else None
-    return Run(_corrected(frame, plan, cma.start(plan.mean, plan.sigma, plan.cov)), choices, max(size, 4))
+    size = config.popsize or cma.default_popsize(len(dims.numbers) + len(dims.choices))
+    choices = cma.start_choices(dims.counts) if dims.counts else None
+    return Run(_corrected(dims, config, cma.start(config.mean, config.sigma, config.cov)), choices, max(size, 4))
 
 
-def advance(frame: Frame, plan: Plan, run: Run, units: Floats, chosen: Integers, keys: Floats, values: Floats) -> Run:
+def advance(
+    dims: Dimensions, config: Config, run: Run, units: Floats, chosen: Integers, keys: Floats, values: Floats
+) -> Run:
     """Return the state after one population.
 
     Args:
-        frame, plan, run: The layout, the orders, the state before.
+        dims, config, run: The layout, the orders, the state before.
         units: ``(n, d)`` coordinates of the evaluated points, NaN where unknown.
         chosen: ``(n, c)`` values of the choices, -1 where unknown.
         keys: ``(n, k)`` what the points are ordered by, the last column first.
@@ -156,11 +158,11 @@ def advance(frame: Frame, plan: Plan, run: Run, units: Floats, chosen: Integers,
     order = np.lexsort(keys.T)
     if not np.any(np.isfinite(values)):
         return replace(run, used=run.used + run.popsize, updates=run.updates + 1)
-    constants = plan.constants(len(frame.numbers), run.popsize)
+    constants = config.constants(len(dims.numbers), run.popsize)
     gaussian, choices = run.gaussian, run.choices
-    if frame.numbers:
-        points = _coordinates(frame, gaussian, units, run.used)
-        gaussian = _corrected(frame, plan, cma.update(constants, gaussian, points[order]))
+    if dims.numbers:
+        points = _coordinates(dims, gaussian, units, run.used)
+        gaussian = _corrected(dims, config, cma.update(constants, gaussian, points[order]))
     if choices is not None:
         best = order[: constants.mu]
         choices = cma.update_choices(choices, chosen[best], constants.weights[: constants.mu])
@@ -175,7 +177,7 @@ def advance(frame: Frame, plan: Plan, run: Run, units: Floats, chosen: Integers,
         bests=bests,
         spent=spent,
     )
-    return _restarted(frame, plan, run, constants) if plan.restart is not None else run
+    return _restarted(dims, config, run, constants) if config.restart is not None else run
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,7 @@ class Outcomes:
 
 
 def draw(
-    frame: Frame, run: Run, siblings: Floats, rng: np.random.Generator, outcomes: Outcomes | None = None
+    dims: Dimensions, run: Run, siblings: Floats, rng: np.random.Generator, outcomes: Outcomes | None = None
 ) -> tuple[Floats, Integers]:
     """Return coordinates ``(d,)`` in the unit cube, and values of the choices ``(c,)``.
 
@@ -213,12 +215,12 @@ def draw(
     distribution is truncated softly, as it is hard at the bounds.
 
     Args:
-        frame, run: The layout and the state.
+        dims, run: The layout and the state.
         siblings: ``(k, d)`` coordinates drawn from this state before.
         rng: Source of all randomness.
         outcomes: Where trials failed; None when none has.
     """
-    best, most = _draw_one(frame, run, siblings, rng), -1.0
+    best, most = _draw_one(dims, run, siblings, rng), -1.0
     if outcomes is None:
         return best
     point = best
@@ -228,26 +230,26 @@ def draw(
             return point
         if chance > most:
             best, most = point, chance
-        point = _draw_one(frame, run, siblings, rng)
+        point = _draw_one(dims, run, siblings, rng)
     return best
 
 
-def _draw_one(frame: Frame, run: Run, siblings: Floats, rng: np.random.Generator) -> tuple[Floats, Integers]:
-    d = len(frame.numbers)
+def _draw_one(dims: Dimensions, run: Run, siblings: Floats, rng: np.random.Generator) -> tuple[Floats, Integers]:
+    d = len(dims.numbers)
     unit = np.empty(0)
     if d:
-        point = _point_within(frame, run, siblings, rng)
-        unit = np.where(frame.discrete, np.clip(point, 0.0, 1.0), inside(point, run.gaussian.mean))
-    chosen = np.empty(0, np.int64) if run.choices is None else run.choices.sample(rng.random(len(frame.choices)))
+        point = _point_within(dims, run, siblings, rng)
+        unit = np.where(dims.discrete, np.clip(point, 0.0, 1.0), inside(point, run.gaussian.mean))
+    chosen = np.empty(0, np.int64) if run.choices is None else run.choices.sample(rng.random(len(dims.choices)))
     return unit, chosen
 
 
-def _point_within(frame: Frame, run: Run, siblings: Floats, rng: np.random.Generator) -> Floats:
+def _point_within(dims: Dimensions, run: Run, siblings: Floats, rng: np.random.Generator) -> Floats:
     """Return a point ``(d,)`` within the bounds if one of some draws is."""
     for tries in TRIES:
-        normal = rng.standard_normal((tries, len(frame.numbers)))
+        normal = rng.standard_normal((tries, len(dims.numbers)))
         points = run.gaussian.sample(orthogonal(normal, run.gaussian.standardised(siblings)))
-        within = np.all(frame.discrete | ((points >= 0.0) & (points <= 1.0)), axis=1)
+        within = np.all(dims.discrete | ((points >= 0.0) & (points <= 1.0)), axis=1)
         if within.any():
             break
     return np.asarray(points[int(np.argmax(within))])
@@ -269,49 +271,49 @@ def orthogonal(normal: Floats, others: Floats) -> Floats:
     return np.asarray(turned * lengths[:, None])
 
 
-def _coordinates(frame: Frame, state: cma.Gaussian, units: Floats, seed: int) -> Floats:
+def _coordinates(dims: Dimensions, state: cma.Gaussian, units: Floats, seed: int) -> Floats:
     """Return the coordinates behind evaluated values.
 
     They themselves where continuous; the median of the distribution within the cell of a discrete value (steadier than
     a draw from it); a draw from the distribution where there was no value.
     """
     unknown = np.isnan(units)
-    vague = unknown | frame.discrete
+    vague = unknown | dims.discrete
     if not vague.any():
         return units
-    low, high = frame.cells(np.where(unknown, 0.5, units))
+    low, high = dims.cells(np.where(unknown, 0.5, units))
     low[unknown], high[unknown] = -np.inf, np.inf
-    quantile = np.where(frame.discrete & ~unknown, 0.5, np.random.default_rng(seed).random(units.shape))
+    quantile = np.where(dims.discrete & ~unknown, 0.5, np.random.default_rng(seed).random(units.shape))
     return np.where(vague, cma.within_cells(state, low, high, np.clip(quantile, 1e-9, 1 - 1e-9)), units)
 
 
-def _corrected(frame: Frame, plan: Plan, state: cma.Gaussian) -> cma.Gaussian:
+def _corrected(dims: Dimensions, config: Config, state: cma.Gaussian) -> cma.Gaussian:
     """Return the distribution with its mean within the bounds, and with margins where they are wanted."""
-    state = replace(state, mean=np.where(frame.discrete, state.mean, np.clip(state.mean, 0.0, 1.0)))
-    if not plan.margin or not frame.discrete.any():
+    state = replace(state, mean=np.where(dims.discrete, state.mean, np.clip(state.mean, 0.0, 1.0)))
+    if not config.margin or not dims.discrete.any():
         return state
-    low, high = frame.cells(state.mean[None, :])
-    dimensions = len(frame.numbers) + len(frame.choices)
+    low, high = dims.cells(state.mean[None, :])
+    dimensions = len(dims.numbers) + len(dims.choices)
     margin = 1 / (dimensions * cma.default_popsize(dimensions))  # Hamano et al. 2022, section 4.3
     return cma.with_margin(state, low[0], high[0], margin)
 
 
-def _restarted(frame: Frame, plan: Plan, run: Run, constants: cma.Strategy) -> Run:
+def _restarted(dims: Dimensions, config: Config, run: Run, constants: cma.Strategy) -> Run:
     """Begin a new descent somewhere else where this one has come to its end (Auger, Hansen 2005; Hansen 2009)."""
     recent = run.bests if len(run.bests) == cma.patience(constants) else ()
-    if not frame.numbers or not cma.has_converged(run.gaussian, 1e-12 * plan.sigma, np.array(recent)):
+    if not dims.numbers or not cma.has_converged(run.gaussian, 1e-12 * config.sigma, np.array(recent)):
         return run
     rng = np.random.default_rng([run.used, run.updates])
-    mean = rng.random(len(frame.numbers))
-    first = begin(frame, plan).popsize
-    small = plan.restart == "bipop" and run.restarts > 0 and run.spent[1] < run.spent[0]
+    mean = rng.random(len(dims.numbers))
+    first = begin(dims, config).popsize
+    small = config.restart == "bipop" and run.restarts > 0 and run.spent[1] < run.spent[0]
     restarts = run.restarts + (not small)
-    large = first * plan.growth**restarts
-    popsize, sigma = large, plan.sigma
+    large = first * config.growth**restarts
+    popsize, sigma = large, config.sigma
     if small:
         popsize = max(int(first * (0.5 * large / first) ** (rng.random() ** 2)), first)
-        sigma = plan.sigma * 10 ** (-2 * rng.random())
-    fresh = begin(frame, replace(plan, mean=mean, sigma=sigma, cov=None))
+        sigma = config.sigma * 10 ** (-2 * rng.random())
+    fresh = begin(dims, replace(config, mean=mean, sigma=sigma, cov=None))
     return replace(
         run,
         gaussian=fresh.gaussian,
@@ -323,14 +325,14 @@ def _restarted(frame: Frame, plan: Plan, run: Run, constants: cma.Strategy) -> R
     )
 
 
-def first_mean(frame: Frame, x0: Mapping[str, Any] | None, space: SearchSpace) -> Floats:
+def first_mean(dims: Dimensions, x0: Mapping[str, Any] | None, space: SearchSpace) -> Floats:
     """Return ``(d,)`` the coordinates of a user's starting point, the middle where nothing is said.
 
     Raises:
         ValueError: A value is outside its parameter's bounds.
     """
-    mean = np.full(len(frame.numbers), 0.5)
-    for place, (column, axis) in enumerate(zip(frame.numbers, frame.axes, strict=True)):
+    mean = np.full(len(dims.numbers), 0.5)
+    for place, (column, axis) in enumerate(zip(dims.numbers, dims.axes, strict=True)):
         name, distribution = space.names[column], space.parameters[column].distribution
         if x0 is not None and name in x0:
             unit = axis.unit(distribution.to_internal_repr(x0[name]))

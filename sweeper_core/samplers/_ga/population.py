@@ -50,16 +50,16 @@ class Survivors:
     Attributes:
         rows: ``(k,)`` numbers of their trials.
         rank: ``(k,)`` of their fronts, 0 the best.
-        room: ``(k,)`` how lonely they are within their front; the larger the better.
+        crowding: ``(k,)`` crowding distance within their front; the larger the better.
     """
 
     rows: Integers
     rank: Integers
-    room: Floats
+    crowding: Floats
 
     def take(self, places: npt.NDArray[Any]) -> Survivors:
         """Return some of them."""
-        return Survivors(self.rows[places], self.rank[places], self.room[places])
+        return Survivors(self.rows[places], self.rank[places], self.crowding[places])
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class GeneticSampler(OptunaFace, BaseGASampler):
 
     @abstractmethod
     def select(self, values: Floats, penalty: Floats, size: int) -> tuple[Integers, Integers, Floats]:
-        """Return the places, ranks and room of the at most ``size`` survivors among individuals.
+        """Return the places, ranks and crowding distances of the at most ``size`` survivors among individuals.
 
         Args:
             values: ``(n, m)`` to be minimised.
@@ -218,10 +218,10 @@ class GeneticSampler(OptunaFace, BaseGASampler):
                 StudyView(history.directions), frozen_trials(history, rows)
             )
             rows = np.array([trial.number for trial in elite], np.int64)
-        places, rank, room = self.select(
+        places, rank, crowding = self.select(
             history.values[rows], violation(history.constraints[rows]), self.population_size
         )
-        return Survivors(rows[places], rank, room)
+        return Survivors(rows[places], rank, crowding)
 
     # ------------------------------------------------------------------------------------------ children
 
@@ -257,7 +257,7 @@ class GeneticSampler(OptunaFace, BaseGASampler):
         return complete(request.space, {**child, **request.given}, rng)
 
     def _parents(self, survivors: Survivors, random: np.random.RandomState) -> list[int]:
-        """Binary tournaments by rank, then room; no individual twice."""
+        """Binary tournaments by rank, then crowding; no individual twice."""
         chosen: list[int] = []
         left = list(range(len(survivors.rows)))
         for _ in range(self.crossover.n_parents):
@@ -338,7 +338,7 @@ def _closed(history: History) -> int:
 def _better(survivors: Survivors, one: int, two: int) -> bool:
     if survivors.rank[one] != survivors.rank[two]:
         return bool(survivors.rank[one] < survivors.rank[two])
-    return bool(survivors.room[one] >= survivors.room[two])
+    return bool(survivors.crowding[one] >= survivors.crowding[two])
 
 
 def _check_probability(name: str, value: float | None) -> None:

@@ -32,9 +32,9 @@ T = TypeVar("T")
 
 FIRST_STEP = 32
 """Up to this many points every new one brings a new fit; then the steps between fits double with the points."""
-LARGEST_FIT = 256
+MAX_FIT = 256
 """Hyperparameters are fitted to at most so many points: the cost is cubic, and the gain beyond is small."""
-LARGEST_MODEL = 500
+MAX_MODEL = 500
 """With more points, a local model of ``BEST + NEAREST`` of them is used."""
 BEST = NEAREST = 180
 KNOWN_NOISE = 1e-6
@@ -100,7 +100,7 @@ class Target:
         columns: Of Z.
         y: ``(n,)`` finite.
         noise_factor: ``(n,)`` 1/k for a mean of k runs.
-        doubt: ``(n,)`` standard deviation of each value's own error, in units of the targets' spread.
+        noise_std: ``(n,)`` standard deviation of each value's own error, in units of the targets' spread.
         run_variance: Variance between runs of one point, NaN where not known.
         warped: Whether an output transformation may be chosen; else targets are only scaled.
         noise: Noise variance of the scaled targets when it is known.
@@ -110,7 +110,7 @@ class Target:
     columns: Columns
     y: Floats
     noise_factor: Floats
-    doubt: Floats
+    noise_std: Floats
     run_variance: float = float("nan")
     warped: bool = True
     noise: float | None = None
@@ -122,17 +122,17 @@ class Target:
             Z=self.Z[:count],
             y=self.y[:count],
             noise_factor=self.noise_factor[:count],
-            doubt=self.doubt[:count],
+            noise_std=self.noise_std[:count],
         )
 
     def data(self, warp: Warp) -> Data:
         """Return what the process sees."""
-        return Data(self.Z, self.columns, warp(self.y), self.noise_factor, self.doubt**2)
+        return Data(self.Z, self.columns, warp(self.y), self.noise_factor, self.noise_std**2)
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What tells targets apart."""
-        arrays = digest(self.Z, self.y, self.noise_factor, self.doubt)
+        arrays = digest(self.Z, self.y, self.noise_factor, self.noise_std)
         kinds = self.columns.groups, self.columns.numbers
         return arrays, kinds, self.warped, self.noise, str(self.run_variance)
 
@@ -195,15 +195,19 @@ def _prior(target: Target, warp: Warp) -> Prior:
 
 
 def _thinned(target: Target) -> Target:
-    """Return at most ``LARGEST_FIT`` points: the better half of them the best ones, the rest evenly over all."""
+    """Return at most ``MAX_FIT`` points: the better half of them the best ones, the rest evenly over all."""
     n = len(target.y)
-    if n <= LARGEST_FIT:
+    if n <= MAX_FIT:
         return target
     order = np.argsort(target.y, kind="stable")
-    best, rest = order[: LARGEST_FIT // 2], order[LARGEST_FIT // 2 :]
-    kept = np.sort(np.concatenate([best, rest[np.linspace(0, len(rest) - 1, LARGEST_FIT // 2).astype(np.int64)]]))
+    best, rest = order[: MAX_FIT // 2], order[MAX_FIT // 2 :]
+    kept = np.sort(np.concatenate([best, rest[np.linspace(0, len(rest) - 1, MAX_FIT // 2).astype(np.int64)]]))
     return replace(
-        target, Z=target.Z[kept], y=target.y[kept], noise_factor=target.noise_factor[kept], doubt=target.doubt[kept]
+        target,
+        Z=target.Z[kept],
+        y=target.y[kept],
+        noise_factor=target.noise_factor[kept],
+        noise_std=target.noise_std[kept],
     )
 
 
@@ -216,7 +220,7 @@ def model_of(target: Target, memo: Memo, focus: Floats | None = None) -> Model:
     learned = learn(target, memo)
     n = len(target.y)
     data = target.data(learned.warp)
-    if n > LARGEST_MODEL:
+    if n > MAX_MODEL:
         centre = target.Z[int(np.argmin(target.y))] if focus is None else focus
         return Model(learned.warp, Posterior(data.rows(local(data, learned.hyper, centre)), learned.hyper))
     base = max(checkpoint(n), 1)

@@ -33,7 +33,7 @@ STARTS = 4
 STEPS = 25
 ROUNDS = 2
 SWEEPS = 4
-LARGEST_LIST = 2000
+MAX_LIST = 2000
 """Finite spaces up to this size are searched point by point."""
 
 
@@ -83,7 +83,7 @@ class Search:
         Args:
             parents: ``(k, d)`` the best points so far, whose neighbourhood is sampled more densely.
         """
-        listed = self.encoding.all_points(LARGEST_LIST)
+        listed = self.encoding.all_points(MAX_LIST)
         if listed is not None:
             return self._best_new(fix(listed, self.fixed))
         pool = fix(self._sample(parents), self.fixed)

@@ -1,4 +1,4 @@
-"""Earlier studies as evidence: one process over all tasks, with the task as one more categorical.
+"""Earlier studies as observations: one process over all tasks, with the task as one more categorical.
 
 Notation
 
@@ -22,16 +22,16 @@ import numpy.typing as npt
 
 from sweeper_core.maths.gp import Posterior
 from sweeper_core.maths.transforms import warps
-from sweeper_core.samplers._gp.evidence import Evidence, gather
-from sweeper_core.samplers._gp.models import LARGEST_MODEL, Memo, Model, Target, model_of, refitted
+from sweeper_core.samplers._gp.models import MAX_MODEL, Memo, Model, Target, model_of, refitted
+from sweeper_core.samplers._gp.observations import Observations, gather
 from sweeper_core.samplers._gp.space import ONE_HOT, Encoding
 from sweeper_core.trial.history import History
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-MOST_SOURCES = 3
-MOST_POINTS = 120
+MAX_SOURCES = 3
+MAX_POINTS = 120
 """All sources together have at most so many points: the better half of them the best ones."""
 DISTRUST = 0.3
 """Standard deviation that every value of a source has beside its own noise, in units of the source's spread."""
@@ -58,19 +58,23 @@ def sources_of(history: History, encoding: Encoding) -> list[Source]:
         return []
     usable = [source for source in history.sources if source.n_objectives == 1]
     found = [gather(source, encoding)[0] for source in usable]
-    found = sorted((evidence for evidence in found if len(evidence) >= 4), key=len, reverse=True)[:MOST_SOURCES]
-    return [_source(evidence, encoding, MOST_POINTS // len(found)) for evidence in found]
+    found = sorted((observations for observations in found if len(observations) >= 4), key=len, reverse=True)[
+        :MAX_SOURCES
+    ]
+    return [_source(observations, encoding, MAX_POINTS // len(found)) for observations in found]
 
 
-def _source(evidence: Evidence, encoding: Encoding, most: int) -> Source:
-    evidence = evidence.rows(np.flatnonzero(evidence.feasible)) if np.any(evidence.feasible) else evidence
-    y = evidence.values[:, 0]
+def _source(observations: Observations, encoding: Encoding, most: int) -> Source:
+    observations = (
+        observations.rows(np.flatnonzero(observations.feasible)) if np.any(observations.feasible) else observations
+    )
+    y = observations.values[:, 0]
     targets = warps(y)[-1](y)
     order = np.argsort(y, kind="stable")
     if len(order) > most:
         best, rest = order[: most // 2], order[most // 2 :]
         order = np.concatenate([best, rest[np.linspace(0, len(rest) - 1, most - most // 2).astype(np.int64)]])
-    chosen = evidence.rows(order)
+    chosen = observations.rows(order)
     return Source(chosen.unit, encoding.embed(chosen.unit, chosen.active), targets[order])
 
 
@@ -83,7 +87,7 @@ def best_of(sources: Sequence[Source]) -> Floats:
 def informed_model(target: Target, sources: Sequence[Source], memo: Memo) -> Model:
     """Return the model with the sources, or the one without where that foretells the study's own points better."""
     n = len(target.y)
-    if n > LARGEST_MODEL:
+    if n > MAX_MODEL:
         return model_of(target, memo)
     joint, slopes = joint_model(target, sources, memo)
     if n < ENOUGH:
@@ -114,7 +118,7 @@ def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> tuple[
         columns=target.columns.with_categorical(tasks),
         y=np.concatenate([known, own]),
         noise_factor=np.concatenate([np.ones(len(known)), target.noise_factor]),
-        doubt=np.concatenate([np.full(len(known), DISTRUST), target.doubt]),
+        noise_std=np.concatenate([np.full(len(known), DISTRUST), target.noise_std]),
         run_variance=float("nan"),
         warped=False,
     )
@@ -143,7 +147,7 @@ def _alone(target: Target, source: Source, memo: Memo) -> Model:
         Z=source.Z,
         y=source.y,
         noise_factor=np.ones(len(source.y)),
-        doubt=np.full(len(source.y), DISTRUST),
+        noise_std=np.full(len(source.y), DISTRUST),
         run_variance=float("nan"),
         warped=False,
     )
@@ -174,5 +178,5 @@ class OnTask(Posterior):
     def log_density_left_out(self) -> Floats:
         return self._everything.log_density_left_out()
 
-    def believing(self, Z: Floats) -> Posterior:
-        return OnTask(self._everything.believing(self._with_task(Z)), self._task)
+    def fantasize(self, Z: Floats) -> Posterior:
+        return OnTask(self._everything.fantasize(self._with_task(Z)), self._task)

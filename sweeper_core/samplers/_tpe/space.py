@@ -102,7 +102,7 @@ def blocks_of(space: SearchSpace) -> tuple[Coordinates, ...]:
     return tuple(Coordinates(tuple(block)) for block in blocks.values())
 
 
-class Evidence:
+class EncodedTrials:
     """A history in the coordinates of one block; kept between calls so that only new rows are converted."""
 
     def __init__(self, block: Coordinates) -> None:

@@ -3,7 +3,7 @@
 Notation
 
 ======  =======================================================================================
-n       number of points with evidence
+n       number of points with observations
 y       ``(n,)`` values as measured, in order of their numbers, smaller is better
 extent  from the median of the first values to the best one: what the search has gained so far
 branch  a choice of an unconditional categorical that other parameters depend on
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.samplers._gp.evidence import Evidence
+from sweeper_core.samplers._gp.observations import Observations
 from sweeper_core.samplers._gp.space import Encoding, Feature
 
 Floats = npt.NDArray[np.float64]
@@ -48,7 +48,7 @@ most six times as many as one that is an extent behind."""
 
 
 @dataclass(frozen=True)
-class Detour:
+class ExplorationStep:
     """A restriction or an ambition for one suggestion; with neither, the suggestion is an ordinary one.
 
     Attributes:
@@ -59,49 +59,49 @@ class Detour:
     held: tuple[tuple[int, float], ...] = ()
     margin: float = 0.0
 
-    def rows(self, evidence: Evidence) -> Flags:
+    def rows(self, observations: Observations) -> Flags:
         """Return which points lie in the branch ``(n,)``; all of them when the branch has none."""
-        inside = np.ones(len(evidence), dtype=bool)
+        inside = np.ones(len(observations), dtype=bool)
         for position, value in self.held:
-            inside &= np.abs(evidence.unit[:, position] - value) < 1e-9
+            inside &= np.abs(observations.unit[:, position] - value) < 1e-9
         return inside if np.any(inside) else ~inside
 
 
-def detour(
+def exploration_step(
     encoding: Encoding,
-    evidence: Evidence,
+    observations: Observations,
     seen: Floats,
     number: int,
     fixed: Sequence[tuple[int, float]],
     rng: np.random.Generator,
-) -> Detour:
+) -> ExplorationStep:
     """Return the detour of trial ``number``: every other one where the search stands still.
 
     Args:
         encoding: Of the space.
-        evidence: On one objective.
+        observations: On one objective.
         seen: Unit coordinates of all trials ``(k, d)``, failed and running ones too.
         number: Number of the trial.
         fixed: Positions (and coordinates) that are not free.
         rng: Decides between several categoricals that other parameters depend on.
     """
-    evidence = evidence.rows(np.flatnonzero(evidence.feasible & (evidence.doubt == 0.0)))
-    y = evidence.values[:, 0]
+    observations = observations.rows(np.flatnonzero(observations.feasible & (observations.noise_std == 0.0)))
+    y = observations.values[:, 0]
     if number % 2 == 0 or len(y) < FIRST:
-        return Detour()
+        return ExplorationStep()
     extent = float(np.median(y[:FIRST]) - y.min())
     standing = _standing(y, WORTH * extent)
     if standing < STILL:
-        return Detour()
+        return ExplorationStep()
     held = {position for position, _ in fixed}
     axes = [axis for axis in encoding.branching if axis.position not in held]
     if axes:
         axis = axes[int(rng.integers(len(axes)))]
-        value = _left_behind(axis, seen, evidence.unit, y, extent)
+        value = _left_behind(axis, seen, observations.unit, y, extent)
         if value is not None:
-            return Detour(held=((axis.position, value),))
+            return ExplorationStep(held=((axis.position, value),))
     free = sum(axis.position not in held for axis in encoding.axes)
-    return Detour(margin=AMBITION * extent) if standing >= PATIENCE * free else Detour()
+    return ExplorationStep(margin=AMBITION * extent) if standing >= PATIENCE * free else ExplorationStep()
 
 
 def _standing(y: Floats, worth: float) -> int:

@@ -27,14 +27,14 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Observations:
     """Points with something known about them, in order of their numbers.
 
     Attributes:
         unit, active: ``(n, d)`` as :class:`Encoding` has them.
         values: ``(n, m)`` signed so that smaller is better; finite.
         noise_factor: ``(n,)`` 1/k where the value is the mean of k runs.
-        doubt: ``(n,)`` standard deviation of the value's own error in units of the spread of all values: 0 for
+        noise_std: ``(n,)`` standard deviation of the value's own error in units of the spread of all values: 0 for
             a finished run, more the earlier a run was pruned.
         constraints: ``(n, c)``; NaN where not reported.
         run_variance: ``(m,)`` variance between repeated runs of one point, pooled; NaN when nothing was repeated.
@@ -44,21 +44,21 @@ class Evidence:
     active: Flags
     values: Floats
     noise_factor: Floats
-    doubt: Floats
+    noise_std: Floats
     constraints: Floats
     run_variance: float
 
     def __len__(self) -> int:
         return len(self.unit)
 
-    def rows(self, chosen: Integers | slice) -> Evidence:
+    def rows(self, chosen: Integers | slice) -> Observations:
         """Return some of the points."""
-        return Evidence(
+        return Observations(
             self.unit[chosen],
             self.active[chosen],
             self.values[chosen],
             self.noise_factor[chosen],
-            self.doubt[chosen],
+            self.noise_std[chosen],
             self.constraints[chosen],
             self.run_variance,
         )
@@ -87,7 +87,7 @@ def points_of(history: History, encoding: Encoding, rows: Integers) -> tuple[Poi
     return Points(unit, encoding.active(unit)), rows
 
 
-def gather(history: History, encoding: Encoding) -> tuple[Evidence, Integers]:
+def gather(history: History, encoding: Encoding) -> tuple[Observations, Integers]:
     """Return the finished trials that fit the space, and their numbers.
 
     Complete ones count, and pruned ones when there is one objective.
@@ -99,29 +99,29 @@ def gather(history: History, encoding: Encoding) -> tuple[Evidence, Integers]:
     points, rows = points_of(history, encoding, np.sort(np.concatenate([usable, pruned])))
     is_pruned = history.states[rows] == TrialState.PRUNED
     values = _finite(history.values[rows])
-    doubt = np.zeros(len(rows))
+    noise_std = np.zeros(len(rows))
     if np.any(is_pruned):
-        guessed, doubt[is_pruned] = extrapolated(history, rows[~is_pruned], rows[is_pruned])
+        guessed, noise_std[is_pruned] = extrapolated(history, rows[~is_pruned], rows[is_pruned])
         values[is_pruned, 0] = guessed
-    evidence = Evidence(
+    observations = Observations(
         unit=points.unit,
         active=points.active,
         values=values,
         noise_factor=1.0 / np.maximum(history.repeats[rows], 1),
-        doubt=doubt,
+        noise_std=noise_std,
         constraints=history.constraints[rows],
         run_variance=_pooled(history.repeats[rows], history.spread[rows]),
     )
-    return evidence, rows
+    return observations, rows
 
 
 def extrapolated(history: History, complete: Integers, pruned: Integers) -> tuple[Floats, Floats]:
-    """Return what pruned trials would probably have reached ``(k,)``, and the doubt in it.
+    """Return what pruned trials would probably have reached ``(k,)``, and the noise_std in it.
 
     A trial is stopped because it looked worse than its peers, so a report above the median of the final values is
     drawn towards that median by the part of the run that was left to go; a report below it stands. The
-    doubt, too, is that part: half of the spread of all values for a trial that was stopped at once. Where the
-    pruner has followed the curve to its end, its forecast and its doubt are taken instead.
+    noise_std, too, is that part: half of the spread of all values for a trial that was stopped at once. Where the
+    pruner has followed the curve to its end, its forecast and its noise_std are taken instead.
     """
     last = history.last_value[pruned]
     final = history.values[complete, 0]
@@ -132,10 +132,10 @@ def extrapolated(history: History, complete: Integers, pruned: Integers) -> tupl
         return last, left
     middle, worst = float(np.median(final)), max(float(final.max()), float(np.median(last)))
     above = np.minimum(last, worst) - middle
-    guessed, doubt = np.where(above > 0.0, middle + (1.0 - left) * above, last), 0.1 + 0.5 * left
+    guessed, noise_std = np.where(above > 0.0, middle + (1.0 - left) * above, last), 0.1 + 0.5 * left
     expected, deviation = history.forecast[pruned].T
     known, spread = np.isfinite(expected), max(float(np.std(final)), 1e-12)
-    return np.where(known, np.minimum(expected, worst), guessed), np.where(known, 0.1 + deviation / spread, doubt)
+    return np.where(known, np.minimum(expected, worst), guessed), np.where(known, 0.1 + deviation / spread, noise_std)
 
 
 def _finite(values: Floats) -> Floats:

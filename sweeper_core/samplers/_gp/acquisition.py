@@ -1,0 +1,109 @@
+"""What the Gaussian-process sampler maximises: a sum of logarithms of improvements and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.maths.acquisition import (
+    log_ehvi,
+    log_ehvi_with_gradient,
+    log_ei,
+    log_ei_with_gradient,
+    log_feasibility,
+    log_feasibility_with_gradient,
+)
+from sweeper_core.maths.gp import Posterior
+from sweeper_core.samplers._gp.search import Acquisition
+
+Floats = npt.NDArray[np.float64]
+
+STIFFNESS = 1e4
+"""Weight of a probability of success below the one asked for. The logarithm of the improvement falls without end on the
+safe side of a cliff behind which it would be large, so the mere product would send run after run over the edge."""
+CAUTION = 0.5
+"""Share of the variances that the improvement of several objectives is reckoned with: with all of it, one corner of the
+space after another would be hoped for, wherever an objective is least known."""
+
+
+@dataclass(frozen=True)
+class ExpectedImprovement:
+    """The log expected improvement on ``best``."""
+
+    posterior: Posterior
+    best: float
+
+    def score(self, Z: Floats) -> Floats:
+        return log_ei(*self.posterior.predict(Z), self.best)
+
+    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
+        mean, variance, d_mean, d_variance = self.posterior.predict_with_gradient(Z)
+        score, by_mean, by_variance = log_ei_with_gradient(mean, variance, self.best)
+        return score, by_mean[:, None] * d_mean + by_variance[:, None] * d_variance
+
+
+@dataclass(frozen=True)
+class Feasibility:
+    """The log probability of staying below a threshold; falls steeply where it is less than ``least``."""
+
+    posterior: Posterior
+    threshold: float
+    least: float
+    noise: float
+
+    def score(self, Z: Floats) -> Floats:
+        mean, variance = self.posterior.predict(Z)
+        score = log_feasibility(mean, variance + self.noise, self.threshold)
+        return np.asarray(score + STIFFNESS * np.minimum(score - self.least, 0.0))
+
+    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
+        mean, variance, d_mean, d_variance = self.posterior.predict_with_gradient(Z)
+        score, by_mean, by_variance = log_feasibility_with_gradient(mean, variance + self.noise, self.threshold)
+        weight = np.where(score < self.least, 1.0 + STIFFNESS, 1.0)[:, None]
+        gradient = weight * (by_mean[:, None] * d_mean + by_variance[:, None] * d_variance)
+        return score + STIFFNESS * np.minimum(score - self.least, 0.0), gradient
+
+
+@dataclass(frozen=True)
+class HypervolumeImprovement:
+    """The log expected hypervolume improvement over undominated boxes."""
+
+    posteriors: Sequence[Posterior]
+    boxes: tuple[Floats, Floats]
+
+    def score(self, Z: Floats) -> Floats:
+        mean, variance = (np.column_stack(part) for part in zip(*(p.predict(Z) for p in self.posteriors), strict=True))
+        return log_ehvi(mean, CAUTION * variance, self.boxes)
+
+    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
+        mean, variance, d_mean, d_variance = (
+            np.stack(part, axis=1) for part in zip(*(p.predict_with_gradient(Z) for p in self.posteriors), strict=True)
+        )
+        score, by_mean, by_variance = log_ehvi_with_gradient(mean, CAUTION * variance, self.boxes)
+        return score, np.einsum("qm,qmp->qp", by_mean, d_mean) + np.einsum(
+            "qm,qmp->qp", CAUTION * by_variance, d_variance
+        )
+
+
+Term = ExpectedImprovement | Feasibility | HypervolumeImprovement
+
+
+class Sum(Acquisition):
+    """A sum of logarithms."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self.terms = terms
+
+    def score(self, Z: Floats) -> Floats:
+        return np.asarray(sum((term.score(Z) for term in self.terms), np.zeros(len(Z))))
+
+    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
+        score, gradient = np.zeros(len(Z)), np.zeros_like(Z)
+        for term in self.terms:
+            part, slope = term.score_with_gradient(Z)
+            score += part
+            gradient += slope
+        return score, gradient

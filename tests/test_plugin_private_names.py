@@ -16,7 +16,7 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._names import PRIVATE_NAMES, Private
 PLUGIN = Path(__file__).resolve().parent.parent / "hydra_plugins" / "hydra_hpo_sweeper"
 ATTRIBUTES = {name.path.rpartition(".")[2].rpartition(":")[2] for name in PRIVATE_NAMES}
 MODULES = {name.path.partition(":")[0] for name in PRIVATE_NAMES}
-OF_PYTHON = {"_args_from_interpreter_flags", "_reconstructor"}
+OF_PYTHON = {"_exit", "_args_from_interpreter_flags", "_reconstructor"}
 
 
 def has(owner: Any, attribute: str) -> bool:

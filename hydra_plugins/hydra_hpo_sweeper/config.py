@@ -80,6 +80,8 @@ class HPOSweeperConf:
     study_name: Any = None
     # last (or true): go on with this application's last sweep, in its directory; None: begin a new one.
     resume: Any = None
+    # Whether the sweep only tells what it would do.
+    dry_run: Any = False
 
     # --- running jobs -----------------------------------------------------------------------------------------------
     # Jobs at the same time.

@@ -74,6 +74,7 @@ class Settings:
     storage_patience: float | None = _setting(read.seconds)
     study_name: str | None = _setting(read.text)
     resume: bool = _setting(read.resume)
+    dry_run: bool = _setting(read.flag)
     n_jobs: int = _setting(read.jobs)
     lanes: str | LaneType = _setting(read.lanes)
     devices: tuple[str, ...] | str | int | None = _setting(read.devices)

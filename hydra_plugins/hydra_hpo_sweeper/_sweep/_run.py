@@ -21,6 +21,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
     directory_of,
     in_last_directory,
 )
+from hydra_plugins.hydra_hpo_sweeper._sweep._dry_run import preview
 from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan
 from hydra_plugins.hydra_hpo_sweeper._sweep._live import open_progress
@@ -45,13 +46,13 @@ USER_ERRORS = (ConfigError, SweepFailed, DirectoryLost, StorageInternalError, OS
 """What the user can do something about: said in one line, without a traceback."""
 
 
-def sweep(app: App, arguments: Sequence[str]) -> SweepResult:
-    """Run a sweep from its settings to its results."""
+def sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
+    """Run a sweep from its settings to its results; None for a dry run, which ends after the settings."""
     with _logged_by_hydra():
         return _sweep(app, arguments)
 
 
-def _sweep(app: App, arguments: Sequence[str]) -> SweepResult:
+def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     if read.resume("resume", app.config.hydra.sweeper.get("resume")):
         app = replace(app, config=in_last_directory(app.config))
     settings = read_settings(app.config)
@@ -60,6 +61,10 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult:
     factory = LaneFactory(settings, app.context, app.task, app.config, directory.path)
     settings = checked(settings, plan, factory.compose, factory.config)
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
+    if settings.dry_run:
+        for line in preview(settings, plan, directory, factory.kind):
+            log.info("%s", line)
+        return None
     directory.begin(factory.config)
     opened = open_study(settings, directory)
     try:

@@ -1,0 +1,112 @@
+"""A look before the run: the search space as it was understood, how it will be searched, and the first points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
+from hydra_plugins.hydra_hpo_sweeper._space._described import described
+from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._directory import SweepDirectory
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import open_study
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from sweeper_core.exceptions import SearchSpaceExhausted
+from sweeper_core.masking import masked
+from sweeper_core.search_space.space import Clause, SearchSpace
+from sweeper_core.storages.memory import InMemoryStorage
+
+FIRST_POINTS = 3
+
+
+def preview(settings: Settings, plan: Plan, directory: SweepDirectory, lanes: str) -> Iterator[str]:
+    """Yield the lines that tell what a sweep would do; the first points come from a study in memory.
+
+    Args:
+        lanes: The kind of the lanes.
+    """
+    yield "Dry run: no job starts, and nothing is written."
+    yield from _space(plan)
+    yield from _search(settings)
+    where = settings.storage if isinstance(settings.storage, str) else None
+    yield f"Results: {directory.path}; study: {masked(where) if where else 'in that directory'}"
+    yield f"Lanes: {settings.n_jobs} ({lanes}); stops after: {', '.join(_limits(settings))}"
+    yield from _points(settings, plan, directory)
+
+
+def _space(plan: Plan) -> Iterator[str]:
+    yield f"Search space: {len(plan.space)} parameters, {size(plan.space)}"
+    for parameter in plan.space:
+        ordered = ", in this order" if parameter.ordered else ""
+        when = " and ".join(map(_condition, parameter.when))
+        condition = f", when {when}" if when else ""
+        yield f"  {parameter.name}: {described(parameter.distribution)}{ordered}{condition}"
+    if plan.fixed:
+        yield f"Fixed: {' '.join(plan.fixed)}"
+
+
+def _condition(clause: Clause) -> str:
+    operand = as_text(list(clause.operand)) if isinstance(clause.operand, tuple) else clause.operand
+    return f"{clause.parent} {clause.operator} {operand}"
+
+
+def _search(settings: Settings) -> Iterator[str]:
+    directions = ", ".join(direction.name.lower() for direction in settings.directions)
+    of = f" {', '.join(settings.metric)}" if settings.metric else ""
+    pruner = type(settings.pruner).__name__ if settings.pruner is not None else "none"
+    yield f"Objective: {directions}{of}; sampler: {type(settings.sampler).__name__}; pruner: {pruner}"
+    if settings.custom_search_space is not None:
+        yield f"Each trial also gets what {settings.custom_search_space.__name__} suggests"
+    if settings.constraints:
+        limits = (f"{limit.entry} {limit.operator} {limit.bound:g}" for limit in settings.constraints)
+        yield f"Constraints: {', '.join(limits)}"
+    if settings.repeat is not None:
+        yield f"Repeats: {settings.repeat.key}={list(settings.repeat.values)}, {settings.repeat.aggregate}"
+
+
+def _limits(settings: Settings) -> Iterator[str]:
+    if settings.n_trials is not None:
+        yield f"{settings.n_trials} trials"
+    if settings.max_trials is not None:
+        yield f"{settings.max_trials} trials of the study"
+    if settings.timeout is not None:
+        yield f"{settings.timeout:g} s"
+    if settings.max_failure_rate < 1:
+        yield f"more than {settings.max_failure_rate:.0%} failures"
+
+
+def _points(settings: Settings, plan: Plan, directory: SweepDirectory) -> Iterator[str]:
+    opened = open_study(replace(settings, storage=InMemoryStorage()), directory)
+    count = min(FIRST_POINTS, settings.n_trials or FIRST_POINTS)
+    yield f"The first {count} jobs of a new study:"
+    try:
+        for number in range(count):
+            started = opened.session.start(plan.space, budget=settings.n_trials, distinct=True)
+            if started is not None:
+                yield f"  #{number}: {' '.join(plan.overrides(started.params))}"
+    except SearchSpaceExhausted:
+        yield "  (that is every point of the search space)"
+    finally:
+        opened.session.close()
+
+
+def size(space: SearchSpace) -> str:
+    """Return how many points a search space has, in words."""
+    total = math.prod(_count(parameter.distribution) for parameter in space)
+    if math.isinf(total):
+        return "infinitely many points"
+    at_most = "at most " if any(parameter.when for parameter in space) else ""
+    return f"{at_most}{total:.0f} points"
+
+
+def _count(distribution: BaseDistribution) -> float:
+    if isinstance(distribution, CategoricalDistribution):
+        return len(distribution.choices)
+    assert isinstance(distribution, (FloatDistribution, IntDistribution))
+    if distribution.low == distribution.high:
+        return 1
+    if distribution.step is None:
+        return math.inf
+    return round((distribution.high - distribution.low) / distribution.step) + 1

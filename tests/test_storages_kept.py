@@ -20,6 +20,7 @@ import sqlalchemy as sa
 import sweeper_core as hpo
 from sweeper_core.directions import StudyDirection
 from sweeper_core.exceptions import StorageInternalError
+from sweeper_core.masking import masked
 from sweeper_core.storages import RDBStorage, Storage, StorageURL, _leases, _open, _stale, get_storage, this_process
 from sweeper_core.storages._sql import database as _database
 from sweeper_core.storages._sql import sqlite as _sqlite
@@ -179,6 +180,8 @@ def test_memory_that_is_shared_by_a_name() -> None:
 )
 def test_a_password_is_masked_whole(url: str, shown: str) -> None:
     assert StorageURL(url).masked == shown
+    assert masked(url) == shown
+    assert masked(f"++hydra.sweeper.storage='{url}'") == f"++hydra.sweeper.storage='{shown}'"
     assert "t@l" not in repr(StorageURL(url))
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import distribution_to_json, json_to_distribution
 from sweeper_core.exceptions import StorageInternalError
+from sweeper_core.report.texts import cell_text
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.storages.identity import Identity, attrs_to_copy, identity, study_uid
 from sweeper_core.trial.attrs import RETRY_HISTORY, RETRY_OF, SOURCE_NUMBER, STUDY_UID
@@ -27,8 +28,6 @@ from sweeper_core.trial.state import TrialState
 
 BATCH = 500
 """Trials written in one transaction."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that a spreadsheet would run."""
 
 
 def copy_study(
@@ -181,7 +180,7 @@ def export_csv(storage: Storage, study: StudyRecord, path: Path) -> int:
     temporary = path.with_name(path.name + ".new")
     with temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([_unlike_formula(name) for name in columns])
+        writer.writerow([cell_text(name) for name in columns])
         writer.writerows([_text(cell) for cell in row] for row in rows)
     os.replace(temporary, path)
     return len(rows)
@@ -240,15 +239,10 @@ def _text(value: Any) -> Any:
     if value is MISSING:
         return ""
     if isinstance(value, str):
-        return _unlike_formula(value)
+        return cell_text(value)
     if isinstance(value, (int, float, datetime)) and not isinstance(value, bool):
         return value
     return json.dumps(value)
-
-
-def _unlike_formula(text: str) -> str:
-    """Return a text that a spreadsheet does not run: where it would, the text as JSON, which begins with a quote."""
-    return json.dumps(text, ensure_ascii=False) if text.startswith(FORMULA) else text
 
 
 def _typed(cells: Sequence[Any]) -> list[Any]:

@@ -151,3 +151,11 @@ def test_a_running_sweep_renews_its_report_in_a_child(tmp_path: Path, monkeypatc
     page.refresh()
     assert len(started) == 2
     assert not any("s3cret" in word for word in started[0])
+
+
+@pytest.mark.parametrize(("text", "shown"), [("=cmd()", '"=cmd()"'), ("@x", '"@x"'), ("-1e", '"-1e"'), ("a=1", "a=1")])
+def test_the_table_of_a_sweep_holds_no_formulas(text: str, shown: str) -> None:
+    from hydra_plugins.hydra_hpo_sweeper._sweep._results import cell
+
+    assert cell(text) == shown
+    assert cell(-1.5) == "-1.5"

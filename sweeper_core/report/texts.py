@@ -73,6 +73,15 @@ def duration_text(seconds: float | None) -> str:
     return f"{seconds:.0f}s"
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that a spreadsheet would run."""
+
+
+def cell_text(text: str) -> str:
+    """Return a text for a table that a spreadsheet does not run: where it would, as JSON, which begins with a quote."""
+    return json.dumps(text, ensure_ascii=False) if text.startswith(FORMULA) else text
+
+
 def json_ready(value: Any) -> Any:
     """Return a value that strict JSON can say: infinities and NaN as the strings ``inf``, ``-inf`` and ``nan``."""
     if isinstance(value, bool) or value is None or isinstance(value, (int, str)):

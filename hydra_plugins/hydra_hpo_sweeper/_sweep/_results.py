@@ -44,6 +44,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._best_config import Compose, best_co
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import why_pruned
 from sweeper_core._flock import locked
 from sweeper_core.maths.pareto import pareto_front
+from sweeper_core.report.texts import cell_text
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.attrs import FAILURE, JOB_DIRECTORY, REPEATS
 from sweeper_core.trial.record import TrialRecord
@@ -318,8 +319,8 @@ def trials_csv(records: Sequence[TrialRecord], n_objectives: int) -> str:
 
 def _reason(record: TrialRecord) -> str:
     if record.state is TrialState.PRUNED:
-        return in_short(why_pruned(record))
-    return in_short(str(record.system_attrs.get(FAILURE, "")))
+        return cell_text(in_short(why_pruned(record)))
+    return cell_text(in_short(str(record.system_attrs.get(FAILURE, ""))))
 
 
 def _cells(values: Sequence[float] | None, count: int) -> list[str]:
@@ -328,9 +329,12 @@ def _cells(values: Sequence[float] | None, count: int) -> list[str]:
 
 
 def cell(value: Any) -> str:
-    """Return a value as text: a string as it is, unless it could be taken for something else; the rest as JSON."""
+    """Return a value as text: a string as it is, unless it could be taken for something else; the rest as JSON.
+
+    A string that a spreadsheet would run as a formula is JSON, too.
+    """
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False) if _is_json(value) or value == "" else value
+        return json.dumps(value, ensure_ascii=False) if _is_json(value) or value == "" else cell_text(value)
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
 from plugin_support import APPS, SWEEP, command, run, surroundings
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._lanes import _devices, _factory, _outcome, _worker
+from hydra_plugins.hydra_hpo_sweeper._lanes import _base, _devices, _factory, _outcome, _worker
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, Job, JobResult, Lanes
 from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment
 from hydra_plugins.hydra_hpo_sweeper._lanes._threads import ThreadLanes
@@ -85,6 +86,7 @@ def test_a_job_that_kills_its_process_is_lost_alone(there: Path) -> None:
         lost = [record for record in found if record.params["+how"] == how]
         assert len(lost) == 4, "each was tried twice"
         assert all(said in record.system_attrs[FAILURE] for record in lost)
+        assert all(record.system_attrs["hpo:job_dir"] == str(there / str(record.number)) for record in lost)
         again = [record for record in lost if RETRY_HISTORY in record.system_attrs]
         assert {record.params["+x"] for record in again} == {1, 2}
         assert not any("hpo:lost" in record.system_attrs for record in again), "the last attempt is a failure"
@@ -466,3 +468,95 @@ def test_the_output_of_a_job_goes_to_its_directory(tmp_path: Path) -> None:
     answer = subprocess.run(command, env=surroundings(), capture_output=True, text=True, check=True)
     assert answer.stdout == "before\nafter\n"
     assert (tmp_path / _worker.OUTPUT).read_text() == "during\nfrom a child\n"
+
+
+# --- limits and clusters of launchers ---------------------------------------------------------------------------------
+
+
+class UncompletedJobError(RuntimeError):
+    """As submitit names it."""
+
+
+HARD = "Job 12 (task: 0) with path /x/12_0_result.pkl\nhas not produced any output (state: TIMEOUT)\nNo error stream"
+SOFT = "Job not requeued because: timed-out too many times."
+
+
+def ended_with(error: Exception, inside: bool) -> JobResult:
+    """Return the result of a job whose launcher raises, or hands back, an exception."""
+    launcher = Elsewhere()
+    launcher.go.set()
+    if inside:
+        answer = JobReturn(status=JobStatus.FAILED)
+        answer.return_value = error
+        return _base.result_of(Job(0, ()), answer)
+    launcher.error = error
+    return _base.run_job(launcher, Job(0, ()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("text", "inside"), [(HARD, False), (SOFT, True)])
+def test_a_job_over_its_launchers_limit_fails_once(text: str, inside: bool) -> None:
+    result = ended_with(UncompletedJobError(text), inside)
+    assert (result.end, str(result.failure)) == ("timeout", "Timeout: the job ran longer than its launcher allows")
+    assert result.failure is not None
+    assert text in result.failure.trace
+
+
+def test_a_job_that_says_the_same_is_no_launcher() -> None:
+    assert ended_with(ValueError(SOFT), inside=True).end == "raised"
+
+
+class Composes:
+    """Composes a job's configuration."""
+
+    def load_sweep_config(self, config: Any, overrides: list[str]) -> Any:
+        composed = OmegaConf.merge(config, OmegaConf.from_dotlist(overrides))
+        OmegaConf.set_struct(composed, True)
+        return composed
+
+
+def test_a_lost_job_has_a_directory(tmp_path: Path) -> None:
+    config = OmegaConf.create(
+        {"x": 0, "hydra": {"job": {"num": "???"}, "sweep": {"dir": str(tmp_path), "subdir": "${x}-${hydra.job.num}"}}}
+    )
+    launcher: Any = Elsewhere()
+    launcher.go.set()
+    launcher.error = UncompletedJobError("preempted")
+    launcher.hydra_context, launcher.config = SimpleNamespace(config_loader=Composes()), config
+    result = _base.run_job(launcher, Job(3, ("x=7",)))
+    assert (result.end, result.directory) == ("lost", str(tmp_path / "7-3"))
+
+
+def test_a_cancelled_job_is_handed_back_though_its_launcher_is_slow_to_tell() -> None:
+    launcher = Elsewhere()
+    canceller = SimpleNamespace(slow_to_tell=True, cancel=lambda thread: True, close=lambda: None)
+    lanes = ThreadLanes(lambda: (launcher, JobEnvironment()), 1, canceller)  # type: ignore[arg-type, return-value]
+    lanes.start(Job(0, ()))
+    launcher.started.wait()
+    lanes.stop((0, 0))
+    (result,) = lanes.wait()
+    assert (result.end, str(result.failure)) == ("stopped", "Stopped: stopped by the user")
+    launcher.go.set()
+    lanes.close()
+
+
+@pytest.mark.parametrize(
+    ("init", "environ", "told"),
+    [
+        ({"address": None}, {}, True),
+        ({}, {}, True),
+        ({"address": "local"}, {"RAY_ADDRESS": "auto"}, True),
+        ({"address": "auto"}, {}, False),
+        ({"address": "ray://head:10001"}, {}, False),
+        ({"address": None}, {"RAY_ADDRESS": "10.0.0.1:6379"}, False),
+    ],
+)
+def test_only_a_new_ray_cluster_is_told_its_memory(init: dict[str, Any], environ: dict[str, str], told: bool) -> None:
+    assert ("object_store_memory" in _factory.ray_options(dict(init), environ)) is told
+    assert _factory.ray_options({**init, "object_store_memory": 5}, environ)["object_store_memory"] == 5
+
+
+def test_a_time_limit_that_is_over_at_once_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"timeout_min=2 \(minutes\) is not longer than .*signal_delay_s=120 "):
+        _factory.check_time_limit(OmegaConf.create({"timeout_min": 2, "signal_delay_s": 120}))
+    for fine in ({"timeout_min": 3, "signal_delay_s": 120}, {"timeout_min": 1}, {}, {"timeout_min": "${no:where}"}):
+        _factory.check_time_limit(OmegaConf.create(fine))

@@ -15,6 +15,9 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 class Canceller(Protocol):
     """Ends the job for which a lane's thread waits."""
 
+    slow_to_tell: bool
+    """Whether the thread learns of the end so late (it asks every half minute) that nobody should wait for it."""
+
     def cancel(self, thread: threading.Thread) -> bool:
         """Return whether it is being ended; the thread then learns of it from the launcher."""
 
@@ -29,6 +32,8 @@ class Noted(ABC):
         owner: The module or class that has the function.
         name: The function's name.
     """
+
+    slow_to_tell = False
 
     def __init__(self, owner: Any, name: str) -> None:
         self._owner, self._name = owner, name
@@ -77,6 +82,8 @@ class Noted(ABC):
 
 class SubmititJobs(Noted):
     """Jobs of submitit: ``scancel``, or a signal to the local process."""
+
+    slow_to_tell = True
 
     def __init__(self) -> None:
         from submitit.core.core import Executor

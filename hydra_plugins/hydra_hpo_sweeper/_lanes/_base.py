@@ -7,16 +7,19 @@ that a free lane never waits for a busy one.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig, open_dict
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._lane import LANE
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import drop_frames, kind_of, trace_of
@@ -27,6 +30,9 @@ End = Literal["returned", "raised", "pruned", "lost", "timeout", "stopped"]
 
 WORKER_DIED = {"UncompletedJobError", "TerminatedWorkerError", "BrokenProcessPool", "WorkerCrashedError", "WorkerLost"}
 """Exceptions of launchers that tell of a dead worker and not of the job (submitit, joblib, Ray, our own)."""
+
+OVER_TIME = re.compile(r"state: TIMEOUT|not requeued because: timed-out")
+"""How submitit words that a job went over the launcher's limit: ended from outside, and by a signal that it heard."""
 
 PRUNED = {"TrialPruned"}
 
@@ -69,6 +75,9 @@ class Failure:
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}" if self.message else self.kind
+
+
+OVER = Failure("Timeout", "the job ran longer than its launcher allows")
 
 
 @dataclass(frozen=True)
@@ -196,9 +205,9 @@ def run_batch(launcher: Launcher, jobs: Sequence[Job]) -> list[JobResult]:
         failure = Failure("Interrupted", "the run was stopped by the user")
         return [JobResult(job, "stopped", failure=failure) for job in jobs]
     except (Exception, SystemExit) as error:
-        lost = WORKER_DIED & {kind.__name__ for kind in type(error).__mro__}
-        failure = failure_of(error)
-        return [JobResult(job, "lost" if lost else "raised", failure=failure) for job in jobs]
+        end: End = "timeout" if _is_over_time(error) else "lost" if _is_loss(error) else "raised"
+        failure = replace(OVER, trace=failure_of(error).trace) if end == "timeout" else failure_of(error)
+        return [JobResult(job, end, failure=failure, directory=_directory_from(launcher, job)) for job in jobs]
     results = [result_of(job, one) for job, one in zip(jobs, returns, strict=True)]
     for one in returns:
         # Whoever still has Hydra's record keeps nothing alive by it that the next job may need room for.
@@ -216,7 +225,34 @@ def result_of(job: Job, job_return: JobReturn) -> JobResult:
     if PRUNED & {kind.__name__ for kind in type(returned).__mro__}:
         drop_frames(returned)
         return JobResult(job, "pruned", directory=directory)
+    if _is_over_time(returned):
+        # Another attempt would take as long: it is not made.
+        return JobResult(job, "timeout", failure=replace(OVER, trace=failure_of(returned).trace), directory=directory)
     return JobResult(job, "raised", failure=failure_of(returned), directory=directory)
+
+
+def _is_loss(error: BaseException) -> bool:
+    return bool(WORKER_DIED & {kind.__name__ for kind in type(error).__mro__})
+
+
+def _is_over_time(error: BaseException) -> bool:
+    return _is_loss(error) and OVER_TIME.search(str(error)) is not None
+
+
+def directory_of(loader: ConfigLoader, config: DictConfig, job: Job) -> str | None:
+    """Return the output directory of a job that has said nothing, as Hydra composes it; None where it does not."""
+    try:
+        composed = loader.load_sweep_config(config, list(job.overrides))
+        with open_dict(composed):
+            composed.hydra.job.num = job.number
+        return str(Path(composed.hydra.sweep.dir, composed.hydra.sweep.subdir).absolute())
+    except Exception:
+        return None
+
+
+def _directory_from(launcher: Any, job: Job) -> str | None:
+    context = getattr(launcher, "hydra_context", None)
+    return None if context is None else directory_of(context.config_loader, launcher.config, job)
 
 
 def _directory(job_return: JobReturn) -> str | None:

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
@@ -31,7 +33,15 @@ from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller, RayTasks, SubmititJobs
 from hydra_plugins.hydra_hpo_sweeper._hydra._compose import ComposedOnce
 from hydra_plugins.hydra_hpo_sweeper._hydra._public import for_launchers
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, Job, JobResult, Lanes, LaneSetup, run_job
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import (
+    InlineLane,
+    Job,
+    JobResult,
+    Lanes,
+    LaneSetup,
+    directory_of,
+    run_job,
+)
 from hydra_plugins.hydra_hpo_sweeper._lanes._batch import BatchLanes
 from hydra_plugins.hydra_hpo_sweeper._lanes._devices import environments, tell_of_conflicts
 from hydra_plugins.hydra_hpo_sweeper._lanes._environment import BatchEnvironment, JobEnvironment, with_job_environment
@@ -62,6 +72,7 @@ class LaneFactory:
         self.directory = directory
         self._target = str(config.hydra.launcher.get("_target_"))
         changes: dict[str, Any] = {}
+        check_time_limit(config.hydra.launcher)
         self.kind = kind_of_lane(settings, self._target)
         if self.kind == "process" and JOBLIB in self._target:
             changes["hydra.launcher.n_jobs"] = 1
@@ -163,7 +174,9 @@ class LaneFactory:
         )
         shares = environments(settings.devices, settings.devices_per_job, settings.n_jobs)
         sys.stdout.flush()
-        return ProcessLanes(start, pack(self.context, self.task, self.config), shares, limit=settings.trial_timeout)
+        locate = functools.partial(directory_of, self.context.config_loader, self.config)
+        packed = pack(self.context, self.task, self.config)
+        return ProcessLanes(start, packed, shares, limit=settings.trial_timeout, locate=locate)
 
 
 def kind_of_lane(settings: Settings, launcher: str) -> str:
@@ -216,5 +229,30 @@ def _start_ray(launcher: Any) -> None:
     """Start Ray as its launcher does, before several threads try to."""
     from hydra_plugins.hydra_ray_launcher._launcher_util import start_ray
 
-    launcher.ray_cfg.init.setdefault("object_store_memory", SMALLEST_OBJECT_STORE)
-    start_ray(launcher.ray_cfg.init)
+    start_ray(ray_options(launcher.ray_cfg.init, os.environ))
+
+
+def ray_options(init: Any, environ: Mapping[str, str]) -> Any:
+    """Return the arguments of ``ray.init``; a cluster that exists has its own memory, and refuses to be told."""
+    address = init.get("address") or environ.get("RAY_ADDRESS")
+    if not address or address == "local":
+        init.setdefault("object_store_memory", SMALLEST_OBJECT_STORE)
+    return init
+
+
+def check_time_limit(launcher: DictConfig) -> None:
+    """Refuse a limit of Slurm jobs that is over before it begins.
+
+    Raises:
+        ConfigError: The signal of the limit would come when the job starts.
+    """
+    try:
+        minutes, delay = float(launcher.get("timeout_min")), float(launcher.get("signal_delay_s"))
+    except (TypeError, ValueError, OmegaConfBaseException):
+        return  # other launchers
+    if 60 * minutes <= delay:
+        raise ConfigError(
+            f"hydra.launcher.timeout_min={minutes:g} (minutes) is not longer than "
+            f"hydra.launcher.signal_delay_s={delay:g} (seconds): each job would be told to end as soon as it starts. "
+            "Give the jobs more time, or a shorter delay."
+        )

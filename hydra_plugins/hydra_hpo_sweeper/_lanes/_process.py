@@ -45,11 +45,19 @@ class ProcessLanes(Lanes):
         application: The packed application.
         environments: For each lane, the variables its process begins with.
         limit: Seconds after which a job is ended, with its children; None for no limit.
+        locate: Returns the output directory of a job whose worker died without saying it.
     """
 
     def __init__(
-        self, start: Start, application: bytes, environments: Sequence[Mapping[str, str]], *, limit: float | None = None
+        self,
+        start: Start,
+        application: bytes,
+        environments: Sequence[Mapping[str, str]],
+        *,
+        limit: float | None = None,
+        locate: Callable[[Job], str | None] = lambda job: None,
     ) -> None:
+        self._locate = locate
         # Too long for a pipe that nobody reads yet; a file without a name is seen by nobody else.
         self._application = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         self._application.write(application)
@@ -86,10 +94,14 @@ class ProcessLanes(Lanes):
             deadlines = [moment for moment in (end, *(lane.deadline for lane in busy)) if moment is not None]
             left = None if not deadlines else max(0.0, min(deadlines) - time.monotonic())
             ready = set(wait([lane.connection for lane in busy], left))
-            done = [ended for lane in busy if (ended := lane.look(lane.connection in ready)) is not None]
+            done = [self._located(ended) for lane in busy if (ended := lane.look(lane.connection in ready)) is not None]
             if end is not None and time.monotonic() >= end:
                 break
         return done
+
+    def _located(self, ended: JobResult) -> JobResult:
+        silent = ended.end in ("lost", "timeout", "stopped") and ended.directory is None
+        return replace(ended, directory=self._locate(ended.job)) if silent else ended
 
     def stop(self, key: tuple[int, int]) -> None:
         for lane in self._lanes:

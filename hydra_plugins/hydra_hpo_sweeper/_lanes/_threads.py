@@ -88,6 +88,8 @@ class ThreadLanes(Lanes):
         if self._canceller is None or not self._canceller.cancel(thread):
             log.warning("Trial %d runs where it cannot be stopped from here; it is given up.", job.number)
             self._done.put(JobResult(job, "stopped", failure=Failure("Stopped", "given up by the user")))
+        elif self._canceller.slow_to_tell:
+            self._done.put(JobResult(job, "stopped", failure=Failure("Stopped", "stopped by the user")))
 
     def close(self) -> None:
         for key in list(self._busy):

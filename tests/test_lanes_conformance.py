@@ -193,7 +193,7 @@ def settings(lanes: Any) -> Any:
     from hydra import compose, initialize
 
     Plugins.instance()
-    with initialize(version_base="1.2", config_path=None):
+    with initialize(version_base="1.3", config_path=None):
         config = compose(overrides=["hydra/sweeper=hpo"], return_hydra_config=True)
     with open_dict(config):
         config.hydra.sweeper.lanes = lanes

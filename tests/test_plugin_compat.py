@@ -254,7 +254,7 @@ class TestModulesOfThePlugin:
             "    _target_: str = 'hydra_plugins.own_sweeper.sweeper.OwnSweeper'\n\n"
             "own = Own(sampler=RandomSamplerConfig(seed=7), n_trials=2)\n"
             "ConfigStore.instance().store(group='hydra/sweeper', name='own', node=own)\n\n"
-            "@hydra.main(config_path=None, version_base='1.2')\n"
+            "@hydra.main(config_path=None, version_base='1.3')\n"
             "def main(cfg):\n"
             "    return cfg.x\n\n"
             "main()\n"

@@ -21,7 +21,7 @@ from sweeper_core.trial import FrozenTrial
 SCRIPT = """
 import hydra
 
-@hydra.main(version_base="1.2", config_path="conf", config_name="config")
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg):
     return cfg.optimizer.lr
 
@@ -89,7 +89,7 @@ class Config:
 
 ConfigStore.instance().store(name="shapes_config", node=Config)
 
-@hydra.main(version_base="1.2", config_path=None, config_name="shapes_config")
+@hydra.main(version_base="1.3", config_path=None, config_name="shapes_config")
 def main(cfg):
     assert isinstance(cfg.kind, Kind)
     return cfg.optimizer.lr
@@ -103,7 +103,7 @@ main()
         frozenset({"net.width"}),
         needs=("hydra_zen",),
         script="""
-from hydra_zen import builds, store, zen
+from hydra_zen import ZenStore, builds, zen
 
 class Net:
     def __init__(self, width: int = 8):
@@ -112,11 +112,12 @@ class Net:
 def task(net: Net) -> float:
     return float(net.width)
 
+store = ZenStore()
 store(builds(task, net=builds(Net, populate_full_signature=True), populate_full_signature=True), name="zen_task")
 
 if __name__ == "__main__":
     store.add_to_hydra_store(overwrite_ok=True)
-    zen(task).hydra_main(config_name="zen_task", version_base="1.2", config_path=None)
+    zen(task).hydra_main(config_name="zen_task", version_base="1.3", config_path=None)
 """,
     ),
     "single file, two lanes": Shape(
@@ -135,7 +136,7 @@ class Narrow:
 class Wide(Narrow):
     factor = 10
 
-@hydra.main(version_base="1.2", config_path="conf", config_name="config")
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg):
     return instantiate(cfg.net).size
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from hydra_plugins.hydra_hpo_sweeper._config import _readers as read
 from hydra_plugins.hydra_hpo_sweeper._config._algorithms import build_pruner, build_sampler
 from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
+from hydra_plugins.hydra_hpo_sweeper._config._points import points as read_points
 from hydra_plugins.hydra_hpo_sweeper._config._readers import Constraint, EarlierStudy, MlflowOptions, Repeat
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper.config import HPOSweeperConf
@@ -73,6 +74,7 @@ class Settings:
     storage: str | Storage | None = _setting(read.storage)
     storage_patience: float | None = _setting(read.seconds)
     study_name: str | None = _setting(read.text)
+    points: tuple[dict[str, Any], ...] = _setting(read_points)
     resume: bool = _setting(read.resume)
     dry_run: bool = _setting(read.flag)
     n_jobs: int = _setting(read.jobs)

@@ -7,7 +7,7 @@ its override's key, prefix and package included (``+model.depth``, ``db@src``), 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,12 +15,16 @@ from omegaconf import DictConfig
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
+from hydra_plugins.hydra_hpo_sweeper._space._choices import of_choices
 from hydra_plugins.hydra_hpo_sweeper._space._conditions import resolve
 from hydra_plugins.hydra_hpo_sweeper._space._described import described
-from hydra_plugins.hydra_hpo_sweeper._space._entries import Entry, Fixed, Placed, Swept
+from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Entry, Fixed, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._reader import Reader
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.search_space.space import Parameter, SearchSpace
+
+POINTS = "in hydra.sweeper.points"
+NO_POINTS: Mapping[str, Sequence[Any]] = {}
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -51,19 +55,20 @@ class Plan:
         loose = [f"{name}={as_text(value)}" for name, value in params.items() if name not in planned]
         return lines + loose + (list(self.fixed) if not self.items else [])
 
-    def points(self, enqueued: Sequence[Mapping[str, Any]], open_ended: bool = False) -> tuple[dict[str, Any], ...]:
+    def points(
+        self, enqueued: Sequence[Mapping[str, Any]], open_ended: bool = False, place: str = "hydra.sweeper.enqueue"
+    ) -> tuple[dict[str, Any], ...]:
         """Return enqueued points with the names and types of the space; what is fixed anyway is left out.
 
         Args:
             enqueued: Values by key, with or without prefix.
             open_ended: Unknown names are kept: a custom search space may suggest them.
+            place: Where the points were given, for messages.
 
         Raises:
             ConfigError: A name is unknown, or a value is not in the space.
         """
-        return tuple(
-            self._point(point, f"hydra.sweeper.enqueue[{index}]", open_ended) for index, point in enumerate(enqueued)
-        )
+        return tuple(self._point(point, f"{place}[{index}]", open_ended) for index, point in enumerate(enqueued))
 
     def _point(self, point: Mapping[str, Any], place: str, open_ended: bool) -> dict[str, Any]:
         params: dict[str, Any] = {}
@@ -83,6 +88,7 @@ def read_plan(
     params: DictConfig | Mapping[str, Any] | None,
     config_loader: Any = None,
     config: DictConfig | None = None,
+    points: Mapping[str, Sequence[Any]] = NO_POINTS,
 ) -> Plan:
     """Read a sweep's search space.
 
@@ -91,6 +97,7 @@ def read_plan(
         params: ``hydra.sweeper.params``.
         config_loader: Hydra's, to look up the options of config groups; None leaves them unchecked.
         config: The sweep's own configuration, where conditions may look up what is neither swept nor fixed.
+        points: The values of explicit points by key: choices of a parameter, where the key is not given otherwise.
 
     Raises:
         ConfigError: Something cannot mean anything; the message names the key and the remedy.
@@ -102,9 +109,20 @@ def read_plan(
     _refuse_twice(typed)
     for hint in dict.fromkeys(reader.hints):
         log.warning("%s", hint)
-    items = tuple(resolve(_merged(written, typed), config))
+    items = tuple(resolve([*_merged(written, typed), *_of_points(points, [*written, *typed])], config))
     fixed = (item.entry.line for item in items if isinstance(item.entry, Fixed) and not item.when)
     return Plan(_space(items), tuple(fixed), items)
+
+
+def _of_points(points: Mapping[str, Sequence[Any]], given: Sequence[Entry]) -> Iterator[Entry]:
+    known = {entry.at.bare for entry in given}
+    for key, values in points.items():
+        at = Address(key, POINTS)
+        if at.bare not in known:
+            try:
+                yield of_choices(at, values)
+            except ValueError as error:
+                raise ConfigError(f"{at}: {error}") from error
 
 
 def _line(item: Placed, params: Mapping[str, Any]) -> str | None:

@@ -45,7 +45,13 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any],
     check_options(plan, compose, config)
     rehearse(plan, compose, {} if repeat is None else {repeat.key: repeat.values[0]})
     _rehearse(settings, plan)
-    return replace(settings, enqueue=plan.points(settings.enqueue, settings.custom_search_space is not None))
+    open_ended = settings.custom_search_space is not None
+    points = plan.points(settings.points, open_ended, "hydra.sweeper.points")
+    enqueued = (*points, *plan.points(settings.enqueue, open_ended))
+    if points and not open_ended and all(set(point) == set(plan.space.names) for point in points):
+        # They are the whole sweep, in one run or several.
+        return replace(settings, enqueue=enqueued, n_trials=len(enqueued), max_trials=len(enqueued))
+    return replace(settings, enqueue=enqueued)
 
 
 def _refuse_nothing_swept(settings: Settings, plan: Plan) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hydra.core.utils import configure_log
 
 from hydra_plugins.hydra_hpo_sweeper._config import _readers as read
+from hydra_plugins.hydra_hpo_sweeper._config._points import columns
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, read_settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
@@ -56,7 +57,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     if read.resume("resume", app.config.hydra.sweeper.get("resume")):
         app = replace(app, config=in_last_directory(app.config))
     settings = read_settings(app.config)
-    plan = read_plan(arguments, settings.params, app.context.config_loader, app.config)
+    plan = read_plan(arguments, settings.params, app.context.config_loader, app.config, columns(settings.points))
     directory = SweepDirectory(directory_of(app.config))
     factory = LaneFactory(settings, app.context, app.task, app.config, directory.path)
     settings = checked(settings, plan, factory.compose, factory.config)

@@ -1,0 +1,114 @@
+"""Explicit points: a list in the configuration, or a CSV or JSON-lines file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException
+
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import parser_with, plain
+
+Point = dict[str, Any]
+
+
+def points(key: str, value: Any) -> tuple[Point, ...]:
+    """Return the points of ``hydra.sweeper.points``; all of them have the same keys.
+
+    Raises:
+        ConfigError: A file cannot be read or is empty, or a point lacks a key, has another one, or holds NaN; the
+            message names the place.
+    """
+    place = f"hydra.sweeper.{key}"
+    if value is None:
+        return ()
+    found = _of_file(place, Path(value)) if isinstance(value, str) and value else _of_list(place, value)
+    if not found:
+        raise ConfigError(f"{place}: there is no point.")
+    first = found[0][1]
+    for where, point in found:
+        _check(where, point, first)
+    return tuple(point for _, point in found)
+
+
+def _of_list(place: str, value: Any) -> list[tuple[str, Point]]:
+    given = [value] if isinstance(value, dict) else value
+    if not isinstance(given, list) or not all(isinstance(point, dict) and point for point in given):
+        raise ConfigError(f"{place} must be a list of mappings, or a .csv, .jsonl or .json file, not {value!r}.")
+    return [(f"{place}[{index}]", {str(name): item for name, item in one.items()}) for index, one in enumerate(given)]
+
+
+def _of_file(place: str, path: Path) -> list[tuple[str, Point]]:
+    readers = {".csv": _of_csv, ".jsonl": _of_json_lines, ".json": _of_json_lines}
+    if path.suffix.lower() not in readers:
+        raise ConfigError(f"{place}: {path} must end in .csv, .jsonl or .json.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{place}: {path} cannot be read: {error}") from error
+    return readers[path.suffix.lower()](str(path), text)
+
+
+def _of_csv(path: str, text: str) -> list[tuple[str, Point]]:
+    rows = list(csv.reader(text.splitlines()))
+    if not rows or not any(rows[0]):
+        raise ConfigError(f"{path}: the file is empty; its first line names the parameters.")
+    header = [name.strip() for name in rows[0]]
+    if len(set(header)) < len(header) or "" in header:
+        raise ConfigError(f"{path}, line 1: each column needs a name of its own, not {', '.join(header)}.")
+    found = []
+    for number, row in enumerate(rows[1:], start=2):
+        if row:
+            where = f"{path}, line {number}"
+            if len(row) != len(header):
+                raise ConfigError(f"{where}: {len(row)} values, but there are {len(header)} columns.")
+            found.append((where, {name: _cell(where, name, cell) for name, cell in zip(header, row, strict=True)}))
+    return found
+
+
+def _cell(where: str, name: str, cell: str) -> Any:
+    """Return a cell as the value that it would be on the command line."""
+    text = cell.strip()
+    if not text:
+        raise ConfigError(f"{where}: {name!r} has no value; write null for none.")
+    try:
+        return plain(parser_with({}).parse_rule(text, "element"))
+    except HydraException:
+        return text  # a text with special characters, which has no quotes in a table
+
+
+def _of_json_lines(path: str, text: str) -> list[tuple[str, Point]]:
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            where = f"{path}, line {number}"
+            try:
+                point = json.loads(line)
+            except ValueError as error:
+                raise ConfigError(f"{where}: this is no JSON: {error}") from error
+            if not isinstance(point, dict) or not point:
+                raise ConfigError(f"{where}: a point must be a mapping from parameters to values, not {point!r}.")
+            found.append((where, point))
+    return found
+
+
+def _check(where: str, point: Point, first: Mapping[str, Any]) -> None:
+    missing = [name for name in first if name not in point]
+    foreign = [name for name in point if name not in first]
+    if foreign:
+        raise ConfigError(f"{where}: the first point has no {foreign[0]!r}.{closest(foreign[0], list(first))}")
+    if missing:
+        raise ConfigError(f"{where}: {missing[0]!r} is missing, which the first point has.")
+    for name, value in point.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{where}: {name!r} is {value}; a point holds finite numbers.")
+
+
+def columns(found: Sequence[Point]) -> dict[str, list[Any]]:
+    """Return the values of each key, in the order of the points."""
+    return {name: [point[name] for point in found] for name in (found[0] if found else ())}

@@ -1,0 +1,83 @@
+"""Explicit points run as they are, alone or beside a search, from a list or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from plugin_support import sweep
+
+from hydra_plugins.hydra_hpo_sweeper._config._points import points
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+
+CONFIG = "lr: 1\nname: a\nseed: 0\n"
+
+
+def jobs_of(directory: Path, *overrides: str) -> list[tuple[Any, Any, Any]]:
+    seen: list[tuple[Any, Any, Any]] = []
+
+    def task(cfg: Any) -> float:
+        seen.append((cfg.lr, cfg.name, cfg.seed))
+        return float(cfg.lr)
+
+    sweep(task, directory, overrides, CONFIG)
+    return seen
+
+
+def test_points_alone_are_the_whole_sweep_and_are_not_run_again(tmp_path: Path) -> None:
+    given = "hydra.sweeper.points=[{lr:0.1,name:'a b'},{lr:2,name:c},{lr:0.1,name:c}]"
+    assert jobs_of(tmp_path / "s", given) == [(0.1, "a b", 0), (2, "c", 0), (0.1, "c", 0)]
+    assert jobs_of(tmp_path / "s", given) == []
+
+
+def test_points_beside_a_search_come_first(tmp_path: Path) -> None:
+    given = ["hydra.sweeper.points=[{lr:0.1},{lr:0.2}]", "seed=range(100)", "hydra.sweeper.n_trials=3"]
+    first, second, third = jobs_of(tmp_path / "s", *given)
+    assert (first[0], second[0]) == (0.1, 0.2)
+    assert third[0] in (0.1, 0.2)
+
+
+FILES = {
+    "csv": ("p.csv", "lr,name\n0.1,a b\n1e-3,true\n\n2,'5'\n", [(0.1, "a b"), (1e-3, True), (2, "5")]),
+    "json-lines": ("p.jsonl", '{"lr": 1, "name": null}\n{"lr": 2.5, "name": [1]}\n', [(1, None), (2.5, [1])]),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "expected"), FILES.values(), ids=FILES)
+def test_a_file_holds_points(tmp_path: Path, name: str, text: str, expected: list[Any]) -> None:
+    (tmp_path / name).write_text(text)
+    found = points("points", str(tmp_path / name))
+    assert [(type(p["lr"]), p["lr"], p["name"]) for p in found] == [(type(lr), lr, word) for lr, word in expected]
+
+
+WRONG = {
+    "number": (5, "a list of mappings, or a .csv, .jsonl or .json file, not 5"),
+    "empty-list": ([], "there is no point"),
+    "empty-point": ([{}], "a list of mappings"),
+    "missing": ([{"a": 1, "b": 2}, {"a": 1}], "points[1]: 'b' is missing"),
+    "foreign": ([{"alpha": 1}, {"alpah": 1}], "points[1]: the first point has no 'alpah'. Did you mean 'alpha'?"),
+    "nan": ([{"a": float("nan")}], "points[0]: 'a' is nan"),
+    "other-file": ("p.txt", "must end in .csv"),
+    "no-file": ("nowhere.csv", "cannot be read"),
+    "empty-file": ("empty.csv", "the file is empty"),
+    "header-only": ("header.csv", "there is no point"),
+    "short-row": ("short.csv", "short.csv, line 3: 1 values, but there are 2 columns"),
+    "empty-cell": ("cell.csv", "cell.csv, line 2: 'b' has no value"),
+    "no-json": ("bad.jsonl", "bad.jsonl, line 2: this is no JSON"),
+    "json-list": ("list.jsonl", "list.jsonl, line 1: a point must be a mapping"),
+}
+
+
+@pytest.mark.parametrize(("value", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_points_are_answered_with_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: Any, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts = {"empty.csv": "", "header.csv": "a,b\n", "short.csv": "a,b\n1,2\n3\n", "cell.csv": "a,b\n1,\n"}
+    for name, text in {**texts, "bad.jsonl": '{"a": 1}\n{a', "list.jsonl": "[1]\n"}.items():
+        Path(name).write_text(text)
+    with pytest.raises(ConfigError) as answer:
+        points("points", value)
+    assert message in str(answer.value)
+    assert "\n" not in str(answer.value)

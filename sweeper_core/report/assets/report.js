@@ -11,6 +11,7 @@
   // Cividis: the same order of lightness for every kind of colour vision.
   const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
   const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999"];
+  const DARK_PALETTE = ["#56b4e9", "#e69f00", "#3ecfa4", "#cc79a7", "#f0e442", "#d55e00", "#bbbbbb"];
 
   // --- elements and texts -------------------------------------------------------------------------------------------
 
@@ -236,7 +237,7 @@
       return { data, layout: { xaxis: axis({ title: { text: "trial", font: { size: 12 } } }), yaxis: axis({ title: { text: esc(s.study.metrics[0]), font: { size: 12 } }, range: [bounds.low, bounds.high] }) } };
     };
     const beyond = s.good.filter((i) => bounds.beyond(s.t.values[0][i])).length;
-    const note = beyond ? `${beyond} values lie outside of the picture; arrows at its edge stand for them.` : null;
+    const note = [s.single ? "" : `Of ${s.study.metrics[0]}.`, beyond ? `${beyond} values lie outside of the picture; arrows at its edge stand for them.` : ""].join(" ").trim();
     return card("History", note, plot(make, 340, "Values of the trials in order, and the best so far"));
   }
   function importances(s) {
@@ -478,7 +479,9 @@
     element = plot(make, 380, "Pareto front");
     const choose = (side, label) => h("label", {}, `${label} `, h("select", { onchange: (event) => { pick[side] = Number(event.target.value); draw(element); } },
       names.map((name, k) => h("option", { value: k, text: name, selected: k === side }))));
-    return card("Pareto front", null, names.length > 2 ? h("div", { class: "controls" }, choose(0, "across"), choose(1, "up")) : null, element);
+    const front = card("Pareto front", null, names.length > 2 ? h("div", { class: "controls" }, choose(0, "across"), choose(1, "up")) : null, element);
+    front.classList.add("wide");
+    return front;
   }
   function failures(s, filter) {
     const groups = s.study.failures;
@@ -598,7 +601,7 @@
     };
     const head = ["study", "best", "trials", "failures", "time of jobs"].map((text, k) => h("th", { scope: "col", class: k ? "num" : null, text }));
     const make = () => ({
-      data: all.filter((s) => s.single && s.good.length).map((s, k) => { const steps = bestSteps(s); return { type: "scatter", mode: "lines", name: esc(shorten(label(s.study), 40)), x: steps.x, y: steps.y, line: { shape: "hv", width: 2.5, color: PALETTE[k % PALETTE.length], dash: k < PALETTE.length ? "solid" : "dash" } }; }),
+      data: all.filter((s) => s.single && s.good.length).map((s, k) => { const steps = bestSteps(s); return { type: "scatter", mode: "lines", name: esc(shorten(label(s.study), 40)), x: steps.x, y: steps.y, line: { shape: "hv", width: 2.5, color: (isDark() ? DARK_PALETTE : PALETTE)[k % PALETTE.length], dash: k < PALETTE.length ? "solid" : "dash" } }; }),
       layout: { showlegend: true, xaxis: axis({ title: { text: "trial", font: { size: 12 } } }), yaxis: axis({ title: { text: "best so far", font: { size: 12 } } }) },
     });
     return card("Side by side", null, h("div", { class: "pair" }, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, all.map(row)))),
@@ -622,7 +625,7 @@
     document.getElementById("subtitle").textContent = [s.study.directory, s.study.counts.RUNNING ? `as of ${local(s.study.at)}, running` : local(s.study.at)].filter(Boolean).join(" · ");
     const trials = table(s);
     const parts = [all.length > 1 ? comparison(all, choose) : null, hero(s),
-      h("div", { class: "pair" }, history(s), importances(s), pareto(s), parallel(s), slices(s), interactions(s), curves(s), timeline(s), failures(s, trials.filter), trials.view)];
+      h("div", { class: "pair" }, pareto(s), history(s), importances(s), parallel(s), slices(s), interactions(s), curves(s), timeline(s), failures(s, trials.filter), trials.view)];
     main.replaceChildren(...parts.filter(Boolean));
     const tabs = document.getElementById("tabs");
     tabs.hidden = all.length < 2;

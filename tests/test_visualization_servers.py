@@ -14,6 +14,7 @@ pytest.importorskip("plotly")
 pytestmark = pytest.mark.server
 
 import sweeper_core as hpo
+from sweeper_core.importance import PedAnovaImportanceEvaluator
 from sweeper_core.testing.servers import MariaDB, PostgreSQL, Server, ServerMissing
 from sweeper_core.visualization import plot_optimization_history, plot_param_importances, plot_slice
 
@@ -53,12 +54,16 @@ def test_the_first_plots_agree_with_optunas(url: str) -> None:
         optuna.visualization.plot_slice(theirs, params=["rate", "x"]),
     )
     by_name = {axis.title.text: trace for axis, trace in zip(_x_axes(other), other.data, strict=True)}
-    for axis, trace in zip(_x_axes(slices), slices.data, strict=True):
+    trials = [trace for trace in slices.data if trace.marker.coloraxis]  # the others are the model's
+    for axis, trace in zip(_x_axes(slices), trials, strict=True):
         twin = by_name[axis.title.text]
         assert axis.type == ("log" if axis.title.text == "rate" else None)
         np.testing.assert_allclose([trace.x, trace.y], [twin.x, twin.y])
 
-    bars, other = plot_param_importances(ours), optuna.visualization.plot_param_importances(theirs)
+    bars, other = (
+        plot_param_importances(ours, PedAnovaImportanceEvaluator()),
+        optuna.visualization.plot_param_importances(theirs),
+    )
     expected = dict(zip(other.data[0].y, other.data[0].x, strict=True))
     assert dict(zip(bars.data[0].y, bars.data[0].x, strict=True)) == pytest.approx(expected, abs=0.02)
 

@@ -18,10 +18,12 @@ from sweeper_core.visualization.prepared.history import (
     timeline,
 )
 from sweeper_core.visualization.prepared.importances import Bars, importance_bars
+from sweeper_core.visualization.prepared.parallel import Column, Lines, parallel
 from sweeper_core.visualization.prepared.points import MAX_IN_MATRIX, MAX_IN_ROW, Points, points, ranks
 from sweeper_core.visualization.prepared.style import GREY, PALETTE, SCALE, STATE_COLOURS
-from sweeper_core.visualization.prepared.surface import surface
-from sweeper_core.visualization.prepared.values import Target, bulk, close_up
+from sweeper_core.visualization.prepared.surface import Effect, Landscape, Surface
+from sweeper_core.visualization.prepared.ticks import colour_ticks
+from sweeper_core.visualization.prepared.values import Target, bulk, close_up, history_span
 
 __all__ = [
     "GREY",
@@ -33,26 +35,33 @@ __all__ = [
     "STATE_COLOURS",
     "Axis",
     "Bars",
+    "Column",
     "Curves",
+    "Effect",
     "Front",
+    "Landscape",
+    "Lines",
     "MeanProgress",
     "Points",
     "Progress",
     "Span",
     "Steps",
+    "Surface",
     "Target",
     "bulk",
     "close_up",
+    "colour_ticks",
     "curves",
     "distribution_steps",
     "front",
+    "history_span",
     "hypervolumes",
     "importance_bars",
     "mean_progress",
+    "parallel",
     "points",
     "progress",
     "ranks",
     "shortened",
-    "surface",
     "timeline",
 ]

@@ -27,13 +27,18 @@ from sweeper_core.visualization.prepared.values import (
 
 @dataclass(frozen=True)
 class Progress:
-    """Values of one study over its trials, with the best so far (feasible trials only)."""
+    """Values of one study over its trials, with the best so far (feasible trials only).
+
+    Attributes:
+        pruned: ``(k, 2)`` numbers of the PRUNED trials and their last reports, which are not final values.
+    """
 
     label: str
     numbers: tuple[int, ...]
     values: Floats
     feasible: npt.NDArray[np.bool_]
     best: Floats | None
+    pruned: Floats
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,16 @@ def progress(studies: Studies, target: Target | None, target_name: str) -> list[
         feasible = np.array([is_feasible(trial) for trial in trials], dtype=bool)
         best = _best_so_far(values, feasible, minimises(study, target)) if target is None else None
         label = target_name if len(as_studies(studies)) == 1 else f"{target_name} of {study.study_name}"
-        found.append(Progress(label, tuple(trial.number for trial in trials), values, feasible, best))
+        found.append(
+            Progress(label, tuple(trial.number for trial in trials), values, feasible, best, _pruned(study, target))
+        )
     return found
+
+
+def _pruned(study: Study, target: Target | None) -> Floats:
+    pruned = study.get_trials(deepcopy=False, states=(TrialState.PRUNED,)) if target is None else []
+    last = [(t.number, t.intermediate_values[max(t.intermediate_values)]) for t in pruned if t.intermediate_values]
+    return np.array([pair for pair in last if math.isfinite(pair[1])], float).reshape(-1, 2)
 
 
 def _best_so_far(values: Floats, feasible: npt.NDArray[np.bool_], smaller: bool) -> Floats:

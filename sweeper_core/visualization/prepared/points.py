@@ -15,8 +15,8 @@ from sweeper_core.visualization.prepared.axes import Axis, axis_of
 from sweeper_core.visualization.prepared.values import (
     Floats,
     Target,
-    bulk,
     check_target,
+    colour_limits,
     minimises,
     plotted_trials,
     value_of,
@@ -44,8 +44,8 @@ class Points:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Ends of the colour scale; see :func:`bulk`."""
-        return bulk(self.values)
+        """Ends of the colour scale: the best value, and Tukey's fence on the other side."""
+        return colour_limits(self.values, self.smaller_is_better)
 
     @property
     def best_last(self) -> npt.NDArray[np.int64]:

@@ -1,55 +1,121 @@
-"""Values between the trials, over two parameters."""
+"""What a model of the trials expects between them, along one parameter and over two."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from sweeper_core.maths.surrogate import MIN_POINTS, Surrogate
 from sweeper_core.visualization.prepared.axes import Axis
+from sweeper_core.visualization.prepared.points import Points
 from sweeper_core.visualization.prepared.values import Floats
 
+CELLS = 50
+CELLS_OF_TWO = 26
+"""Along each of two parameters."""
+OTHERS = 10
+"""Trials whose other parameters are gone through at each place; the mean over them is shown."""
 
-def surface(x: Axis, y: Axis, values: Floats, cells: int = 40) -> tuple[Floats, Floats, Floats] | None:
-    """Return grid coordinates ``(a,)``, ``(b,)`` and interpolated values ``(b, a)`` for a contour.
 
-    Linear between the trials, the nearest trial's value beyond; None when fewer than three trials have both
-    parameters or all lie on one line.
+@dataclass(frozen=True)
+class Effect:
+    """The expected value along one parameter, the others as in the trials.
+
+    Attributes:
+        places: ``(a,)`` positions on the axis.
+        mean, low, high: ``(a,)``, one standard deviation apart.
     """
-    from scipy.interpolate import griddata
-    from scipy.spatial import QhullError
 
-    both = ~np.isnan(x.drawn) & ~np.isnan(y.drawn)
-    located = np.column_stack([_to_unit(x)[both], _to_unit(y)[both]])
-    if len(located) > cells**2:
-        located = np.round(located * cells) / cells  # one mean for each cell: more cannot be seen
-    distinct, inverse = np.unique(located, axis=0, return_inverse=True)
-    if len(distinct) < 3:
-        return None
-    inverse = inverse.reshape(-1)
-    means = np.bincount(inverse, weights=values[both]) / np.bincount(inverse)
-    grid_x, grid_y = _grid(x, cells), _grid(y, cells)
-    wanted = np.stack(np.meshgrid((grid_x - x.drawn_span[0]) / _width(x), (grid_y - y.drawn_span[0]) / _width(y)), -1)
-    nearest = griddata(distinct, means, wanted, method="nearest")
-    try:
-        linear = griddata(distinct, means, wanted, method="linear")
-    except QhullError:
-        return None
-    height = np.where(np.isnan(linear), nearest, linear)
-    return _undrawn(x, grid_x), _undrawn(y, grid_y), height
+    places: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
 
 
-def _width(axis: Axis) -> float:
-    return (axis.drawn_span[1] - axis.drawn_span[0]) or 1.0
+@dataclass(frozen=True)
+class Surface:
+    """The expected value over two parameters, the others as in the trials.
+
+    Attributes:
+        x, y: ``(a,)`` and ``(b,)`` positions on the axes.
+        mean: ``(b, a)``.
+        known: ``(b, a)`` 1 beside what was tried, 0 where the model knows no more than before.
+    """
+
+    x: Floats
+    y: Floats
+    mean: Floats
+    known: Floats
+
+    @property
+    def turned(self) -> Surface:
+        """The same with the axes exchanged."""
+        return Surface(self.y, self.x, self.mean.T, self.known.T)
 
 
-def _to_unit(axis: Axis) -> Floats:
-    return np.asarray((axis.drawn - axis.drawn_span[0]) / _width(axis))
+class Landscape:
+    """A model of the shown trials over the shown parameters."""
+
+    def __init__(self, shown: Points) -> None:
+        self._shown = shown
+        self._sign = 1.0 if shown.smaller_is_better else -1.0
+        self._units = np.column_stack([axis.unit for axis in shown.axes]) if shown.axes else np.empty((0, 0))
+        choices = [len(axis.labels) for axis in shown.axes]
+        enough = len(shown.values) >= MIN_POINTS and len(choices) > 0
+        self._model = Surrogate(self._units, choices, self._sign * shown.values) if enough else None
+        self._pairs: dict[tuple[int, int], Surface | None] = {}
+
+    @np.errstate(all="ignore")
+    def effect(self, index: int) -> Effect | None:
+        """Return the expected value along one of the axes; None when too few trials have it."""
+        axis = self._shown.axes[index]
+        others = self._others([index])
+        if self._model is None or len(others) < MIN_POINTS:
+            return None
+        grid = axis.grid(CELLS)
+        mean, deviation = self._mean_over(others, {index: _units(axis, grid)})
+        low, high = self._model.loss(mean - deviation), self._model.loss(mean + deviation)
+        low, high = (low, high) if self._sign > 0 else (-high, -low)
+        return Effect(axis.undrawn(grid), self._sign * self._model.loss(mean), low, high)
+
+    def surface(self, x: int, y: int) -> Surface | None:
+        """Return the expected value over two of the axes; None when too few trials have both."""
+        if (y, x) not in self._pairs:
+            self._pairs[y, x] = self._surface(x, y)
+        found = self._pairs[y, x]
+        self._pairs[x, y] = None if found is None else found.turned
+        return found
+
+    @np.errstate(all="ignore")
+    def _surface(self, x: int, y: int) -> Surface | None:
+        others = self._others([x, y])
+        if self._model is None or len(others) < MIN_POINTS:
+            return None
+        axes = self._shown.axes
+        grid_x, grid_y = axes[x].bands(CELLS_OF_TWO), axes[y].bands(CELLS_OF_TWO)
+        over_x, over_y = np.meshgrid(_units(axes[x], grid_x), _units(axes[y], grid_y))
+        mean, deviation = self._mean_over(others, {x: over_x.ravel(), y: over_y.ravel()})
+        known = np.clip(1.0 - (deviation / self._model.ignorance) ** 2, 0.0, 1.0).reshape(over_x.shape)
+        height = self._sign * self._model.loss(mean).reshape(over_x.shape)
+        return Surface(axes[x].undrawn(grid_x), axes[y].undrawn(grid_y), height, known)
+
+    def _others(self, having: list[int]) -> Floats:
+        """Return an even selection of the trials that have some parameters, as rows of the model."""
+        rows = self._units[~np.isnan(self._units[:, having]).any(axis=1)] if len(self._units) else self._units
+        return rows if len(rows) <= OTHERS else rows[np.linspace(0, len(rows) - 1, OTHERS).astype(int)]
+
+    def _mean_over(self, others: Floats, places: dict[int, Floats]) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation ``(q,)`` of the transformed loss at places ``(q,)`` of some columns."""
+        assert self._model is not None
+        count = len(next(iter(places.values())))
+        rows = np.repeat(others[None], count, axis=0)  # (q, m, d)
+        for column, units in places.items():
+            rows[:, :, column] = units[:, None]
+        mean, deviation = self._model.predict(rows.reshape(-1, rows.shape[2]))
+        shape = (count, len(others))
+        return mean.reshape(shape).mean(axis=1), np.sqrt((deviation.reshape(shape) ** 2).mean(axis=1))
 
 
-def _grid(axis: Axis, cells: int) -> Floats:
-    if axis.scale == "category":
-        return np.arange(len(axis.labels), dtype=float)
-    return np.linspace(*axis.drawn_span, cells)
-
-
-def _undrawn(axis: Axis, drawn: Floats) -> Floats:
-    return np.asarray(10.0**drawn) if axis.scale == "log" else drawn
+def _units(axis: Axis, drawn: Floats) -> Floats:
+    return np.round(drawn) if axis.scale == "category" else np.asarray(axis.heights(drawn))

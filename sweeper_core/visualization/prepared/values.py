@@ -26,9 +26,22 @@ def bulk(values: Floats) -> tuple[float, float]:
     """Return the ends of the values, or of their bulk where a few lie very far out."""
     if len(values) == 0:
         return 0.0, 1.0
-    low, q1, q3, high = (float(q) for q in np.quantile(values, [0, 0.25, 0.75, 1]))
-    reach = MAX_SPREAD * ((q3 - q1) or max(abs(q1), 1.0))
+    with np.errstate(all="ignore"):
+        low, q1, q3, high = (float(q) for q in np.quantile(values, [0, 0.25, 0.75, 1]))
+        reach = MAX_SPREAD * ((q3 - q1) or max(abs(q1), 1.0))
     return max(low, q1 - reach), min(high, q3 + reach)
+
+
+def colour_limits(values: Floats, smaller_is_better: bool) -> tuple[float, float]:
+    """Return the ends of a colour scale that tells good values apart; values beyond its bad end have its colour."""
+    if len(values) == 0:
+        return 0.0, 1.0
+    with np.errstate(all="ignore"):
+        low, q1, q3, high = (float(q) for q in np.quantile(values, [0, 0.25, 0.75, 1]))
+        reach = 1.5 * (q3 - q1)
+    if not 0.0 < reach < math.inf:
+        return bulk(values)
+    return (low, min(high, q3 + reach)) if smaller_is_better else (max(low, q1 - reach), high)
 
 
 def close_up(values: Floats) -> tuple[float, float] | None:
@@ -41,6 +54,18 @@ def close_up(values: Floats) -> tuple[float, float] | None:
     near = values[(values >= low) & (values <= high)]
     margin = 0.05 * (float(np.ptp(near)) or 1.0)
     return float(near.min()) - margin, float(near.max()) + margin
+
+
+def history_span(values: Floats, pruned: Floats) -> tuple[float, float] | None:
+    """Return the range of a history's axis; reports of PRUNED trials ``(k,)`` do not stretch it. None: as it comes."""
+    span = close_up(values)
+    if span is not None or not len(values) or not len(pruned):
+        return span
+    low, high = float(values.min()), float(values.max())
+    if low <= pruned.min() and pruned.max() <= high:
+        return None
+    margin = 0.06 * ((high / 2.0 - low / 2.0) * 2.0 or abs(high) or 1.0)
+    return low - margin, high + margin
 
 
 def as_studies(studies: Studies) -> list[Study]:

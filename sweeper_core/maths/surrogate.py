@@ -23,7 +23,7 @@ from sweeper_core.maths.gp import Columns, Data, Posterior, default_prior, fit
 
 Floats = npt.NDArray[np.float64]
 
-MAX_POINTS = 150
+MAX_POINTS = 100
 """Points that are fitted: a third of them the best ones, of the others an even selection. More cannot be seen."""
 MIN_POINTS = 4
 ABSENT = 0.5

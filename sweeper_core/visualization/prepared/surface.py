@@ -12,9 +12,9 @@ from sweeper_core.visualization.prepared.points import Points
 from sweeper_core.visualization.prepared.values import Floats
 
 CELLS = 50
-CELLS_OF_TWO = 26
+CELLS_OF_TWO = 22
 """Along each of two parameters."""
-OTHERS = 10
+OTHERS = 8
 """Trials whose other parameters are gone through at each place; the mean over them is shown."""
 
 

@@ -66,7 +66,9 @@ def plot_slice(
         return finished(flat[0])
     for panel in grid[:, 0]:
         panel.set_ylabel(target_name)
-    flat[0].legend(fontsize=7)
+    named = [panel for panel in flat if panel.get_legend_handles_labels()[1]]
+    if named:
+        named[0].legend(fontsize=7)
     figure.colorbar(cloud, ax=flat.tolist(), label="Trial", pad=0.02)
     return flat[0] if count == 1 else flat[:count]
 

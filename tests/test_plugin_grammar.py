@@ -425,6 +425,15 @@ class TestConditions:
         assert plan.overrides({"opt": "sgd", sgd: 0.6, warmup: 2}) == ["opt=sgd", "lr=0.6", "warmup=2"]
         assert plan.space.active_only({"opt": "adam", sgd: 0.6, warmup: 2}) == {"opt": "adam"}
 
+    def test_conditions_exclude_each_other_by_the_type_of_their_parent(self) -> None:
+        blocks = {"when depth>3": {"lr": "interval(1e-5, 1e-3)"}, "when depth<4": {"lr": "interval(1e-3, 1)"}}
+        plan = read_plan([], {"depth": "range(1,9)", **blocks})
+        deep, shallow = plan.space.names[1:]
+        assert plan.space.active_only({"depth": 3, deep: 1e-4, shallow: 0.1}) == {"depth": 3, shallow: 0.1}
+        assert plan.space.active_only({"depth": 4, deep: 1e-4, shallow: 0.1}) == {"depth": 4, deep: 1e-4}
+        with pytest.raises(ConfigError, match="can hold together"):
+            read_plan([], {"depth": "interval(1,9)", **blocks})
+
     def test_a_conditional_parameter_set_on_the_command_line_keeps_its_condition(self) -> None:
         params = OmegaConf.create(FAMILY)
         fixed = read_plan(["model.C=7"], params)

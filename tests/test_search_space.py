@@ -114,6 +114,46 @@ def test_clauses(clause: Clause, yes: list[Any], no: list[Any]) -> None:
     assert not any(clause.holds(value) for value in no)
 
 
+@pytest.mark.parametrize(
+    "parent",
+    [
+        IntDistribution(1, 9),
+        IntDistribution(1, 10**9),
+        IntDistribution(1, 10**5, log=True),
+        FloatDistribution(0, 90, step=1),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("one", "other", "exclude"),
+    [
+        ((">", 3), ("<", 4), True),
+        ((">", 3), ("<", 3.9), True),
+        ((">=", 4), ("<", 4), True),
+        ((">", 3), ("<", 5), False),
+        ((">=", 3), ("<=", 3), False),
+        ((">", 3), (">", 7), False),
+        (("in", (3, 4)), (">", 4), True),
+        (("in", (3, 5)), (">", 4), False),
+        (("not in", (4,)), (">", 3), False),
+        (("in", (4,)), ("not in", (4,)), True),
+    ],
+)
+def test_clauses_exclude_each_other_where_no_value_of_the_parent_passes_both(
+    parent: BaseDistribution, one: tuple[str, Any], other: tuple[str, Any], exclude: bool
+) -> None:
+    a, b = Clause("p", *one), Clause("p", *other)
+    assert a.excludes(b, parent) is exclude
+    assert b.excludes(a, parent) is exclude
+
+
+def test_clauses_on_a_continuous_parent_exclude_each_other_without_a_gap_only() -> None:
+    parent = FloatDistribution(0.0, 9.0)
+    assert not Clause("p", ">", 3).excludes(Clause("p", "<", 4), parent)
+    assert not Clause("p", ">=", 3).excludes(Clause("p", "<=", 3), parent)
+    assert Clause("p", ">", 3).excludes(Clause("p", "<=", 3), parent)
+
+
 def test_selecting_parameters_drops_conditions_on_the_others() -> None:
     chosen = MODELS.select(["depth", "prune"])
     assert chosen.names == ("depth", "prune")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import lru_cache
 from typing import Any
 
 from sweeper_core.maths.grids import Grid
@@ -24,6 +25,7 @@ def as_int(name: str, value: Any) -> int:
     return int(value)
 
 
+@lru_cache(maxsize=1024)  # objectives ask for the same one in every trial
 def grid_of(low: float, high: float, step: float) -> Grid:
     if not 0.0 < step < math.inf:
         raise ValueError(f"`step > 0` must hold, but got {step=}.")
@@ -34,8 +36,6 @@ def grid_of(low: float, high: float, step: float) -> Grid:
             f"`step` must be at least {math.ulp(largest)}, the distance of the numbers in double precision near "
             f"{largest}, but got {step=} on [{low}, {high}]. Use a larger step, or none."
         )
-    if grid.value(grid.count - 1) != high:
-        warn_lowered(low, high, step, grid.value(grid.count - 1))
     return grid
 
 

@@ -11,6 +11,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Union
 
 from sweeper_core._bounds import as_float, as_int, grid_of, warn_lowered
@@ -148,7 +149,10 @@ class FloatDistribution(BaseDistribution):
         if step is not None:
             step = float(step)
             self._grid = grid_of(low, high, step)
-            high = self._grid.value(self._grid.count - 1)
+            last = self._grid.value(self._grid.count - 1)
+            if last != high:
+                warn_lowered(low, high, step, last)
+            high = last
         self.low = low
         self.high = high
         self.log = bool(log)
@@ -183,10 +187,17 @@ class FloatDistribution(BaseDistribution):
         return 1 if self.low == self.high else None
 
     def _make_axis(self) -> Axis:
-        return Axis(self.low, self.high, self.log, self.cardinality, self._grid)
+        if self._grid is not None:
+            return _axis_of(self.low, self.high, self._grid)
+        return Axis(self.low, self.high, self.log, self.cardinality)
 
     def _asdict(self) -> dict[str, Any]:
         return {"step": self.step, "low": self.low, "high": self.high, "log": self.log}
+
+
+@lru_cache(maxsize=1024)
+def _axis_of(low: float, high: float, grid: Grid) -> Axis:
+    return Axis(low, high, False, grid.count, grid)
 
 
 class IntDistribution(BaseDistribution):

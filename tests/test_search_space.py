@@ -120,7 +120,6 @@ def test_clauses(clause: Clause, yes: list[Any], no: list[Any]) -> None:
         IntDistribution(1, 9),
         IntDistribution(1, 10**9),
         IntDistribution(1, 10**5, log=True),
-        FloatDistribution(0, 90, step=1),
     ],
     ids=str,
 )

@@ -57,7 +57,10 @@ RAY = "hydra_ray_launcher.ray_launcher"
 SUBMITIT = "hydra_submitit_launcher"
 LANE_LOGS = ".lanes"
 
-SMALLEST_OBJECT_STORE = 78643200
+POSIX = os.name == "posix"
+"""Worker processes inherit open files, and are ended by process groups."""
+
+MIN_OBJECT_STORE = 78643200
 """Bytes; what the Ray launcher asks for where the user says nothing."""
 
 
@@ -197,6 +200,10 @@ def kind_of_lane(settings: Settings, launcher: str) -> str:
             f"hydra.sweeper.lanes=inline runs one job at a time, but hydra.sweeper.n_jobs={settings.n_jobs}; "
             "use lanes=process or n_jobs=1."
         )
+    if kind == "process" and not POSIX:
+        raise ConfigError(
+            "hydra.sweeper.lanes=process needs Linux or macOS; use n_jobs=1, which runs jobs in this process."
+        )
     if kind != "process" and settings.devices is not None:
         raise ConfigError(
             f"hydra.sweeper.devices needs lanes=process; with {launcher} the lanes are of kind {kind}, and the "
@@ -236,7 +243,7 @@ def ray_options(init: Any, environ: Mapping[str, str]) -> Any:
     """Return the arguments of ``ray.init``; a cluster that exists has its own memory, and refuses to be told."""
     address = init.get("address") or environ.get("RAY_ADDRESS")
     if not address or address == "local":
-        init.setdefault("object_store_memory", SMALLEST_OBJECT_STORE)
+        init.setdefault("object_store_memory", MIN_OBJECT_STORE)
     return init
 
 

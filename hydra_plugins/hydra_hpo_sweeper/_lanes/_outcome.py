@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-LONGEST_SHOWN = 200
+MAX_SHOWN = 200
 """Characters of a returned object that a message shows."""
 
 
@@ -42,7 +42,7 @@ def plain(returned: Any) -> Any:
 def _sequence_or_opaque(returned: Any) -> Any:
     if isinstance(returned, Sequence):
         return [plain(value) for value in returned]
-    return Opaque(f"{type(returned).__name__}: {repr(returned)[:LONGEST_SHOWN]}")
+    return Opaque(f"{type(returned).__name__}: {repr(returned)[:MAX_SHOWN]}")
 
 
 def values_of(returned: Any, count: int, metric: Sequence[str] | None) -> tuple[float, ...]:
@@ -82,7 +82,7 @@ def _entries(returned: Mapping[str, Any], count: int, metric: Sequence[str] | No
 
 def _shown(returned: Any) -> str:
     text = repr(returned)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def _expected(count: int) -> str:

@@ -27,7 +27,7 @@ SECONDS_TO_LEAVE = 5.0
 SECONDS_TO_DIE = 1.0
 """How long a worker that has closed its pipe may take to end."""
 
-LONGEST_TAIL = 2000
+MAX_TAIL = 2000
 """Characters of a dead worker's log that are kept with the trial."""
 
 _CODE = """import sys
@@ -255,7 +255,7 @@ def _spawn(start: Start, variables: Mapping[str, str], application: int) -> _Wor
 def _tail(path: Path) -> str:
     """Return the end of what a worker has printed outside of jobs."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")[-LONGEST_TAIL:]
+        return path.read_text(encoding="utf-8", errors="replace")[-MAX_TAIL:]
     except OSError:
         return ""
 

@@ -26,7 +26,7 @@ from sweeper_core._by_value import file_names_kept
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
-MOST_DECORATORS = 20
+MAX_DECORATORS = 20
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _named(task: TaskFunction, main_too: bool = False) -> Named | None:
     module, qualname = getattr(task, "__module__", None), getattr(task, "__qualname__", "")
     if module is None or "<" in qualname or (module == "__main__" and not main_too):
         return None
-    for depth in range(MOST_DECORATORS):
+    for depth in range(MAX_DECORATORS):
         name = Named(module, qualname, depth)
         try:
             if name.load() is task:

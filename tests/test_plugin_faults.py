@@ -582,3 +582,39 @@ def test_the_death_of_the_process_is_told_and_the_next_run_tries_that_trial_agai
         assert done.returncode == 0, done.stderr
         (table,) = tmp_path.glob("multirun/*/*/trials.csv")
         assert [row["state"] for row in rows(table.parent)] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo-terminals")
+def test_a_process_lane_that_is_alone_passes_the_terminal_through(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "import hydra\n"
+        "@hydra.main(version_base='1.3', config_path=None)\n"
+        "def main(cfg):\n"
+        "    print('the answer is', input())\n"
+        "    return cfg.x\n"
+        "main()\n"
+    )
+    ours, theirs = os.openpty()
+    os.write(ours, b"from the terminal\n")
+    overrides = [
+        "hydra/sweeper=hpo",
+        "hydra/sweeper/sampler=random",
+        "+x=interval(0,1)",
+        n(1),
+        "hydra.sweeper.lanes=process",
+    ]
+    command = [sys.executable, "app.py", "-m", *overrides]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=surroundings(),
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == 0
+    assert "the answer is from the terminal" in done.stdout

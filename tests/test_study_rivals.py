@@ -74,6 +74,38 @@ def test_a_sweep_looks_again_before_it_describes(storage: Storage) -> None:
     assert points(storage, study.study_id) == [{"x": 0.51, "kind": "a"}, {"x": 0.5, "kind": "a"}]
 
 
+class Together(Same):
+    """Suggests the first point only when others are about to, too."""
+
+    def __init__(self, gate: threading.Barrier) -> None:
+        super().__init__(meanwhile=lambda: gate.wait(60))
+
+
+def in_threads(works: list[Callable[[], object]]) -> None:
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_sessions_that_have_the_same_point_at_the_same_moment(url: str) -> None:
+    study = new_study(get_storage(url), "s")
+    gate = threading.Barrier(3)
+    sessions = [Session.open(get_storage(url), study, Together(gate)) for _ in range(3)]
+    in_threads([lambda session=session: session.start(SPACE) for session in sessions])  # type: ignore[misc]
+    assert len({point["x"] for point in points(get_storage(url), study.study_id)}) == 3
+
+
+def test_studies_that_have_the_same_point_at_the_same_moment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(define_by_run, "LOOK_AGAIN_AFTER", 0.0)
+    study = create_study(study_name="s", storage=url)
+    study.tell(asked_by(url, Same()), 1.0)
+    gate = threading.Barrier(3)
+    in_threads([lambda: asked_by(url, Together(gate)) for _ in range(3)])
+    assert len({trial.params["x"] for trial in study.trials[1:]}) == 3
+
+
 def test_points_that_hardly_differ_are_the_same(storage: Storage) -> None:
     study = new_study(storage, "s")
     values = iter([0.5, 0.5 + 1e-9, 0.7])

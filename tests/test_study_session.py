@@ -73,13 +73,9 @@ def test_the_history_holds_the_trials_before_and_running_ones() -> None:
     sampler = Recorder()
     session = session_of(sampler)
     for _ in range(3):
-        session.start(MIXED, budget=7, lanes=3)
+        session.start(MIXED, budget=7)
     assert [len(history) for history in sampler.histories] == [0, 1, 2]
-    assert [(request.number, request.budget, request.lanes) for request in sampler.requests] == [
-        (0, 7, 3),
-        (1, 7, 3),
-        (2, 7, 3),
-    ]
+    assert [(request.number, request.budget) for request in sampler.requests] == [(0, 7), (1, 7), (2, 7)]
     assert list(sampler.histories[2].running) == [0, 1]
 
 

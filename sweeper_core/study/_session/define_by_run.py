@@ -13,8 +13,9 @@ from sweeper_core.exceptions import UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
 from sweeper_core.storages.base import Lease
 from sweeper_core.study._session.adapters import UserSampler
+from sweeper_core.study._session.rivals import facts_of
 from sweeper_core.study._session.seeding import generator, quantiles
-from sweeper_core.study._session.session import Session, Started, facts_of
+from sweeper_core.study._session.session import Session, Started
 from sweeper_core.trial.attrs import LOST, SUGGESTION
 from sweeper_core.trial.base import warn_if_outside
 from sweeper_core.trial.data import TrialData

@@ -7,19 +7,33 @@ meanwhile the other trials are RUNNING without parameters for everybody else.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.samplers.base import Request
+from sweeper_core.plain import plain
+from sweeper_core.samplers._lattice import complete
+from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.study._session.log import TrialLog
+from sweeper_core.study._session.writer import TrialWriter
+from sweeper_core.trial.attrs import SUGGESTION
+from sweeper_core.trial.data import TrialData
+from sweeper_core.trial.record import NOTHING, TrialRecord
 
-SAME = 1e-6
-"""Distance on the unit interval, in every parameter, below which two points count as one: below what matters to an
-objective, and above the differences between optima that two processes find from the same data."""
+SAME = 1e-4
+"""Distance on the unit interval, in every parameter, below which two points count as one: trials at once that are so
+close tell no more than one, and the optima that processes find from the same data differ by less (measured: 2e-5)."""
+
+POINT = "point"
+"""In the attribute of a trial's suggestion: its parameters, until they are stored as such."""
+
+
+MAX_ATTEMPTS = 4
+"""How often a sampler is asked for a point that no running trial has, before one is drawn at random."""
 
 
 class Rivals:
@@ -27,12 +41,50 @@ class Rivals:
 
     Args:
         log: The study's trials.
+        writer: Stores what this process's trials do.
     """
 
-    def __init__(self, log: TrialLog) -> None:
+    def __init__(self, log: TrialLog, writer: TrialWriter) -> None:
         self._log = log
+        self._writer = writer
         self._lock = threading.Lock()
         self._chosen: dict[int, Mapping[str, Any]] = {}
+
+    def avoid(
+        self, request: Request, ask: Callable[..., Suggestion], rng: np.random.Generator, look_again_after: float
+    ) -> Suggestion:
+        """Return a suggestion that no other running trial has.
+
+        Args:
+            ask: Asks the sampler; with ``whole_history`` it sees the trials that began later, too.
+            rng: The trial's own generator.
+            look_again_after: Seconds; when the sampler took longer, the storage is asked what has begun meanwhile.
+        """
+        begun = time.perf_counter()
+        suggestion = ask()
+        for _ in range(MAX_ATTEMPTS):
+            if self._log.storage.outlives_process and time.perf_counter() - begun >= look_again_after:
+                self._log.sync()
+                if self.claim(request, suggestion.params) and not self._met(request, suggestion):
+                    return suggestion
+            elif self.claim(request, suggestion.params):
+                return suggestion
+            suggestion = ask(whole_history=True)
+        params = complete(request.space, request.given, rng)
+        self.claim(request, params)
+        return Suggestion(params, "random", f"other running trials have the points of {suggestion.origin}")
+
+    def _met(self, request: Request, suggestion: Suggestion) -> bool:
+        """Let the processes that run other trials know a point at once; return whether one of them has it, too.
+
+        Whoever stores its point before it looks cannot miss another who does the same.
+        """
+        if not self._are_elsewhere():
+            return False
+        facts = {**facts_of(suggestion), POINT: plain(suggestion.params)}
+        self._writer.describe(request.number, TrialData(system_attrs={SUGGESTION: facts}), at_once=True)
+        self._log.sync()
+        return not self.claim(request, suggestion.params)
 
     def claim(self, request: Request, params: Mapping[str, Any]) -> bool:
         """Take a point for a trial, unless another running trial has it already; return whether it is taken."""
@@ -51,21 +103,49 @@ class Rivals:
             stored = self._log.get(other)
             if stored is not None and stored.state.is_finished():
                 del self._chosen[other]
-        running = {other: record.params for other, record in self._log.running().items() if record.internals}
-        return [point for other, point in {**running, **self._chosen}.items() if other != number]
+        running = {other: _point_of(record) for other, record in self._log.running().items()}
+        return [point for other, point in {**running, **self._chosen}.items() if other != number and point]
 
     def _is_whole(self, space: SearchSpace) -> bool:
         """Return whether a trial is known to have no parameters but those of the space."""
         return all(name in space for name in self._log.statistics.kinds)
+
+    def _are_elsewhere(self) -> bool:
+        """Return whether trials run whose points this process has not chosen."""
+        return any(number not in self._chosen for number in self._log.running())
 
     def forget(self, number: int) -> None:
         """Forget the point of a trial that ends."""
         self._chosen.pop(number, None)
 
 
+def facts_of(suggestion: Suggestion) -> dict[str, Any]:
+    """Return what is stored of a suggestion beside its parameters."""
+    facts: dict[str, Any] = {"origin": suggestion.origin}
+    if suggestion.generation:
+        facts["generation"] = suggestion.generation
+    if suggestion.why:
+        facts["why"] = suggestion.why
+    return facts
+
+
+def _point_of(record: TrialRecord) -> Mapping[str, Any]:
+    """Return the parameters of a running trial, those to come included as far as they are known."""
+    coming: Mapping[str, Any] = record.system_attrs.get(SUGGESTION, NOTHING).get(POINT, NOTHING)
+    return {**coming, **record.params}
+
+
 def _has(space: SearchSpace, others: list[Mapping[str, Any]], params: Mapping[str, Any]) -> bool:
     own = _unit(space, params)
-    return any(np.allclose(_unit(space, other), own, rtol=0.0, atol=SAME, equal_nan=True) for other in others)
+    continuous = np.array([parameter.distribution.cardinality is None for parameter in space])
+    for other in others:
+        there = _unit(space, other)
+        same = np.isclose(there, own, rtol=0.0, atol=SAME, equal_nan=True)
+        # A trial that has only begun to store its parameters most likely goes on alike.
+        begun = np.isnan(there) & (np.any(same & continuous & ~np.isnan(there)))
+        if np.all(same | begun):
+            return True
+    return False
 
 
 def _unit(space: SearchSpace, params: Mapping[str, Any]) -> npt.NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,7 +23,7 @@ from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages.base import Claim, Lease, Storage, StudyRecord
 from sweeper_core.study._session.adapters import UserSampler, native_pruner, native_sampler
 from sweeper_core.study._session.log import TrialLog
-from sweeper_core.study._session.rivals import Rivals
+from sweeper_core.study._session.rivals import Rivals, facts_of
 from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.study._session.writer import TrialWriter
@@ -40,9 +39,6 @@ _logger = get_logger(__name__)
 
 MAX_SPACES = 1024
 """How many search spaces are kept for reuse; an objective whose ranges change all the time makes many."""
-
-MAX_NEW_ATTEMPTS = 2
-"""How often a sampler is asked again for a point that no running trial has; a small space may have no other left."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,7 @@ class Session:
         self.writer = writer
         self.view = StudyView(log) if view is None else view
         self._drawn_seed = secrets.randbits(63)
-        self._rivals = Rivals(log)
+        self._rivals = Rivals(log, writer)
         self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
         self.sampler = sampler
         self.pruner = pruner
@@ -263,17 +259,10 @@ class Session:
         return self._propose(Request(space, number, given), rng, look_again_after)
 
     def _propose(self, request: Request, rng: np.random.Generator, look_again_after: float) -> Suggestion:
-        begun = time.perf_counter()
-        suggestion = self._ask_sampler(request, rng)
+        ask = partial(self._ask_sampler, request, rng)
         if isinstance(self.native_sampler, UserSampler):
-            return suggestion
-        for _ in range(MAX_NEW_ATTEMPTS):
-            if self.log.storage.outlives_process and time.perf_counter() - begun >= look_again_after:
-                self.log.sync()
-            if self._rivals.claim(request, suggestion.params):
-                break
-            suggestion = self._ask_sampler(request, rng, whole_history=True)
-        return suggestion
+            return ask()
+        return self._rivals.avoid(request, ask, rng, look_again_after)
 
     def suggest(
         self, number: int, space: SearchSpace, given: Mapping[str, Any], rng: np.random.Generator
@@ -358,16 +347,6 @@ class Session:
     def close(self) -> None:
         """Flush what is buffered and stop the heartbeat; trials that still run go stale when their leases expire."""
         self.writer.close()
-
-
-def facts_of(suggestion: Suggestion) -> dict[str, Any]:
-    """Return what is stored of a suggestion beside its parameters."""
-    facts: dict[str, Any] = {"origin": suggestion.origin}
-    if suggestion.generation:
-        facts["generation"] = suggestion.generation
-    if suggestion.why:
-        facts["why"] = suggestion.why
-    return facts
 
 
 def _given(space: SearchSpace, claim: Claim) -> dict[str, Any]:

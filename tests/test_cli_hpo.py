@@ -381,6 +381,13 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "set()"
 
 
+def test_status_starts_without_numpy(sweep: Path) -> None:
+    code = f"import sys; from sweeper_core.cli import hpo; hpo(['status', '--json', {str(sweep)!r}]); "
+    code += "print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
 def test_a_wrong_command_and_an_unexpected_error(
     sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from sweeper_core.trial.record import constraints_in
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 def satisfied(values: Iterable[float]) -> bool:
@@ -33,6 +34,8 @@ def violation(value: float) -> float:
 
 def feasible_rows(constraints: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Return ``(n,)``: which rows of constraints ``(n, c)`` are feasible; NaN where a trial has no such constraint."""
+    import numpy as np  # storages and the command line do without
+
     if not constraints.shape[1]:
         return np.ones(len(constraints), dtype=bool)
     return np.asarray(~np.any(constraints > 0.0, axis=1))

@@ -11,7 +11,7 @@ from scipy import stats
 from sweeper_core import pruners
 from sweeper_core.directions import StudyDirection
 from sweeper_core.maths import extrapolation
-from sweeper_core.samplers._gp.evidence import extrapolated
+from sweeper_core.samplers._gp.observations import extrapolated
 from sweeper_core.trial.attrs import VERDICT
 from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.history import TrialTable

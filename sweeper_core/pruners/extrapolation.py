@@ -55,7 +55,7 @@ class ExtrapolationPruner(Pruner):
 
     def __init__(
         self,
-        threshold: float = 0.25,
+        threshold: float = 0.05,
         max_resource: str | int = "auto",
         n_startup_trials: int = 5,
         n_warmup_steps: int = 0,

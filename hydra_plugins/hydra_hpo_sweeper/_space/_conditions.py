@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from hydra_plugins.hydra_hpo_sweeper._space._boolean import is_boolean, parse_boolean
 from hydra_plugins.hydra_hpo_sweeper._space._described import number
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Condition, Entry, Fixed, Placed, Swept
 from sweeper_core.distributions import (
@@ -26,7 +27,7 @@ _AND = re.compile(r"\s+and\s+(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*$)")
 _TEST = re.compile(r"\s*([^\s=<>!]+?)\s*(==|!=|<=|>=|=|<|>|\snot\s+in\s|\sin\s)\s*(.+)", re.DOTALL)
 _COMPARED = re.compile(r"(!=|<=|>=|<|>)\s*(.+)", re.DOTALL)
 _WORDS = {"when", "if", "where", "only", "unless", "for", "whenever", "case"}
-_OR = re.compile(r"\s+(or|\|\|?)\s+(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*$)", re.IGNORECASE)
+_OR = re.compile(r"\s+(OR|Or|\|\|?)\s+(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*$)")
 _EXAMPLES = "write for instance model=cnn, model in [cnn,mlp], model!=cnn or depth>4, several of them joined by 'and'"
 
 
@@ -71,6 +72,8 @@ def parse_when(when: Any, read_value: ReadValue) -> tuple[Condition, ...]:
     """
     if when is None:
         return ()
+    if isinstance(when, str) and is_boolean(when):
+        return parse_boolean(when, lambda text: _test(text, read_value))
     if isinstance(when, str):
         return tuple(_test(part, read_value) for part in _AND.split(when))
     if isinstance(when, Mapping) and when:
@@ -81,8 +84,8 @@ def parse_when(when: Any, read_value: ReadValue) -> tuple[Condition, ...]:
 def _test(text: str, read_value: ReadValue) -> Condition:
     if _OR.search(text):
         raise ValueError(
-            f"the condition {text!r} has an 'or'; write model in [cnn,mlp] for several values of one parameter, or a "
-            "block for each of the alternatives"
+            f"the condition {text!r} has alternatives; write model=cnn or model=mlp (in small letters) for values "
+            "of one parameter, and a block for each of several parameters"
         )
     found = _TEST.fullmatch(text)
     if found is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -95,14 +96,14 @@ def test_a_job_that_kills_its_process_is_lost_alone(there: Path) -> None:
 def test_a_job_over_its_time_is_ended_with_its_children(there: Path, tmp_path: Path) -> None:
     with listening(tmp_path) as pipe:
         process = start(
-            "jobs.py", there, "+x=choice(1)", "+how=wait", "hydra.sweeper.trial_timeout=0.5", *ONE_TRY, pipe=pipe
+            "jobs.py", there, "+x=choice(1)", "+how=wait", "hydra.sweeper.trial_timeout=4", *ONE_TRY, pipe=pipe
         )
         word, *pids = pipe.readline().split()
         assert word == "waiting"
         assert process.wait() == 0
     assert not any(alive(int(pid)) for pid in pids)
     (record,) = records(there)
-    assert record.system_attrs[FAILURE] == "Timeout: the job ran longer than hydra.sweeper.trial_timeout=0.5 seconds"
+    assert record.system_attrs[FAILURE] == "Timeout: the job ran longer than hydra.sweeper.trial_timeout=4 seconds"
 
 
 ONE_TRY = ("hydra.sweeper.n_trials=1", "hydra.sweeper.max_failure_rate=1", "hydra.sweeper.max_retries=0")
@@ -245,7 +246,13 @@ def listening(folder: Path) -> Iterator[Any]:
     os.mkfifo(path)
     descriptor = os.open(path, os.O_RDWR)
     with os.fdopen(descriptor, "r+b", buffering=0) as raw:
-        yield SimpleNamespace(path=path, readline=lambda: raw.readline().decode())
+
+        def readline() -> str:
+            # This end keeps the pipe open: a job that died before it wrote would be waited for without end.
+            assert select.select([raw], [], [], 120.0)[0], "no job has written to the pipe"
+            return raw.readline().decode()
+
+        yield SimpleNamespace(path=path, readline=readline)
 
 
 def start(app: str, directory: Path, *overrides: str, pipe: Any) -> subprocess.Popen[str]:

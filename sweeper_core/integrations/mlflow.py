@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import re
 import threading
@@ -26,7 +25,7 @@ from sweeper_core.masking import masked
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.storages.identity import study_uid
 from sweeper_core.trial.attrs import FAILURE
-from sweeper_core.trial.feasible import is_feasible
+from sweeper_core.trial.best import BestSoFar
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -49,11 +48,11 @@ STATUS_OF = {
     TrialState.PRUNED: "KILLED",
     TrialState.FAIL: "FAILED",
 }
-LONGEST_PARAMETER = 6000
+MAX_PARAMETER_LENGTH = 6000
 """MLflow refuses longer parameter values."""
-MOST_METRICS = 1000
+MAX_METRICS = 1000
 """Metrics that MLflow takes in one call."""
-MOST_PARAMETERS = 100
+MAX_PARAMETERS = 100
 """Parameters that MLflow takes in one call."""
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """A mirror tries again by itself, so one call need not wait for minutes."""
@@ -125,7 +124,7 @@ class MlflowMirror:
         self._cursor: Any = None
         self._pending: dict[int, TrialRecord] = {}
         self._children: dict[int, _Child] = {}
-        self._best: tuple[float, int] | None = None
+        self._best = BestSoFar.of(study.directions)
         self._best_marked: int | None = None
         self._out_of_reach = False
         self._stop = threading.Event()
@@ -279,7 +278,8 @@ class MlflowMirror:
             self._write_reports(child, record)
             if record.state.is_finished():
                 self._finish(child, record)
-        self._consider(record)
+        if record.state is TrialState.COMPLETE:
+            self._best.take(record.number, record.values, record.system_attrs)
 
     def _child(self, record: TrialRecord) -> _Child:
         """Return the trial's run: the job's own where there is one, else one of the mirror's."""
@@ -322,13 +322,15 @@ class MlflowMirror:
         existing = self.client.get_run(child.run_id).data
         named = {allowed_name(name): value for name, value in record.params.items()}
         params = [
-            Param(name, str(value)[:LONGEST_PARAMETER]) for name, value in named.items() if name not in existing.params
+            Param(name, str(value)[:MAX_PARAMETER_LENGTH])
+            for name, value in named.items()
+            if name not in existing.params
         ]
         tags = [RunTag("hpo.number", str(record.number))]
         if self.options.nested and self.parent_run_id is not None and PARENT_TAG not in existing.tags:
             tags.append(RunTag(PARENT_TAG, self.parent_run_id))
-        for start in range(0, max(len(params), 1), MOST_PARAMETERS):
-            some = params[start : start + MOST_PARAMETERS]
+        for start in range(0, max(len(params), 1), MAX_PARAMETERS):
+            some = params[start : start + MAX_PARAMETERS]
             self.client.log_batch(child.run_id, params=some, tags=tags if start == 0 else ())
 
     def _write_reports(self, child: _Child, record: TrialRecord) -> None:
@@ -354,7 +356,7 @@ class MlflowMirror:
             tags.append(RunTag("hpo.job_dir", job_dir))
         failure = record.system_attrs.get(FAILURE)
         if failure:
-            tags.append(RunTag("hpo.failure", str(failure)[:LONGEST_PARAMETER]))
+            tags.append(RunTag("hpo.failure", str(failure)[:MAX_PARAMETER_LENGTH]))
         self.client.log_batch(child.run_id, tags=tags)
         self.client.set_terminated(child.run_id, STATUS_OF[record.state], end_time=_milliseconds(record.completed))
         child.finished = True
@@ -364,29 +366,18 @@ class MlflowMirror:
 
         now = _milliseconds(datetime.now(timezone.utc).replace(tzinfo=None)) or 0
         entries = [Metric(name, value, now, step) for name, value, step in metrics]
-        for start in range(0, len(entries), MOST_METRICS):
-            self.client.log_batch(child.run_id, metrics=entries[start : start + MOST_METRICS])
-
-    def _consider(self, record: TrialRecord) -> None:
-        """Remember the best complete, feasible trial of a study with one objective."""
-        if record.state is not TrialState.COMPLETE or not record.values or len(record.values) > 1:
-            return
-        if not is_feasible(record.system_attrs):
-            return
-        candidate = (record.values[0] * self.study.directions[0].sign, record.number)
-        if not math.isnan(candidate[0]) and (self._best is None or candidate < self._best):
-            self._best = candidate
+        for start in range(0, len(entries), MAX_METRICS):
+            self.client.log_batch(child.run_id, metrics=entries[start : start + MAX_METRICS])
 
     def _mark_best(self) -> None:
-        if self._best is None or self._best[1] == self._best_marked:
+        number, value = self._best.best
+        if number is None or number == self._best_marked:
             return
-        number = self._best[1]
         child = self._children[number]
         if self._best_marked is not None:
             self.client.delete_tag(self._children[self._best_marked].run_id, BEST_TAG)
         self.client.set_tag(child.run_id, BEST_TAG, "true")
         if self.parent_run_id is not None:
-            value = self._best[0] * self.study.directions[0].sign
             self.client.set_tag(self.parent_run_id, "hpo.best_trial", str(number))
             self.client.set_tag(self.parent_run_id, "hpo.best_run_id", child.run_id)
             finished = sum(other.finished for other in self._children.values())

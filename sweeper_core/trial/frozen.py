@@ -316,7 +316,7 @@ def _check_values(trial: FrozenTrial) -> None:
             raise ValueError("values should not contain NaN.")
 
 
-MOST_OFFSETS = 4096
+MAX_OFFSETS = 4096
 """How many quarters of an hour are remembered with their offset from UTC."""
 
 _offsets: dict[tuple[Any, ...], tuple[timedelta, int]] = {}
@@ -330,7 +330,7 @@ def to_local(utc: datetime | None) -> datetime | None:
     key = (utc.toordinal(), utc.hour, utc.minute // 15, time.tzname, time.timezone)
     found = _offsets.get(key)
     if found is None:
-        if len(_offsets) >= MOST_OFFSETS:
+        if len(_offsets) >= MAX_OFFSETS:
             _offsets.clear()
         found = _offsets[key] = _offset_at(utc)
     offset, fold = found

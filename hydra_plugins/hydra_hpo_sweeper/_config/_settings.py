@@ -17,6 +17,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
 from hydra_plugins.hydra_hpo_sweeper._config._points import points as read_points
 from hydra_plugins.hydra_hpo_sweeper._config._readers import Constraint, EarlierStudy, MlflowOptions, Repeat
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from hydra_plugins.hydra_hpo_sweeper._hydra._nodes import merged_below
 from hydra_plugins.hydra_hpo_sweeper.config import HPOSweeperConf
 from sweeper_core.directions import StudyDirection
 from sweeper_core.pruners.user import BasePruner
@@ -184,8 +185,4 @@ def _params(node: DictConfig) -> DictConfig | None:
         raise ConfigError(
             f"{twice[0]!r} is in hydra.sweeper.params and in hydra.sweeper.search_space; keep one of them."
         )
-    # Both stay below the sweep's configuration, where their interpolations look.
-    merged = OmegaConf.merge(given["search_space"], given["params"])
-    merged._set_parent(node)
-    assert isinstance(merged, DictConfig)
-    return merged
+    return merged_below(node, given["search_space"], given["params"])

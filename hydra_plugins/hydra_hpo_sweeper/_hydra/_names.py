@@ -78,6 +78,18 @@ PRIVATE_NAMES = (
         "Sweeps cannot be read: Override.value() lists a sweep's values instead.",
     ),
     PrivateName(
+        "hydra.core.utils:JobReturn._return_value",
+        "_hydra._returns",
+        HYDRA,
+        "No job has a result; return_value has to be read, with the job's exceptions caught.",
+    ),
+    PrivateName(
+        "omegaconf:DictConfig._set_parent",
+        "_hydra._nodes",
+        OMEGACONF,
+        "params and search_space together cannot be read; one of them has to be used.",
+    ),
+    PrivateName(
         "omegaconf:Node._value",
         "_hydra._nodes",
         OMEGACONF,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, Node
+from omegaconf import DictConfig, ListConfig, Node, OmegaConf
 
 
 def written(container: DictConfig | ListConfig, key: Any) -> Any:
@@ -20,3 +20,11 @@ def keys_below(config: Any, prefix: str = "") -> Iterator[str]:
         if prefix or key != "hydra":
             yield f"{prefix}{key}"
             yield from keys_below(config._get_node(key), f"{prefix}{key}.")
+
+
+def merged_below(parent: DictConfig, *parts: Any) -> DictConfig:
+    """Return mappings merged into one that stays below ``parent``, where their interpolations look."""
+    merged = OmegaConf.merge(*parts)
+    merged._set_parent(parent)
+    assert isinstance(merged, DictConfig)
+    return merged

@@ -22,6 +22,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._lane import LANE
+from hydra_plugins.hydra_hpo_sweeper._hydra._returns import let_go, returned_by
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import drop_frames, kind_of, trace_of
 from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import plain
 
@@ -210,16 +211,14 @@ def run_batch(launcher: Launcher, jobs: Sequence[Job]) -> list[JobResult]:
         return [JobResult(job, end, failure=failure, directory=_directory_from(launcher, job)) for job in jobs]
     results = [result_of(job, one) for job, one in zip(jobs, returns, strict=True)]
     for one in returns:
-        # Whoever still has Hydra's record keeps nothing alive by it that the next job may need room for.
-        one._return_value = None
+        let_go(one)
     return results
 
 
 def result_of(job: Job, job_return: JobReturn) -> JobResult:
     """Return how a job ended from what Hydra says of it; an exception loses its frames."""
     directory = _directory(job_return)
-    # The attribute without an underscore raises the job's own exception.
-    returned = job_return._return_value
+    returned = returned_by(job_return)
     if job_return.status is JobStatus.COMPLETED:
         return JobResult(job, "returned", plain(returned), directory=directory)
     if PRUNED & {kind.__name__ for kind in type(returned).__mro__}:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext
 
+from hydra_plugins.hydra_hpo_sweeper._hydra._returns import returned_by
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import environment
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import drop_frames
 from sweeper_core.study._job.handle import VARIABLE, activated
@@ -37,8 +38,9 @@ class JobEnvironment(Callback):
     def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
         """Reset the variables, and let go of what a failed job held: the process may run other jobs."""
         self._set.close()
-        if isinstance(job_return._return_value, BaseException):
-            drop_frames(job_return._return_value)
+        returned = returned_by(job_return)
+        if isinstance(returned, BaseException):
+            drop_frames(returned)
 
 
 class BatchEnvironment(JobEnvironment):

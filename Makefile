@@ -6,8 +6,9 @@ VENV ?= .venv
 HYDRA ?=
 # Further requirements, for example PINS='-r .ci/oldest.txt'.
 PINS ?=
-# Further arguments of pytest.
+# Further arguments of pytest, and what it runs.
 ARGS ?=
+TESTS ?= tests
 BIN := $(VENV)/bin
 # Editable in the way that every Hydra 1.3 sees (a namespace package behind a plain path entry).
 # Where the demonstration's sweep is kept; a new one each time.
@@ -44,7 +45,7 @@ demo: $(VENV)/.demo
 	@echo "Next: your own script, python train.py --multirun hydra/sweeper=hpo 'lr=interval(1e-5,1e-1,log=true)'"
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 -m 'not server and not launcher and not browser and not training and not storm and not slow' $(ARGS) tests
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 -m 'not server and not launcher and not browser and not training and not storm and not slow' $(ARGS) $(TESTS)
 
 # Which statements the core tests reach; fails under the share that pyproject.toml names.
 coverage:

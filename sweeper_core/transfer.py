@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sweeper_core._extras import missing_extra
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import distribution_to_json, json_to_distribution
 from sweeper_core.exceptions import StorageInternalError
@@ -198,7 +199,7 @@ def export_parquet(storage: Storage, study: StudyRecord, path: Path) -> int:
         import pyarrow
         import pyarrow.parquet as parquet
     except ImportError as error:
-        raise ModuleNotFoundError("Parquet needs pyarrow: pip install 'hydra-hpo-sweeper[parquet]'.") from error
+        raise missing_extra("Parquet needs pyarrow", "parquet") from error
     columns, rows = _table(storage, study)
     arrays = {name: pyarrow.array(_typed([row[place] for row in rows])) for place, name in enumerate(columns)}
     temporary = path.with_name(path.name + ".new")

@@ -17,6 +17,7 @@ FLOORS = [
         "_forks",
         "_garbage",
         "_lazy",
+        "_extras",
         "choices",
         "exceptions",
         "maths",

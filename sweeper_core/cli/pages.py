@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from sweeper_core._extras import missing_extra
 from sweeper_core.cli import term
 from sweeper_core.cli.options import study_options, where_of
 from sweeper_core.cli.source import find_study
@@ -108,7 +109,7 @@ def _draw(kind: str, study: Any, path: Path, arguments: dict[str, Any]) -> None:
             raise ValueError(f"There is no plot {kind!r} for {path.suffix}.")
         figure = plot(study, **arguments)
     except ImportError as error:
-        raise ModuleNotFoundError(f"Plots need {package}: pip install 'hydra-hpo-sweeper[plot]'.") from error
+        raise missing_extra(f"Plots need {package}", "plot") from error
     except TypeError as error:
         raise ValueError(f"Plot {kind!r} takes no --param.") if arguments else error from error
     if page:

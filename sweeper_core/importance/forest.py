@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core._extras import missing_extra
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.importance.base import (
     BaseImportanceEvaluator,
@@ -80,10 +81,9 @@ class _ForestEvaluator(BaseImportanceEvaluator):
         try:
             from sklearn.ensemble import RandomForestRegressor
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"{type(self).__name__} needs scikit-learn: install the extra 'importance', "
-                "or use PedAnovaImportanceEvaluator, which does not."
-            ) from error
+            needs = f"{type(self).__name__} needs scikit-learn"
+            otherwise = "use PedAnovaImportanceEvaluator, which does not need it"
+            raise missing_extra(needs, "importance", otherwise) from error
         forest = RandomForestRegressor(n_estimators=self.n_trees, max_depth=self.max_depth, random_state=self.seed)
         return forest.fit(table.columns, table.targets)
 

@@ -7,6 +7,7 @@ import sys
 import warnings
 from typing import Any, Protocol
 
+from sweeper_core._extras import missing_extra
 from sweeper_core.exceptions import TrialPruned
 from sweeper_core.study._job.current import current_trial
 
@@ -35,9 +36,8 @@ def _callback_base() -> type[Any]:
         except ModuleNotFoundError:
             continue
         return base
-    raise ModuleNotFoundError(
-        "PruningCallback needs Lightning: install the extra 'lightning', or the package lightning or pytorch_lightning."
-    )
+    otherwise = "install the package lightning or pytorch_lightning by itself"
+    raise missing_extra("PruningCallback needs Lightning", "lightning", otherwise)
 
 
 class PruningCallback(_callback_base()):  # type: ignore[misc]

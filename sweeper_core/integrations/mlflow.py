@@ -21,6 +21,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper_core._extras import missing_extra
 from sweeper_core.masking import masked
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.storages.identity import study_uid
@@ -203,7 +204,10 @@ class MlflowMirror:
     def _open(self) -> None:
         if self._client is not None and self._experiment_id is not None:
             return
-        from mlflow import MlflowClient
+        try:
+            from mlflow import MlflowClient
+        except ModuleNotFoundError as error:
+            raise missing_extra("The mirror of a study needs MLflow", "mlflow") from error
 
         client = MlflowClient(tracking_uri=self.options.tracking_uri)
         experiment = client.get_experiment_by_name(self.options.experiment)

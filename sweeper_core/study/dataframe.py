@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sweeper_core._extras import missing_extra
 from sweeper_core.trial.attrs import OURS
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.state import TrialState
@@ -82,8 +83,5 @@ def _pandas() -> Any:
     try:
         import pandas
     except ImportError as error:
-        raise ImportError(
-            "`trials_dataframe` needs pandas, which is not installed. Install it with "
-            "`pip install 'hydra-hpo-sweeper[pandas]'`."
-        ) from error
+        raise missing_extra("`trials_dataframe` needs pandas", "pandas") from error
     return pandas

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
+from sweeper_core._extras import missing_extra
 from sweeper_core.storages.url import StorageURL
 from sweeper_core.trial.attrs import JOB_DIRECTORY
 from sweeper_core.trial.record import TrialRecord
@@ -31,7 +32,7 @@ def mirrored(settings: Settings, opened: Opened, directory: Path) -> Iterator[Ml
         yield None
         return
     if importlib.util.find_spec("mlflow") is None:
-        raise ConfigError("hydra.sweeper.mlflow needs MLflow: install the extra 'mlflow', or leave the key out.")
+        raise ConfigError(str(missing_extra("hydra.sweeper.mlflow needs MLflow", "mlflow", "leave the key out")))
     from sweeper_core.integrations.mlflow import MlflowMirror
 
     mirror = MlflowMirror(opened.session.storage, opened.session.study, _options(settings, directory))

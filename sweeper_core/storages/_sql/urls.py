@@ -8,6 +8,7 @@ import re
 import sqlalchemy as sa
 import sqlalchemy.exc
 
+from sweeper_core._extras import install_line
 from sweeper_core.masking import is_secret, masked_url
 
 
@@ -70,7 +71,7 @@ def _installed(module: str) -> bool:
 def advice(url: sa.URL) -> str:
     """Return how a driver is installed."""
     extra = _EXTRAS.get(url.get_backend_name())
-    return f"Install it with: pip install 'hydra-hpo-sweeper[{extra}]'" if extra else "Install it with pip."
+    return f"Install it with: {install_line(extra)}" if extra else "Install it with pip."
 
 
 def dialect_of(url: sa.URL) -> str:

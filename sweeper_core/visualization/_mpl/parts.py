@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sweeper_core._extras import missing_extra
 from sweeper_core.visualization import prepared
 from sweeper_core.visualization.prepared import SCALE, Axis
 
@@ -21,9 +22,7 @@ def require_matplotlib() -> Any:
     try:
         from matplotlib import pyplot
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "These plots need Matplotlib: install the extra 'plot', or use sweeper_core.visualization."
-        ) from error
+        raise missing_extra("These plots need Matplotlib", "plot", "use sweeper_core.visualization") from error
     return pyplot
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sweeper_core._extras import missing_extra
 from sweeper_core.visualization import prepared
 from sweeper_core.visualization.prepared import Axis
 
@@ -23,9 +24,8 @@ def require_plotly() -> Any:
     try:
         from plotly import graph_objects
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "These plots need Plotly: install the extra 'plot', or use sweeper_core.visualization.matplotlib."
-        ) from error
+        otherwise = "use sweeper_core.visualization.matplotlib"
+        raise missing_extra("These plots need Plotly", "plot", otherwise) from error
     return graph_objects
 
 

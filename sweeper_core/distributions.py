@@ -481,20 +481,3 @@ def check_distribution_compatibility(dist_old: BaseDistribution, dist_new: BaseD
             raise ValueError("CategoricalDistribution does not support dynamic value space.")
     elif dist_old.log != dist_new.log:  # type: ignore[attr-defined]
         raise ValueError("Cannot set different log configuration to the same parameter name.")
-
-
-def check_change(name: str, known: BaseDistribution, asked: BaseDistribution) -> None:
-    """Check that a parameter may have another distribution from now on: choices may be added, ranges may change.
-
-    Raises:
-        ValueError: It may not; the message names the parameter and both distributions.
-    """
-    if isinstance(known, CategoricalDistribution) and known.is_extended_by(asked):
-        return
-    try:
-        check_distribution_compatibility(known, asked)
-    except ValueError as error:
-        raise ValueError(
-            f"{error} The parameter {name!r} has been {known} in this study, and is asked for as {asked}. Choices may "
-            "be added; for anything else give the parameter another name."
-        ) from None

@@ -27,7 +27,7 @@ FLOORS = [
         "plain",
         "registry",
     },
-    {"distributions", "search_space"},
+    {"_changes", "_described", "distributions", "search_space"},
     {"trial"},
     {"storages", "samplers", "pruners"},
     {"study"},

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core._described import described
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.samplers._lattice import code_in_column, complete, exhausted, lattice_of
 from sweeper_core.samplers.base import Request, Suggestion
@@ -164,6 +165,6 @@ def _knows_all(space: SearchSpace, history: History) -> bool:
 def _check_finite(name: str, distribution: BaseDistribution) -> None:
     if distribution.cardinality is None:
         raise ValueError(
-            f"BruteForceSampler needs finitely many values, but parameter {name!r} is continuous ({distribution}). "
-            "Give it a `step`, or a list of choices."
+            f"BruteForceSampler needs finitely many values, but parameter {name!r} is continuous "
+            f"({described(distribution)}). Give it a `step`, or a list of choices."
         )

@@ -11,6 +11,7 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core._described import described
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
 from sweeper_core.samplers._lattice import MISSING, Lattice, ListDigits, digits_of
 from sweeper_core.samplers.base import Request, Suggestion
@@ -158,7 +159,7 @@ def _lattice_of_space(space: SearchSpace) -> Lattice:
         if parameter.distribution.cardinality is None:
             raise ValueError(
                 f"A grid needs finitely many values, but parameter {parameter.name!r} is continuous "
-                f"({parameter.distribution}). Give it a `step` or a list of choices, "
+                f"({described(parameter.distribution)}). Give it a `step` or a list of choices, "
                 "or give `search_space` to the sampler."
             )
     _check_size(space.cardinality or 1)

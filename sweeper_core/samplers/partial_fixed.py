@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sweeper_core._described import described
 from sweeper_core.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -121,7 +122,7 @@ def _checked(parameter: Parameter, value: Any) -> Any:
     internal = distribution.to_internal_repr(value)
     if not distribution.contains(value):
         warnings.warn(
-            f"Fixed parameter '{parameter.name}' with value {value} is out of range for distribution {distribution}.",
+            f"Fixed parameter '{parameter.name}' with value {value} is out of range for {described(distribution)}.",
             stacklevel=5,
         )
         return value

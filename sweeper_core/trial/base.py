@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, overload
 
+from sweeper_core._described import described
 from sweeper_core.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -177,7 +178,8 @@ def warn_if_outside(name: str, value: Any, distribution: BaseDistribution, what:
     """
     distribution.to_internal_repr(value)
     if not distribution.contains(value):
-        warnings.warn(f"{what} '{name}' with value {value} is out of the range of {distribution}.", stacklevel=4)
+        text = f"{what} '{name}' with value {value} is out of the range of {described(distribution)}."
+        warnings.warn(text, stacklevel=4)
 
 
 def fixed_value(params: Mapping[str, Any], name: str, distribution: BaseDistribution, owner: str) -> Any:

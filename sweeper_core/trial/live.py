@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, check_change
+from sweeper_core._changes import check_change
+from sweeper_core._described import described
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.plain import plain
 from sweeper_core.trial.base import BaseTrial, float_argument, step_argument, warn_if_outside
 from sweeper_core.trial.data import TrialData
@@ -145,8 +147,8 @@ class Trial(BaseTrial):
         check_change(name, known, distribution)
         warnings.warn(
             f'Inconsistent parameter values for distribution with name "{name}"! The trial keeps the value that was '
-            f"suggested for {known}; what is asked for now, {distribution}, is not used. Give the parameters "
-            "different names if both are meant.",
+            f"suggested for {described(known)}; what is asked for now, {described(distribution)}, is not used. Give "
+            "the parameters different names if both are meant.",
             RuntimeWarning,
             stacklevel=4,
         )

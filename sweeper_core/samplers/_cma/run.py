@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core._described import described
 from sweeper_core.maths import cma
 from sweeper_core.samplers._bounds import inside
 from sweeper_core.search_space.axes import Axis
@@ -337,6 +338,6 @@ def first_mean(dims: Dimensions, x0: Mapping[str, Any] | None, space: SearchSpac
         if x0 is not None and name in x0:
             unit = axis.unit(distribution.to_internal_repr(x0[name]))
             if unit != unit:
-                raise ValueError(f"`x0` has {name}={x0[name]!r}, which is outside {distribution}.")
+                raise ValueError(f"`x0` has {name}={x0[name]!r}, which is outside {described(distribution)}.")
             mean[place] = unit
     return mean

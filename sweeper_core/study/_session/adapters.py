@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sweeper_core.distributions import BaseDistribution, check_change
+from sweeper_core._changes import check_change
+from sweeper_core.distributions import BaseDistribution
 from sweeper_core.pruners.base import Pruner, Verdict
 from sweeper_core.pruners.patient import PatientPruner
 from sweeper_core.pruners.user import BasePruner

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sweeper_core.distributions import BaseDistribution, check_change
+from sweeper_core._changes import check_change
+from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
 from sweeper_core.storages.base import Lease

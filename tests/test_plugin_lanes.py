@@ -21,10 +21,13 @@ from omegaconf import OmegaConf
 from plugin_support import APPS, SWEEP, command, run, surroundings
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import SubmititJobs
 from hydra_plugins.hydra_hpo_sweeper._lanes import _base, _devices, _factory, _outcome, _worker
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, Job, JobResult, Lanes
 from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment
 from hydra_plugins.hydra_hpo_sweeper._lanes._threads import ThreadLanes
+from hydra_plugins.hydra_hpo_sweeper._sweep._live import Live
+from sweeper_core import create_study
 from sweeper_core.storages import get_storage
 from sweeper_core.trial.attrs import FAILURE, RETRY_HISTORY
 from sweeper_core.trial.record import TrialRecord
@@ -334,6 +337,39 @@ def test_a_free_thread_lane_does_not_wait_for_a_busy_one() -> None:
         while lanes.busy:
             rest += lanes.wait()
         assert sorted([first.returned, *(done.returned for done in rest)]) == [0, 1, 2]
+
+
+def test_jobs_in_a_clusters_queue_do_not_count_as_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("submitit")
+    from submitit.core.core import Executor
+    from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
+
+    watcher = SlurmInfoWatcher()
+    monkeypatch.setattr(SlurmJob, "watcher", watcher)
+    monkeypatch.setattr(Executor, "map_array", lambda: [SlurmJob(tmp_path, "12_0")])
+
+    class Submitting(Elsewhere):
+        def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+            Executor.map_array()
+            return super().launch(job_overrides, initial_job_idx)
+
+    launcher, study = Submitting(), create_study()
+    number = study.ask().number
+    with ThreadLanes(lambda: (launcher, JobEnvironment()), 1, SubmititJobs()) as lanes:
+        lanes.start(Job(number, ()))
+        launcher.started.wait()
+        assert lanes.queued == ()
+        for state in ("PENDING", "RUNNING"):
+            watcher._info_dict.update(watcher.read_info(f"JobID|State|NodeList\n12_0|{state}|"))
+            assert len(lanes.queued) == (state == "PENDING")
+            trial: Any = SimpleNamespace(params={}, begun=0.0)
+            with Live(study.session, 1, 1) as live:
+                live.turn({number: trial}, lanes)
+                shown = live._summary()
+            assert shown == ("0 running, 1 pending, lanes 1/1" if state == "PENDING" else "1 running, lanes 1/1")
+        launcher.go.set()
+        lanes.wait()
+    assert watcher.num_calls == 0
 
 
 def test_a_launcher_that_loses_its_worker_does_not_fail_the_trial() -> None:

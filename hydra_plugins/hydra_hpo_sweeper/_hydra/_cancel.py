@@ -11,6 +11,9 @@ from weakref import WeakKeyDictionary, WeakSet
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
+QUEUED = ("PENDING", "REQUEUED")
+"""Slurm's states of a job that has no machine yet."""
+
 
 class Canceller(Protocol):
     """Ends the job for which a lane's thread waits."""
@@ -20,6 +23,9 @@ class Canceller(Protocol):
 
     def cancel(self, thread: threading.Thread) -> bool:
         """Return whether it is being ended; the thread then learns of it from the launcher."""
+
+    def queued(self, thread: threading.Thread) -> bool:
+        """Return whether the job waits in a queue, as far as is known without asking."""
 
     def close(self) -> None:
         """Leave everything as it was found."""
@@ -62,6 +68,16 @@ class Noted(ABC):
             jobs = self._started.get(thread, [])
         return self._end_all(jobs)
 
+    def queued(self, thread: threading.Thread) -> bool:
+        """Return whether all that the thread has started waits in a queue."""
+        with self._lock:
+            jobs = self._started.get(thread, [])
+        return bool(jobs) and all(self.is_queued(job) for job in jobs)
+
+    def is_queued(self, job: Any) -> bool:
+        """Return whether one job waits in a queue; where nobody can tell, it does not."""
+        return False
+
     def _end_all(self, jobs: Sequence[Any]) -> bool:
         for job in jobs:
             try:
@@ -93,6 +109,14 @@ class SubmititJobs(Noted):
     def end(self, job: Any) -> None:
         """Cancel the job."""
         job.cancel(check=False)
+
+    def is_queued(self, job: Any) -> bool:
+        """Return what submitit knows from its last call of ``sacct``, made while it waits; this makes no other."""
+        try:
+            state = job.watcher.get_state(job.job_id, mode="cache")
+        except Exception:  # local jobs have no queue, and no state in their watcher
+            return False
+        return isinstance(state, str) and state.upper() in QUEUED
 
 
 class RayTasks(Noted):

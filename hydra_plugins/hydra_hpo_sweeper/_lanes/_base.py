@@ -117,6 +117,11 @@ class Lanes(ABC):
     def busy(self) -> tuple[Job, ...]:
         """The jobs that have been started and not yet handed back."""
 
+    @property
+    def queued(self) -> tuple[Job, ...]:
+        """Those of :attr:`busy` that are known to wait in a cluster's queue."""
+        return ()
+
     @abstractmethod
     def start(self, job: Job) -> None:
         """Start a job on a free lane. Does not wait."""

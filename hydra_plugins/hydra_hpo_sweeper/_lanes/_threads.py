@@ -45,6 +45,13 @@ class ThreadLanes(Lanes):
     def busy(self) -> tuple[Job, ...]:
         return tuple(job for job, _, _ in self._busy.values())
 
+    @property
+    def queued(self) -> tuple[Job, ...]:
+        canceller = self._canceller
+        if canceller is None:
+            return ()
+        return tuple(job for job, _, thread in self._busy.values() if canceller.queued(thread))
+
     def start(self, job: Job) -> None:
         lane = self._idle.pop()
         thread = threading.Thread(target=self._run, args=(lane, job), name=f"hpo-lane-{job.number}", daemon=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Lanes
 from hydra_plugins.hydra_hpo_sweeper._sweep._progress import WORDS, Progress, Silent
 from sweeper_core.report.pictures import sparkline
 from sweeper_core.report.texts import duration_text, number, one_line, params_text
@@ -48,6 +49,7 @@ class Live(Progress):
         self._slots: dict[int, int] = {}
         self._running: Mapping[int, RunningTrial] = {}
         self._busy = 0
+        self._pending: set[int] = set()
         self._painted = 0.0
         self._width = 0
         self._unicode = "utf" in (getattr(sys.stderr, "encoding", None) or "").lower()
@@ -69,7 +71,7 @@ class Live(Progress):
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._running, self._busy = {}, 0
+        self._running, self._busy, self._pending = {}, 0, set()
         self._paint()
         self._open.close()
         super().__exit__(*exception)
@@ -78,10 +80,13 @@ class Live(Progress):
         """Show a trial at once; it has a line in the view."""
         self._painted = 0.0
 
-    def turn(self, running: Mapping[int, RunningTrial], busy: int) -> None:
+    def turn(self, running: Mapping[int, RunningTrial], lanes: Lanes) -> None:
         """Take in the state of the lanes."""
-        self._running, self._busy = running, busy
+        self._running = running
         if time.monotonic() - self._painted >= SECONDS_BETWEEN:
+            busy, queued = lanes.busy, lanes.queued
+            waits = {job.number for job in queued} - {job.number for job in busy if job not in queued}
+            self._busy, self._pending = len(busy), waits & set(running)
             self._paint()
 
     def _consider(self, number: int, values: tuple[float, ...] | None) -> None:
@@ -112,7 +117,9 @@ class Live(Progress):
         self._bar.set_postfix_str(self._summary(), refresh=True)
 
     def _summary(self) -> str:
-        parts = [f"{len(self._running)} running", f"lanes {self._busy}/{self.lanes}"]
+        parts = [f"{len(self._running) - len(self._pending)} running"]
+        parts += [f"{len(self._pending)} pending"] if self._pending else []
+        parts.append(f"lanes {self._busy}/{self.lanes}")
         ended = (TrialState.FAIL, TrialState.PRUNED)
         parts += [f"{self.counts[state]} {WORDS[state]}" for state in ended if self.counts[state]]
         if self.best is not None:
@@ -142,7 +149,7 @@ class Live(Progress):
 
     def _trial_line(self, slot: int, trial: int, running: RunningTrial) -> str:
         reports = self._session.log.record(trial).reports
-        step = ""
+        step = "  pending" if trial in self._pending else ""
         if reports:
             curve = sparkline([value for _, value in reports], SPARK, unicode=self._unicode)
             step = f"  step {reports[-1][0]}: {number(reports[-1][1], 4)} {curve}"

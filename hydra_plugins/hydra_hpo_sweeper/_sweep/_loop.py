@@ -69,7 +69,7 @@ class Run:
             self._fill(lanes)
             if not lanes.busy and not self.ended and not self.outage.now:
                 return
-            self.progress.turn(self.running, len(lanes.busy))
+            self.progress.turn(self.running, lanes)
             self._wait(lanes)
             if self.interrupt.stop_now:
                 self._stop_running(lanes)

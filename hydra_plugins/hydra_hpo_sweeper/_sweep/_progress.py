@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Lanes
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import TrialResult
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.feasible import is_feasible
@@ -68,8 +69,8 @@ class Progress:
         """Take in that a trial has started."""
         log.info("Started trial %d: %s", number, _short(params))
 
-    def turn(self, running: Mapping[int, RunningTrial], busy: int) -> None:
-        """Take in the state of the lanes: the trials that run by number, and how many jobs run."""
+    def turn(self, running: Mapping[int, RunningTrial], lanes: Lanes) -> None:
+        """Take in the trials that have been started and not ended, by number, and the lanes of their jobs."""
 
     def _consider(self, number: int, values: tuple[float, ...] | None) -> None:
         if values and self._single and (self.best is None or values[0] * self._sign < self.best[0] * self._sign):

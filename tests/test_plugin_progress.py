@@ -64,3 +64,11 @@ def test_a_run_that_continues_knows_the_best_so_far(tmp_path: Path, capfd: pytes
         overrides = [f"x=choice({x})", "hydra.sweeper.progress=lines", "hydra.sweeper.n_trials=1"]
         sweep(task, tmp_path / "sweep", overrides)
         assert f"(best 1, trial 0): x={x}" in capfd.readouterr().out
+
+
+def test_a_metric_that_numbers_do_not_have_is_told_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lines, _ = console(tmp_path, capfd, "hydra.sweeper.progress=lines", "hydra.sweeper.metric=loss")
+    told = [line for line in lines if "hydra.sweeper.metric=loss names an entry of a mapping" in line]
+    assert len(told) == 1
+    assert "the job of trial 0 returned a number: it is taken as the objective" in told[0]
+    assert "Best value: 1.0 (trial 1)" in lines

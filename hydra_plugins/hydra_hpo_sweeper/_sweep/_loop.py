@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 
@@ -21,10 +22,12 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import Setup
 from hydra_plugins.hydra_hpo_sweeper._sweep._source import TrialSource
 from hydra_plugins.hydra_hpo_sweeper._sweep._stop import StopRules
-from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import Judge, pruned, why_pruned
+from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import Judge, has_nan, pruned, why_pruned
 from hydra_plugins.hydra_hpo_sweeper._sweep._watcher import Watcher
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.trial.state import TrialState
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 PATIENCE = 0.5
 """Seconds between two looks at the clock and at interrupts while jobs run."""
@@ -55,6 +58,7 @@ class Run:
         """Trials whose jobs have ended, and whose results are not in the study yet."""
         self._looked = time.monotonic()
         self._stopped = False
+        self._told_metric = False
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -140,6 +144,7 @@ class Run:
         trial.busy -= 1
         trial.results.append(done)
         write_trace(done)
+        self._tell_unused_metric(done)
         result = self.judge.result(trial.results)
         useless = (
             bool(trial.waiting) and not self.outage.now and self.outage.attempt(lambda: self._is_bad(trial), False)
@@ -150,6 +155,19 @@ class Run:
             del self.running[trial.number]
             self.ended.append(trial)
             self.outage.attempt(self._store_results, None)
+
+    def _tell_unused_metric(self, done: JobResult) -> None:
+        """Warn once when an entry is named and a job returned a plain number, which has no entries."""
+        returned, metric = done.returned, self.settings.metric
+        is_number = isinstance(returned, (int, float)) and not has_nan(returned)
+        if metric is not None and len(metric) == 1 and is_number and not self._told_metric:
+            self._told_metric = True
+            log.warning(
+                "hydra.sweeper.metric=%s names an entry of a mapping, but the job of trial %d returned a number: it is "
+                "taken as the objective. Leave hydra.sweeper.metric out, or return the mapping.",
+                metric[0],
+                done.job.number,
+            )
 
     def _after_interrupt(self, done: JobResult) -> None:
         if done.end == "stopped" and not self.interrupt.requested:

@@ -131,7 +131,7 @@ PRUNERS: dict[str, Entry] = {
     ),
     "extrapolate": Entry(
         "sweeper_core.pruners.extrapolation.ExtrapolationPruner",
-        "its curve, followed to its end, gives it less than a quarter of a new trial's chance to beat the best "
+        "its curve, followed to its end, gives it less than a twentieth of a new trial's chance to beat the best "
         "(after 5 reports, and 5 complete trials)",
     ),
 }
@@ -192,8 +192,16 @@ def _names(arguments: ast.arguments) -> tuple[str, ...] | None:
 
 
 def _inherited(module: str, tree: ast.Module, found: ast.ClassDef) -> tuple[str, ...] | None:
-    """Return the arguments that a class takes over from its only base class."""
-    if len(found.bases) != 1 or not isinstance(base := found.bases[0], ast.Name):
+    """Return the arguments that a class takes over from the first of its base classes that has any."""
+    for base in found.bases:
+        names = _of_base(tree, module, base)
+        if names is None or names:
+            return names
+    return ()
+
+
+def _of_base(tree: ast.Module, module: str, base: ast.expr) -> tuple[str, ...] | None:
+    if not isinstance(base, ast.Name):
         return None
     if base.id == "ABC":
         return ()

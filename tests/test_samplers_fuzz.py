@@ -11,7 +11,7 @@ import os
 import random
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,16 @@ from sweeper_core.trial.state import TrialState
 
 PROGRAMS = int(os.environ.get("SWEEPER_FUZZ", "2000"))
 CHUNKS = 20
-sweeper_core.logging.set_verbosity(sweeper_core.logging.CRITICAL)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Write no line for each of thousands of trials."""
+    before = sweeper_core.logging.get_verbosity()
+    sweeper_core.logging.set_verbosity(sweeper_core.logging.CRITICAL)
+    yield
+    sweeper_core.logging.set_verbosity(before)
+
 
 FINITE: list[Callable[[random.Random], BaseDistribution]] = [
     lambda r: IntDistribution(low := r.randint(-5, 5), low + r.randint(0, 6)),

@@ -33,6 +33,7 @@ from sweeper_core.masking import masked
         ("x='mysql://a:b@h/d' y='mysql://c:d@h/d'", "x='mysql://a:***@h/d' y='mysql://c:***@h/d'"),
         ("[{storage:mysql://a:b@h/d,study_name:s}]", "[{storage:mysql://a:***@h/d,study_name:s}]"),
         ("nothing to hide: a@b", "nothing to hide: a@b"),
+        ("storage=mysql://a:<b\n>@h/d", "storage=mysql://a:***@h/d"),
     ],
 )
 def test_what_is_shown(text: str, shown: str) -> None:

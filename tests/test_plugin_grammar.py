@@ -264,6 +264,7 @@ SPECS: dict[str, tuple[dict[str, Any], BaseDistribution]] = {
     "float-log": ({"type": "float", "low": 1e-5, "high": 1e-2, "log": True}, F(1e-5, 1e-2, log=True)),
     "float-step": ({"type": "float", "low": -5.5, "high": 5.5, "step": 0.5}, F(-5.5, 5.5, step=0.5)),
     "float-as-text": ({"type": "float", "low": "1e-5", "high": "1e-2"}, F(1e-5, 1e-2)),
+    "float-log-as-text": ({"type": "float", "low": "1e-5", "high": "1e-2", "log": "True"}, F(1e-5, 1e-2, log=True)),
     "float-nulls": ({"type": "float", "low": 0, "high": 1, "step": None, "log": None}, F(0, 1)),
     "int": ({"type": "int", "low": 1, "high": 8}, I(1, 8)),
     "int-log": ({"type": "int", "low": 1, "high": 1e3, "log": True}, I(1, 1000, log=True)),

@@ -79,6 +79,9 @@ def _numeric(kind: str, spec: Mapping[str, Any]) -> BaseDistribution:
 
 def _boolean(spec: Mapping[str, Any], name: str) -> bool:
     value = spec.get(name)
+    if isinstance(value, str):
+        # Interpolations (${oc.env:LOG}) are texts.
+        value = {"true": True, "false": False}.get(value.strip().lower(), value)
     if value is not None and type(value) is not bool:
         raise ValueError(f"{name!r} must be true or false, not {value!r}")
     return bool(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sqlalchemy import URL, make_url
 
@@ -45,5 +45,6 @@ def test_what_is_shown(text: str, shown: str) -> None:
 def test_no_password_of_a_url_is_shown(password: str, driver: str) -> None:
     password = f"<{password}>"
     url = URL.create(driver, "me", password, "host", 5432, "db").render_as_string(hide_password=False)
-    assert make_url(url).password == password
+    # SQLAlchemy 2.0.0 leaves a percent sign as it is, and reads another password back.
+    assume(make_url(url).password == password)
     assert masked(f"storage={url}") == f"storage={driver}://me:***@host:5432/db"

@@ -81,6 +81,12 @@ def started(kind: type[Server]) -> Server:
         pytest.skip(str(missing))
 
 
+@pytest.fixture(autouse=True)
+def untraced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Hydra not take the measuring of coverage for a debugger, under which it raises errors instead of printing."""
+    monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)
+
+
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[Server]:
     with started(PostgreSQL) as server:

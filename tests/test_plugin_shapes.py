@@ -232,6 +232,8 @@ def run(project: Path, shape: Shape, name: str, monkeypatch: pytest.MonkeyPatch)
     jobs = [] if any("n_jobs" in argument for argument in arguments) else ["hydra.sweeper.n_jobs=1"]
     monkeypatch.chdir(project)
     monkeypatch.syspath_prepend(project)
+    # A job of submitit unpickles all that is in Hydra's ConfigStore, classes of other test files among it.
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     monkeypatch.setattr(sys, "argv", ["train.py", "-m", *arguments, *usual, *jobs])
     GlobalHydra.instance().clear()
     runpy.run_path(str(project / "train.py"), run_name="__main__")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from wheel_support import Environment, both
 
 from sweeper_core.testing.servers import MariaDB, PostgreSQL, Server, ServerMissing
 
@@ -102,3 +103,20 @@ def mariadb() -> Iterator[Server]:
 @pytest.fixture(params=["postgresql", "mariadb"])
 def server(request: pytest.FixtureRequest) -> Server:
     return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="session")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> tuple[Environment, Environment]:
+    """Environments that have the built wheel and do not see the checkout: with all extras, and with none."""
+    base = tmp_path_factory.getbasetemp()
+    return both(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+
+
+@pytest.fixture
+def installed(environments: tuple[Environment, Environment]) -> Environment:
+    return environments[0]
+
+
+@pytest.fixture
+def without_extras(environments: tuple[Environment, Environment]) -> Environment:
+    return environments[1]

@@ -1,4 +1,4 @@
-"""Every command and every configuration that the pages show is run; every Python block too."""
+"""Every command and configuration that the pages show is run with the built wheel; every Python block is run too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import importlib
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
-from plugin_support import ROOT, surroundings
+from plugin_support import ROOT
+from wheel_support import Environment
 
 from sweeper_core import create_study
 from sweeper_core.testing.pruners import PrunerConformance
@@ -73,12 +73,15 @@ def skip_without(text: str) -> None:
             pytest.importorskip(package)
 
 
-def run(command: str, project: Path) -> None:
+def run(command: str, project: Path, installed: Environment) -> None:
     """Run a shell command as a user would, and see it succeed."""
-    command = re.sub(r"\bpython\b", sys.executable, command)
-    command = re.sub(r"(^|\$\(|\| )hpo(-sweeper)?(?= )", rf"\1{sys.executable} -m sweeper_core.cli", command)
     done = subprocess.run(
-        ["bash", "-c", command], cwd=project, env=surroundings(), capture_output=True, text=True, timeout=300
+        ["bash", "-c", command],
+        cwd=project,
+        env={**installed.variables(), "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
@@ -98,7 +101,7 @@ def save_modules(page: Path, project: Path) -> None:
 
 
 @pytest.mark.parametrize("block", blocks("bash"), ids=str)
-def test_commands(block: Block, project: Path) -> None:
+def test_commands(block: Block, project: Path, installed: Environment) -> None:
     skip_without(block.text)
     lines = [line for line in block.text.splitlines() if line and not line.startswith(("#", *RUN_ELSEWHERE))]
     lines = [shortened(line.split("    #")[0]) for line in lines]
@@ -106,7 +109,7 @@ def test_commands(block: Block, project: Path) -> None:
     if any(line.rstrip().endswith("&") for line in lines):
         lines = ["\n".join([*lines, "wait"])]
     for line in lines:
-        run(line, project)
+        run(line, project, installed)
 
 
 EXTENDING = ROOT / "docs" / "extending.md"
@@ -144,7 +147,7 @@ class TestOwnPruner(PrunerConformance):
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
-def test_configurations(block: Block, project: Path) -> None:
+def test_configurations(block: Block, project: Path, installed: Environment) -> None:
     skip_without(block.text)
     content: dict[str, Any] = yaml.safe_load(block.text)
     if not {"hydra", "defaults"} & set(content):
@@ -161,7 +164,7 @@ def test_configurations(block: Block, project: Path) -> None:
             "model": "choice(cnn, mlp)",
         }
     (project / "conf" / "block.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    run(f"python train.py --multirun --config-name block {SHORT}", project)
+    run(f"python train.py --multirun --config-name block {SHORT}", project, installed)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -26,6 +26,7 @@ from sweeper_core.storages.identity import Identity, attrs_to_copy, identity, st
 from sweeper_core.trial.attrs import RETRY_HISTORY, RETRY_OF, SOURCE_NUMBER, STUDY_UID
 from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
+from sweeper_core.trial.table import MISSING, TrialTable
 
 BATCH = 500
 """Trials written in one transaction."""
@@ -208,31 +209,18 @@ def export_parquet(storage: Storage, study: StudyRecord, path: Path) -> int:
     return len(rows)
 
 
-class _Missing:
-    """A cell for which a trial has nothing, unlike one that is None."""
-
-
-MISSING = _Missing()
-
-
 def _table(storage: Storage, study: StudyRecord) -> tuple[list[str], list[list[Any]]]:
     """Return the columns' names, and the cells of each trial."""
-    records = _finished_or_waiting(storage, study)
-    params = list(dict.fromkeys(name for record in records for name in record.layout.names))
-    names = list(dict.fromkeys(name for record in records for name in record.user_attrs))
-    several = len(study.directions) > 1
-    values = [f"value_{index}" for index in range(len(study.directions))] if several else ["value"]
-    columns = [*(f"params_{name}" for name in params), *(f"user_attrs_{name}" for name in names)]
-    head = ["number", "state", *values, "datetime_start", "datetime_complete"]
-    return [*head, *columns], [_row(record, len(values), params, names) for record in records]
+    table = TrialTable(_finished_or_waiting(storage, study), len(study.directions))
+    columns = [*(f"params_{name}" for name in table.params), *(f"user_attrs_{name}" for name in table.user_attrs)]
+    head = ["number", "state", *table.values, "datetime_start", "datetime_complete"]
+    return [*head, *columns], [_row(table, record) for record in table.records]
 
 
-def _row(record: TrialRecord, n_values: int, params: Sequence[str], names: Sequence[str]) -> list[Any]:
-    values = list(record.values or ()) + [MISSING] * (n_values - len(record.values or ()))
-    own = record.params
-    given = [own.get(name, MISSING) for name in params] + [record.user_attrs.get(name, MISSING) for name in names]
+def _row(table: TrialTable, record: TrialRecord) -> list[Any]:
     moments = [record.started or MISSING, record.completed or MISSING]
-    return [record.number, record.state.name, *values, *moments, *given]
+    given = [*table.params_of(record), *table.user_attrs_of(record)]
+    return [record.number, record.state.name, *table.values_of(record), *moments, *given]
 
 
 def _text(value: Any) -> Any:

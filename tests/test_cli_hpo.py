@@ -228,6 +228,24 @@ def test_the_best_as_overrides(sweep: Path, capsys: pytest.CaptureFixture[str]) 
     assert shlex.split(quoted) == ["lr=0.0001", "note='two words'"]
 
 
+def test_the_top_trials_as_overrides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The best first, the earliest of equals, each configuration once; what jobs saved has what was fixed for them."""
+    study = create_study(storage=f"sqlite:///{tmp_path}/study.db", direction="maximize")
+    space = {"x": CategoricalDistribution(["a b", "b", "c"])}
+    jobs = [("a b", 1.0, None), ("b", 3.0, "job"), ("b", 3.0, None), ("c", 2.0, "shared")]
+    for x, value, folder in jobs:
+        attrs = {} if folder is None else {"hpo:job_dir": str(tmp_path / folder)}
+        study.add_trial(create_trial(params={"x": x}, distributions=space, value=value, system_attrs=attrs))
+    for folder, lines in {"job": ["+fixed=1", "x='b'"], "shared": ["x='b'"]}.items():
+        (tmp_path / folder / ".hydra").mkdir(parents=True)
+        (tmp_path / folder / ".hydra" / "overrides.yaml").write_text(json.dumps(lines))
+    lines = said(capsys, "best", "--top", "3", "--overrides", str(tmp_path)).splitlines()
+    assert [shlex.split(line) for line in lines] == [["+fixed=1", "x='b'"], ["x=c"], ["x='a b'"]]
+    assert [
+        json.loads(line)["number"] for line in said(capsys, "best", "--top", "2", "--json", str(tmp_path)).splitlines()
+    ] == [1, 3]
+
+
 @pytest.mark.parametrize(
     "value", ["10", "null", "a'b", "a\\", "a\\'b", "", "${x}", "1e-5", 1e-05, True, None, [1, "x", None], {"a": "b c"}]
 )

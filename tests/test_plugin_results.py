@@ -55,6 +55,21 @@ def test_the_summary_of_several_objectives(there: Path) -> None:
     assert yaml.safe_load((there / "best_overrides.yaml").read_text()) == {0: ["x=0"], 1: ["x=1"]}
 
 
+def test_the_top_trials_as_overrides(there: Path) -> None:
+    sweep(lambda cfg: (cfg.x - 2) ** 2, there, ["x=0,1,2,4", "+fixed=1", *GRID, "hydra.sweeper.top_k=3"])
+    lines = ["x=2 +fixed=1", "x=1 +fixed=1", "x=0 +fixed=1"]
+    assert (there / "top_overrides.txt").read_text().splitlines() == lines
+    listed = yaml.safe_load((there / "top_overrides.yaml").read_text())
+    assert [entry["trial"] for entry in listed] == [2, 1, 0]
+    assert listed[0] == {"trial": 2, "values": [0.0], "overrides": ["x=2", "+fixed=1"]}
+
+
+def test_the_top_trials_of_several_objectives_are_front_by_front(there: Path) -> None:
+    space = ["x=0,1,2", *GRID, "hydra.sweeper.direction=[minimize,minimize]", "hydra.sweeper.top_k=2"]
+    sweep(lambda cfg: (cfg.x % 2, cfg.x % 2), there, space)
+    assert (there / "top_overrides.txt").read_text().splitlines() == ["x=0", "x=2"]
+
+
 def test_the_table_has_a_row_for_every_trial(there: Path) -> None:
     def task(cfg: Any) -> float:
         if cfg.x == 1:

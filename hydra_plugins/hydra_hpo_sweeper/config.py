@@ -107,6 +107,8 @@ class HPOSweeperConf:
     progress: Any = "auto"
     # Whether report.html is kept in the sweep directory; the environment variable HPO_REPORT=false is a no, too.
     report: Any = True
+    # Of how many of the best trials top_overrides.txt and .yaml have the overrides; None: no such files.
+    top_k: Any = None
     # Logging to MLflow: {tracking_uri: URL, experiment: name, nested: true}; None: no MLflow.
     mlflow: Any = None
 

@@ -13,9 +13,10 @@ from sweeper_core.cli import term
 from sweeper_core.cli.options import is_older_name, json_option, place_options, study_options, where_of
 from sweeper_core.cli.source import Source, find_place, find_study
 from sweeper_core.report.facts import StudyFacts, origin_of, reason_of, seconds_of, trial_json
-from sweeper_core.report.overrides import best_overrides, in_shell, without_quotes
+from sweeper_core.report.overrides import in_shell, overrides_of, without_quotes
 from sweeper_core.report.texts import duration_text, number, one_line, printable, value_text
 from sweeper_core.trial.attrs import JOB_DIRECTORY, SUGGESTION, TRACEBACK
+from sweeper_core.trial.best import best_first
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -117,39 +118,56 @@ def _row(facts: StudyFacts, record: TrialRecord, names: Sequence[str]) -> list[s
 @json_option
 @click.option("--overrides", "as_overrides", is_flag=True, help="As overrides for a command line of Hydra's.")
 @click.option("--quote", is_flag=True, help="With --overrides: one a line, quoted for a shell or xargs.")
+@click.option("--top", type=click.IntRange(min=1), metavar="K", help="The K best trials that differ, the best first.")
 def best_command(
-    where: str | None, storage: str | None, study: str | None, as_json: bool, as_overrides: bool, quote: bool
+    where: str | None,
+    storage: str | None,
+    study: str | None,
+    as_json: bool,
+    as_overrides: bool,
+    quote: bool,
+    top: int | None,
 ) -> None:
     """Show the best trial, or those of the Pareto front.
+
+    With --top and --overrides, each trial is a line, quoted for `xargs -L 1`.
 
     \b
     Examples:
       hpo best outputs/sweep
       python train.py $(hpo best --overrides outputs/sweep)
       hpo best --overrides --quote outputs/sweep | xargs python train.py
+      hpo best --top 5 --overrides outputs/sweep | xargs -L 1 python train.py
     """
     source = find_study(where_of(where, storage), study)
     facts = source.facts()
-    if not facts.best:
+    best = facts.best if top is None else best_first(facts.records, facts.directions, top)
+    if not best:
         raise ValueError(f"Study {facts.study.name!r} has no complete trial within its constraints.")
     if is_older_name() and not as_overrides:
-        for record in facts.best:
+        for record in best:
             click.echo(json.dumps({"number": record.number, "values": record.values, "params": record.params}))
-        return
-    if as_json:
-        term.write_json_lines(trial_json(record, facts.at) for record in facts.best)
-        return
-    if as_overrides or quote:
-        _print_overrides(source, facts, quote)
-        return
-    _print_best(facts)
+    elif as_json:
+        term.write_json_lines(trial_json(record, facts.at) for record in best)
+    elif top is not None and (as_overrides or quote):
+        for record in best:
+            click.echo(" ".join(in_shell(overrides_of(source.directory, record))))
+    elif as_overrides or quote:
+        _print_overrides(source, best, quote)
+    elif top is not None:
+        _print_trials(facts, best)
+    else:
+        _print_best(facts)
 
 
-def _print_overrides(source: Source, facts: StudyFacts, quote: bool) -> None:
-    if len(facts.best) > 1:
-        numbers = ", ".join(str(record.number) for record in facts.best[:10])
-        raise ValueError(f"The Pareto front has {len(facts.best)} trials ({numbers}); `hpo why N` shows one of them.")
-    overrides = best_overrides(source.directory, facts.best[0])
+def _print_overrides(source: Source, best: Sequence[TrialRecord], quote: bool) -> None:
+    if len(best) > 1:
+        numbers = ", ".join(str(record.number) for record in best[:10])
+        raise ValueError(
+            f"The Pareto front has {len(best)} trials ({numbers}); `hpo why N` shows one of them, "
+            f"and --top {len(best)} prints a line for each."
+        )
+    overrides = overrides_of(source.directory, best[0])
     click.echo("\n".join(in_shell(overrides)) if quote else " ".join(without_quotes(overrides)))
 
 

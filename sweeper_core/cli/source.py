@@ -16,7 +16,7 @@ from typing import Any
 from sweeper_core.cli.options import ENVIRONMENT
 from sweeper_core.masking import masked
 from sweeper_core.report.facts import StudyFacts
-from sweeper_core.report.overrides import best_overrides, in_shell
+from sweeper_core.report.overrides import in_shell, overrides_of
 from sweeper_core.report.texts import one_line
 from sweeper_core.storages import get_storage
 from sweeper_core.storages.base import Storage, StudyRecord
@@ -98,7 +98,7 @@ class Source:
         """Return the command that runs the best trial; None with several, or where there is none."""
         if len(facts.best) != 1:
             return None
-        words = [*self.place.program, *in_shell(best_overrides(self.directory, facts.best[0]))]
+        words = [*self.place.program, *in_shell(overrides_of(self.directory, facts.best[0]))]
         return " ".join(words)
 
     def trial(self, number: int) -> TrialRecord:

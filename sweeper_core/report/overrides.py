@@ -1,4 +1,4 @@
-"""The best trial as overrides of Hydra's command line."""
+"""Trials as overrides of Hydra's command line."""
 
 from __future__ import annotations
 
@@ -8,35 +8,58 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sweeper_core.trial.attrs import JOB_DIRECTORY, REPEATS
 from sweeper_core.trial.record import TrialRecord
 
 _PLAIN = re.compile(r"[A-Za-z_./][\w./:+@%-]*")
 _SPECIAL = frozenset({"null", "true", "false", "inf", "nan", "none"})
 
 
-def best_overrides(directory: Path | None, record: TrialRecord) -> list[str]:
-    """Return what a trial's job ran with: the file that the sweep wrote, or else the trial's parameters.
+def overrides_of(directory: Path | None, record: TrialRecord) -> list[str]:
+    """Return what a trial's job ran with: what the sweep or the job wrote, or else the trial's parameters.
 
-    The file also has what was fixed on the sweep's command line.
+    The files also have what was fixed on the sweep's command line.
     """
-    if directory is not None:
-        written = _written(directory, record.number)
-        if written is not None:
-            return written
-    return [f"{name}={as_override(value)}" for name, value in record.params.items()]
+    own = [f"{name}={as_override(value)}" for name, value in record.params.items()]
+    if directory is None:
+        return own
+    best, lines = _written_best(directory)
+    if best == record.number:
+        return lines
+    mode = [line for line in lines[:1] if line.startswith("hydra.mode=")]
+    saved = _saved(record, own)
+    return own if saved is None else [*mode, *saved]
 
 
-def _written(directory: Path, number: int) -> list[str] | None:
-    """Return the overrides in a sweep's directory when they are of this trial."""
+def _written_best(directory: Path) -> tuple[int | None, list[str]]:
+    """Return the number and the overrides of the best trial in a sweep's directory (one objective)."""
+    summary = _yaml(directory / "optimization_results.yaml")
+    lines = _yaml(directory / "best_overrides.yaml")
+    if not isinstance(summary, dict) or not isinstance(lines, list):
+        return None, []
+    return summary.get("best_trial"), [str(line) for line in lines]
+
+
+def _saved(record: TrialRecord, own: Sequence[str]) -> list[str] | None:
+    """Return the overrides that Hydra saved in a job's directory, when they are of this trial: jobs may share one."""
+    folder = record.system_attrs.get(JOB_DIRECTORY)
+    # A repeat's own overrides name its value of the repeated key.
+    if folder is None or REPEATS in record.system_attrs:
+        return None
+    saved = _yaml(Path(folder) / ".hydra" / "overrides.yaml")
+    lines = [str(line) for line in saved] if isinstance(saved, list) else []
+    bare = {line.lstrip("+").replace("'", "") for line in lines}
+    return lines if bare and all(line.replace("'", "") in bare for line in own) else None
+
+
+def _yaml(path: Path) -> Any:
+    """Return what a file says; None where it cannot be read."""
     import yaml
 
     try:
-        summary = yaml.safe_load((directory / "optimization_results.yaml").read_text(encoding="utf-8"))
-        lines = yaml.safe_load((directory / "best_overrides.yaml").read_text(encoding="utf-8"))
-        same = summary["best_trial"] == number
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
         return None
-    return [str(line) for line in lines] if same and isinstance(lines, list) else None
 
 
 def as_override(value: Any) -> str:

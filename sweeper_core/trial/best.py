@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.trial.feasible import is_feasible
+from sweeper_core.trial.record import Layout, TrialRecord
+from sweeper_core.trial.state import TrialState
 
 
 class Best(NamedTuple):
@@ -54,3 +56,38 @@ class BestSoFar:
         if not is_feasible(system_attrs):
             return
         self.best, self._signed = Best(number, value), signed
+
+
+def best_first(records: Iterable[TrialRecord], directions: Sequence[StudyDirection], count: int) -> list[TrialRecord]:
+    """Return up to ``count`` feasible COMPLETE trials, the best first and the earliest of equals first.
+
+    With several objectives the trials of the Pareto front come first, then those of the front without them, and so on.
+    Of trials with the same parameters only the first is returned.
+    """
+    complete = [
+        record
+        for record in records
+        if record.state is TrialState.COMPLETE
+        and record.values
+        and not any(value != value for value in record.values)
+        and is_feasible(record.system_attrs)
+    ]
+    order = sorted(zip(_ranks(complete, directions), (record.number for record in complete), complete, strict=True))
+    seen: dict[tuple[Layout, tuple[float, ...]], TrialRecord] = {}
+    for _, _, record in order:
+        seen.setdefault((record.layout, record.internals), record)
+        if len(seen) == count:
+            break
+    return list(seen.values())
+
+
+def _ranks(records: Sequence[TrialRecord], directions: Sequence[StudyDirection]) -> Iterable[float]:
+    """Return a number for each trial, lower for better ones."""
+    if len(directions) == 1:
+        return (record.values[0] * directions[0].sign for record in records if record.values)
+    import numpy as np  # storages do without
+
+    from sweeper_core.maths.pareto import non_domination_ranks
+
+    values = np.array([record.values for record in records], dtype=float).reshape(len(records), len(directions))
+    return map(float, non_domination_ranks(values * [direction.sign for direction in directions]))

@@ -87,6 +87,7 @@ class Settings:
     max_retries_failed: int = _setting(read.count(0))
     progress: str = _setting(read.one_of(read.PROGRESS))
     report: bool = _setting(read.flag)
+    top_k: int | None = _setting(read.count(1, optional=True))
     mlflow: MlflowOptions | None = _setting(read.mlflow)
 
     def __post_init__(self) -> None:

@@ -119,8 +119,8 @@ class Page:
 
     def command(self, facts: StudyFacts) -> str | None:
         """Return the command that runs the best trial."""
-        from sweeper_core.report.overrides import best_overrides, in_shell
+        from sweeper_core.report.overrides import in_shell, overrides_of
 
         if len(facts.best) != 1:
             return None
-        return " ".join([*self._program, *in_shell(best_overrides(self._directory, facts.best[0]))])
+        return " ".join([*self._program, *in_shell(overrides_of(self._directory, facts.best[0]))])

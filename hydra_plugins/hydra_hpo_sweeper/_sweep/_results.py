@@ -9,6 +9,9 @@ trials.csv                  one row a trial: number, state, values, parameters, 
 best_overrides.txt          the best trial's overrides, one a line, quoted for a shell:
                             ``xargs python train.py < best_overrides.txt`` runs it again
 best_overrides.yaml         the same as a list of strings; with several objectives a list for each best trial
+top_overrides.txt           with ``top_k``: the overrides of the ``top_k`` best trials, the best first, a line each:
+                            ``xargs -L 1 python train.py < top_overrides.txt`` runs them again
+top_overrides.yaml          the same as a list: trial, values and overrides of each
 best_config.yaml            the best trial's whole configuration, interpolations not resolved (one objective):
                             ``python train.py --config-dir DIRECTORY --config-name best_config`` runs it
 ==========================  ==================================================================================
@@ -47,8 +50,10 @@ from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.report.texts import cell_text
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.attrs import FAILURE, JOB_DIRECTORY, REPEATS
+from sweeper_core.trial.best import best_first
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
+from sweeper_core.trial.table import MISSING, TrialTable
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -121,14 +126,24 @@ class Results:
     Args:
         run: How the best trial is run again.
         compose: Makes the configuration of a job from its overrides.
+        top_k: Of how many of the best trials the overrides are written; None for no such files.
     """
 
-    def __init__(self, session: Session, plan: Plan, directory: Path, run: RunAgain, compose: Compose) -> None:
+    def __init__(
+        self,
+        session: Session,
+        plan: Plan,
+        directory: Path,
+        run: RunAgain,
+        compose: Compose,
+        top_k: int | None = None,
+    ) -> None:
         self._session = session
         self._plan = plan
         self._directory = directory
         self._run = run
         self._compose = compose
+        self._top_k = top_k
         self._configured: int | None = None
         self._overrides: dict[int, list[str]] = {}
         self._next = 0.0
@@ -162,6 +177,7 @@ class Results:
             if best:
                 self._replace("optimization_results.yaml", dump(self._summary(best)))
                 self._write_overrides(best)
+                self._write_top(records)
 
     def result(self) -> SweepResult:
         """Return what is known now."""
@@ -193,12 +209,22 @@ class Results:
             }
         return {"name": self._run.name, "solutions": [_solution(record) for record in best]}
 
+    def _lines(self, record: TrialRecord) -> list[str]:
+        """Return the command line of a trial; it is looked up once."""
+        if record.number not in self._overrides:
+            self._overrides[record.number] = [*self._run.mode, *self._overrides_of(record)]
+        return self._overrides[record.number]
+
+    def _write_top(self, records: Sequence[TrialRecord]) -> None:
+        if self._top_k is None:
+            return
+        top = best_first(records, self._session.study.directions, self._top_k)
+        self._replace("top_overrides.txt", "".join(shlex.join(self._lines(record)) + "\n" for record in top))
+        entries = [{"trial": r.number, "values": _short(r.values), "overrides": self._lines(r)} for r in top]
+        self._replace("top_overrides.yaml", dump(entries))
+
     def _write_overrides(self, best: Sequence[TrialRecord]) -> None:
-        self._overrides = {
-            record.number: self._overrides.get(record.number) or [*self._run.mode, *self._overrides_of(record)]
-            for record in best
-        }
-        lists = self._overrides
+        lists = {record.number: self._lines(record) for record in best}
         if self._session.n_objectives > 1:
             self._replace("best_overrides.yaml", dump(lists))
             return
@@ -289,43 +315,33 @@ def _locked(path: Path) -> Iterator[None]:
 
 def trials_csv(records: Sequence[TrialRecord], n_objectives: int) -> str:
     """Return the table of trials."""
-    names = list(dict.fromkeys(name for record in records for name in record.layout.names))
-    constraints = [record.constraints for record in records]
-    limits = list(dict.fromkeys(name for found in constraints for name in found))
-    more = list(dict.fromkeys(name for record in records for name in record.user_attrs))
-    values = ["value"] if n_objectives == 1 else [f"value_{index}" for index in range(n_objectives)]
+    table = TrialTable(records, n_objectives)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    wide = [f"params.{name}" for name in names] + [f"constraints.{name}" for name in limits]
-    wide += [f"user_attrs.{name}" for name in more]
-    writer.writerow(["number", "state", *values, *wide, "duration", "job_dir", "reason"])
-    for record, found in zip(records, constraints, strict=True):
-        params = record.params
-        writer.writerow(
-            [
-                record.number,
-                record.state.name,
-                *_cells(record.values, n_objectives),
-                *[cell(params[name]) if name in params else "" for name in names],
-                *[repr(found[name]) if name in found else "" for name in limits],
-                *[cell(record.user_attrs[name]) if name in record.user_attrs else "" for name in more],
-                _duration(record),
-                record.system_attrs.get(JOB_DIRECTORY, ""),
-                _reason(record),
-            ]
-        )
+    wide = [f"params.{name}" for name in table.params] + [f"constraints.{name}" for name in table.constraints]
+    wide += [f"user_attrs.{name}" for name in table.user_attrs]
+    writer.writerow(["number", "state", *table.values, *wide, "duration", "job_dir", "reason"])
+    writer.writerows(_row(table, record) for record in records)
     return buffer.getvalue()
+
+
+def _row(table: TrialTable, record: TrialRecord) -> list[Any]:
+    values, constraints = (
+        ["" if one is MISSING else repr(float(one)) for one in group]
+        for group in (table.values_of(record), table.constraints_of(record))
+    )
+    params, attrs = (
+        ["" if one is MISSING else cell(one) for one in group]
+        for group in (table.params_of(record), table.user_attrs_of(record))
+    )
+    end = [_duration(record), record.system_attrs.get(JOB_DIRECTORY, ""), _reason(record)]
+    return [record.number, record.state.name, *values, *params, *constraints, *attrs, *end]
 
 
 def _reason(record: TrialRecord) -> str:
     if record.state is TrialState.PRUNED:
         return cell_text(in_short(why_pruned(record)))
     return cell_text(in_short(str(record.system_attrs.get(FAILURE, ""))))
-
-
-def _cells(values: Sequence[float] | None, count: int) -> list[str]:
-    known = [repr(float(value)) for value in values or ()]
-    return (known + [""] * count)[:count]
 
 
 def cell(value: Any) -> str:

@@ -70,7 +70,8 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     opened = open_study(settings, directory)
     try:
         name = "optuna" if app.under_optunas_name else "hpo"
-        results = Results(opened.session, plan, directory.path, single_run(app.config, name), factory.compose)
+        again = single_run(app.config, name)
+        results = Results(opened.session, plan, directory.path, again, factory.compose, settings.top_k)
         page = Page(directory.path, opened, settings.report, str(app.config.hydra.job.name))
         setup = Setup(app, settings, plan, directory, opened, results, page, Tally(app.under_optunas_name))
         greet(opened, settings, directory, setup.command())

@@ -1,0 +1,60 @@
+"""A study's trials as a table: the one behind ``trials.csv`` of a sweep and what ``hpo export`` writes.
+
+Who writes it chooses the columns, what they are called, and how a cell becomes text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sweeper_core.trial.record import TrialRecord
+
+
+class Missing:
+    """A cell for which a trial has nothing, unlike one that is None."""
+
+
+MISSING = Missing()
+
+
+class TrialTable:
+    """The rows and the groups of columns that a study's trials have.
+
+    Attributes:
+        records: One row each.
+        values: Names of the objectives' columns: ``value``, or ``value_0``, ``value_1``, ….
+        params, constraints, user_attrs: Names that any trial has, in the order in which they first occur.
+    """
+
+    def __init__(self, records: Sequence[TrialRecord], n_objectives: int) -> None:
+        self.records = records
+        self.values = ["value"] if n_objectives == 1 else [f"value_{index}" for index in range(n_objectives)]
+        self.params = _union(layout.names for layout in dict.fromkeys(record.layout for record in records))
+        self.constraints = _union(record.constraints for record in records)
+        self.user_attrs = _union(record.user_attrs for record in records)
+
+    def values_of(self, record: TrialRecord) -> list[Any]:
+        """Return a trial's cell for each objective."""
+        known: list[Any] = list(record.values or ())
+        return (known + [MISSING] * len(self.values))[: len(self.values)]
+
+    def params_of(self, record: TrialRecord) -> list[Any]:
+        """Return a trial's cell for each parameter."""
+        return _cells(record.params, self.params)
+
+    def constraints_of(self, record: TrialRecord) -> list[Any]:
+        """Return a trial's cell for each constraint; it holds where the value is not above 0."""
+        return _cells(record.constraints, self.constraints)
+
+    def user_attrs_of(self, record: TrialRecord) -> list[Any]:
+        """Return a trial's cell for each user attribute."""
+        return _cells(record.user_attrs, self.user_attrs)
+
+
+def _union(groups: Iterable[Iterable[str]]) -> list[str]:
+    return list(dict.fromkeys(name for group in groups for name in group))
+
+
+def _cells(given: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
+    return [given.get(name, MISSING) for name in names]

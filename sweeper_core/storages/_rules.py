@@ -7,6 +7,7 @@ import json
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -16,9 +17,12 @@ from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, 
 from sweeper_core.storages.base import Lease, Point
 from sweeper_core.trial.attrs import (
     CONSTRAINT_PREFIX,
+    CONTINUES,
     ENQUEUED,
     FAILURE,
+    FIRST_STEP,
     FIXED_PARAMS,
+    JOB_DIRECTORY,
     LEASE,
     LIST_OF_CONSTRAINTS,
     LOST,
@@ -26,6 +30,10 @@ from sweeper_core.trial.attrs import (
     REPEATS,
     RETRY_HISTORY,
     RETRY_OF,
+    SOURCE_NUMBER,
+    STOPPED,
+    TRACEBACK,
+    VERDICT,
 )
 from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -36,7 +44,12 @@ MAX_TEXTS = 4096
 MAX_NAME = 512
 """Characters that a name may have in Optuna's relational schema."""
 
-_OF_ONE_ATTEMPT = frozenset({ENQUEUED, LEASE, LOST, FAILURE, REPEATS, LIST_OF_CONSTRAINTS})
+_OF_ONE_ATTEMPT = frozenset(
+    {
+        *(CONTINUES, FIRST_STEP, ENQUEUED, LEASE, LOST, STOPPED, FAILURE, TRACEBACK, VERDICT),
+        *(REPEATS, LIST_OF_CONSTRAINTS, JOB_DIRECTORY, SOURCE_NUMBER),
+    }
+)
 
 
 def now() -> datetime:
@@ -190,14 +203,40 @@ def retry_of(lost: TrialRecord, max_retries: int) -> Point | None:
     history = [*(lost.system_attrs.get(RETRY_HISTORY) or ()), lost.number]
     if len(history) > max_retries:
         return None
-    kept = {
+    fixed = fixed_of(lost.params, lost.system_attrs)
+    attrs = {**_kept(lost), FIXED_PARAMS: fixed, RETRY_OF: history[0], RETRY_HISTORY: history}
+    return Point(fixed, dict(lost.user_attrs), attrs)
+
+
+def _kept(earlier: TrialRecord) -> dict[str, Any]:
+    """Return the system attributes that hold for the next attempt, too."""
+    return {
         key: value
-        for key, value in lost.system_attrs.items()
+        for key, value in earlier.system_attrs.items()
         if key not in _OF_ONE_ATTEMPT and not key.startswith(CONSTRAINT_PREFIX)
     }
-    fixed = fixed_of(lost.params, lost.system_attrs)
-    attrs = {**kept, FIXED_PARAMS: fixed, RETRY_OF: history[0], RETRY_HISTORY: history}
-    return Point(fixed, dict(lost.user_attrs), attrs)
+
+
+def may_continue(trial: TrialRecord) -> bool:
+    """Return whether a trial is one that can have a next attempt: it was paused or lost."""
+    return trial.state is TrialState.PRUNED or (trial.state is TrialState.FAIL and LOST in trial.system_attrs)
+
+
+def attempt_after(earlier: TrialRecord, lease: Lease | None) -> TrialRecord:
+    """Return the attempt that continues a trial, but for its number and id. It starts now."""
+    attrs = {**_kept(earlier), **attrs_of_continuation(earlier)}
+    if LOST in earlier.system_attrs:
+        history = [*(earlier.system_attrs.get(RETRY_HISTORY) or ()), earlier.number]
+        attrs |= {RETRY_OF: history[0], RETRY_HISTORY: history}
+    if lease is not None:
+        attrs[LEASE] = attr_of_lease(lease)
+    running, started = TrialState.RUNNING, now()
+    return replace(earlier, state=running, values=None, system_attrs=attrs, started=started, completed=None)
+
+
+def attrs_of_continuation(earlier: TrialRecord) -> dict[str, Any]:
+    """Return the attributes by which an attempt is known to continue another."""
+    return {CONTINUES: earlier.number, FIRST_STEP: earlier.reports[-1][0] + 1 if earlier.reports else 0}
 
 
 def may_come_late(trial: TrialRecord, told: TrialState) -> bool:
@@ -213,12 +252,12 @@ def retry_for_result(lost: TrialRecord) -> Point:
     """Return the point of the retry that takes a late result, however often the trial has been repeated."""
     point = retry_of(lost, sys.maxsize)
     assert point is not None
-    return point
+    return replace(point, system_attrs={**point.system_attrs, **attrs_of_continuation(lost)})
 
 
 def repeats(system_attrs: Mapping[str, Any], number: int) -> bool:
-    """Return whether a trial with these attributes is the next attempt after trial ``number``."""
-    return bool((system_attrs.get(RETRY_HISTORY) or [None])[-1] == number)
+    """Return whether a trial with these attributes is the next attempt after trial ``number``, or its retry."""
+    return system_attrs.get(CONTINUES) == number or (system_attrs.get(RETRY_HISTORY) or [None])[-1] == number
 
 
 def idempotency_attr(key: str) -> str:

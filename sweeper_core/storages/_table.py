@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sweeper_core.distributions import BaseDistribution
+from sweeper_core.storages._rules import repeats
 from sweeper_core.storages.base import StudyRecord
+from sweeper_core.trial.attrs import CONTINUES, LOST
 from sweeper_core.trial.best import Best, BestSoFar
 from sweeper_core.trial.record import NO_PARAMETERS, NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -130,6 +132,8 @@ class StudyRows:
     rows: list[TrialRow] = field(default_factory=list)
     waiting: deque[int] = field(default_factory=deque)
     lost: int = 0
+    resumed: int = 0
+    """Attempts that continue one which was not lost."""
     heartbeats: dict[int, float] = field(default_factory=dict)
     """Last heartbeats of leased running trials."""
     log: list[int] = field(default_factory=list)
@@ -152,6 +156,22 @@ class StudyRows:
         self.log.append(row.number)
         if row.state is COMPLETE:
             self.completed.append(row.number)
+        if row.system_attrs:
+            self._count_attempt(row)
+
+    def _count_attempt(self, row: TrialRow) -> None:
+        earlier = row.system_attrs.get(CONTINUES)
+        if isinstance(earlier, int) and 0 <= earlier < row.number:
+            self.resumed += LOST not in self.rows[earlier].system_attrs
+
+    @property
+    def counted(self) -> int:
+        """How many configurations there are, but for those that wait or whose latest attempt was lost."""
+        return len(self.rows) - len(self.waiting) - self.lost - self.resumed
+
+    def next_attempt(self, number: int) -> TrialRow | None:
+        """Return the attempt that continues a trial, or its retry."""
+        return next((row for row in self.rows[number + 1 :] if repeats(row.system_attrs, number)), None)
 
     def since(self, version: int) -> list[TrialRecord]:
         """Return the trials that changed after a version, by number."""

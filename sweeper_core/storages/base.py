@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sweeper_core.directions import StudyDirection
+from sweeper_core.trial.attrs import FIXED_PARAMS
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
@@ -58,6 +59,7 @@ class Claim(NamedTuple):
     Attributes:
         fixed: Parameters (external values) that were enqueued with it.
         started: Where the storage knows it at once; the trial's record has it anyway.
+        reports: Those copied from the attempt that it continues.
     """
 
     number: int
@@ -66,6 +68,14 @@ class Claim(NamedTuple):
     user_attrs: Mapping[str, Any] = NOTHING
     system_attrs: Mapping[str, Any] = NOTHING
     started: datetime | None = None
+    reports: tuple[tuple[int, float], ...] = ()
+
+    @classmethod
+    def of(cls, record: TrialRecord) -> Claim:
+        """Return the claim of a trial that continues another, whose parameters it has to use."""
+        fixed = {**record.params, **record.system_attrs.get(FIXED_PARAMS, NOTHING)}
+        attrs = record.user_attrs, record.system_attrs
+        return cls(record.number, record.trial_id, fixed, *attrs, record.started, record.reports)
 
 
 @dataclass(frozen=True)
@@ -146,9 +156,30 @@ class Storage(ABC):
         change the trial of another process that was given the number.
 
         Args:
-            limit: Return None when the study has this many trials already, not counting those that wait
-                and those that were stale (attribute ``hpo:lost``).
+            limit: Return None when the study has this many configurations already. Attempts of one configuration
+                count once; those that wait do not, nor those whose latest attempt was lost (attribute ``hpo:lost``).
             lease: None: the trial is never failed by :meth:`fail_stale`.
+        """
+
+    @abstractmethod
+    def continue_trial(
+        self, study_id: int, number: int, *, limit: int | None = None, lease: Lease | None = None
+    ) -> Claim | None:
+        """Begin the next attempt of the configuration whose latest attempt is trial ``number``.
+
+        It is a new trial, RUNNING when this returns (it never waits, so that no other program is handed it), with the
+        attributes ``hpo:continues`` (``number``) and ``hpo:first_step`` (one more than the last step reported, or 0),
+        and with copies of parameters, user attributes and reports of the attempt before. Only one caller can have it,
+        however many try.
+
+        Args:
+            number: A trial that was paused (PRUNED) or lost (FAIL with ``hpo:lost``).
+            limit: As for :meth:`reserve`; only a lost configuration counts anew.
+            lease: As for :meth:`reserve`.
+
+        Returns:
+            The new attempt; None when somebody else has continued or retried the trial, when it is neither paused nor
+            lost, or when the limit is reached.
         """
 
     @abstractmethod

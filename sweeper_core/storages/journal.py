@@ -23,6 +23,7 @@ from sweeper_core.storages._journal.log import JournalLog
 from sweeper_core.storages._journal.replay import Op, text_of
 from sweeper_core.storages._rules import (
     as_json,
+    attempt_after,
     attr_of_lease,
     attrs_of_loss,
     check_directions,
@@ -34,17 +35,17 @@ from sweeper_core.storages._rules import (
     internals,
     lease_of_attr,
     may_come_late,
+    may_continue,
     new_study_name,
     no_study,
     now,
-    repeats,
     retry_for_result,
     retry_of,
 )
 from sweeper_core.storages._stale import StaleTrials
-from sweeper_core.storages._table import StudyRows, TrialRow
+from sweeper_core.storages._table import TrialRow
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
-from sweeper_core.trial.attrs import LEASE
+from sweeper_core.trial.attrs import LEASE, LOST
 from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import NOTHING, TrialRecord
@@ -172,7 +173,7 @@ class JournalStorage(Storage):
     def reserve(self, study_id: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
         with self._log.writing() as new:
             study = self._log.study(study_id)
-            if limit is not None and len(study.rows) - len(study.waiting) - study.lost >= limit:
+            if limit is not None and study.counted >= limit:
                 return None
             leased = {} if lease is None else {LEASE: attr_of_lease(lease)}
             if study.waiting:
@@ -190,6 +191,23 @@ class JournalStorage(Storage):
         with self._log.lock:
             record = self._log.row(study_id, number).record
             return Claim(number, record.trial_id, fixed, record.user_attrs, record.system_attrs, record.started)
+
+    def continue_trial(
+        self, study_id: int, number: int, *, limit: int | None = None, lease: Lease | None = None
+    ) -> Claim | None:
+        with self._log.writing() as new:
+            study = self._log.study(study_id)
+            earlier = self._log.row(study_id, number).record
+            full = limit is not None and LOST in earlier.system_attrs and study.counted >= limit
+            # Whoever continued it may have died before it could say so.
+            if full or not may_continue(earlier) or study.next_attempt(number) is not None:
+                return None
+            following = len(study.rows)
+            new.add(Op.CREATE_TRIAL, study_id=study_id, **whole(attempt_after(earlier, lease)))
+            if lease is not None:
+                self._heartbeats.touch(f"{study_id}-{following}")
+        with self._log.lock:
+            return Claim.of(self._log.row(study_id, following).record)
 
     def describe(self, study_id: int, number: int, data: TrialData) -> None:
         params = internals(data.params, data.distributions)
@@ -247,7 +265,7 @@ class JournalStorage(Storage):
         lost = row.record
         if not may_come_late(lost, state):
             return None
-        retry = _next_attempt(self._log.study(study_id), lost.number)
+        retry = self._log.study(study_id).next_attempt(lost.number)
         if retry is None:
             new.enqueue(study_id, retry_for_result(lost))
             return self._log.replay.next_trial
@@ -311,7 +329,7 @@ class JournalStorage(Storage):
                 if row.state is not TrialState.RUNNING or last != heartbeat:
                     continue
                 point = retry_of(row.record, max_retries)
-                if point is not None and _next_attempt(study, number) is None:
+                if point is not None and study.next_attempt(number) is None:
                     new.enqueue(study_id, point)  # first: a crash in between loses nothing
                 new.add_attrs(row.trial_id, system=attrs_of_loss(reason))
                 new.end(row.trial_id, TrialState.FAIL, None)
@@ -336,8 +354,3 @@ class JournalStorage(Storage):
                 if reason is not None:
                     found[number] = reason, heartbeat
         return found
-
-
-def _next_attempt(study: StudyRows, number: int) -> TrialRow | None:
-    """Return the next attempt after a stale trial; whoever enqueued it may have died before it could say so."""
-    return next((row for row in study.rows[number + 1 :] if repeats(row.system_attrs, number)), None)

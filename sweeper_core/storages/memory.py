@@ -12,6 +12,7 @@ from typing import Any
 from sweeper_core._forks import reset_after_fork
 from sweeper_core.directions import StudyDirection
 from sweeper_core.storages._rules import (
+    attempt_after,
     attr_of_lease,
     attrs_of_loss,
     attrs_of_point,
@@ -26,10 +27,10 @@ from sweeper_core.storages._rules import (
     internals,
     lease_of_attr,
     may_come_late,
+    may_continue,
     new_study_name,
     no_study,
     no_trial,
-    repeats,
     retry_for_result,
     retry_of,
 )
@@ -128,7 +129,7 @@ class InMemoryStorage(Storage):
     def reserve(self, study_id: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
         with self._lock:
             study = self._studies.get(study_id) or self._study(study_id)
-            if limit is not None and len(study.rows) - len(study.waiting) - study.lost >= limit:
+            if limit is not None and study.counted >= limit:
                 return None
             fixed = NOTHING
             if study.waiting:
@@ -146,7 +147,23 @@ class InMemoryStorage(Storage):
             if lease is not None:
                 row.system_attrs = {**row.system_attrs, LEASE: attr_of_lease(lease)}
                 study.heartbeats[row.number] = self._clock()
-            return _new_tuple(Claim, (row.number, row.trial_id, fixed, row.user_attrs, row.system_attrs, None))
+            return _new_tuple(Claim, (row.number, row.trial_id, fixed, row.user_attrs, row.system_attrs, None, ()))
+
+    def continue_trial(
+        self, study_id: int, number: int, *, limit: int | None = None, lease: Lease | None = None
+    ) -> Claim | None:
+        with self._lock:
+            study = self._study(study_id)
+            earlier = self._trial(study, number).record
+            full = limit is not None and LOST in earlier.system_attrs and study.counted >= limit
+            if full or not may_continue(earlier) or study.next_attempt(number) is not None:
+                return None
+            record = attempt_after(earlier, lease)
+            row = TrialRow.of(record, len(study.rows), self._new_trial_id(), record.layout)
+            study.add(row)
+            if lease is not None:
+                study.heartbeats[row.number] = self._clock()
+            return Claim.of(row.record)
 
     def describe(self, study_id: int, number: int, data: TrialData) -> None:
         params, distributions, reports, user_attrs, system_attrs = data
@@ -219,8 +236,7 @@ class InMemoryStorage(Storage):
         if row.state is not TrialState.FAIL or not may_come_late(row.record, state):
             return None
         lost = row.record
-        found = [later for later in study.rows[lost.number + 1 :] if repeats(later.system_attrs, lost.number)]
-        retry = found[0] if found else study.rows[self._enqueue(study, retry_for_result(lost))]
+        retry = study.next_attempt(lost.number) or study.rows[self._enqueue(study, retry_for_result(lost))]
         if retry.state is not TrialState.WAITING:
             return None
         study.waiting.remove(retry.number)

@@ -155,6 +155,11 @@ class RDBStorage(Storage):
     def reserve(self, study_id: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
         return reserve.reserve(self._handle, study_id, limit, lease)
 
+    def continue_trial(
+        self, study_id: int, number: int, *, limit: int | None = None, lease: Lease | None = None
+    ) -> Claim | None:
+        return reserve.continue_trial(self._handle, study_id, number, limit, lease)
+
     def describe(self, study_id: int, number: int, data: TrialData) -> None:
         merge.describe(self._handle, study_id, number, data)
 

@@ -34,7 +34,7 @@ from sweeper_core.distributions import (
 from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.storages import this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
-from sweeper_core.trial.attrs import FAILURE, FIXED_PARAMS, LOST, RETRY_HISTORY, RETRY_OF
+from sweeper_core.trial.attrs import CONTINUES, FAILURE, FIRST_STEP, FIXED_PARAMS, LOST, RETRY_HISTORY, RETRY_OF
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -743,6 +743,105 @@ class StorageConformance:
         retried = [trial for trial in trials_of(storage, study) if trial.state is TrialState.WAITING]
         assert sorted(trial.system_attrs[RETRY_OF] for trial in retried) == [0, 1, 2]
 
+    # Attempts
+
+    def test_a_continuation_begins_with_what_the_attempt_before_had(self, opener: Opener) -> None:
+        storage, reader = opener(), opener()
+        study = new_study(storage, "s").study_id
+        storage.enqueue(study, [Point({"x": 0.25}, {"u": 1})])
+        storage.reserve(study, lease=elsewhere())
+        described = TrialData({"x": 0.25, "y": 0.5}, {"x": UNIT, "y": UNIT}, [(0, 0.5), (3, float("nan"))], {"v": 2})
+        storage.describe(study, 0, described)
+        storage.describe(study, 0, TrialData(system_attrs={"constraints": [1.0], "mark": 7}))
+        assert storage.fail_stale(study) == [0]
+        (lost,), cursor = reader.changes(study)
+        claim = storage.continue_trial(study, 0, lease=this_process(grace=3600.0))
+        assert claim is not None
+        assert (claim.number, claim.fixed) == (1, {"x": 0.25, "y": 0.5})
+        assert (claim.user_attrs, claim.reports[0], claim.reports[1][0]) == ({"u": 1, "v": 2}, (0, 0.5), 3)
+        (found,), _ = reader.changes(study, cursor)
+        assert (found.number, found.state, found.trial_id) == (1, TrialState.RUNNING, claim.trial_id)
+        assert (found.layout, found.internals, found.user_attrs) == (lost.layout, lost.internals, lost.user_attrs)
+        assert str(found.reports) == str(lost.reports), "a NaN is unlike itself"
+        assert (found.system_attrs[CONTINUES], found.system_attrs[FIRST_STEP]) == (0, 4)
+        assert (found.system_attrs[RETRY_OF], found.system_attrs[RETRY_HISTORY]) == (0, [0])
+        assert found.system_attrs["mark"] == 7
+        assert not found.system_attrs.keys() & {LOST, FAILURE, "constraints"}
+        storage.report(study, 1, 3, 9.0)
+        storage.report(study, 1, 4, 0.125)
+        assert storage.finish(study, 1, TrialState.COMPLETE, [2.0])
+        first, second = trials_of(opener(), study)
+        assert replace(first, reports=()) == replace(lost, reports=()), "what has ended stays as it is"
+        assert [step for step, _ in second.reports] == [0, 3, 4]
+        assert math.isnan(second.reports[1][1]), "a step reported again counts once"
+        assert storage.finish(study, 0, TrialState.COMPLETE, [3.0]) is False
+
+    def test_only_the_latest_attempt_of_what_was_paused_or_lost_is_continued(
+        self, storage: Storage, study: int
+    ) -> None:
+        run_one(storage, study)
+        storage.enqueue(study, [Point({})])
+        assert storage.continue_trial(study, 0) is None, "it is complete"
+        assert storage.continue_trial(study, 1) is None, "it waits"
+        storage.reserve(study)
+        assert storage.continue_trial(study, 1) is None, "it runs"
+        assert storage.finish(study, 1, TrialState.PRUNED, [1.0])
+        claim = storage.continue_trial(study, 1)
+        assert claim is not None
+        assert (claim.number, claim.system_attrs[CONTINUES], claim.system_attrs[FIRST_STEP]) == (2, 1, 0)
+        assert RETRY_OF not in claim.system_attrs, "what was paused is no retry"
+        assert storage.continue_trial(study, 1) is None, "it is continued already"
+        storage.finish(study, 2, TrialState.FAIL)
+        assert storage.continue_trial(study, 2) is None, "it has failed"
+        with pytest.raises(KeyError):
+            storage.continue_trial(study, 3)
+
+    def test_what_is_retried_is_not_continued(self, storage: Storage, study: int) -> None:
+        storage.reserve(study, lease=elsewhere())
+        assert storage.fail_stale(study, max_retries=1) == [0]
+        assert storage.continue_trial(study, 0) is None
+
+    def test_limits_count_configurations(self, storage: Storage, study: int) -> None:
+        for number, state in enumerate((TrialState.COMPLETE, TrialState.PRUNED)):
+            storage.reserve(study)
+            storage.finish(study, number, state, [1.0])
+        assert storage.continue_trial(study, 1, limit=1) is not None, "what was paused counts already"
+        assert storage.reserve(study, limit=2) is None
+        lost = storage.reserve(study, limit=3, lease=elsewhere())
+        assert lost is not None
+        assert storage.fail_stale(study) == [3]
+        assert storage.continue_trial(study, 3, limit=2) is None, "what was lost counts anew"
+        assert storage.continue_trial(study, 3, limit=3, lease=elsewhere()) is not None
+        assert storage.reserve(study, limit=3) is None
+        assert storage.fail_stale(study) == [4]
+        assert storage.reserve(study, limit=3) is not None
+        assert storage.continue_trial(study, 4, limit=3) is None
+        assert len(trials_of(storage, study)) == 6
+
+    def test_of_many_who_continue_a_trial_one_succeeds(self, opener: Opener) -> None:
+        handles = [opener() for _ in range(4)]
+        storage = handles[0]
+        study = new_study(storage, "s").study_id
+        for number in range(0, 6, 2):
+            storage.reserve(study)
+            storage.finish(study, number, TrialState.PRUNED, [1.0])
+            claims = in_threads(4, functools.partial(_continue, handles, study, number))
+            assert [claim.number for claim in claims if claim] == [number + 1]
+
+    def test_of_processes_that_continue_a_trial_one_succeeds(self, opener: Opener) -> None:
+        if not self.by_processes:
+            pytest.skip("lives in one process")
+        storage = opener()
+        study = new_study(storage, "s").study_id
+        for number in range(10):
+            storage.reserve(study)
+            storage.finish(study, number, TrialState.PRUNED, [1.0])
+        continued = in_processes(3, lambda mine, _: [_continues(mine, study, number) for number in range(10)], opener)
+        assert [sum(column) for column in zip(*continued, strict=True)] == [1] * 10
+        trials = trials_of(opener(), study)
+        assert [trial.number for trial in trials] == list(range(20))
+        assert sorted(trial.system_attrs[CONTINUES] for trial in trials[10:]) == list(range(10))
+
     # Concurrency
 
     def test_threads_share_a_handle(self, storage: Storage, study: int) -> None:
@@ -819,6 +918,14 @@ def _finish_by(handles: list[Storage], study: int, number: int, index: int) -> b
 
 def _tell_or_reserve(one: Storage, other: Storage, study: int, number: int, index: int) -> Any:
     return other.reserve(study) if index else one.finish(study, number, TrialState.COMPLETE, [1.0])
+
+
+def _continue(handles: list[Storage], study: int, number: int, index: int) -> Any:
+    return handles[index].continue_trial(study, number)
+
+
+def _continues(storage: Storage, study: int, number: int) -> bool:
+    return storage.continue_trial(study, number) is not None
 
 
 def _create_and_run(storage: Storage, index: int) -> str:

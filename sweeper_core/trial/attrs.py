@@ -15,6 +15,9 @@ Name                 Written by                               Read by
 ``hpo:job_dir``      the sweep                                results, MLflow
 ``hpo:lease``        ``Storage.reserve``                      ``Storage.fail_stale``, ``Storage.finish``
 ``hpo:lost``         ``Storage.fail_stale``                   ``Storage.reserve`` (limit), ``Storage.finish``
+``hpo:stopped``      whoever ends a job on purpose            the session, when it looks for lost trials
+``hpo:continues``    ``Storage.continue_trial``               whatever sees configurations (``trial/attempts.py``)
+``hpo:first_step``   ``Storage.continue_trial``               the same, and the live trial
 ``hpo:enqueued``     ``RDBStorage.enqueue``                   itself, after the server's answer was lost
 ``hpo:once:<key>``   ``Storage.enqueue`` (of the study)       itself, when called with the same key
 ``hpo:copied_from``  copy and import                          copy and import, when they are repeated
@@ -55,6 +58,13 @@ LEASE = "hpo:lease"
 """Who runs the trial (the fields of :class:`sweeper_core.storages.Lease`)."""
 LOST = "hpo:lost"
 """True for a trial that was stale: its process died or fell silent."""
+STOPPED = "hpo:stopped"
+"""True for a lost trial whose job was ended on purpose (by the user, or by a warning that its time is over): it is
+continued however often that happens."""
+CONTINUES = "hpo:continues"
+"""Number of the attempt before, of the same configuration."""
+FIRST_STEP = "hpo:first_step"
+"""The first step that is new in an attempt: 1 + the last step of the attempt before, or 0 where it had none."""
 ENQUEUED = "hpo:enqueued"
 """By what the first of some enqueued trials is found again when the answer of a server was lost."""
 SOURCE_NUMBER = "hpo:copied_from"

@@ -61,6 +61,8 @@ class Dialect(ABC):
     key: ClassVar[str] = '"key"'
     """The column ``key``, quoted."""
     begin: ClassVar[str] = "BEGIN"
+    integer: ClassVar[str] = "INTEGER"
+    """The type of whole numbers, in a CAST."""
     for_update: ClassVar[str] = " FOR UPDATE"
     """After a query: keeps others from changing its rows until the transaction ends."""
     clock: ClassVar[str] = "CURRENT_TIMESTAMP"

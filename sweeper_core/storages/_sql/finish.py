@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import datetime, timedelta
 
-from sweeper_core.storages._rules import may_come_late, now, repeats, retry_for_result
+from sweeper_core.storages._rules import may_come_late, now, retry_for_result
 from sweeper_core.storages._sql.database import Link
 from sweeper_core.storages._sql.dialect import End, Key
 from sweeper_core.storages._sql.handle import Handle, NotOursError
-from sweeper_core.storages._sql.queue import add_waiting
+from sweeper_core.storages._sql.queue import add_waiting, next_attempt
 from sweeper_core.storages._sql.tables import (
     PARAMS,
     REPORTS,
@@ -22,7 +21,6 @@ from sweeper_core.storages._sql.tables import (
     report_rows,
     value_rows,
 )
-from sweeper_core.trial.attrs import RETRY_HISTORY
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -103,17 +101,9 @@ def _end_late(handle: Handle, link: Link, study_id: int, number: int, end: End, 
 
 def _retry_for_result(handle: Handle, link: Link, study_id: int, lost: TrialRecord) -> tuple[int, TrialState]:
     """Return key and state of the next attempt after a stale trial, made when there is none."""
-    rows = link.rows(
-        "SELECT t.trial_id, t.state, a.value_json FROM trials t "
-        f"JOIN trial_system_attributes a ON a.trial_id = t.trial_id AND a.{handle.sql.key} = :history "
-        "WHERE t.study_id = :study AND t.number > :number ORDER BY t.number",
-        history=RETRY_HISTORY,
-        study=study_id,
-        number=lost.number,
-    )
-    for trial_id, state, text in rows:
-        if repeats({RETRY_HISTORY: json.loads(text)}, lost.number):
-            return trial_id, TrialState[state]
+    found = next_attempt(handle, link, study_id, lost.number)
+    if found is not None:
+        return found
     ((_, trial_id),) = add_waiting(handle, link, study_id, [parts_of_point(retry_for_result(lost))])
     return trial_id, TrialState.WAITING
 

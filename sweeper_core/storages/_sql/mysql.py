@@ -23,6 +23,7 @@ class MySQL(Dialect):
 
     name = "mysql"
     key = "`key`"
+    integer = "SIGNED"
     committed = "COMMIT; SET autocommit = 1"
     exclusively = ("SELECT GET_LOCK('hydra-hpo-sweeper', 60)", "SELECT RELEASE_LOCK('hydra-hpo-sweeper')")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sweeper_core.storages._rules import as_json, idempotency_attr
+from sweeper_core.storages._rules import as_json, idempotency_attr, repeats
 from sweeper_core.storages._sql.database import Link
 from sweeper_core.storages._sql.handle import Handle
 from sweeper_core.storages._sql.tables import (
@@ -20,7 +21,7 @@ from sweeper_core.storages._sql.tables import (
     parts_of_trial,
 )
 from sweeper_core.storages.base import Point
-from sweeper_core.trial.attrs import ENQUEUED
+from sweeper_core.trial.attrs import CONTINUES, ENQUEUED, RETRY_HISTORY
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -77,6 +78,30 @@ def add_waiting(handle: Handle, link: Link, study_id: int, trials: Sequence[Part
     added = _add(link, study_id, [(TrialState.WAITING, None, None)] * len(trials))
     _put_all(handle, link, added, trials)
     return added
+
+
+def add_running(handle: Handle, link: Link, study_id: int, trials: Sequence[TrialRecord]) -> list[tuple[int, int]]:
+    """Add trials that run, with all that they have, to a study, which is locked; return their numbers and keys."""
+    added = _add(link, study_id, [(TrialState.RUNNING, trial.started, None) for trial in trials])
+    _put_all(handle, link, added, [handle.limits.check(parts_of_trial(trial)) for trial in trials])
+    return added
+
+
+def next_attempt(handle: Handle, link: Link, study_id: int, number: int) -> tuple[int, TrialState] | None:
+    """Return key and state of the attempt that continues a trial, or of its retry; None where there is none."""
+    rows = link.rows(
+        f"SELECT t.trial_id, t.state, a.{handle.sql.key}, a.value_json FROM trials t "
+        f"JOIN {SYSTEM_ATTRS.name} a ON a.trial_id = t.trial_id AND a.{handle.sql.key} IN (:continues, :history) "
+        "WHERE t.study_id = :study AND t.number > :number ORDER BY t.number",
+        continues=CONTINUES,
+        history=RETRY_HISTORY,
+        study=study_id,
+        number=number,
+    )
+    for trial_id, state, name, text in rows:
+        if repeats({name: json.loads(text)}, number):
+            return trial_id, TrialState[state]
+    return None
 
 
 def add_finished(handle: Handle, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:

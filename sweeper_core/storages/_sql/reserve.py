@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from sweeper_core.storages._rules import as_json, attr_of_lease, fixed_of, now
+from sweeper_core.storages._rules import as_json, attempt_after, attr_of_lease, fixed_of, may_continue, now
+from sweeper_core.storages._sql import queue
 from sweeper_core.storages._sql.database import Link
 from sweeper_core.storages._sql.handle import Handle
+from sweeper_core.storages._sql.queue import next_attempt
 from sweeper_core.storages._sql.rows import Heading
 from sweeper_core.storages._sql.tables import SYSTEM_ATTRS, attr_rows
 from sweeper_core.storages.base import Claim, Lease
-from sweeper_core.trial.attrs import LEASE, LOST
+from sweeper_core.trial.attrs import CONTINUES, LEASE, LOST
 from sweeper_core.trial.state import TrialState
 
 
@@ -62,6 +65,35 @@ def _in_steps(handle: Handle, study_id: int, limit: int | None, lease: Lease | N
     return handle.database.transaction(take, at_once=False)
 
 
+def continue_trial(handle: Handle, study_id: int, number: int, limit: int | None, lease: Lease | None) -> Claim | None:
+    """Begin the next attempt of a configuration; see :meth:`Storage.continue_trial`."""
+    started: list[datetime] = []
+
+    def take(link: Link) -> Claim | None:
+        handle.lock_study(link, study_id)
+        trial_id, _ = handle.find(link, study_id, number)
+        (earlier,) = handle.reader.records(link, [handle.heading(link, trial_id)])
+        following = next_attempt(handle, link, study_id, number)
+        if following is not None:  # the connection may have been lost after all was done
+            (record,) = handle.reader.records(link, [handle.heading(link, following[0])])
+            return Claim.of(record) if record.started in started else None
+        if not may_continue(earlier):
+            return None
+        if limit is not None and LOST in earlier.system_attrs and _counted(link, study_id, limit) >= limit:
+            return None
+        new = attempt_after(earlier, lease)
+        started.append(new.started or now())
+        ((taken, key),) = queue.add_running(handle, link, study_id, [new])
+        if lease is not None:
+            link.change(handle.sql.heartbeat, trial=key)
+        return Claim.of(replace(new, number=taken, trial_id=key))
+
+    claim = handle.database.transaction(take)
+    if claim is not None:
+        handle.remember(study_id, claim)
+    return claim
+
+
 def _flush(handle: Handle) -> None:
     """Wait until the server's disk has all that was committed; nobody waits for a lock meanwhile."""
     if handle.sql.flush:
@@ -69,7 +101,7 @@ def _flush(handle: Handle) -> None:
 
 
 def _counted(link: Link, study_id: int, limit: int) -> int:
-    """Return how many trials count against the limit; lost ones are only looked for where it matters."""
+    """Return how many configurations count against the limit; a closer look is only taken where it matters."""
     ((taken,),) = link.rows(
         "SELECT (SELECT COALESCE(MAX(number) + 1, 0) FROM trials WHERE study_id = :study) "
         "- (SELECT COUNT(*) FROM trials WHERE study_id = :study AND state = 'WAITING')",
@@ -83,7 +115,14 @@ def _counted(link: Link, study_id: int, limit: int) -> int:
         study=study_id,
         lost=LOST,
     )
-    return int(taken - lost)
+    ((resumed,),) = link.rows(
+        "SELECT COUNT(*) FROM trials t JOIN trial_system_attributes a ON a.trial_id = t.trial_id "
+        f"AND a.{link.sql.key} = :continues JOIN trials p ON p.study_id = t.study_id "
+        f"AND p.number = CAST(a.value_json AS {link.sql.integer}) WHERE t.study_id = :study AND p.state = 'PRUNED'",
+        study=study_id,
+        continues=CONTINUES,
+    )
+    return int(taken - lost - resumed)
 
 
 def _take(handle: Handle, link: Link, study_id: int, started: datetime) -> Claim:

@@ -134,7 +134,7 @@ class DefineByRun(TrialHost):
         """
         claim = self._log.storage.reserve(self._log.study_id, lease=lease)
         assert claim is not None, "There is no limit to reach."
-        number, trial_id, fixed, user_attrs, system_attrs, _ = claim
+        number, trial_id, fixed, user_attrs, system_attrs, _, _ = claim
         if lease is not None:
             self._writer.keep_alive(number, lease)
         sampler = self._session.native_sampler

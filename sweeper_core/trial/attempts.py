@@ -1,0 +1,106 @@
+"""Attempts: a configuration may be run in several trials, each of which goes on where the one before stopped.
+
+The configuration's id is the number of its first attempt. The latest attempt speaks for it: its state, its values and
+its curve, which begins with copies of the earlier reports, are the configuration's. A retry in the sense of Optuna
+(``retry_history`` without ``hpo:continues``) is a configuration of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sweeper_core.trial.attrs import CONTINUES, FIRST_STEP, LOST, RETRY_HISTORY, STOPPED
+from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.state import TrialState
+
+
+class Attempts:
+    """Which trials are attempts of which configuration. Grows by folding records, the earlier attempt first.
+
+    Folding the same records again changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[int, int] = {}
+        self._latest: dict[int, int] = {}
+
+    def fold(self, records: Iterable[TrialRecord]) -> None:
+        """Take in new and changed trials."""
+        for record in records:
+            if record.system_attrs:
+                self.of(record)
+
+    def of(self, record: TrialRecord) -> int:
+        """Return the id of a trial's configuration, and remember it."""
+        number = record.number
+        known = self._first.get(number)
+        if known is not None:
+            return known
+        earlier = continued_by(record)
+        if earlier is None:
+            return number
+        first = self._first[number] = self.id_of(earlier)
+        self._latest[first] = max(number, self._latest.get(first, first))
+        return first
+
+    def id_of(self, number: int) -> int:
+        """Return the id of the configuration of a trial that was folded."""
+        return self._first.get(number, number)
+
+    def latest(self, number: int) -> int:
+        """Return the latest attempt of the configuration of a trial that was folded."""
+        first = self.id_of(number)
+        return self._latest.get(first, first)
+
+    def __len__(self) -> int:
+        """How many trials are not the first attempt of their configuration."""
+        return len(self._first)
+
+
+def continued_by(record: TrialRecord) -> int | None:
+    """Return the number of the attempt that a trial continues; None for a first attempt."""
+    earlier = record.system_attrs.get(CONTINUES)
+    return earlier if isinstance(earlier, int) and 0 <= earlier < record.number else None
+
+
+def first_step(record: TrialRecord) -> int:
+    """Return the first step that is new in a trial; 0 for a first attempt."""
+    return int(record.system_attrs.get(FIRST_STEP) or 0)
+
+
+def last_step(record: TrialRecord) -> int | None:
+    """Return the last step that was reported; None without reports."""
+    return record.reports[-1][0] if record.reports else None
+
+
+def made_progress(record: TrialRecord) -> bool:
+    """Return whether a trial has reported a step that no earlier attempt had."""
+    return bool(record.reports) and record.reports[-1][0] >= first_step(record)
+
+
+def configurations(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Return one record for each configuration: its latest attempt, with the configuration's id as its number.
+
+    They are in the order of the first attempts.
+    """
+    attempts, found = Attempts(), {}
+    for record in sorted(records, key=lambda record: record.number):
+        first = attempts.of(record)
+        found[first] = record if first == record.number else replace(record, number=first)
+    return [found[first] for first in sorted(found)]
+
+
+def is_lost(record: TrialRecord) -> bool:
+    """Return whether a trial has ended without a result because its job or its process went away."""
+    return record.state is TrialState.FAIL and LOST in record.system_attrs
+
+
+def count_retries(attempts: Iterable[TrialRecord]) -> int:
+    """Return how many attempts of a configuration, each of them lost, have brought it no further.
+
+    Attempts that reported a new step, or whose job was ended on purpose, are not counted.
+    """
+    listed = list(attempts)
+    before = len(listed[0].system_attrs.get(RETRY_HISTORY) or ()) if listed else 0
+    return before + sum(is_lost(it) and not made_progress(it) and STOPPED not in it.system_attrs for it in listed)

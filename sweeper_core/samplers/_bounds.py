@@ -21,6 +21,8 @@ def inside(unit: Floats, centre: Floats) -> Floats:
     Those beyond an end are mirrored there, so that no heap of points lies on it. Where ``centre`` ``(d,)``, what the
     algorithm searches around, is at the end already, they are put on it: an optimum at an end is met exactly.
     """
+    if unit.size == 0 or (unit.min() >= 0.0 and unit.max() <= 1.0):
+        return unit
     mirrored = np.abs(unit) % 2.0
     mirrored = np.where(mirrored > 1.0, 2.0 - mirrored, mirrored)
     at_end = ((unit < 0.0) & (centre < NEAR)) | ((unit > 1.0) & (centre > 1.0 - NEAR))

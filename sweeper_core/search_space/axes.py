@@ -51,11 +51,12 @@ class Axis:
         count: How many values there are, evenly spaced unless ``log`` (then the integers); None when continuous.
         grid: The evenly spaced values; None on a logarithmic scale and for continuous axes.
         start, width: The scale at coordinate 0, and its length, after the logarithm and times ``shrink``.
+        is_single: Whether there is only one value.
         shrink: 1; a power of 1/2 where the range itself is wider than the largest double.
         first, last: The smallest and the largest value at a coordinate.
     """
 
-    __slots__ = ("count", "first", "grid", "high", "last", "log", "low", "shrink", "start", "width")
+    __slots__ = ("count", "first", "grid", "high", "is_single", "last", "log", "low", "shrink", "start", "width")
 
     def __init__(
         self, low: float, high: float, log: bool = False, count: int | None = None, grid: Grid | None = None
@@ -68,6 +69,7 @@ class Axis:
         start, end = self.low * self.shrink - half * self.shrink, self.high * self.shrink + half * self.shrink
         self.start, end = (math.log(start), math.log(end)) if log else (start, end)
         self.width = end - self.start
+        self.is_single = count == 1 or self.width == 0.0
         self.first, self.last = self.low, self.high
         if count is None and self.width > 0.0:
             self._leave_the_ends()
@@ -82,11 +84,6 @@ class Axis:
     def _step(self) -> float:
         assert self.grid is not None
         return self.grid.step / self.grid.scale
-
-    @property
-    def is_single(self) -> bool:
-        """Whether there is only one value."""
-        return self.count == 1 or self.width == 0.0
 
     # ------------------------------------------------------------------------------------- one at a time
 
@@ -153,7 +150,7 @@ class Axis:
     def _position(self, raw: float) -> float:
         """Return where a value lies among the grid points: a whole number for these."""
         assert self.grid is not None
-        index = self.grid.index(raw) if math.isfinite(raw) else None
+        index = self.grid.index(raw)
         if index is not None:
             return index
         return (raw * self.shrink - self.low * self.shrink) / (self._step * self.shrink)

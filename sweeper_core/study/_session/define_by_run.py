@@ -219,7 +219,9 @@ class DefineByRun(TrialHost):
             kind = self._log.statistics.kinds.setdefault(name, distribution)
             if kind is not distribution:
                 check_change(name, kind, distribution)
-        data = data.with_distributions(self._log.as_stored(data.distributions))
+        written = self._log.as_stored(data.distributions)
+        if written is not data.distributions:
+            data = data.with_distributions(written)
         plan = trial.plan
         if plan is not None and plan.unstored:
             data, plan.unstored = TrialData(system_attrs=plan.unstored).merged(data), NOTHING

@@ -151,13 +151,12 @@ class TrialLog:
 
     def as_stored(self, distributions: Mapping[str, BaseDistribution]) -> Mapping[str, BaseDistribution]:
         """Return distributions such that lists and dictionaries are written as the study has them already."""
-        changed = {
-            name: written
-            for name, distribution in distributions.items()
-            if type(distribution) is CategoricalDistribution
-            and (written := self._written(name, distribution)) is not distribution
-        }
-        return {**distributions, **changed} if changed else distributions
+        for name, distribution in distributions.items():  # for each suggestion: a loop is the quickest
+            if type(distribution) is CategoricalDistribution:
+                written = self._written(name, distribution)
+                if written is not distribution:
+                    distributions = {**distributions, name: written}
+        return distributions
 
     def _written(self, name: str, distribution: CategoricalDistribution) -> CategoricalDistribution:
         stored = self.statistics.kinds.get(name)

@@ -60,11 +60,14 @@ class DistributionConfig:
 
 @dataclass
 class OptunaSweeperConf(HPOSweeperConf):
-    """``hydra.sweeper`` under ``hydra/sweeper=optuna``: the first failure ends the sweep, as it does there."""
+    """``hydra.sweeper`` under ``hydra/sweeper=optuna``: the first failure ends the sweep, and the first trial is the
+    sampler's, as it is there.
+    """
 
     _target_: str = f"{OPTUNA_SWEEPER}.optuna_sweeper.OptunaSweeper"
     defaults: Any = field(default_factory=lambda: ["_self_", {"sampler": "tpe"}, {"pruner": "none"}])
     max_failure_rate: Any = 0.0
+    start: Any = "none"
 
     def __post_init__(self) -> None:
         """Let a sampler that is given here go before the one of the defaults list."""

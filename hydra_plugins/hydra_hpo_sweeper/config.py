@@ -50,6 +50,8 @@ class HPOSweeperConf:
     custom_search_space: Any = None
     # Known good points to try first: a list of mappings parameter -> value.
     enqueue: Any = None
+    # The study's first trial after these: config (the values that the configuration has) or none.
+    start: Any = "config"
     # Points to run as they are: a list of mappings, or the path of a CSV or JSON-lines file.
     points: Any = None
     # Limits on other entries of the mapping that a job returns: {latency: "<= 10"}.

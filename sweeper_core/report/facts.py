@@ -20,6 +20,7 @@ from sweeper_core.masking import masked
 from sweeper_core.report.texts import json_ready
 from sweeper_core.storages.base import StudyRecord
 from sweeper_core.trial.attrs import (
+    BASELINE,
     FAILURE,
     FIXED_PARAMS,
     JOB_DIRECTORY,
@@ -31,8 +32,6 @@ from sweeper_core.trial.attrs import (
 )
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
-
-BASELINE = "hpo:baseline"
 
 RECENT = 30
 """Trials that ended last, from which the pace of a study is told."""
@@ -218,7 +217,7 @@ class StudyFacts:
     def baseline(self) -> tuple[TrialRecord, str] | None:
         """The complete trial to compare with, and what it is: the configuration's own values, or the first trial."""
         complete = self.having(TrialState.COMPLETE)
-        marked = next((record for record in complete if origin_of(record) == "baseline"), None)
+        marked = next((record for record in complete if BASELINE in record.system_attrs), None)
         if marked is not None:
             return marked, "your configuration"
         return (complete[0], "the first trial") if complete else None

@@ -12,6 +12,7 @@ Name                 Written by                               Read by
 ``hpo:repeats``      the sweep, for repeated jobs             ``History`` (spread of repeats), results
 ``hpo:failure``      whoever ends a trial as FAIL             results, command line, MLflow
 ``hpo:traceback``    the sweep                                results
+``hpo:baseline``     the sweep, when it opens the study       ``StudyFacts`` (report, ``hpo best``, closing lines)
 ``hpo:job_dir``      the sweep                                results, MLflow
 ``hpo:lease``        ``Storage.reserve``                      ``Storage.fail_stale``, ``Storage.finish``
 ``hpo:lost``         ``Storage.fail_stale``                   ``Storage.reserve`` (limit), ``Storage.finish``
@@ -52,6 +53,8 @@ FAILURE = "hpo:failure"
 """Why a trial failed, in one line."""
 TRACEBACK = "hpo:traceback"
 """The traceback of the exception that ended it."""
+BASELINE = "hpo:baseline"
+"""True for the trial that runs the configuration's own values."""
 JOB_DIRECTORY = "hpo:job_dir"
 """Where the job ran."""
 LEASE = "hpo:lease"

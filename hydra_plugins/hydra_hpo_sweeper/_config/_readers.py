@@ -23,6 +23,7 @@ from sweeper_core.storages.url import StorageURL
 LANES = ("auto", "inline", "process", "thread", "batch")
 PROGRESS = ("auto", "live", "lines", "off")
 AGGREGATES = ("mean", "median", "max", "min")
+STARTS = ("config", "none")
 
 
 @dataclass(frozen=True)
@@ -321,6 +322,13 @@ def repeat(value: Any, aggregate: Any, early_stop: Any) -> Repeat | None:
     if not isinstance(values, list) or not values:
         raise wrong("repeat", "a mapping of one key to a list of values, such as {seed: [0, 1, 2]}", value)
     return Repeat(str(key), tuple(values), how, stop)
+
+
+def start(key: str, value: Any) -> str:
+    """Return what the first trial is; null and false are none."""
+    return one_of(STARTS)(
+        key, {None: "none", False: "none", True: "config"}.get(value, value) if value in (None, False, True) else value
+    )
 
 
 def flag(key: str, value: Any) -> bool:

@@ -52,6 +52,7 @@ class Settings:
         metric: One entry's name for each objective; None when jobs return bare numbers.
         params: ``params`` and the older ``search_space`` together, to be read by ``_space._plan.read_plan``.
         storage: None means the sweep directory's own.
+        baseline: The configuration's own point, once the search space is known; None when it is not to be run.
         n_trials: None means no limit.
         devices: None, ``"auto"`` or the devices' names.
         resume: Whether the last sweep of this application is continued.
@@ -65,6 +66,8 @@ class Settings:
     params: DictConfig | None = None
     custom_search_space: Callable[..., Any] | None = _setting(read.function)
     enqueue: tuple[dict[str, Any], ...] = _setting(read.enqueue)
+    start: str = _setting(read.start)
+    baseline: Mapping[str, Any] | None = None
     constraints: tuple[Constraint, ...] = _setting(read.constraints)
     warm_start: tuple[EarlierStudy, ...] = _setting(read.warm_start)
     n_trials: int | None = _setting(read.count(1, optional=True))

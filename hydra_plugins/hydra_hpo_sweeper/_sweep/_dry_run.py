@@ -17,6 +17,7 @@ from sweeper_core.exceptions import SearchSpaceExhausted
 from sweeper_core.masking import masked
 from sweeper_core.search_space.space import Clause, SearchSpace
 from sweeper_core.storages.memory import InMemoryStorage
+from sweeper_core.trial.attrs import BASELINE
 
 FIRST_POINTS = 3
 
@@ -85,7 +86,8 @@ def _points(settings: Settings, plan: Plan, directory: SweepDirectory) -> Iterat
         for number in range(count):
             started = opened.session.start(plan.space, budget=settings.n_trials, distinct=True)
             if started is not None:
-                yield f"  #{number}: {' '.join(plan.overrides(started.params))}"
+                of = " (your configuration)" if BASELINE in started.system_attrs else ""
+                yield f"  #{number}: {' '.join(plan.overrides(started.params))}{of}"
     except SearchSpaceExhausted:
         yield "  (that is every point of the search space)"
     finally:

@@ -18,7 +18,7 @@ from sweeper_core.storages import get_storage, retry_of, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._session.session import Session
-from sweeper_core.trial.attrs import METRIC_NAMES
+from sweeper_core.trial.attrs import BASELINE, METRIC_NAMES
 from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.state import TrialState
 
@@ -35,12 +35,14 @@ class Opened:
         url: By which jobs reach the storage; None for one that has no URL.
         lease: In whose name trials are run; None when the storage dies with this process anyway.
         file: The study's database in the sweep directory; None for a storage that the user has named.
+        baseline: The trial that is going to run the configuration's own values, where this process has enqueued it.
     """
 
     session: Session
     url: str | None
     lease: Lease | None
     file: Path | None = None
+    baseline: int | None = None
 
 
 def open_study(settings: Settings, directory: SweepDirectory) -> Opened:
@@ -54,11 +56,12 @@ def open_study(settings: Settings, directory: SweepDirectory) -> Opened:
         storage.set_study_attrs(study.study_id, system={METRIC_NAMES: list(settings.metric)})
     _reclaim(storage, study, settings.max_retries)
     _enqueue(storage, study, settings)
+    number = _enqueue_baseline(storage, study, settings)
     sources = [_earlier(source) for source in settings.warm_start]
     session = Session.open(storage, study, settings.sampler, settings.pruner, sources=sources)
     session.log.sync()
     file = directory.path.absolute() / DEFAULT_FILE if settings.storage is None else None
-    return Opened(session, url, this_process() if storage.outlives_process else None, file)
+    return Opened(session, url, this_process() if storage.outlives_process else None, file, number)
 
 
 def _storage(url: str, key: str, *, create: bool = True) -> Storage:
@@ -117,6 +120,17 @@ def _enqueue(storage: Storage, study: StudyRecord, settings: Settings) -> None:
         text = json.dumps([dict(params) for params in settings.enqueue], sort_keys=True, default=repr)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         storage.enqueue(study.study_id, points, idempotency_key=f"enqueue:{digest}")
+
+
+def _enqueue_baseline(storage: Storage, study: StudyRecord, settings: Settings) -> int | None:
+    """Enqueue the configuration's own point in a study that has run nothing yet; return its number, None if not."""
+    if settings.baseline is None:
+        return None
+    if any(record.state is not TrialState.WAITING for record in storage.changes(study.study_id)[0]):
+        return None
+    # However many processes begin the study together, the first one's point is the study's.
+    point = Point(dict(settings.baseline), system_attrs={BASELINE: True})
+    return next(iter(storage.enqueue(study.study_id, [point], idempotency_key="start:config")), None)
 
 
 def _earlier(source: EarlierStudy) -> History:

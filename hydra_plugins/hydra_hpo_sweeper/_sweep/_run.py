@@ -15,6 +15,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._points import columns
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, read_settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._baseline import told
 from hydra_plugins.hydra_hpo_sweeper._sweep._checks import checked
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
     DirectoryLost,
@@ -75,6 +76,8 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
         page = Page(directory.path, opened, settings.report, str(app.config.hydra.job.name))
         setup = Setup(app, settings, plan, directory, opened, results, page, Tally(app.under_optunas_name))
         greet(opened, settings, directory, setup.command())
+        if opened.baseline is not None and settings.baseline is not None:
+            log.info("%s", told(opened.baseline, settings.baseline, plan))
         if settings.custom_search_space is None:
             tell_of_other_spaces(opened, plan.space)
         return _run(setup, factory)

@@ -1,0 +1,113 @@
+"""The configuration's own point: the values that it has where the sweep varies it, as the study's first trial."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
+from hydra_plugins.hydra_hpo_sweeper._space._described import described
+from hydra_plugins.hydra_hpo_sweeper._space._entries import Placed, Swept
+from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
+from sweeper_core.samplers import PartialFixedSampler
+from sweeper_core.search_space.space import SearchSpace
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+MIN_SHARE = 0.5
+"""Share of the swept keys that must have a value of the configuration: a point with fewer would not be it."""
+_ABSENT: Any = object()
+
+Compose = Callable[[list[str]], DictConfig]
+"""Composes a job's configuration from its overrides."""
+
+
+def baseline(settings: Settings, plan: Plan, compose: Compose, config: DictConfig) -> dict[str, Any] | None:
+    """Return the point of the configuration: None where ``start`` is none, or too few keys have a value in the space.
+
+    Samplers that list the points of a finite space, and explicit points, leave no room for it.
+
+    Args:
+        config: The sweep's own configuration, looked at where composing without the swept keys fails.
+    """
+    wanted = settings.start == "config" and not settings.points and not getattr(settings.sampler, "ends", False)
+    if not wanted or not len(plan.space):
+        return None
+    known = _in_space(plan, dict(_values(plan, _composed(plan, compose, config))))
+    if isinstance(settings.sampler, PartialFixedSampler):
+        known = {name: value for name, value in known.items() if name not in settings.sampler.fixed_params}
+    params = plan.space.active_only(known)
+    active = [name for name in plan.space.names if _may_exist(plan.space, name, params)]
+    if not params or len(params) < MIN_SHARE * len(active):
+        log.info(
+            "No trial runs the configuration as it is: it has a value in the search space for %d of %d swept keys.",
+            len(params),
+            len(active),
+        )
+        return None
+    return params
+
+
+def _composed(plan: Plan, compose: Compose, config: DictConfig) -> DictConfig:
+    try:
+        return compose(list(plan.fixed))
+    except Exception:  # a config group that has no default and is swept
+        return config
+
+
+def _values(plan: Plan, config: DictConfig) -> Iterator[tuple[str, Any]]:
+    for item in plan.items:
+        if isinstance(item.entry, Swept):
+            value = _value(item, item.entry, config)
+            if value is not _ABSENT:
+                yield item.name, value
+
+
+def _value(item: Placed, entry: Swept, config: DictConfig) -> Any:
+    """Return what the configuration has for a key; absent where it has none, or one that cannot be resolved."""
+    if entry.group:
+        choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
+        return choices.get(item.at.bare, _ABSENT)
+    try:
+        return _plain(OmegaConf.select(config, item.at.bare, default=_ABSENT))
+    except (OmegaConfBaseException, ValueError, TypeError, KeyError, AttributeError):
+        return _ABSENT
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (DictConfig, ListConfig)):
+        return OmegaConf.to_container(value, resolve=True, throw_on_missing=True, enum_to_str=True)
+    if isinstance(value, Enum):
+        return value.name
+    return str(value) if isinstance(value, Path) else value
+
+
+def _in_space(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that the space contains, as it has them."""
+    kinds = {name: plan.space[name].distribution for name in values}
+    return {
+        name: kinds[name].to_external_repr(kinds[name].to_internal_repr(value))
+        for name, value in values.items()
+        if kinds[name].contains(value)
+    }
+
+
+def _may_exist(space: SearchSpace, name: str, params: Mapping[str, Any]) -> bool:
+    """Return whether a parameter exists beside these values; one whose parent has none is not counted."""
+    return all(clause.parent in params and clause.holds(params[clause.parent]) for clause in space[name].when)
+
+
+def told(number: int, params: Mapping[str, Any], plan: Plan) -> str:
+    """Return the line on the trial that runs the configuration."""
+    values = " ".join(f"{name}={as_text(value)}" for name, value in params.items())
+    missing = [name for name in plan.space.names if _may_exist(plan.space, name, params) and name not in params]
+    sampled = "; ".join(f"{name} from {described(plan.space[name].distribution)}" for name in missing)
+    tail = f"; the sampler gives {sampled}" if sampled else ""
+    return f"Trial {number} runs your configuration: {values}{tail} (hydra.sweeper.start=none leaves it out)."

@@ -14,7 +14,6 @@ from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._space._rehearsal import check_options, rehearse
-from hydra_plugins.hydra_hpo_sweeper._sweep._baseline import baseline
 from hydra_plugins.hydra_hpo_sweeper._sweep._fit import check_fit
 from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import is_constant
 from sweeper_core.samplers import Request, Sampler
@@ -52,7 +51,7 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any],
     if points and not open_ended and all(set(point) == set(plan.space.names) for point in points):
         # They are the whole sweep, in one run or several.
         return replace(settings, enqueue=enqueued, n_trials=len(enqueued), max_trials=len(enqueued))
-    return replace(settings, enqueue=enqueued, baseline=baseline(settings, plan, compose, config))
+    return replace(settings, enqueue=enqueued)
 
 
 def _refuse_nothing_swept(settings: Settings, plan: Plan) -> None:

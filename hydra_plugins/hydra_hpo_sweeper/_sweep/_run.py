@@ -15,7 +15,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._points import columns
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, read_settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
-from hydra_plugins.hydra_hpo_sweeper._sweep._baseline import told
+from hydra_plugins.hydra_hpo_sweeper._sweep._baseline import baseline, told
 from hydra_plugins.hydra_hpo_sweeper._sweep._checks import checked
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
     DirectoryLost,
@@ -63,6 +63,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     factory = LaneFactory(settings, app.context, app.task, app.config, directory.path)
     settings = checked(settings, plan, factory.compose, factory.config)
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
+    settings = replace(settings, baseline=baseline(settings, plan, factory.compose, factory.config))
     if settings.dry_run:
         for line in preview(settings, plan, directory, factory.kind):
             log.info("%s", line)

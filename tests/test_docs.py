@@ -24,6 +24,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = Path(__file__).parent / "docs_project"
 RUN_ELSEWHERE = ("make ", "pip ")
 """Set-up: the tests themselves run after it."""
+IN_ORDER = ("first-script.md", "reproducibility.md")
+"""Pages whose later commands need what the earlier ones left."""
 SHORT = "hydra.sweeper.n_trials=2"
 NEEDS = {"mlflow": "mlflow", "lightning": "lightning", "visualization": "plotly"}
 
@@ -92,20 +94,35 @@ def shortened(line: str) -> str:
     return f"{line} {SHORT}" if sweeps and "n_trials" not in line else re.sub(r"n_trials=\d\d+", "n_trials=2", line)
 
 
-def save_modules(page: Path, project: Path) -> None:
-    """Save the Python blocks of a page that begin with a file's name, for its commands to import."""
-    for block in blocks("python"):
-        name = re.match(r"# (\w+\.py)\n", block.text)
+def file_of(block: Block) -> str | None:
+    """Return the name of the file that a block shows whole, which its first line gives."""
+    name = re.match(r"# ([\w/]+\.(py|yaml))\n", block.text)
+    return None if name is None else name[1]
+
+
+def save_files(page: Path, project: Path) -> None:
+    """Save the files that a page shows, for its commands to use."""
+    for block in [*blocks("python"), *blocks("yaml")]:
+        name = file_of(block)
         if block.page == page and name is not None:
-            (project / name[1]).write_text(block.text)
+            (project / name).write_text(block.text)
 
 
-@pytest.mark.parametrize("block", blocks("bash"), ids=str)
+def runs() -> list[Block]:
+    """Return what is run by itself: each block of commands, but those of a page that is read in order as one."""
+    single = [block for block in blocks("bash") if block.page.name not in IN_ORDER]
+    for name in IN_ORDER:
+        own = [block for block in blocks("bash") if block.page.name == name]
+        single.append(Block(own[0].page, own[0].line, "bash", "".join(block.text for block in own)))
+    return single
+
+
+@pytest.mark.parametrize("block", runs(), ids=str)
 def test_commands(block: Block, project: Path, installed: Environment) -> None:
     skip_without(block.text)
     lines = [line for line in block.text.splitlines() if line and not line.startswith(("#", *RUN_ELSEWHERE))]
     lines = [shortened(line.split("    #")[0]) for line in lines]
-    save_modules(block.page, project)
+    save_files(block.page, project)
     if any(line.rstrip().endswith("&") for line in lines):
         lines = ["\n".join([*lines, "wait"])]
     for line in lines:
@@ -118,7 +135,7 @@ EXTENDING = ROOT / "docs" / "extending.md"
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     """Return a function that imports a class of the page about extending by its dotted path."""
-    save_modules(EXTENDING, tmp_path)
+    save_files(EXTENDING, tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
 
     def load(path: str) -> Any:
@@ -146,7 +163,7 @@ class TestOwnPruner(PrunerConformance):
         return self.own("slow.SlowPruner")()
 
 
-@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if file_of(block) is None], ids=str)
 def test_configurations(block: Block, project: Path, installed: Environment) -> None:
     skip_without(block.text)
     content: dict[str, Any] = yaml.safe_load(block.text)

@@ -171,10 +171,10 @@ def find_place(where: str | None) -> Place:
         return _file(path, None, {})
     if "://" in where:
         return Place(_existing(where), None, {})
-    if where.endswith(_SUFFIXES) or os.sep in where:
-        raise FileNotFoundError(f"{where} does not exist. Give a sweep's directory, a storage's file or a URL.")
-    get_storage(where)  # says what a storage is
-    raise FileNotFoundError(f"{where} does not exist.")
+    raise FileNotFoundError(
+        f"{masked(where)!r} does not exist, and it is not a storage's URL. Give a sweep's directory, a storage's file, "
+        "or a URL such as 'sqlite:///study.db'."
+    )
 
 
 def _in_directory(directory: Path) -> Place:

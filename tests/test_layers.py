@@ -17,6 +17,7 @@ FLOORS = [
         "_forks",
         "_garbage",
         "_lazy",
+        "checkpoints",
         "_extras",
         "choices",
         "exceptions",

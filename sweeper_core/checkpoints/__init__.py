@@ -1,0 +1,1 @@
+"""Checkpoints of running trials: folders that appear whole or not at all."""

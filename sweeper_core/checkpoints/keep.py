@@ -1,0 +1,89 @@
+"""Which checkpoints of a study stay: those of the best trials, and of trials that can still go on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sweeper_core.checkpoints.store import Checkpoint, CheckpointStore, delete
+
+Fate = Literal["running", "paused", "ended"]
+"""``paused``: it does not run, and may go on."""
+GB = 10**9
+
+
+@dataclass(frozen=True)
+class KeepRules:
+    """What stays.
+
+    Attributes:
+        best: How many ended trials, the best ones, keep their newest checkpoint.
+        last: How many checkpoints a trial keeps that can still go on.
+        max_bytes: Above it, paused trials lose theirs, the least promising first; None: no limit.
+    """
+
+    best: int = 1
+    last: int = 1
+    max_bytes: float | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a configuration stands.
+
+    Attributes:
+        merit: The smaller, the better: its value when it has ended, its last report when it is paused; None without one
+            (and for an ended one that cannot be the best).
+    """
+
+    fate: Fate
+    merit: float | None = None
+
+
+Held = Mapping[int, Sequence[Sequence[Checkpoint]]]
+"""The checkpoints of each configuration, by repeat, the newest last."""
+
+
+def superfluous(held: Held, standings: Mapping[int, Standing], rules: KeepRules) -> list[Checkpoint]:
+    """Return the checkpoints that are to be deleted; those of running and of unknown configurations never are."""
+    known = {number: standings[number] for number in held if number in standings}
+    paused = [number for number, standing in known.items() if standing.fate == "paused"]
+    ended = [number for number, standing in known.items() if standing.fate == "ended"]
+    best = sorted((n for n in ended if known[n].merit is not None), key=lambda n: (_merit(known[n]), n))[: rules.best]
+    kept = {number: [repeat[-1:] if number in best else [] for repeat in held[number]] for number in ended}
+    kept |= {number: [repeat[-rules.last :] for repeat in held[number]] for number in paused}
+    if rules.max_bytes is not None:
+        total = _size(kept.values()) + _size(held[number] for number in held if number not in kept)
+        for number in sorted(paused, key=lambda n: (_merit(known[n]), n), reverse=True):
+            if total <= rules.max_bytes:
+                break
+            total -= _size([kept[number]])
+            kept[number] = []
+    stays = {one.path for repeats in kept.values() for repeat in repeats for one in repeat}
+    return [one for number in kept for repeat in held[number] for one in repeat if one.path not in stays]
+
+
+def apply(store: CheckpointStore, standings: Mapping[int, Standing], rules: KeepRules) -> None:
+    """Delete what does not stay, and what killed jobs of trials that do not run have left half-written."""
+    folders = store.folders()
+    for number, repeats in folders.items():
+        if number in standings and standings[number].fate != "running":
+            for folder in repeats:
+                folder.clear_drafts(all_of_them=True)
+    held = {number: [folder.complete() for folder in repeats] for number, repeats in folders.items()}
+    for one in superfluous(held, standings, rules):
+        delete(one)
+    for number, repeats in folders.items():
+        if number in standings and standings[number].fate != "running":
+            for folder in repeats:
+                folder.remove_if_empty()
+
+
+def _merit(standing: Standing) -> float:
+    return math.inf if standing.merit is None or math.isnan(standing.merit) else standing.merit
+
+
+def _size(held: Iterable[Sequence[Sequence[Checkpoint]]]) -> int:
+    return sum(one.size for repeats in held for repeat in repeats for one in repeat)

@@ -1,0 +1,241 @@
+"""When and how one running trial saves its checkpoints."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeper_core.checkpoints.keep import GB
+from sweeper_core.checkpoints.store import Checkpoint, CheckpointFolder
+from sweeper_core.checkpoints.warned import Deadline, SignalWatch
+from sweeper_core.logging import get_logger
+
+_logger = get_logger(__name__)
+
+SECONDS_BETWEEN = 30.0
+"""Between two saves when nothing was said about steps: the most that a kill costs, and what it is worth to avoid."""
+
+MIN_FREE = 2**20
+"""Bytes of free space below which a failure to write is one of a full disk, whatever exception a library made of it."""
+
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+@dataclass(frozen=True)
+class SaveRules:
+    """How often a trial saves, and what it keeps while it runs.
+
+    Attributes:
+        every: Steps between two saves; None: :data:`SECONDS_BETWEEN`.
+        last: How many checkpoints it keeps.
+        max_gb: The study's limit, which one checkpoint should not exceed.
+    """
+
+    every: int | None = None
+    last: int = 1
+    max_gb: float | None = None
+
+
+@dataclass
+class Timing:
+    """How long things take in this job, in seconds."""
+
+    asked: float | None = None
+    step: float = 0.0
+    save: float = 0.0
+
+
+class Saver:
+    """Saves the checkpoints of one running trial.
+
+    Args:
+        folder: Where they are; None keeps none.
+        rules: How often, and how many stay.
+        deadlines: Known ends of the job.
+        signals: Warnings that come as signals; None hears none.
+        may_stop: Whether a pruner may stop the trial at a step, however its report turns out.
+        saved: Called after each save with the step and the warning that led to it (None without).
+        clock: ``time.time()``.
+    """
+
+    def __init__(
+        self,
+        folder: CheckpointFolder | None,
+        rules: SaveRules = SaveRules(),
+        deadlines: Sequence[Deadline] = (),
+        signals: SignalWatch | None = None,
+        may_stop: Callable[[int], bool] = lambda step: False,
+        saved: Callable[[int, str | None], None] = lambda step, warning: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._folder = folder
+        self._rules = rules
+        self._deadlines = deadlines
+        self._signals = signals
+        self._may_stop = may_stop
+        self._saved = saved
+        self._clock = clock
+        self._timing = Timing()
+        self._last_time = clock()
+        self._last_step: int | None = None
+        self._could_stop = False
+        self._steps: set[int] = set()
+        self._told: set[str] = set()
+
+    @property
+    def newest(self) -> Checkpoint | None:
+        """The newest complete checkpoint."""
+        return None if self._folder is None else self._folder.newest()
+
+    @property
+    def warning(self) -> str | None:
+        """What has announced the end of this job: a signal's name, or ``end``; None when nothing has."""
+        if self._signals is not None and self._signals.pending:
+            return self._signals.heard
+        timing = self._timing
+        near = any(one.is_near(self._clock(), timing.step, timing.save) for one in self._deadlines)
+        return "end" if near else None
+
+    def should_save(self, step: int) -> bool:
+        """Return whether the job had better save after this step."""
+        if self._folder is None:
+            return False
+        if self._signals is not None:
+            self._signals.install()
+        now = self._clock()
+        if self._timing.asked is not None:
+            self._timing.step = max(self._timing.step, now - self._timing.asked)
+        self._timing.asked = now
+        if self._last_step is None:
+            newest = self.newest
+            self._last_step = -1 if newest is None else newest.step
+        could_stop, self._could_stop = self._could_stop, self._may_stop(step)
+        # A pruner that looks at every step would have every step saved; to one that looks now and then it is worth it.
+        return (self._could_stop and not could_stop) or self._is_due(step, now) or self.warning is not None
+
+    def _is_due(self, step: int, now: float) -> bool:
+        if self._rules.every is None:
+            return now - self._last_time >= SECONDS_BETWEEN
+        assert self._last_step is not None
+        return step - self._last_step >= self._rules.every
+
+    @contextmanager
+    def save(self, step: int) -> Iterator[Path]:
+        """Give a folder to write a checkpoint into; see :meth:`CheckpointFolder.saving`.
+
+        What keeps it from being written is a warning in one line, and the job goes on: the earlier ones are there.
+        """
+        if self._folder is None:
+            with scratch() as nowhere:
+                yield nowhere
+            return
+        warning, begun = self.warning, self._clock()
+        self._tell_twice(step)
+        with self._held_back(), self._tolerant(self._folder, step):
+            with _drafted(self._folder, step) as draft:
+                yield draft
+            self._after(self._folder, step, begun, warning)
+
+    @contextmanager
+    def _held_back(self) -> Iterator[None]:
+        """Hold signals back while a checkpoint is written."""
+        if self._signals is None:
+            yield
+            return
+        before = len(self._steps), self._last_time
+        self._signals.begin_save()
+        try:
+            yield
+        finally:
+            self._signals.end_save((len(self._steps), self._last_time) != before)
+
+    def _after(self, folder: CheckpointFolder, step: int, begun: float, warning: str | None) -> None:
+        self._steps.add(step)
+        self._last_step, self._last_time = step, self._clock()
+        self._timing.save = max(self._timing.save, self._last_time - begun)
+        folder.keep(self._rules.last)
+        self._tell_size()
+        self._saved(step, warning)
+
+    @contextmanager
+    def _tolerant(self, folder: CheckpointFolder, step: int) -> Iterator[None]:
+        try:
+            yield
+        except _CannotBegin as error:
+            self._say_not_saved(step, f"{folder.path} cannot be written ({error.reason})")
+        except Exception as error:
+            if not is_full(error, folder.path):
+                raise
+            self._say_not_saved(step, f"the disk of {folder.path} is full")
+
+    def _say_not_saved(self, step: int, why: str) -> None:
+        self._last_time = self._clock()  # not again with every step
+        _logger.warning(f"The checkpoint of step {step} was not saved: {why}. The job goes on; earlier ones stay.")
+
+    def _tell_twice(self, step: int) -> None:
+        if step in self._steps:
+            _logger.warning(f"The checkpoint of step {step} is saved again: the later one replaces the earlier one.")
+
+    def _tell_size(self) -> None:
+        limit, newest = self._rules.max_gb, self.newest
+        if limit is not None and newest is not None and newest.size > limit * GB and "size" not in self._told:
+            self._told.add("size")
+            _logger.warning(
+                f"One checkpoint has {newest.size / GB:.3g} GB, more than max_gb={limit:g} allows for all: trials that "
+                "pause keep none. Raise max_gb, or save less."
+            )
+
+
+class _CannotBegin(Exception):
+    """No folder could be made to write a checkpoint into."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a folder that is gone when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="hpo-checkpoint-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _drafted(folder: CheckpointFolder, step: int) -> Iterator[Path]:
+    """Give a draft of a checkpoint; where there can be none, a folder that is thrown away.
+
+    Raises:
+        _CannotBegin: After the block, when there could be none.
+    """
+    with ExitStack() as stack:
+        try:
+            folder.clear_drafts()
+            draft = stack.enter_context(folder.saving(step))
+        except OSError as error:
+            cannot = _CannotBegin(error.strerror or str(error))
+        else:
+            yield draft
+            return
+    with scratch() as thrown_away:
+        yield thrown_away
+    raise cannot
+
+
+def is_full(error: BaseException, folder: Path) -> bool:
+    """Return whether something failed because a disk, or a quota, is full."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in _FULL:
+            return True
+        seen = seen.__cause__ or seen.__context__
+    with suppress(OSError):
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        return isinstance(error, (OSError, RuntimeError)) and shutil.disk_usage(existing).free < MIN_FREE
+    return False

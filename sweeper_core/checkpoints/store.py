@@ -1,0 +1,282 @@
+"""Checkpoint folders on disk, keyed by configuration and repeat; safe against kills at any moment.
+
+Layout below the store's root::
+
+    12/0/step-7/                 a complete checkpoint of configuration 12, repeat 0
+    12/0/step-7/.checkpoint      its manifest: the step, and every file with its size
+    12/0/.saving-8-host-77-ab    one that is being written, by process 77 of that host
+    12/0/.deleting-ab            one that is being deleted
+
+A checkpoint is written under a name of the second kind, brought to the disk, and renamed. It counts when every file of
+its manifest is there, at least as long as it was. Nothing else below the root is ever touched.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+MANIFEST = ".checkpoint"
+_COMPLETE = re.compile(r"step-(\d+)(?:\.(\d+))?")
+_SAVING = re.compile(r"\.saving-\d+-(.+)-(\d+)-[0-9a-f]{8}")
+_DELETING = re.compile(r"\.deleting-[0-9a-f]{8}")
+_NUMBER = re.compile(r"0|[1-9]\d*")
+_NOT_SUPPORTED = {errno.EINVAL, errno.EBADF, errno.EACCES, errno.EPERM, errno.ENOTSUP}
+"""What file systems answer that have no ``fsync`` for a kind of file."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One complete checkpoint.
+
+    Attributes:
+        path: Its folder.
+        step: The step after which it was saved.
+        again: 0, or how often its step had been saved before.
+        size: Its length in bytes.
+    """
+
+    path: Path
+    step: int
+    again: int
+    size: int
+
+
+class CheckpointFolder:
+    """The checkpoints of one configuration and repeat.
+
+    Args:
+        path: The folder that holds them; it is made with the first checkpoint.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def complete(self) -> list[Checkpoint]:
+        """Return the complete checkpoints, the newest last."""
+        found = [_read(self.path / name) for name in _names(self.path) if _COMPLETE.fullmatch(name)]
+        return sorted((one for one in found if one is not None), key=lambda one: (one.step, one.again))
+
+    def newest(self) -> Checkpoint | None:
+        """Return the newest complete checkpoint."""
+        names = [
+            (int(found[1]), int(found[2] or 0), found[0])
+            for found in map(_COMPLETE.fullmatch, _names(self.path))
+            if found
+        ]
+        candidates = (_read(self.path / name) for _, _, name in sorted(names, reverse=True))
+        return next((one for one in candidates if one is not None), None)
+
+    @contextmanager
+    def saving(self, step: int) -> Iterator[Path]:
+        """Give an empty folder, and make it the checkpoint of ``step`` when the block ends without an exception.
+
+        Raises:
+            OSError: It cannot be written. The checkpoints of before are untouched.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        draft = self.path / f".saving-{step}-{_host()}-{os.getpid()}-{_token()}"
+        draft.mkdir()
+        try:
+            yield draft
+            _write_manifest(draft, step)
+            _publish(draft, self.path, step)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+
+    def keep(self, count: int) -> None:
+        """Delete all complete checkpoints but the newest ``count``."""
+        complete = self.complete()
+        for one in complete[: len(complete) - count]:
+            delete(one)
+
+    def clear_drafts(self, all_of_them: bool = False) -> None:
+        """Delete what killed processes have left half-written or half-deleted.
+
+        Args:
+            all_of_them: Also what a living process of this machine writes: no job of the configuration runs any more.
+        """
+        for name in _names(self.path):
+            saving = _SAVING.fullmatch(name)
+            if _DELETING.fullmatch(name) or (saving and (all_of_them or not _alive(saving[1], int(saving[2])))):
+                shutil.rmtree(self.path / name, ignore_errors=True)
+
+    def remove_if_empty(self) -> None:
+        """Remove the folder, and that of the configuration, when nothing is in them."""
+        with suppress(OSError):
+            self.path.rmdir()
+            self.path.parent.rmdir()
+
+
+class CheckpointStore:
+    """The checkpoints of one study.
+
+    Args:
+        root: The folder that holds them.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, configuration: int, repeat: int = 0) -> CheckpointFolder:
+        """Return the folder of a configuration's repeat, which need not exist."""
+        return CheckpointFolder(self.root / str(configuration) / str(repeat))
+
+    def folders(self) -> dict[int, list[CheckpointFolder]]:
+        """Return the folders of each configuration that has any."""
+        found = {}
+        for name in _names(self.root):
+            repeats = [part for part in _names(self.root / name) if _NUMBER.fullmatch(part)]
+            if _NUMBER.fullmatch(name) and repeats:
+                found[int(name)] = [self.folder(int(name), int(part)) for part in sorted(repeats, key=int)]
+        return found
+
+
+def delete(checkpoint: Checkpoint) -> None:
+    """Delete a checkpoint, or as much of it as the user has added nothing to; never raises.
+
+    It stops being one at once, and however far the deletion comes.
+    """
+    manifest = _manifest(checkpoint.path)
+    if manifest is None:
+        return
+    with suppress(OSError):
+        if _files(checkpoint.path).keys() - manifest["files"].keys():
+            (checkpoint.path / MANIFEST).unlink()
+            for name in manifest["files"]:
+                (checkpoint.path / name).unlink(missing_ok=True)
+            return
+        aside = checkpoint.path.with_name(f".deleting-{_token()}")
+        checkpoint.path.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def check_writable(root: Path) -> None:
+    """Raise ``OSError`` when checkpoints cannot be saved below a folder; leave nothing."""
+    missing = [path for path in (root, *root.parents) if not path.exists()]
+    root.mkdir(parents=True, exist_ok=True)
+    probe = root / f".probe-{_token()}"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    finally:
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
+
+
+def _write_manifest(draft: Path, step: int) -> None:
+    files = _files(draft)
+    for name in files:
+        _sync(draft / name)
+    path = draft / MANIFEST
+    path.write_text(json.dumps({"step": step, "files": files}), encoding="utf-8")
+    _sync(path)
+    for folder, _, _ in os.walk(draft):
+        _sync(Path(folder))
+
+
+def _publish(draft: Path, parent: Path, step: int) -> None:
+    again = 0
+    while True:
+        target = parent / (f"step-{step}.{again}" if again else f"step-{step}")
+        if not target.exists():
+            try:
+                draft.rename(target)
+                break
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+        again += 1
+    _sync(parent)
+
+
+def _read(path: Path) -> Checkpoint | None:
+    """Return the complete checkpoint in a folder; None when a part is missing or the folder is somebody else's."""
+    found, manifest = _COMPLETE.fullmatch(path.name), _manifest(path)
+    if found is None or manifest is None or path.is_symlink():
+        return None
+    for name, size in manifest["files"].items():
+        try:
+            if os.lstat(path / name).st_size < size:
+                return None
+        except OSError:
+            return None
+    return Checkpoint(path, int(found[1]), int(found[2] or 0), sum(manifest["files"].values()))
+
+
+def _manifest(path: Path) -> dict[str, dict[str, int]] | None:
+    with suppress(OSError, ValueError):
+        content = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        if isinstance(content, dict) and isinstance(content.get("files"), dict):
+            return content
+    return None
+
+
+def _files(folder: Path) -> dict[str, int]:
+    """Return every file below a folder by its relative name, with its length in bytes; not the manifest."""
+    found = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            found[path.relative_to(folder).as_posix()] = os.lstat(path).st_size
+    found.pop(MANIFEST, None)
+    return found
+
+
+def _sync(path: Path) -> None:
+    """Bring a file or a folder's entries to the disk.
+
+    Raises:
+        OSError: The disk did not take it.
+    """
+    if path.is_symlink() or (os.name == "nt" and path.is_dir()):
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_SUPPORTED:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _alive(host: str, pid: int) -> bool:
+    """Return whether a process of this machine lives; those of other machines count as dead."""
+    if host != _host():
+        return False
+    if pid == os.getpid() or os.name == "nt":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9.-]", "_", socket.gethostname())
+
+
+def _token() -> str:
+    return uuid.uuid4().hex[:8]

@@ -1,0 +1,165 @@
+"""Warnings that a process is going to be ended: signals, and the times of known ends."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+GRACE = 20.0
+"""Seconds that a signal waits for a checkpoint: below the half minute that SLURM and Kubernetes give before SIGKILL."""
+
+AFTER_JOB = 1.0
+"""Seconds that a signal waits when the job has ended meanwhile, so that its result gets out."""
+
+END_TIMES = ("SLURM_JOB_END_TIME",)
+"""Variables that tell when the allocation ends, in seconds since the epoch."""
+
+MAX_FIXED_MARGIN = 30.0
+"""Seconds before a known end from which every chance to save is used, at most; plus what a step and a save take."""
+
+
+class Deadline:
+    """A known end, which comes nearer.
+
+    Args:
+        at: When, by ``time.time()``.
+        whole: Seconds from the beginning to it: a twentieth of them is the fixed margin.
+    """
+
+    def __init__(self, at: float, whole: float = math.inf) -> None:
+        self._at = at
+        self._fixed = min(MAX_FIXED_MARGIN, whole / 20)
+
+    def is_near(self, now: float, step: float, save: float) -> bool:
+        """Return whether this may be the last chance to save.
+
+        Args:
+            now: ``time.time()``.
+            step: Seconds between two chances.
+            save: Seconds that a save takes.
+        """
+        return now + 1.5 * step + 2.0 * save + self._fixed >= self._at
+
+
+def end_of_allocation(environment: Mapping[str, str] | None = None) -> float | None:
+    """Return when the scheduler ends this process's allocation, by ``time.time()``; None where that is not known."""
+    environment = os.environ if environment is None else environment
+    for name in END_TIMES:
+        with suppress(KeyError, ValueError):
+            return float(environment[name])
+    return None
+
+
+def _signals() -> Iterable[int]:
+    """Return the signals that may be warnings: SIGTERM, SIGUSR1, and SIGUSR2 where somebody waits for it (submitit)."""
+    yield signal.SIGTERM
+    if (first := getattr(signal, "SIGUSR1", None)) is not None:
+        yield first
+    if (second := getattr(signal, "SIGUSR2", None)) is not None and callable(signal.getsignal(second)):
+        yield second
+
+
+class SignalWatch:
+    """Holds signals back until a checkpoint is saved, then lets them do what they would have done.
+
+    SIGTERM ends the process then, or does what a handler of before does with it (submitit's requeues the job); SIGUSR1
+    without such a handler is a warning and no more. What comes a second time, or has waited for :data:`GRACE`, is not
+    held back. Only the main thread can watch.
+    """
+
+    def __init__(self, grace: float = GRACE) -> None:
+        self._grace = grace
+        self._before: dict[int, Any] = {}
+        self._pending: int | None = None
+        self._timer: threading.Timer | None = None
+        self._saving = 0
+        self._over = False
+        self.heard: str | None = None
+        """Name of the signal that was heard last; None before one."""
+
+    def install(self) -> None:
+        """Begin to watch, in the main thread; elsewhere nothing happens."""
+        if threading.current_thread() is not threading.main_thread() or self._before:
+            return
+        for number in _signals():
+            before = signal.getsignal(number)
+            if before is not None and before != signal.SIG_IGN:  # None: installed by C code, which cannot be put back
+                self._before[number] = before
+                signal.signal(number, self._handle)
+
+    @property
+    def pending(self) -> bool:
+        """Whether a signal waits for a checkpoint."""
+        return self._pending is not None
+
+    def begin_save(self) -> None:
+        """Hold signals back until the save has ended, however long it takes."""
+        self._saving += 1
+
+    def end_save(self, saved: bool) -> None:
+        """Let a signal that waited for this do what it does."""
+        self._saving -= 1
+        if self._pending is not None and not self._saving and (saved or self._over):
+            self._send(self._pending)
+
+    def close(self) -> None:
+        """Watch no longer; a signal that still waits does what it does in a moment."""
+        number = self._pending
+        if threading.current_thread() is threading.main_thread():
+            for watched, before in self._before.items():
+                if signal.getsignal(watched) == self._handle:
+                    signal.signal(watched, before)
+            self._before.clear()
+        self._settle()
+        if number is not None and not (_is_mere_warning(number) and signal.getsignal(number) == signal.SIG_DFL):
+            _later(AFTER_JOB, lambda: os.kill(os.getpid(), number))
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        again = self._pending == number
+        self.heard = signal.Signals(number).name
+        if again and not self._saving:
+            self._pass_on(number, frame)
+            return
+        self._over |= again
+        self._pending = number
+        if self._timer is None:
+            self._timer = _later(self._grace, lambda: os.kill(os.getpid(), number))
+
+    def _send(self, number: int) -> None:
+        """Have the main thread pass a signal on, now."""
+        if threading.current_thread() is threading.main_thread():
+            self._pass_on(number, None)
+        else:
+            os.kill(os.getpid(), number)
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        self._settle()
+        before = self._before.get(number, signal.SIG_DFL)
+        if callable(before):
+            before(number, frame)
+        elif not _is_mere_warning(number):
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def _settle(self) -> None:
+        self._pending, self._over = None, False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _is_mere_warning(number: int) -> bool:
+    return number != signal.SIGTERM
+
+
+def _later(seconds: float, do: Callable[[], None]) -> threading.Timer:
+    timer = threading.Timer(seconds, do)
+    timer.daemon = True
+    timer.start()
+    return timer

@@ -1,0 +1,69 @@
+"""What every trial can do with checkpoints, whoever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sweeper_core.checkpoints.saver import Saver
+from sweeper_core.trial.base import step_argument
+
+NOWHERE = Saver(None)
+"""Of a trial that keeps none."""
+
+
+class Checkpointing:
+    """The part of a trial that saves checkpoints and finds them again::
+
+    start = 0
+    if trial.checkpoint:
+        model.load(trial.checkpoint / "model.pt")
+        start = trial.step + 1
+    for epoch in range(start, epochs):
+        loss = train(model)
+        if trial.should_save(epoch):
+            with trial.save_checkpoint(epoch) as folder:
+                model.save(folder / "model.pt")
+        trial.report_or_prune(loss, epoch)
+    """
+
+    _saver: Saver = NOWHERE
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The folder of the newest complete checkpoint; None when there is none."""
+        newest = self._saver.newest
+        return None if newest is None else newest.path
+
+    @property
+    def step(self) -> int:
+        """The step of :attr:`checkpoint`; -1 without one, so that a job begins with ``step + 1``."""
+        newest = self._saver.newest
+        return -1 if newest is None else newest.step
+
+    def should_save(self, step: int) -> bool:
+        """Return whether to save after ``step``: every so often, before a stop, and when the job is about to be ended.
+
+        In distributed training all processes must ask equally often; they get the answer that rank zero gets.
+
+        Raises:
+            TypeError: The step is not a number.
+            ValueError: It is negative.
+        """
+        return self._saver.should_save(step_argument(step))
+
+    @contextmanager
+    def save_checkpoint(self, step: int) -> Iterator[Path]:
+        """Give an empty folder; what is in it when the block ends is the checkpoint of ``step``, whole or not at all.
+
+        An exception that leaves the block leaves no checkpoint. Where none can be written (a full disk), a warning is
+        logged, the earlier one stays, and the job goes on. Of the processes of distributed training only rank zero's
+        folder is kept.
+
+        Raises:
+            TypeError: The step is not a number.
+            ValueError: It is negative.
+        """
+        with self._saver.save(step_argument(step)) as folder:
+            yield folder

@@ -214,8 +214,7 @@ def asked(saver: Saver, clock: Clock, count: int, seconds: float) -> list[int]:
     [
         (SaveRules(), {}, [2, 5, 8]),
         (SaveRules(every=2), {}, [1, 3, 5, 7, 9]),
-        (SaveRules(every=100), {"may_stop": {3, 9}.__contains__}, [3, 9]),
-        (SaveRules(every=100), {"may_stop": lambda step: True}, [0]),
+        (SaveRules(every=100), {"milestone": {3, 9}.__contains__}, [3, 9]),
         (SaveRules(every=100), {"deadlines": [Deadline(1105.0)]}, [5, 6, 7, 8, 9]),
         (SaveRules(every=100), {"deadlines": [Deadline(1105.0, 105.0)]}, [8, 9]),
     ],

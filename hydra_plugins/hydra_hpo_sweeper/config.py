@@ -104,6 +104,14 @@ class HPOSweeperConf:
     # How often a trial whose job raised an exception is tried again.
     max_retries_failed: Any = 0
 
+    # What jobs save with current_trial().save_checkpoint(): in which folder (None: checkpoints, below the sweep
+    # directory); every how many steps (None: as the job asks, at most once in 30 seconds); how many trials, the best
+    # ones, keep their newest one at the end; how many a trial keeps that can still go on; gigabytes of all together,
+    # above which paused trials lose theirs.
+    checkpoints: Any = field(
+        default_factory=lambda: {"dir": None, "every": None, "keep_best": 1, "keep_last": 1, "max_gb": None}
+    )
+
     # --- telling ----------------------------------------------------------------------------------------------------
     # What the console shows: auto, live, lines or off.
     progress: Any = "auto"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -60,7 +59,7 @@ class Saver:
         rules: How often, and how many stay.
         deadlines: Known ends of the job.
         signals: Warnings that come as signals; None hears none.
-        may_stop: Whether a pruner may stop the trial at a step, however its report turns out.
+        milestone: Whether a pruner that looks only now and then may stop the trial at a step.
         saved: Called after each save with the step and the warning that led to it (None without).
         clock: ``time.time()``.
     """
@@ -71,7 +70,7 @@ class Saver:
         rules: SaveRules = SaveRules(),
         deadlines: Sequence[Deadline] = (),
         signals: SignalWatch | None = None,
-        may_stop: Callable[[int], bool] = lambda step: False,
+        milestone: Callable[[int], bool] = lambda step: False,
         saved: Callable[[int, str | None], None] = lambda step, warning: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -79,13 +78,12 @@ class Saver:
         self._rules = rules
         self._deadlines = deadlines
         self._signals = signals
-        self._may_stop = may_stop
+        self._milestone = milestone
         self._saved = saved
         self._clock = clock
         self._timing = Timing()
         self._last_time = clock()
         self._last_step: int | None = None
-        self._could_stop = False
         self._steps: set[int] = set()
         self._told: set[str] = set()
 
@@ -116,9 +114,7 @@ class Saver:
         if self._last_step is None:
             newest = self.newest
             self._last_step = -1 if newest is None else newest.step
-        could_stop, self._could_stop = self._could_stop, self._may_stop(step)
-        # A pruner that looks at every step would have every step saved; to one that looks now and then it is worth it.
-        return (self._could_stop and not could_stop) or self._is_due(step, now) or self.warning is not None
+        return self._is_due(step, now) or self.warning is not None or self._milestone(step)
 
     def _is_due(self, step: int, now: float) -> bool:
         if self._rules.every is None:
@@ -203,6 +199,8 @@ class _CannotBegin(Exception):
 @contextmanager
 def scratch() -> Iterator[Path]:
     """Give a folder that is gone when the block ends."""
+    import tempfile  # the core is imported in milliseconds
+
     with tempfile.TemporaryDirectory(prefix="hpo-checkpoint-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 

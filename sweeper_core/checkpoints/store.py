@@ -18,8 +18,6 @@ import json
 import os
 import re
 import shutil
-import socket
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -275,8 +273,10 @@ def _alive(host: str, pid: int) -> bool:
 
 
 def _host() -> str:
+    import socket  # the core is imported in milliseconds
+
     return re.sub(r"[^A-Za-z0-9.-]", "_", socket.gethostname())
 
 
 def _token() -> str:
-    return uuid.uuid4().hex[:8]
+    return os.urandom(4).hex()

@@ -80,6 +80,7 @@ class SignalWatch:
         self._timer: threading.Timer | None = None
         self._saving = 0
         self._over = False
+        self._process = 0
         self.heard: str | None = None
         """Name of the signal that was heard last; None before one."""
 
@@ -87,6 +88,8 @@ class SignalWatch:
         """Begin to watch, in the main thread; elsewhere nothing happens."""
         if threading.current_thread() is not threading.main_thread() or self._before:
             return
+        self._process = os.getpid()
+        _watching.append(self)
         for number in _signals():
             before = signal.getsignal(number)
             if before is not None and before != signal.SIG_IGN:  # None: installed by C code, which cannot be put back
@@ -111,6 +114,8 @@ class SignalWatch:
     def close(self) -> None:
         """Watch no longer; a signal that still waits does what it does in a moment."""
         number = self._pending
+        if self in _watching:
+            _watching.remove(self)
         if threading.current_thread() is threading.main_thread():
             for watched, before in self._before.items():
                 if signal.getsignal(watched) == self._handle:
@@ -121,6 +126,9 @@ class SignalWatch:
             _later(AFTER_JOB, lambda: os.kill(os.getpid(), number))
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a forked child, which saves nothing
+            self._pass_on(number, frame)
+            return
         again = self._pending == number
         self.heard = signal.Signals(number).name
         if again and not self._saving:
@@ -152,6 +160,17 @@ class SignalWatch:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+_watching: list[SignalWatch] = []
+"""Those that watch in this process, the latest last."""
+
+
+def end_of_job() -> None:
+    """Watch no longer for the job that ends in this thread."""
+    if threading.current_thread() is threading.main_thread():
+        for watch in reversed(_watching.copy()):
+            watch.close()
 
 
 def _is_mere_warning(number: int) -> bool:

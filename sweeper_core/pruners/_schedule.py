@@ -38,3 +38,7 @@ class Schedule:
         begin = step - (step - self.warmup) % self.interval
         before = int(curve.steps[-2]) if len(curve) > 1 else -1
         return before < begin
+
+    def is_milestone(self, curve: Curve) -> bool:
+        """Return whether the rule, which does not look at every report, looks at the last one."""
+        return self.interval > 1 and self.is_due(curve)

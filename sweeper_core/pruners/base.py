@@ -40,6 +40,13 @@ class Pruner(BasePruner):
         It never waits for other trials: ``curves`` are all other trials as they are known at this moment.
         """
 
+    def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
+        """Return whether the last report of ``curve`` is where a pruner that looks now and then does look.
+
+        A checkpoint is worth it there. False for pruners that look at every report.
+        """
+        return False
+
     def prune(self, study: StudyLike, trial: FrozenTrial) -> bool:
         """Judge the trial as it is stored: for pruners that users write and that hand over to this one."""
         curves = study.known_to(trial.number).curves

@@ -82,6 +82,9 @@ class ExtrapolationPruner(Pruner):
         self._schedule = Schedule(n_warmup_steps, interval_steps)
         self._memo: tuple[weakref.ref[LearningCurves], int, int, _Learnt | None] | None = None
 
+    def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
+        return self._schedule.is_milestone(curve)
+
     @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         if len(curve) < self._n_min_reports or not self._schedule.is_due(curve):

@@ -66,6 +66,14 @@ class HyperbandPruner(Pruner):
         self._max_resource = max_resource
         self._halving = make_halving(reduction_factor, bootstrap_count, min_peers, smoothing)
 
+    def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
+        whole = self._whole(curves)
+        if not len(curve) or whole is None:
+            return False
+        shares = bracket_shares(self._min_resource, whole, self._halving.eta)
+        bracket = int(brackets_of(np.array([number]), shares)[0])
+        return any(self._halving.crossed(curve, self._min_resource * self._halving.eta**bracket))
+
     @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         whole = self._whole(curves)

@@ -35,6 +35,10 @@ class PatientPruner(Pruner):
         """Return the same rule around another pruner."""
         return PatientPruner(wrapped_pruner, self._patience, self._min_delta)
 
+    def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
+        inner = self.wrapped_pruner
+        return isinstance(inner, Pruner) and inner.is_milestone(number, curve, curves)
+
     @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         recent = self._patience + 1

@@ -49,6 +49,9 @@ class PercentilePruner(Pruner):
         self._n_min_trials = n_min_trials
         self._schedule = Schedule(n_warmup_steps, interval_steps)
 
+    def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
+        return self._schedule.is_milestone(curve)
+
     @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         if not self._schedule.is_due(curve) or curves.n_completed < max(1, self._n_startup_trials):

@@ -110,22 +110,27 @@ class SuccessiveHalvingPruner(Pruner):
         self._rate = min_early_stopping_rate
         self._halving = make_halving(reduction_factor, bootstrap_count, min_peers, smoothing)
 
+    def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
+        return any(self._crossed(curve, curves))
+
     @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
-        if not len(curve):
-            return GO_ON
-        lowest = self._min_resource
-        if isinstance(lowest, str):
-            if curves.longest is None:
-                return GO_ON
-            lowest = max((curves.longest + 1) // 10, 1)
-        for rung, value in self._halving.crossed(curve, lowest * self._halving.eta**self._rate):
+        for rung, value in self._crossed(curve, curves):
             at_rung = curves.reached(rung, self._halving.window)
             others = at_rung.values[at_rung.rows != number]
             verdict = self._halving.verdict(rung, value, others, curves.sign)
             if verdict.stop:
                 return verdict
         return GO_ON
+
+    def _crossed(self, curve: Curve, curves: LearningCurves) -> Iterator[tuple[int, float]]:
+        """Return the rungs that the trial has reached since it was judged, with its results there."""
+        lowest = self._min_resource
+        if isinstance(lowest, str):
+            if curves.longest is None:
+                return iter(())
+            lowest = max((curves.longest + 1) // 10, 1)
+        return self._halving.crossed(curve, lowest * self._halving.eta**self._rate) if len(curve) else iter(())
 
 
 def make_halving(reduction_factor: int, bootstrap_count: int, min_peers: int | None, smoothing: int) -> Halving:

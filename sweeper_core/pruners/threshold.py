@@ -40,6 +40,9 @@ class ThresholdPruner(Pruner):
             raise ValueError(f"`lower <= upper` must hold, but got ({lower=}, {upper=}).")
         self._schedule = Schedule(n_warmup_steps, interval_steps)
 
+    def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
+        return self._schedule.is_milestone(curve)
+
     @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         if not self._schedule.is_due(curve):

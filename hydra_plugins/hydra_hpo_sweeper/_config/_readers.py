@@ -79,6 +79,25 @@ class MlflowOptions:
     nested: bool = True
 
 
+@dataclass(frozen=True)
+class CheckpointOptions:
+    """Where checkpoints are, how often they are saved, and which of them stay.
+
+    Attributes:
+        dir: None means below the sweep directory.
+        every: Steps; None means as the job asks, at most once in 30 seconds.
+        keep_best: Trials, over the sweep.
+        keep_last: Checkpoints of a trial that can still go on.
+        max_gb: None means no limit.
+    """
+
+    dir: str | None = None
+    every: int | None = None
+    keep_best: int = 1
+    keep_last: int = 1
+    max_gb: float | None = None
+
+
 def wrong(key: str, expected: str, value: Any) -> ConfigError:
     return ConfigError(f"hydra.sweeper.{key} must be {expected}, not {value!r}.")
 
@@ -358,6 +377,36 @@ def devices(key: str, value: Any) -> tuple[str, ...] | str | int | None:
     if len(set(names)) < len(names):
         raise wrong(key, "a list of different devices", value)
     return tuple(names)
+
+
+def checkpoints(key: str, value: Any) -> CheckpointOptions:
+    if value is None:
+        return CheckpointOptions()
+    if not isinstance(value, dict):
+        raise wrong(key, "a mapping such as {every: 10, keep_best: 1, keep_last: 1}", value)
+    readers: Mapping[str, Callable[[str, Any], Any]] = {
+        "dir": text,
+        "every": count(1, optional=True),
+        "keep_best": count(0),
+        "keep_last": count(1),
+        "max_gb": _gigabytes,
+    }
+    for name in value:
+        if name not in readers:
+            raise ConfigError(
+                f"hydra.sweeper.{key}.{name} does not exist.{closest(str(name), readers)} Known are "
+                f"{', '.join(readers)}."
+            )
+    return CheckpointOptions(**{name: readers[name](f"{key}.{name}", given) for name, given in value.items()})
+
+
+def _gigabytes(key: str, value: Any) -> float | None:
+    if without_quotes(value) is None:
+        return None
+    number = real(value)
+    if number is None or number <= 0:
+        raise wrong(key, "a number of gigabytes above 0, or null for no limit", value)
+    return number
 
 
 def mlflow(key: str, value: Any) -> MlflowOptions | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -15,7 +15,13 @@ from hydra_plugins.hydra_hpo_sweeper._config import _readers as read
 from hydra_plugins.hydra_hpo_sweeper._config._algorithms import build_pruner, build_sampler
 from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
 from hydra_plugins.hydra_hpo_sweeper._config._points import points as read_points
-from hydra_plugins.hydra_hpo_sweeper._config._readers import Constraint, EarlierStudy, MlflowOptions, Repeat
+from hydra_plugins.hydra_hpo_sweeper._config._readers import (
+    CheckpointOptions,
+    Constraint,
+    EarlierStudy,
+    MlflowOptions,
+    Repeat,
+)
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._hydra._nodes import merged_below
 from hydra_plugins.hydra_hpo_sweeper.config import HPOSweeperConf
@@ -92,11 +98,18 @@ class Settings:
     report: bool = _setting(read.flag)
     top_k: int | None = _setting(read.count(1, optional=True))
     mlflow: MlflowOptions | None = _setting(read.mlflow)
+    checkpoints: CheckpointOptions = _setting(read.checkpoints)
 
     def __post_init__(self) -> None:
         for name, reader in READERS.items():
             if getattr(self, name) is _UNSET:
-                object.__setattr__(self, name, reader(name, _CONF[name].default))
+                object.__setattr__(self, name, reader(name, _default(name)))
+
+
+def _default(name: str) -> Any:
+    """Return a setting's default, that of the structured config."""
+    one = _CONF[name]
+    return one.default if one.default_factory is MISSING else one.default_factory()
 
 
 READERS: Mapping[str, Callable[[str, Any], Any]] = {

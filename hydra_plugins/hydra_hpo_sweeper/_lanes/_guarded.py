@@ -17,6 +17,7 @@ from typing import Any
 from hydra.types import TaskFunction
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._script import show_in_main
+from sweeper_core.checkpoints.warned import end_of_job
 
 TRACE = "_hpo_trace"
 
@@ -49,6 +50,8 @@ class Guarded:
         except Exception as error:
             _keep_trace(error, error)
             raise
+        finally:
+            end_of_job()
 
 
 def _keep_trace(carrier: BaseException, error: BaseException) -> None:

@@ -13,6 +13,7 @@ import os
 import pickle
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -28,6 +29,7 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, own_env
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import Guarded
 from hydra_plugins.hydra_hpo_sweeper._lanes._kill import kill_tree
 from hydra_plugins.hydra_hpo_sweeper._lanes._task import Application, MainModule, unpack
+from sweeper_core.study._job.handle import BEGUN
 
 OUTPUT = "output.log"
 """File in a job's directory: what the job printed."""
@@ -140,7 +142,7 @@ def prepare(start: Start, packed: bytes, descriptor: int) -> Callable[[Job], Job
     )
 
     def run(job: Job) -> JobResult:
-        with own_environment(job.environment):
+        with own_environment({**job.environment, BEGUN: repr(time.time())}):
             return run_job(launcher, job)
 
     return run

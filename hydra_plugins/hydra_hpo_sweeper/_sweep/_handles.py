@@ -11,10 +11,12 @@ from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job
+from hydra_plugins.hydra_hpo_sweeper._sweep._checkpoints import Checkpoints
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._job.handle import VARIABLE, TrialHandle, packed_pruner, remove_handle
 from sweeper_core.study._session.session import Started
+from sweeper_core.study._session.standing import configuration_of
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -24,12 +26,14 @@ FOLDER = ".trials"
 class TrialHandles:
     """Writes the trial handles of a sweep's jobs, and removes them when trials end."""
 
-    def __init__(self, settings: Settings, opened: Opened, directory: Path) -> None:
+    def __init__(self, settings: Settings, opened: Opened, directory: Path, checkpoints: Checkpoints) -> None:
         self.session = opened.session
         self._folder = directory.absolute() / FOLDER
         self._url = None if opened.url is None else str(StorageURL(opened.url).anchored)
         self._pruner = packed_pruner(settings.pruner)
         self._objective = objective_of(settings)
+        self._checkpoints = checkpoints
+        self._limit = settings.trial_timeout
         self._sweep = uuid.uuid4().hex
         if settings.pruner is not None and not (self.session.storage.outlives_process and self._url):
             what = "in memory" if not self.session.storage.outlives_process else "without a URL"
@@ -44,15 +48,30 @@ class TrialHandles:
                 remove_handle(path)
 
     def hand_over(self, started: Started, params: dict[str, Any], jobs: Sequence[Job]) -> list[Job]:
-        """Return the jobs of a trial such that the first of them (repeats do not report) finds its handle."""
+        """Return the jobs of a trial such that they find their handles (only the first of repeats reports)."""
         if not self.session.storage.outlives_process or self._url is None:
             return list(jobs)
-        path = self._path(started.number)
-        study = self.session.study.name
-        handle = TrialHandle(self._url, study, started.number, params, self._objective, self._pruner, self._sweep)
+        record = self.session.log.get(started.number)
+        handle = TrialHandle(
+            self._url,
+            self.session.study.name,
+            started.number,
+            params,
+            self._objective,
+            self._pruner,
+            self._sweep,
+            configuration=started.number if record is None else configuration_of(record),
+            checkpoints=str(self._checkpoints.root),
+            save_rules=self._checkpoints.save_rules,
+            limit=self._limit,
+        )
+        return [self._with_handle(job, replace(handle, repeat=job.part)) for job in jobs]
+
+    def _with_handle(self, job: Job, handle: TrialHandle) -> Job:
+        path = self._path(job.number)
+        path = path.with_name(f"{path.name}.repeat-{job.part}") if job.part else path
         handle.write(path)
-        first = replace(jobs[0], environment={**jobs[0].environment, VARIABLE: str(path)})
-        return [first, *jobs[1:]]
+        return replace(job, environment={**job.environment, VARIABLE: str(path)})
 
     def take_back(self, number: int) -> None:
         """Remove the handle of a trial that has ended."""

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._checkpoints import Checkpoints
 from hydra_plugins.hydra_hpo_sweeper._sweep._handles import TrialHandles
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from hydra_plugins.hydra_hpo_sweeper._sweep._ranks import ranked
@@ -71,7 +72,8 @@ class JobPlan:
         self._config = config
         self._mirror = mirror
         self._directory = Path(str(config.hydra.sweep.dir))
-        self._handles = TrialHandles(settings, opened, self._directory)
+        self.checkpoints = Checkpoints(settings, opened, self._directory)
+        self._handles = TrialHandles(settings, opened, self._directory, self.checkpoints)
         sweep: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
         self._subdirectory = str(sweep["subdir"])
 
@@ -83,8 +85,9 @@ class JobPlan:
         return RunningTrial(started, params, deque(self._with_environment(job) for job in jobs))
 
     def release(self, number: int) -> None:
-        """Remove what the jobs of a trial that has ended were given."""
+        """Remove what the jobs of a trial that has ended were given, and checkpoints that nobody needs any more."""
         self._handles.take_back(number)
+        self.checkpoints.tidy()
 
     def _extended(self, started: Started) -> dict[str, Any]:
         """Return the trial's parameters with those that the user's own function suggests."""

@@ -7,21 +7,25 @@ import os
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper_core.checkpoints.saver import Saver, scratch
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.exceptions import TrialPruned, UpdateFinishedTrialError
+from sweeper_core.exceptions import StorageInternalError, TrialPruned, UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
 from sweeper_core.plain import plain
 from sweeper_core.pruners.base import Verdict
 from sweeper_core.study._job.handle import TrialHandle, active_handle, load_pruner
 from sweeper_core.study._job.ranks import Relay, rank
+from sweeper_core.study._job.saving import checkpoint_attr, saver_alone, saver_of
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LOST, VERDICT
 from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
+from sweeper_core.trial.checkpointing import Checkpointing
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import NOTHING
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
 _logger = get_logger(__name__)
 
 
-class CurrentTrial(ABC):
+class CurrentTrial(Checkpointing, ABC):
     """The trial whose job runs here.
 
     Attributes:
@@ -114,7 +118,14 @@ class CurrentTrial(ABC):
 
 
 class NoTrial(CurrentTrial):
-    """Outside of a sweep: checks its arguments as the others do, and does nothing."""
+    """Outside of a sweep: checks its arguments as the others do, and does nothing but save checkpoints.
+
+    Args:
+        checkpoint_dir: Where; None keeps none.
+    """
+
+    def __init__(self, checkpoint_dir: Path | None = None) -> None:
+        self._saver = saver_alone(checkpoint_dir)
 
     @property
     def in_sweep(self) -> bool:
@@ -161,7 +172,7 @@ class SweptTrial(CurrentTrial):
         self._handle = TrialHandle.read(path)
         self._path = path
         self._lock = threading.RLock()
-        self._relay: Relay | None = None
+        self._relays: dict[str, Relay] = {}
         self._reported: set[int] = set()
         self._constraints: set[str] = set()
         self._stopped = False
@@ -171,7 +182,7 @@ class SweptTrial(CurrentTrial):
 
     @property
     def in_sweep(self) -> bool:
-        return True
+        return not self._handle.repeat
 
     @property
     def study(self) -> StudyLike:
@@ -205,16 +216,41 @@ class SweptTrial(CurrentTrial):
 
     def should_prune(self) -> bool:
         with self._lock:
-            own = rank(self._handle.outside)
-            if own is None:
-                return self._judge()
-            if self._relay is None:
-                self._relay = Relay(self._path)
-            if own:
-                return self._relay.hear()
-            stop = self._judge()
-            self._relay.tell(stop)
-            return stop
+            return self._agreed("should_prune", self._judge)
+
+    def should_save(self, step: int) -> bool:
+        step = step_argument(step)
+        with self._lock:
+            return self._agreed("should_save", lambda: self._saver.should_save(step))
+
+    @contextmanager
+    def save_checkpoint(self, step: int) -> Iterator[Path]:
+        with scratch() if rank(self._handle.outside) else super().save_checkpoint(step) as folder:
+            yield folder
+
+    @cached_property
+    def _saver(self) -> Saver:  # type: ignore[override]
+        return saver_of(self._handle, self._is_milestone, self._saved)
+
+    def _is_milestone(self, step: int) -> bool:
+        return self._is_judged and self._session.is_milestone(self.number, step)
+
+    def _saved(self, step: int, warning: str | None) -> None:
+        name, facts = checkpoint_attr(self._handle.repeat), {"step": step, "warning": warning}
+        with suppress(StorageInternalError):  # the checkpoint is there, and that is what counts
+            self._store(lambda session: session.writer.describe(self.number, TrialData(system_attrs={name: facts})))
+
+    def _agreed(self, method: str, decide: Callable[[], bool]) -> bool:
+        """Return what rank zero decides, in all processes of the job."""
+        own = rank(self._handle.outside)
+        if own is None:
+            return decide()
+        relay = self._relays.setdefault(method, Relay(self._path, method))
+        if own:
+            return relay.hear()
+        answer = decide()
+        relay.tell(answer)
+        return answer
 
     def set_user_attr(self, key: str, value: Any) -> None:
         if self._speaks:
@@ -234,7 +270,12 @@ class SweptTrial(CurrentTrial):
 
     @property
     def _speaks(self) -> bool:
-        return not rank(self._handle.outside)
+        return not self._handle.repeat and not rank(self._handle.outside)
+
+    @property
+    def _is_judged(self) -> bool:
+        it = self._handle
+        return it.pruner is not None and it.objective is not None and not it.repeat
 
     @property
     def _session(self) -> Session:
@@ -262,7 +303,7 @@ class SweptTrial(CurrentTrial):
                 )
 
     def _judge(self) -> bool:
-        if self._stopped or self._handle.pruner is None or self._handle.objective is None:
+        if self._stopped or not self._is_judged:
             return self._stopped
         session = self._session
         verdict = session.judge(self.number)
@@ -284,10 +325,7 @@ class SweptTrial(CurrentTrial):
         self._store(lambda session: session.writer.describe(self.number, data))
 
 
-NO_TRIAL = NoTrial()
-
-
-def current_trial() -> CurrentTrial:
+def current_trial(checkpoint_dir: str | os.PathLike[str] | None = None) -> CurrentTrial:
     """Return the trial whose job runs here, in any process or thread of the job.
 
     Outside of a sweep it is one that does nothing, so that the same code runs alone::
@@ -296,15 +334,24 @@ def current_trial() -> CurrentTrial:
         for epoch in range(epochs):
             loss = train(epoch)
             trial.report_or_prune(loss, epoch)
+
+    Args:
+        checkpoint_dir: Where checkpoints are kept outside of a sweep; None keeps none there. In a sweep they are where
+            ``hydra.sweeper.checkpoints`` says.
     """
     path = active_handle()
     if path is None:
-        return NO_TRIAL
+        return _no_trial(os.getpid(), None if checkpoint_dir is None else os.path.abspath(checkpoint_dir))
     with _opening:
         return _trial((os.getpid(), *_identity(path)), path)
 
 
 _opening = threading.RLock()
+
+
+@lru_cache(maxsize=16)
+def _no_trial(process: int, checkpoint_dir: str | None) -> NoTrial:
+    return NoTrial(None if checkpoint_dir is None else Path(checkpoint_dir))
 
 
 @lru_cache(maxsize=16)

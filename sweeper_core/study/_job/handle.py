@@ -26,6 +26,9 @@ from sweeper_core.study._job.ranks import rank_variables
 VARIABLE = "HPO_SWEEPER_TRIAL"
 """Environment variable: the path of the handle."""
 
+BEGUN = "HPO_SWEEPER_BEGUN"
+"""Environment variable: when the job began, by ``time.time()``, where it may run for so long only."""
+
 _active: ContextVar[str | None] = ContextVar("hpo_sweeper_trial", default=None)
 
 
@@ -42,6 +45,11 @@ class TrialHandle:
         pruner: The pickled pruner, as text; None stops nobody.
         sweep: Tells one run of a sweep from the next, which may be in the same directory, and in this process.
         outside: Variables that tell a process's rank, as they are outside of the job.
+        configuration: Number of the trial's first attempt; None: its own.
+        repeat: Which repeat of the trial the job is; only that of number 0 reports.
+        checkpoints: The root of the study's checkpoints; None: none are kept.
+        save_rules: Arguments of :class:`~sweeper_core.checkpoints.saver.SaveRules`.
+        limit: Seconds after which the job is ended, counted from the variable ``HPO_SWEEPER_BEGUN``.
     """
 
     storage: str
@@ -52,6 +60,11 @@ class TrialHandle:
     pruner: str | None = None
     sweep: str = ""
     outside: Mapping[str, str] = field(default_factory=rank_variables)
+    configuration: int | None = None
+    repeat: int = 0
+    checkpoints: str | None = None
+    save_rules: Mapping[str, Any] = field(default_factory=dict)
+    limit: float | None = None
 
     def write(self, path: Path) -> None:
         """Write the handle such that nobody else can read it, and nobody ever sees half of it."""

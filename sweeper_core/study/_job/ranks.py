@@ -17,7 +17,14 @@ RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID"
 """Rank among all processes; the first that is set counts."""
 LOCAL_RANKS = ("NODE_RANK", "LOCAL_RANK")
 """Where there is no such rank: both zero, or unset, on the first process."""
-GROUPS = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR", "MASTER_PORT", "SLURM_STEP_ID")
+GROUPS = (
+    "TORCHELASTIC_RUN_ID",
+    "TORCHELASTIC_RESTART_COUNT",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+    "SLURM_STEP_ID",
+    "SLURM_RESTART_COUNT",
+)
 """Together they tell one group of processes from the next one in the same job."""
 
 POLL = 0.005
@@ -54,12 +61,14 @@ class Relay:
 
     Args:
         handle: Path of the trial's handle.
+        method: What the processes call to hear it.
         patience: Seconds that a process waits for a verdict.
     """
 
-    def __init__(self, handle: Path, patience: float = 1800.0) -> None:
+    def __init__(self, handle: Path, method: str = "should_prune", patience: float = 1800.0) -> None:
         group = "-".join(os.environ.get(name, "") for name in GROUPS)
-        self.path = handle.with_name(f"{handle.name}.verdicts-{re.sub(r'[^A-Za-z0-9-]', '_', group)}")
+        self.path = handle.with_name(f"{handle.name}.{method}-{re.sub(r'[^A-Za-z0-9-]', '_', group)}")
+        self._method = method
         self._patience = patience
         self._heard = 0
 
@@ -81,8 +90,8 @@ class Relay:
         while (verdict := self._look()) is None:
             if time.monotonic() > end:
                 raise TimeoutError(
-                    f"Rank zero of this job has not called should_prune within {self._patience:g} seconds; every rank "
-                    "must call it equally often."
+                    f"Rank zero of this job has not called {self._method} within {self._patience:g} seconds; every "
+                    "rank must call it equally often."
                 )
             time.sleep(POLL)
         self._heard += 1

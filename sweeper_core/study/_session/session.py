@@ -28,6 +28,7 @@ from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.study._session.writer import TrialWriter
 from sweeper_core.trial.attrs import FAILURE, LIST_OF_CONSTRAINTS, SUGGESTION
+from sweeper_core.trial.curves import Curve
 from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
@@ -297,6 +298,19 @@ class Session:
                 verdict = pruner.judge(number, curves.curve(number), curves)
             curves.mark_judged(number)
             return verdict
+
+    def is_milestone(self, number: int, step: int) -> bool:
+        """Return whether a pruner that looks only now and then may stop a running trial after ``step``."""
+        pruner = self._native_pruner
+        if pruner is None or step < 0:
+            return False
+        with self.log.lock:
+            curves = self.log.curves
+            curve = curves.curve(number)
+            if len(curve) and curve.steps[-1] >= step:
+                return False
+            longer = Curve(np.append(curve.steps, step), np.append(curve.values, np.nan), curve.judged)
+            return pruner.is_milestone(number, longer, curves)
 
     def finish(
         self,

@@ -1,0 +1,65 @@
+"""The checkpoints of a sweep's trials: where they are, and which of them stay when trials end."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
+from sweeper_core.checkpoints.keep import GB, KeepRules, Standing, apply
+from sweeper_core.checkpoints.store import CheckpointStore, check_writable
+from sweeper_core.storages.identity import study_uid
+from sweeper_core.study._session.standing import standings
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+FOLDER = "checkpoints"
+"""Below the sweep directory, unless the user names another place."""
+
+
+class Checkpoints:
+    """Deletes what the rules do not keep; costs nothing as long as no job has saved any.
+
+    Args:
+        directory: The sweep's.
+
+    Raises:
+        ConfigError: The folder that the user names cannot be written.
+    """
+
+    def __init__(self, settings: Settings, opened: Opened, directory: Path) -> None:
+        options = settings.checkpoints
+        self._session = opened.session
+        self._n_objectives = len(settings.directions)
+        limit = None if options.max_gb is None else options.max_gb * GB
+        self._rules = KeepRules(options.keep_best, options.keep_last, limit)
+        self.root = directory.absolute() / FOLDER if options.dir is None else _root_of(options.dir, opened)
+        self.save_rules = {"every": options.every, "last": options.keep_last, "max_gb": options.max_gb}
+
+    def tidy(self) -> None:
+        """Delete what has to go now that a trial has ended."""
+        if not self.root.exists():
+            return
+        self._session.log.sync()
+        try:
+            apply(CheckpointStore(self.root), self._standings(), self._rules)
+        except OSError as error:
+            log.warning("hydra.sweeper.checkpoints: what is superfluous in %s stays: %s", self.root, error)
+
+    def _standings(self) -> Mapping[int, Standing]:
+        return standings(self._session.log.records, self._session.study.directions)
+
+
+def _root_of(chosen: str, opened: Opened) -> Path:
+    """Return the study's own folder below one that several studies may share."""
+    folder = Path(chosen).expanduser().absolute()
+    try:
+        check_writable(folder)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"hydra.sweeper.checkpoints.dir={chosen} cannot be written: {reason}.") from error
+    study, storage = opened.session.study, opened.session.storage
+    return folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', study.name)}-{study_uid(storage, study)[:8]}"

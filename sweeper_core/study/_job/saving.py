@@ -1,0 +1,45 @@
+"""How the trial of a job saves checkpoints: what its handle and its surroundings say of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from sweeper_core.checkpoints.saver import Saver, SaveRules
+from sweeper_core.checkpoints.store import CheckpointFolder, CheckpointStore
+from sweeper_core.checkpoints.warned import Deadline, SignalWatch, end_of_allocation
+from sweeper_core.study._job.handle import BEGUN, TrialHandle
+from sweeper_core.trial.attrs import CHECKPOINT
+
+
+def saver_of(handle: TrialHandle, milestone: Callable[[int], bool], saved: Callable[[int, str | None], None]) -> Saver:
+    """Return what saves the checkpoints of a handle's job."""
+    if handle.checkpoints is None:
+        return Saver(None)
+    configuration = handle.number if handle.configuration is None else handle.configuration
+    folder = CheckpointStore(Path(handle.checkpoints)).folder(configuration, handle.repeat)
+    rules = SaveRules(**handle.save_rules)
+    return Saver(folder, rules, [*_deadlines(handle.limit)], SignalWatch(), milestone, saved)
+
+
+def saver_alone(folder: Path | None) -> Saver:
+    """Return what saves the checkpoints of a script that runs outside of a sweep; None keeps none."""
+    if folder is None:
+        return Saver(None)
+    return Saver(CheckpointFolder(folder.absolute()), SaveRules(), [*_deadlines(None)], SignalWatch())
+
+
+def checkpoint_attr(repeat: int) -> str:
+    """Return the name of the attribute that tells of a repeat's newest checkpoint."""
+    return f"{CHECKPOINT}:{repeat}" if repeat else CHECKPOINT
+
+
+def _deadlines(limit: float | None) -> Iterator[Deadline]:
+    end = end_of_allocation()
+    if end is not None:
+        yield Deadline(end)
+    if limit is not None:
+        with suppress(KeyError, ValueError):
+            yield Deadline(float(os.environ[BEGUN]) + limit, limit)

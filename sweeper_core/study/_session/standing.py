@@ -1,0 +1,41 @@
+"""How the configurations of a study stand, as the rules for checkpoints ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sweeper_core.checkpoints.keep import Fate, Standing
+from sweeper_core.directions import StudyDirection
+from sweeper_core.trial.attrs import LOST, RETRY_OF
+from sweeper_core.trial.feasible import is_feasible
+from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.state import TrialState
+
+
+def standings(records: Iterable[TrialRecord], directions: Sequence[StudyDirection]) -> dict[int, Standing]:
+    """Return the standing of each configuration, by its number: that of its latest attempt."""
+    latest = {configuration_of(record): record for record in records}
+    return {number: Standing(_fate(record), _merit(record, directions)) for number, record in latest.items()}
+
+
+def configuration_of(record: TrialRecord) -> int:
+    """Return the number of a trial's first attempt."""
+    return int(record.system_attrs.get(RETRY_OF, record.number))
+
+
+def _fate(record: TrialRecord) -> Fate:
+    if record.state is TrialState.RUNNING:
+        return "running"
+    lost = record.state is TrialState.FAIL and LOST in record.system_attrs
+    return "paused" if lost or record.state is TrialState.WAITING else "ended"
+
+
+def _merit(record: TrialRecord, directions: Sequence[StudyDirection]) -> float | None:
+    """Return the value, or that of the last report, signed such that smaller is better."""
+    sign = directions[0].sign
+    if record.state is TrialState.COMPLETE:
+        good = record.values and is_feasible(record.system_attrs)
+        return record.values[0] * sign if good and record.values else None
+    if _fate(record) == "ended":
+        return None
+    return record.reports[-1][1] * sign if record.reports else None

@@ -17,7 +17,6 @@ from typing import Any
 from hydra.types import TaskFunction
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._script import show_in_main
-from sweeper_core.checkpoints.warned import end_of_job
 
 TRACE = "_hpo_trace"
 
@@ -40,6 +39,8 @@ class Guarded:
         self._names = dict(names or {})
 
     def __call__(self, config: Any) -> Any:
+        from sweeper_core.checkpoints.warned import end_of_job  # Hydra imports this file in every application
+
         show_in_main(self._names)
         try:
             return self.__wrapped__(config)

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from sweeper_core.checkpoints.keep import GB, KeepRules, Standing, apply
-from sweeper_core.checkpoints.store import CheckpointStore, check_writable
+from sweeper_core.checkpoints.store import CheckpointStore
 from sweeper_core.storages.identity import study_uid
 from sweeper_core.study._session.standing import standings
 
@@ -25,9 +25,6 @@ class Checkpoints:
 
     Args:
         directory: The sweep's.
-
-    Raises:
-        ConfigError: The folder that the user names cannot be written.
     """
 
     def __init__(self, settings: Settings, opened: Opened, directory: Path) -> None:
@@ -56,10 +53,5 @@ class Checkpoints:
 def _root_of(chosen: str, opened: Opened) -> Path:
     """Return the study's own folder below one that several studies may share."""
     folder = Path(chosen).expanduser().absolute()
-    try:
-        check_writable(folder)
-    except OSError as error:
-        reason = error.strerror or error
-        raise ConfigError(f"hydra.sweeper.checkpoints.dir={chosen} cannot be written: {reason}.") from error
     study, storage = opened.session.study, opened.session.storage
     return folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', study.name)}-{study_uid(storage, study)[:8]}"

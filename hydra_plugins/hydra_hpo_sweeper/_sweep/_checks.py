@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._space._rehearsal import check_options, rehearse
 from hydra_plugins.hydra_hpo_sweeper._sweep._fit import check_fit
 from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import is_constant
+from sweeper_core.checkpoints.store import check_writable
 from sweeper_core.samplers import Request, Sampler
 from sweeper_core.samplers.asking import ask
 from sweeper_core.trial.history import TrialTable
@@ -39,6 +41,7 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any],
             "hydra.sweeper.pruner: with several objectives, name the one that reports are about "
             "(one of hydra.sweeper.metric) in hydra.sweeper.pruning_metric."
         )
+    _refuse_read_only(settings.checkpoints.dir)
     _refuse_nothing_swept(settings, plan)
     _warn_of_one_directory(config)
     repeat = settings.repeat
@@ -52,6 +55,16 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any],
         # They are the whole sweep, in one run or several.
         return replace(settings, enqueue=enqueued, n_trials=len(enqueued), max_trials=len(enqueued))
     return replace(settings, enqueue=enqueued)
+
+
+def _refuse_read_only(checkpoints: str | None) -> None:
+    """Refuse a folder for checkpoints that cannot be written."""
+    try:
+        if checkpoints is not None:
+            check_writable(Path(checkpoints).expanduser())
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"hydra.sweeper.checkpoints.dir={checkpoints} cannot be written: {reason}.") from error
 
 
 def _refuse_nothing_swept(settings: Settings, plan: Plan) -> None:

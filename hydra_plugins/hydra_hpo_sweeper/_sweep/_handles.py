@@ -17,6 +17,7 @@ from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._job.handle import VARIABLE, TrialHandle, packed_pruner, remove_handle
 from sweeper_core.study._session.session import Started
 from sweeper_core.study._session.standing import configuration_of
+from sweeper_core.trial.attempts import Attempts
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -38,6 +39,7 @@ class TrialHandles:
         if settings.pruner is not None and not (self.session.storage.outlives_process and self._url):
             what = "in memory" if not self.session.storage.outlives_process else "without a URL"
             log.warning("Jobs cannot reach a storage %s: no trial is pruned. Leave out hydra.sweeper.storage.", what)
+        self._attempts = Attempts()
         self._remove_old()
 
     def _remove_old(self) -> None:
@@ -51,7 +53,6 @@ class TrialHandles:
         """Return the jobs of a trial such that they find their handles (only the first of repeats reports)."""
         if not self.session.storage.outlives_process or self._url is None:
             return list(jobs)
-        record = self.session.log.get(started.number)
         handle = TrialHandle(
             self._url,
             self.session.study.name,
@@ -60,12 +61,18 @@ class TrialHandles:
             self._objective,
             self._pruner,
             self._sweep,
-            configuration=started.number if record is None else configuration_of(record),
+            configuration=self._configuration(started.number),
             checkpoints=str(self._checkpoints.root),
             save_rules=self._checkpoints.save_rules,
             limit=self._limit,
         )
         return [self._with_handle(job, replace(handle, repeat=job.part)) for job in jobs]
+
+    def _configuration(self, number: int) -> int:
+        """Return by what the trial's checkpoints are known: its configuration."""
+        self._attempts.fold(self.session.log.records)
+        record = self.session.log.get(number)
+        return number if record is None else configuration_of(record, self._attempts)
 
     def _with_handle(self, job: Job, handle: TrialHandle) -> Job:
         path = self._path(job.number)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sweeper_core.checkpoints.keep import Fate, Standing
 from sweeper_core.directions import StudyDirection
+from sweeper_core.trial.attempts import Attempts
 from sweeper_core.trial.attrs import LOST, RETRY_OF
 from sweeper_core.trial.feasible import is_feasible
 from sweeper_core.trial.record import TrialRecord
@@ -14,13 +15,15 @@ from sweeper_core.trial.state import TrialState
 
 def standings(records: Iterable[TrialRecord], directions: Sequence[StudyDirection]) -> dict[int, Standing]:
     """Return the standing of each configuration, by its number: that of its latest attempt."""
-    latest = {configuration_of(record): record for record in records}
+    attempts = Attempts()
+    latest = {configuration_of(record, attempts): record for record in records}
     return {number: Standing(_fate(record), _merit(record, directions)) for number, record in latest.items()}
 
 
-def configuration_of(record: TrialRecord) -> int:
-    """Return the number of a trial's first attempt."""
-    return int(record.system_attrs.get(RETRY_OF, record.number))
+def configuration_of(record: TrialRecord, attempts: Attempts) -> int:
+    """Return the number of the trial whose checkpoints a trial goes on from: its first attempt, or what it retries."""
+    first = attempts.of(record)
+    return int(record.system_attrs.get(RETRY_OF, first)) if first == record.number else first
 
 
 def _fate(record: TrialRecord) -> Fate:

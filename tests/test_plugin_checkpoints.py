@@ -109,7 +109,5 @@ def test_settings_may_be_left_out() -> None:
 
 def test_a_folder_that_cannot_be_written_stops_the_sweep_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(
-        CompactHydraException, match=r"\.dir=\S+/file/c cannot be written: Not a directory\.$"
-    ):
+    with pytest.raises(CompactHydraException, match=r"\.dir=\S+/file/c cannot be written: Not a directory\.$"):
         sweep(train, tmp_path / "sweep", [*GRID, "x=1,2", f"hydra.sweeper.checkpoints.dir={tmp_path}/file/c"])

@@ -44,6 +44,8 @@ class HPOSweeperConf:
     pruning_metric: Any = None
     # The search space: parameter -> sweep ("interval(0,1)") or mapping ({type: float, low: 0, high: 1}).
     params: Any = None
+    # Relations between parameters that all points satisfy: a list of texts such as "a + b <= 1".
+    where: Any = None
     # The older name of `params`, in the mapping form.
     search_space: Any = None
     # Dotted path of a function (cfg, trial) that suggests what cannot be declared.

@@ -23,11 +23,16 @@ def point(kind: str, dimension: int, index: int, scramble_seed: int | None) -> F
         index: 0, 1, 2, …
         scramble_seed: Seed of a random scrambling (Owen 1995); None for the plain sequence.
     """
-    size = FIRST_TABLE
-    while size <= index:
-        size *= 2
-    row: Floats = _table(kind, dimension, scramble_seed, size)[index]
+    row: Floats = points(kind, dimension, index + 1, scramble_seed)[index]
     return row
+
+
+def points(kind: str, dimension: int, count: int, scramble_seed: int | None) -> Floats:
+    """Return at least the first ``count`` points ``(k, dimension)`` of a sequence; see :func:`point`."""
+    size = FIRST_TABLE
+    while size < count:
+        size *= 2
+    return _table(kind, dimension, scramble_seed, size)
 
 
 @lru_cache(maxsize=4)

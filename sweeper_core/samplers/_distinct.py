@@ -35,7 +35,7 @@ def make_distinct(
     for attempt in range(TRIES):
         base = _neighbour(space, params, free, attempt, rng) if near else {}
         other = complete(space, {**base, **request.given}, rng)
-        if not is_known(space, history, other):
+        if not is_known(space, history, other) and space.allows(other):
             return other
     return _any_gap(request, history, rng) or params
 

@@ -35,8 +35,12 @@ MAX_LISTED_POINTS = 100_000
 def complete(space: SearchSpace, known: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Return a point with the ``known`` (external) values where active, uniform ones for the rest.
 
-    Each parameter has its own random number, active or not, so that parameters do not disturb one another.
+    Each parameter has its own random number, active or not, so that parameters do not disturb one another. Where the
+    space has relations, the point is uniform among those that satisfy them; where no such point has the known values,
+    it satisfies none.
     """
+    if space.where and (found := space.region.completed(known, rng)) is not None and space.allows(found):
+        return found
     quantiles = rng.random(len(space))
     point: dict[str, Any] = {}
     for parameter, u in zip(space.parents_first, quantiles.tolist(), strict=True):
@@ -170,15 +174,18 @@ class Lattice:
     Args:
         axes: The digits of each parameter, the last one fastest.
         space: Where conditions say which parameters are active; None when all always are.
+        where: The space whose relations the points have to satisfy, if it is another one.
     """
 
-    def __init__(self, axes: Sequence[Digits], space: SearchSpace | None = None) -> None:
+    def __init__(
+        self, axes: Sequence[Digits], space: SearchSpace | None = None, where: SearchSpace | None = None
+    ) -> None:
         self.axes = tuple(axes)
         self.size = math.prod(axis.count for axis in self.axes)
         """How many codes there are; the points are fewer when parameters are inactive."""
         self.strides = [math.prod(axis.count for axis in self.axes[place + 1 :]) for place in range(len(self.axes))]
         self._space = space
-        self._valid = None if space is None or not space.is_conditional else self._codes_of_points(space)
+        self._valid = self._codes_of_points(space) if space is not None else self._allowed_codes(where)
 
     @property
     def n_points(self) -> int:
@@ -236,7 +243,12 @@ class Lattice:
                 good &= fits[codes // stride % axis.count]
         return good
 
-    def _codes_of_points(self, space: SearchSpace) -> Codes:
+    def _codes_of_points(self, space: SearchSpace) -> Codes | None:
+        """Return the codes of the points, ascending, where conditions or relations leave out some."""
+        if space.where:
+            return self._allowed_codes(space)
+        if not space.is_conditional:
+            return None
         digit_of = {
             axis.name: {choice_key(axis.value(digit)): digit for digit in range(axis.count)} for axis in self.axes
         }
@@ -246,6 +258,29 @@ class Lattice:
             for point in space.points()
         ]
         return np.unique(np.array(codes, np.int64))
+
+    def _allowed_codes(self, space: SearchSpace | None) -> Codes | None:
+        if space is None:
+            return None
+        codes = np.arange(self.size, dtype=np.int64)
+        digits = codes[:, None] // np.array(self.strides, np.int64) % np.array([axis.count for axis in self.axes])
+        held = [p.distribution.axis.low if p.distribution.single() else np.nan for p in space]
+        raw = np.tile(held, (self.size, 1))
+        for place, axis in enumerate(self.axes):
+            if axis.name in space:
+                internal = [_internal(space, axis.name, axis.value(digit)) for digit in range(axis.count)]
+                raw[:, space.position(axis.name)] = np.array(internal)[digits[:, place]]
+        active = space.active_mask(raw)
+        columns = [space.position(axis.name) for axis in self.axes if axis.name in space]
+        places = [place for place, axis in enumerate(self.axes) if axis.name in space]
+        # Of codes that differ in inactive parameters only, the one with zeros is the point's.
+        first = np.all(active[:, columns] | (digits[:, places] == 0), axis=1)
+        return np.asarray(codes[first & space.allowed(np.where(active, raw, np.nan))])
+
+
+def _internal(space: SearchSpace, name: str, value: Any) -> float:
+    distribution = space[name].distribution
+    return float(distribution.to_internal_repr(value)) if distribution.contains(value) else np.nan
 
 
 def _without_further_parameters(history: History, names: frozenset[str]) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +17,20 @@ def ask(sampler: Sampler, request: Request, history: History, rng: np.random.Gen
     """Return the sampler's suggestion, computed under an error state of its own.
 
     On a finite space a point that some trial has already is replaced as :attr:`Suggestion.if_known` says, until all
-    points have been suggested.
+    points have been suggested. Where the space has relations, a point that breaks one is replaced by the nearest that
+    is found to satisfy all; the given values are kept, also where they break one themselves.
     """
     with quiet():
         suggestion = sampler.suggest(request, history, rng)
-        if suggestion.if_known == "keep":
-            return suggestion
-        params = make_distinct(request, history, rng, suggestion.params, near=suggestion.if_known == "move")
+        params = _allowed(request, suggestion.params, rng)
+        if suggestion.if_known != "keep":
+            params = make_distinct(request, history, rng, params, near=suggestion.if_known == "move")
     return suggestion if params is suggestion.params else replace(suggestion, params=params)
+
+
+def _allowed(request: Request, params: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    space = request.space
+    if space.allows(params):
+        return params
+    found = space.region.nearest(params, request.given, rng)
+    return params if found is None or not space.allows(found) else found

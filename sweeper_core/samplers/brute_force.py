@@ -14,7 +14,7 @@ from sweeper_core.samplers._lattice import code_in_column, complete, exhausted, 
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.trial.history import History, active_mask
+from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 
 Integers = npt.NDArray[np.int64]
@@ -159,7 +159,7 @@ def _knows_all(space: SearchSpace, history: History) -> bool:
         return False
     raw = history.raw(space, history.having(TrialState.FAIL))
     asked = ~np.isnan(raw)
-    return not np.any(asked.any(axis=1) & np.any(active_mask(space, raw) & ~asked, axis=1))
+    return not np.any(asked.any(axis=1) & np.any(space.active_mask(raw) & ~asked, axis=1))
 
 
 def _check_finite(name: str, distribution: BaseDistribution) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,9 @@ Integers = npt.NDArray[np.int64]
 ORIGIN = "cmaes"
 KEPT = 32
 """How many earlier states are remembered, for trials that end late."""
+
+MIDDLE_OF = 256
+"""Allowed points of which the middle one is begun at, where the space has relations."""
 
 REMEMBERED = 200
 """Trials, the newest, that tell where others will fail."""
@@ -168,11 +171,9 @@ class CmaEsSampler(OptunaFace):
             self._siblings(request.space, dims, run, history),
             rng,
             _outcomes(request.space, dims, history),
+            _allowed(request, dims) if request.space.where else None,
         )
-        units = np.full(len(request.space), 0.5)
-        units[list(dims.numbers)] = unit
-        units[list(dims.choices)] = (chosen + 0.5) / np.array(dims.counts)
-        params = point_at(request.space, units.tolist(), request.given)
+        params = _params(request, dims, unit, chosen)
         return Suggestion(params, ORIGIN, generation=run.updates + 1)
 
     def _warn_once(self, request: Request) -> None:
@@ -233,6 +234,8 @@ class CmaEsSampler(OptunaFace):
     def _config(self, space: SearchSpace, dims: Dimensions, history: History) -> Config:
         sigma = self.sigma0 if self.sigma0 is not None else 1 / 6
         mean, cov = first_mean(dims, self.x0, space), None
+        if space.where and self.x0 is None:
+            mean = _middle(space)[list(dims.numbers)]
         points, values = self._source(space, history)
         if len(points) and dims.numbers and self.x0 is None and self.sigma0 is None and not self.use_separable_cma:
             mean, sigma, cov = cma.promising(points[:, list(dims.numbers)], values)
@@ -284,6 +287,26 @@ class CmaEsSampler(OptunaFace):
         trials = [t for t in self.source_trials or () if t.state in states and t.values is not None]
         raw = [space.encode(trial.params)[None, :] for trial in trials]
         return raw, [np.array([sign * (trial.values or [np.nan])[0]]) for trial in trials]
+
+
+def _params(request: Request, dims: Dimensions, unit: Floats, chosen: Integers) -> dict[str, Any]:
+    """Return the point of coordinates ``(d,)`` of the dimensions and values ``(c,)`` of the choices."""
+    units = np.full(len(request.space), 0.5)
+    units[list(dims.numbers)] = unit
+    units[list(dims.choices)] = (chosen + 0.5) / np.array(dims.counts)
+    return point_at(request.space, units.tolist(), request.given)
+
+
+def _allowed(request: Request, dims: Dimensions) -> Callable[[Floats, Integers], bool]:
+    return lambda unit, chosen: request.space.allows(_params(request, dims, unit, chosen))
+
+
+def _middle(space: SearchSpace) -> Floats:
+    """Return the coordinates ``(all parameters,)`` of an allowed point in the middle of the others."""
+    unit = space.region.draw(np.random.default_rng(0), MIDDLE_OF)
+    if len(unit) == 0:
+        return np.full(len(space), 0.5)
+    return np.asarray(unit[int(np.argmin(((unit - unit.mean(axis=0)) ** 2).sum(axis=1)))])
 
 
 def _outcomes(space: SearchSpace, dims: Dimensions, history: History) -> Outcomes | None:

@@ -31,6 +31,7 @@ from sweeper_core.samplers._gp.acquisition import ExpectedImprovement, Feasibili
 from sweeper_core.samplers._gp.exploration import ExplorationStep, exploration_step
 from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Target, learn, model_of
 from sweeper_core.samplers._gp.observations import Observations, Points, gather, points_of
+from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.search import Search
 from sweeper_core.samplers._gp.sources import best_of, informed_model, sources_of
 from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
@@ -54,6 +55,8 @@ EXPLORATION = 0.04
 wrongly, that a choice is bad after one unlucky point."""
 MIN_VISITS = 2
 """Every choice is tried so often as soon as there are trials enough for all: the first points may have been given."""
+EXTRA_DRAWS = 8
+"""So many times the draws where relations leave a part of the space."""
 WEIGHT_OF_FAILURE = 3.0
 """In the space-filling start, a failure counts as so many visits: a choice that always fails is tried less often."""
 MIN_POINTS = 4
@@ -347,9 +350,10 @@ class _Task:
         held = {position for position, _ in self.fixed}
         free = [axis.position for axis in self.encoding.continuous if axis.position not in held]
         free = [position for position in free if self.encoding.space.axes.axes[position].count is None]
-        unit = unit.copy()
-        unit[free] = beside_ends(unit[free], best[:, free], self.rng)
-        return unit
+        moved = unit.copy()
+        moved[free] = beside_ends(unit[free], best[:, free], self.rng)
+        space = self.encoding.space
+        return unit if space.where and not space.region.allowed_at(moved[None])[0] else moved
 
     def suggestion(self, unit: Floats, why: str = "") -> Suggestion:
         """Return the suggestion of a point ``(d,)``, with the given values as they were given."""
@@ -364,7 +368,11 @@ def _spread_out(task: _Task, length: int) -> Floats:
     encoding, seen = task.encoding, task.seen
     total = max(length, len(seen.unit) + 1)
     weights = np.append(np.ones(len(seen) - len(task.failed)), np.full(len(task.failed), WEIGHT_OF_FAILURE))
-    draws = fix(balanced(encoding, seen.unit, total, DRAWS, task.rng, weights), task.fixed)
+    restricted = bool(encoding.space.where)
+    count = DRAWS * (EXTRA_DRAWS if restricted else 1)
+    draws = fix(balanced(encoding, seen.unit, total, count, task.rng, weights), task.fixed)
+    if restricted:
+        draws = Restriction(encoding, task.fixed, task.rng).some(draws, DRAWS)
     known = task.known
     fresh = [row for row, key in enumerate(encoding.keys(draws)) if key not in known]
     if fresh:

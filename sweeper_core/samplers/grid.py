@@ -56,6 +56,7 @@ class GridSampler(OptunaFace):
         super().__init__(seed)
         self.search_space = None if search_space is None else {name: list(v) for name, v in search_space.items()}
         self._own = None if self.search_space is None else _lattice_of_lists(self.search_space)
+        """Of the lists, as if there were no relations."""
         self._of_space: tuple[SearchSpace, Lattice] | None = None
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
@@ -119,10 +120,11 @@ class GridSampler(OptunaFace):
         return np.union1d(lattice.visited(history), points[fits])
 
     def _lattice(self, space: SearchSpace) -> Lattice:
-        if self._own is not None:
+        if self._own is not None and not space.where:
             return self._own
         if self._of_space is None or self._of_space[0] != space:
-            self._of_space = (space, _lattice_of_space(space))
+            own = None if self._own is None else Lattice(self._own.axes, where=space)
+            self._of_space = (space, _some(own or _lattice_of_space(space)))
         return self._of_space[1]
 
     def _check_names(self, request: Request) -> None:
@@ -135,6 +137,12 @@ class GridSampler(OptunaFace):
                     f"The parameter name, {name}, is not found in the given grid, "
                     f"which has {', '.join(self.search_space)}. Add its values to `search_space`."
                 )
+
+
+def _some(lattice: Lattice) -> Lattice:
+    if lattice.n_points == 0:
+        raise ValueError("No point of the grid satisfies the relations of the search space.")
+    return lattice
 
 
 @lru_cache(maxsize=8)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from sweeper_core import logging
 from sweeper_core.maths import qmc
+from sweeper_core.samplers._lattice import complete
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.random import RandomSampler
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
+
+Floats = npt.NDArray[np.float64]
 
 _logger = logging.get_logger(__name__)
 
@@ -20,12 +26,16 @@ CORNER = 1 / 32
 """Where continuous parameters are in the corner: the middle of the first of sixteen cells, not the end itself."""
 
 
+MAX_PLACES = 2**17
+"""Of a sequence, in search of those that satisfy relations; further points are random."""
+
+
 class QMCSampler(OptunaFace):
     """Takes trial ``k`` from place ``k`` of a Sobol' or Halton sequence, one dimension for each parameter.
 
     The place is the trial's number, so that processes side by side never take the same one and a resumed study goes
     on where it stopped. Choices and integers have intervals of equal width. Sobol' sequences are most even when
-    the number of trials is a power of two.
+    the number of trials is a power of two. Where the space has relations, places that break one are passed over.
 
     Args:
         qmc_type: "sobol" or "halton".
@@ -73,6 +83,8 @@ class QMCSampler(OptunaFace):
         # The plain sequences have the space's corner in place 0, which is no good first trial. The second trial has it:
         # the first 2^k trials still are the first 2^k places, which have each of 2^k values equally often.
         place = request.number if self.scramble else request.number ^ 1
+        if space.where:
+            return self._within_relations(request, place, rng)
         quantiles = qmc.point(self.qmc_type, max(len(space), 1), place, self._scramble_seed)
         if place == 0 and not self.scramble:
             quantiles = np.where([p.distribution.cardinality is None for p in space], CORNER, quantiles[: len(space)])
@@ -85,6 +97,14 @@ class QMCSampler(OptunaFace):
         params = space.active_only(params)
         return Suggestion(params, self.qmc_type)
 
+    def _within_relations(self, request: Request, place: int, rng: np.random.Generator) -> Suggestion:
+        """Return point ``place`` among those of the sequence that satisfy the relations."""
+        space = request.space
+        unit = _allowed_unit(space, self.qmc_type, self._scramble_seed, place)
+        if unit is None:
+            return Suggestion(complete(space, request.given, rng), self.qmc_type, "random: relations leave little")
+        return Suggestion(space.region.decode(unit, request.given), self.qmc_type)
+
     def _warn_once(self, request: Request) -> None:
         alone = [name for name in request.space.names if name not in request.given]
         if self.warn_independent_sampling and alone:
@@ -95,3 +115,22 @@ class QMCSampler(OptunaFace):
                 alone[0],
                 type(self.independent_sampler).__name__,
             )
+
+
+def _allowed_unit(space: SearchSpace, kind: str, scramble_seed: int | None, place: int) -> Floats | None:
+    """Return the coordinates ``(d,)`` of an allowed point by its place among these; None where they are too rare."""
+    count = 2 * (place + 1)
+    while count <= MAX_PLACES:
+        found = _allowed_units(space, kind, scramble_seed, len(qmc.points(kind, len(space), count, scramble_seed)))
+        if len(found) > place:
+            return np.asarray(found[place])
+        count *= 4
+    return None
+
+
+@lru_cache(maxsize=8)
+def _allowed_units(space: SearchSpace, kind: str, scramble_seed: int | None, count: int) -> Floats:
+    unit = qmc.points(kind, len(space), count, scramble_seed)
+    if scramble_seed is None:
+        unit = unit[1:]  # the space's corner
+    return np.asarray(unit[space.region.allowed_at(unit)])

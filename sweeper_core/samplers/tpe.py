@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,7 +30,8 @@ import numpy.typing as npt
 
 from sweeper_core.maths.parzen import Marginals, Mixture, Points, own_mass, scott_widths
 from sweeper_core.samplers._lattice import complete, is_finite, is_known
-from sweeper_core.samplers._tpe.space import Coordinates, EncodedTrials, blocks_of
+from sweeper_core.samplers._tpe.groups import NOBODY, Group, Groups, even, log_survival
+from sweeper_core.samplers._tpe.space import AllowedCandidates, Coordinates, Drawing, EncodedTrials, blocks_of
 from sweeper_core.samplers._tpe.split import best_of
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
@@ -50,9 +50,6 @@ MAX_GOOD = 25
 
 MAX_GOOD_OF_SEVERAL = 100
 """The same for several objectives, whose front has to be covered."""
-
-KERNELS = 256
-"""Kernels of g. Its resolution is set by the widths, which shrink as n^(-1/(d + 4)): more kernels change little."""
 
 MINIMAL_WIDTH = 0.03
 """Widths stop shrinking here, at a thirtieth of the range, so that the search does not freeze."""
@@ -210,9 +207,12 @@ class TPESampler(OptunaFace):
                 continue
             known = {name: request.given[name] for name in block.names if name in request.given}
             if len(known) < len(block):
-                candidates = self._candidates(encoded, self._blame(encoded, blocks, history), known, history, rng)
-                if candidates is None:
-                    known = complete(space.select(block.names), known, rng)
+                allowed = AllowedCandidates(space, block, {**params, **known}) if space.where else None
+                blame = self._blame(encoded, blocks, history)
+                drawing = Drawing(rng, block.point_of(known) if known else None, allowed)
+                candidates = self._candidates(encoded, blame, history, drawing)
+                if candidates is None or len(candidates) == 0:
+                    known = _completed(space, block, {**params, **request.given}, known, rng)
                 else:
                     tried = history if len(blocks) == 1 and is_finite(space) else None
                     known = _first_new(space, tried, block, candidates, known)
@@ -249,16 +249,20 @@ class TPESampler(OptunaFace):
 
     def _remaining(self, block: Coordinates, points: Points, sound: Integers, failed: Integers) -> float:
         """Return the mean chance to fail where trials of a block did not fail."""
-        fine, useless = _even(sound), _even(failed)
+        fine, useless = even(sound), even(failed)
         here = points.take(fine.rows)
-        groups = _Groups(fine, useless, fine, useless, 1.0)
+        groups = Groups(fine, useless, fine, useless, 1.0)
         widths = self._scott(block, here, block.numeric)
         sound_kde, failed_kde = self._outcomes(Mixture, block, points, groups, widths)
-        survival = np.exp(_log_survival(sound_kde.log_density(here), failed_kde.log_density(here), groups))
+        survival = np.exp(log_survival(sound_kde.log_density(here), failed_kde.log_density(here), groups))
         return max(1.0 - float(survival.mean()), MIN_BLAME)
 
     def _candidates(
-        self, encoded: EncodedTrials, blame: Floats, known: dict[str, Any], history: History, rng: np.random.Generator
+        self,
+        encoded: EncodedTrials,
+        blame: Floats,
+        history: History,
+        drawing: Drawing,
     ) -> Points | None:
         """Return points of a block, best first; None when too few trials have its parameters."""
         block = encoded.block
@@ -266,11 +270,10 @@ class TPESampler(OptunaFace):
         rows = np.flatnonzero(_ended(history) & there)
         if len(rows) < max(1, min(MIN_BLOCK_TRIALS, self.n_startup_trials)):
             return None
-        given = block.point_of(known) if known else None
         rank = self._rank_multivariate if self.multivariate else self._rank_univariate
-        return rank(block, points, self._groups(history, rows, there, blame), given, rng)
+        return rank(block, points, self._groups(history, rows, there, blame), drawing)
 
-    def _groups(self, history: History, rows: Integers, there: Flags, blame: Floats) -> _Groups:
+    def _groups(self, history: History, rows: Integers, there: Flags, blame: Floats) -> Groups:
         """Return the trials that have the block's parameters by what they are evidence of."""
         gamma = self.gamma or (default_gamma if history.n_objectives == 1 else default_gamma_multiobjective)
         best = best_of(history, rows, max(1, min(gamma(len(rows)), len(rows))))
@@ -283,48 +286,46 @@ class TPESampler(OptunaFace):
         bad = self._thinned(np.flatnonzero(rest)).blamed(blame)
         feasible = history.feasible[rows]
         if feasible.all() and not failed.any():
-            return _Groups(self._good(best, history), bad, NOBODY, NOBODY, 1.0)
+            return Groups(self._good(best, history), bad, NOBODY, NOBODY, 1.0)
         useless = np.concatenate([np.flatnonzero(failed), rows[~feasible]])
         caution = 1.0 + 2.0 * np.count_nonzero(failed) / max(len(useless), 1)
-        return _Groups(
-            self._good(best, history), bad, _even(rows[feasible]), _even(np.sort(useless)).blamed(blame), caution
+        return Groups(
+            self._good(best, history), bad, even(rows[feasible]), even(np.sort(useless)).blamed(blame), caution
         )
 
-    def _good(self, best: Integers, history: History) -> _Group:
+    def _good(self, best: Integers, history: History) -> Group:
         n = len(best)
         if history.n_objectives > 1:
-            return _Group(best, np.ones(n))
+            return Group(best, np.ones(n))
         if self.weights is not None:
-            return _Group(np.sort(best), _checked(self.weights(n), n))
-        return _Group(best, math.log(n + 1.0) - np.log(np.arange(1.0, n + 1.0)))
+            return Group(np.sort(best), _checked(self.weights(n), n))
+        return Group(best, math.log(n + 1.0) - np.log(np.arange(1.0, n + 1.0)))
 
-    def _thinned(self, bad: Integers) -> _Group:
-        group = _even(bad)
+    def _thinned(self, bad: Integers) -> Group:
+        group = even(bad)
         if self.weights is None:
             return group
         own = _checked(self.weights(len(bad)), len(bad))
-        return _Group(group.rows, group.weights * own[np.searchsorted(bad, group.rows)])
+        return Group(group.rows, group.weights * own[np.searchsorted(bad, group.rows)])
 
-    def _rank_multivariate(
-        self, block: Coordinates, points: Points, groups: _Groups, given: Points | None, rng: np.random.Generator
-    ) -> Points:
+    def _rank_multivariate(self, block: Coordinates, points: Points, groups: Groups, drawing: Drawing) -> Points:
         """Draw candidates from l and return them by l/g and their chance to survive, best first."""
         good, bad = points.take(groups.good.rows), points.take(groups.bad.rows)
         prior = self._prior(groups)
         widths = self._scott(block, good, block.numeric)
         good_kde = Mixture(*self._kernels(block, good, groups.good, widths, prior))
         bad_kde = Mixture(*self._kernels(block, bad, groups.bad, self._scott(block, bad, block.numeric), prior))
-        candidates = self._snapped(block, good_kde.draw(self.n_ei_candidates, rng, given))
+        candidates = drawing.candidates(
+            block, lambda count: good_kde.draw(count, drawing.rng, drawing.given), self.n_ei_candidates
+        )
         score = good_kde.log_density(candidates) - bad_kde.log_density(candidates)
         if groups.outcomes_differ:
             kdes = self._outcomes(Mixture, block, points, groups, widths)
             sound, failed = (law.log_density(candidates) for law in kdes)
-            score += _log_survival(sound, failed, groups)
+            score += log_survival(sound, failed, groups)
         return ranked(candidates, score)
 
-    def _rank_univariate(
-        self, block: Coordinates, points: Points, groups: _Groups, given: Points | None, rng: np.random.Generator
-    ) -> Points:
+    def _rank_univariate(self, block: Coordinates, points: Points, groups: Groups, drawing: Drawing) -> Points:
         """Draw each parameter from its own l, and return the points by the product of the parameters' l/g, best first.
 
         Each parameter's own best of all candidates would be too greedy, the more so the more parameters there are.
@@ -335,7 +336,7 @@ class TPESampler(OptunaFace):
         narrow = np.full(bad.numbers.shape, 1.0 / min(MAX_RESOLVED, 2.0 + len(bad)))
         good_kde = Marginals(*self._kernels(block, good, groups.good, widths, prior))
         bad_kde = Marginals(*self._kernels(block, bad, groups.bad, np.maximum(narrow, self._least(block, bad)), prior))
-        candidates = self._snapped(block, good_kde.draw(self.n_ei_candidates, rng))
+        candidates = drawing.candidates(block, lambda count: good_kde.draw(count, drawing.rng), self.n_ei_candidates)
         scores = [
             np.log(high) - np.log(low)
             for high, low in zip(good_kde.densities(candidates), bad_kde.densities(candidates), strict=True)
@@ -344,19 +345,17 @@ class TPESampler(OptunaFace):
             kdes = self._outcomes(Marginals, block, points, groups, widths)
             both = zip(*(law.densities(candidates) for law in kdes), strict=True)
             scores = [
-                score + _log_survival(np.log(sound), np.log(failed), groups)
+                score + log_survival(np.log(sound), np.log(failed), groups)
                 for score, (sound, failed) in zip(scores, both, strict=True)
             ]
+        given = drawing.given
         if given is not None:  # what is given already tells nothing about the parameters that are left
             scores = [np.where(np.isnan(given.numbers), scores[0], 0.0), np.where(given.codes < 0, scores[1], 0.0)]
         total = scores[0].sum(axis=1) + scores[1].sum(axis=1)
         return ranked(candidates, total)
 
-    def _prior(self, groups: _Groups) -> float:
+    def _prior(self, groups: Groups) -> float:
         return max(self.prior_weight, MIN_PRIOR_WEIGHT) / float(groups.good.weights.sum())
-
-    def _snapped(self, block: Coordinates, drawn: Points) -> Points:
-        return Points(block.snap(drawn.numbers), drawn.codes)
 
     def _scott(self, block: Coordinates, centres: Points, dimension: int) -> Floats:
         numbers, n = centres.numbers, len(centres)
@@ -369,7 +368,7 @@ class TPESampler(OptunaFace):
         """Kernels in cells reach half a cell: narrower ones would tell nothing of the neighbours."""
         return 0.5 * block.cells_at(centres.numbers)
 
-    def _kernels(self, block: Coordinates, centres: Points, group: _Group, widths: Floats, prior: float) -> _Kernels:
+    def _kernels(self, block: Coordinates, centres: Points, group: Group, widths: Floats, prior: float) -> _Kernels:
         """Return what an estimate with a prior is made of.
 
         Args:
@@ -380,7 +379,7 @@ class TPESampler(OptunaFace):
         return group.weights, centres, widths, block.choices, own, prior * max(float(group.weights.sum()), 1.0)
 
     def _outcomes(
-        self, law: type[_Law], block: Coordinates, points: Points, groups: _Groups, widths: Floats
+        self, law: type[_Law], block: Coordinates, points: Points, groups: Groups, widths: Floats
     ) -> tuple[_Law, _Law]:
         """Return estimates of where trials survived and where they failed, as fine as half of l's kernels."""
         common = 0.5 * widths.mean(axis=0)
@@ -398,61 +397,19 @@ def ranked(candidates: Points, scores: Floats) -> Points:
     return candidates.take(np.argsort(-scores, kind="stable"))
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Trials ``(k,)`` and their weights ``(k,)``, how many trials each stands for."""
-
-    rows: Integers
-    weights: Floats
-
-    def blamed(self, blame: Floats) -> _Group:
-        """Return the trials with weights times ``blame`` ``(n,)`` of all trials."""
-        return _Group(self.rows, self.weights * blame[self.rows])
-
-
-NOBODY = _Group(np.empty(0, np.int64), np.empty(0))
-
-
-@dataclass(frozen=True)
-class _Groups:
-    """The good and the bad trials (the bad with failed and running ones), and those that are of use or not.
-
-    Of no use are failed trials and those that violate a constraint; where there are none, both groups are empty.
-    ``caution`` is the exponent of the chance to be of use: 1 for constraints; 3 for failures, which cost as much as
-    a result and say nothing of the objective.
-    """
-
-    good: _Group
-    bad: _Group
-    sound: _Group
-    failed: _Group
-    caution: float
-
-    @property
-    def outcomes_differ(self) -> bool:
-        return len(self.sound.rows) > 0 and len(self.failed.rows) > 0
-
-
-def _even(rows: Integers) -> _Group:
-    """Return at most KERNELS trials: the newer half as they are, the others an even sample of the older ones."""
-    if len(rows) <= KERNELS:
-        return _Group(rows, np.ones(len(rows)))
-    half = KERNELS // 2
-    older, newer = rows[:-half], rows[-half:]
-    sample = older[np.linspace(0, len(older) - 1, half).astype(np.int64)]
-    return _Group(np.concatenate([sample, newer]), np.repeat([len(older) / half, 1.0], half))
-
-
-def _log_survival(sound: Floats, failed: Floats, groups: _Groups) -> Floats:
-    """Return the log chance of a trial not to fail (Nadaraya-Watson, from log densities), times its importance."""
-    sound = sound + math.log(groups.sound.weights.sum())
-    failed = failed + math.log(groups.failed.weights.sum())
-    return np.asarray(groups.caution * (sound - np.logaddexp(sound, failed)))
-
-
 def _ended(history: History) -> Flags:
     """Return ``(n,)``: the trials that ended with something to rank."""
     return np.asarray((history.states == TrialState.COMPLETE) | (history.states == TrialState.PRUNED))
+
+
+def _completed(
+    space: SearchSpace, block: Coordinates, decided: dict[str, Any], known: dict[str, Any], rng: np.random.Generator
+) -> dict[str, Any]:
+    """Return random values of a block, beside what is decided already."""
+    if not space.where:
+        return complete(space.select(block.names), known, rng)
+    point = complete(space, decided, rng)
+    return {name: point[name] for name in block.names if name in point}
 
 
 def _first_new(

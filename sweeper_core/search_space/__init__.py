@@ -6,8 +6,10 @@ __getattr__, __dir__, __all__ = lazy_module(
     __name__,
     {
         "Clause": "sweeper_core.search_space.conditions",
+        "ExpressionError": "sweeper_core.search_space.expressions",
         "IntersectionSearchSpace": "sweeper_core.search_space.intersection",
         "Parameter": "sweeper_core.search_space.space",
+        "Relation": "sweeper_core.search_space.relations",
         "SearchSpace": "sweeper_core.search_space.space",
         "intersection_search_space": "sweeper_core.search_space.intersection",
     },

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from sweeper_core.search_space.region import Region
+    from sweeper_core.search_space.relations import Relation
+
     Array = npt.NDArray[np.float64]
+    Flags = npt.NDArray[np.bool_]
+
+MIN_SHARE = 1e-3
+"""Of a space that its relations leave; with less, the space is better described by narrower ranges."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +64,15 @@ class SearchSpace:
 
     Args:
         parameters: In the order of the results' columns. Parents may come after their children.
+        where: What all points have to satisfy: texts such as ``"a + b <= 1"``
+            (:mod:`sweeper_core.search_space.expressions`), or relations that have been read from such.
 
     Raises:
-        ValueError: Two parameters of one name, a condition on an unknown parameter, or conditions in a circle.
+        ValueError: Two parameters of one name, a condition on an unknown parameter, conditions in a circle, a relation
+            that means nothing, or relations that no point satisfies.
     """
 
-    def __init__(self, parameters: Sequence[Parameter]) -> None:
+    def __init__(self, parameters: Sequence[Parameter], where: Sequence[str | Relation] = ()) -> None:
         self.parameters = tuple(parameters)
         self.names = tuple(parameter.name for parameter in self.parameters)
         self._by_name = {parameter.name: parameter for parameter in self.parameters}
@@ -71,7 +81,10 @@ class SearchSpace:
             twice = sorted(name for name in self._by_name if self.names.count(name) > 1)
             raise ValueError(f"Parameter {twice[0]!r} is in the search space twice.")
         self._parents_first = _parents_first(self._by_name)
-        self._hash = hash(self.parameters)
+        self.where = self._relations(where) if where else ()
+        self._hash = hash((self.parameters, self.where)) if self.where else hash(self.parameters)
+        if any(isinstance(each, str) for each in where):
+            self.check_where()
 
     @classmethod
     def of(cls, distributions: Mapping[str, BaseDistribution]) -> SearchSpace:
@@ -93,13 +106,18 @@ class SearchSpace:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SearchSpace):
             return NotImplemented
-        return self is other or (self._hash == other._hash and self.parameters == other.parameters)
+        same = self._hash == other._hash and self.parameters == other.parameters and self.where == other.where
+        return self is other or same
 
     def __hash__(self) -> int:
         return self._hash
 
     def __repr__(self) -> str:
-        return f"SearchSpace({list(self.parameters)!r})"
+        where = f", where={[str(each) for each in self.where]!r}" if self.where else ""
+        return f"SearchSpace({list(self.parameters)!r}{where})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("region", "axes")}
 
     def position(self, name: str) -> int:
         """Return the column of a parameter."""
@@ -135,7 +153,10 @@ class SearchSpace:
         return {name: kept[name] for name in self.names if name in kept}
 
     def select(self, names: Sequence[str]) -> SearchSpace:
-        """Return the space of some parameters, their conditions dropped where a parent is not among them."""
+        """Return the space of some parameters.
+
+        Conditions are dropped where a parent is not among them, relations where one of their parameters is not.
+        """
         chosen = set(names)
         return SearchSpace(
             [
@@ -147,12 +168,83 @@ class SearchSpace:
                 )
                 for parameter in self.parameters
                 if parameter.name in chosen
-            ]
+            ],
+            [each for each in self.where if chosen.issuperset(each.names)],
         )
+
+    @cached_property
+    def region(self) -> Region:
+        """The part of the space in which the relations hold."""
+        from sweeper_core.search_space.region import Region
+
+        return Region(self)
+
+    def allows(self, params: Mapping[str, Any]) -> bool:
+        """Return whether a point of (external) values satisfies the relations; a part of a point may be given, too."""
+        return not self.where or not self.region.broken(params)
+
+    def broken_by(self, params: Mapping[str, Any]) -> str | None:
+        """Return a relation that keeps all points with these (external) values out; None if some are allowed."""
+        import numpy as np
+
+        if not self.where:
+            return None
+        broken = self.region.broken(params)
+        if not broken and self.region.completed(params, np.random.default_rng(0)) is None:
+            broken = [each for each in self.where if set(each.names) - set(params)]
+        return str(broken[0]) if broken else None
+
+    def allowed(self, raw: Array) -> Flags:
+        """Return which points ``(n,)`` of internal values ``(n, d)`` satisfy the relations."""
+        import numpy as np
+
+        return self.region.allowed(raw) if self.where else np.ones(len(raw), dtype=bool)
+
+    def check_where(self) -> float:
+        """Return about which share of the space the relations leave.
+
+        Raises:
+            ValueError: They leave nothing.
+        """
+        if not self.where:
+            return 1.0
+        share, rarest = self.region.share()
+        if share == 0.0:
+            raise ValueError(
+                f"No point satisfies the relations ({'; '.join(map(str, self.where))}); the one that holds least often "
+                f"is {str(rarest)!r}."
+            )
+        return share
+
+    def _relations(self, where: Sequence[str | Relation]) -> tuple[Relation, ...]:
+        from sweeper_core.search_space.binding import relation
+        from sweeper_core.search_space.relations import Relation
+
+        if isinstance(where, str):
+            raise ValueError(f"`where` must be a list of relations, not the text {where!r}.")
+        kinds = {p.name.lstrip("+"): [(p.name, p.distribution)] for p in self.parameters}
+        return tuple(each if isinstance(each, Relation) else relation(each, kinds) for each in where)
+
+    def active_mask(self, raw: Array) -> Flags:
+        """Return ``(n, d)``: which parameters exist at the points of internal values ``(n, d)``."""
+        import numpy as np
+
+        active = np.ones(raw.shape, dtype=bool)
+        for parameter in self._parents_first if self.is_conditional else ():
+            for clause in parameter.when:
+                parent = self._position[clause.parent]
+                distribution = self._by_name[clause.parent].distribution
+                distinct, inverse = np.unique(raw[:, parent], return_inverse=True)
+                holds = np.array(
+                    [bool(v == v and clause.holds(distribution.to_external_repr(float(v)))) for v in distinct],
+                    dtype=bool,
+                )
+                active[:, self._position[parameter.name]] &= active[:, parent] & holds[inverse.reshape(-1)]
+        return active
 
     @property
     def cardinality(self) -> int | None:
-        """Number of points without regard to conditions; None when a parameter is continuous."""
+        """Number of points without regard to conditions and relations; None when a parameter is continuous."""
         product = 1
         for parameter in self.parameters:
             count = parameter.distribution.cardinality
@@ -163,7 +255,7 @@ class SearchSpace:
 
     def points(self) -> Iterator[dict[str, Any]]:
         """Yield every point of a finite space once (inactive parameters left out), the last parameter fastest."""
-        return self._points_from(0, {})
+        return filter(self.allows, self._points_from(0, {})) if self.where else self._points_from(0, {})
 
     def _points_from(self, start: int, chosen: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if start == len(self._parents_first):

@@ -23,6 +23,7 @@ Name                 Written by                               Read by
 ``hpo:enqueued``     ``RDBStorage.enqueue``                   itself, after the server's answer was lost
 ``hpo:once:<key>``   ``Storage.enqueue`` (of the study)       itself, when called with the same key
 ``hpo:copied_from``  copy and import                          copy and import, when they are repeated
+``hpo:where``        the sweep (of the study)                 itself, when it is continued
 ``hpo:uid``          copy, export and MLflow (of the study)   copy, import and MLflow
 ===================  =======================================  ==================================================
 """
@@ -83,5 +84,7 @@ METRIC_NAMES = "study:metric_names"
 """Names of the objectives (Optuna's)."""
 ONCE = "hpo:once:"
 """Prefix: idempotency keys of what was enqueued."""
+WHERE = "hpo:where"
+"""The relations between parameters that points satisfy: a list of texts."""
 STUDY_UID = "hpo:uid"
 """Tells the study from all others; a copy has one of its own."""

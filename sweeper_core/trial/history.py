@@ -150,7 +150,7 @@ class History:
         """
         raw = self.raw(space, rows)
         good = np.ones(len(raw), dtype=bool)
-        active = active_mask(space, raw)
+        active = space.active_mask(raw)
         for position, parameter in enumerate(space):
             column = raw[:, position]
             inside = ~np.isnan(column)
@@ -159,23 +159,6 @@ class History:
                 inside &= (column >= low) & (column <= high)
             good &= inside | ~active[:, position]
         return good
-
-
-def active_mask(space: SearchSpace, raw: Floats) -> Flags:
-    """Return ``(n, d)``: which parameters exist at the points of internal values ``(n, d)``."""
-    active = np.ones(raw.shape, dtype=bool)
-    if not space.is_conditional:
-        return active
-    for parameter in space.parents_first:
-        for clause in parameter.when:
-            parent = space.position(clause.parent)
-            distribution = space[clause.parent].distribution
-            distinct, inverse = np.unique(raw[:, parent], return_inverse=True)
-            holds = np.array(
-                [bool(v == v and clause.holds(distribution.to_external_repr(float(v)))) for v in distinct], dtype=bool
-            )
-            active[:, space.position(parameter.name)] &= active[:, parent] & holds[inverse.reshape(-1)]
-    return active
 
 
 def _in_terms_of(distribution: BaseDistribution, column: Column, raw: Floats) -> Floats:

@@ -298,6 +298,13 @@ def function(key: str, value: Any) -> Callable[..., Any] | None:
     return found  # type: ignore[no-any-return]
 
 
+def where(key: str, value: Any) -> tuple[str, ...]:
+    given = [value] if isinstance(value, str) else value or []
+    if not isinstance(given, list) or not all(isinstance(text, str) and text.strip() for text in given):
+        raise wrong(key, 'a list of relations such as ["a + b <= 1"]', value)
+    return tuple(given)
+
+
 _LIMIT = re.compile(r"\s*(<=|>=|<|>)\s*(\S+)\s*")
 
 

@@ -70,6 +70,7 @@ class Settings:
     metric: tuple[str, ...] | None = None
     pruning_metric: str | None = None
     params: DictConfig | None = None
+    where: tuple[str, ...] = _setting(read.where)
     custom_search_space: Callable[..., Any] | None = _setting(read.function)
     enqueue: tuple[dict[str, Any], ...] = _setting(read.enqueue)
     start: str = _setting(read.start)

@@ -20,8 +20,10 @@ from hydra_plugins.hydra_hpo_sweeper._space._conditions import resolve
 from hydra_plugins.hydra_hpo_sweeper._space._described import described
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Entry, Fixed, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._reader import Reader
+from hydra_plugins.hydra_hpo_sweeper._space._where import read_where
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.search_space.space import Parameter, SearchSpace
+from sweeper_core.search_space.relations import Relation
+from sweeper_core.search_space.space import MIN_SHARE, Parameter, SearchSpace
 
 POINTS = "in hydra.sweeper.points"
 NO_POINTS: Mapping[str, Sequence[Any]] = {}
@@ -80,6 +82,8 @@ class Plan:
                     f"{place}: {key!r} is no parameter of this sweep.{hint} There are {', '.join(self.space.names)}."
                 )
             params.update(_enqueued(found, key, value, f"{place}.{key}"))
+        if (broken := self.space.broken_by(self.space.active_only(params))) is not None:
+            raise ConfigError(f"{place}: the point breaks the relation {broken!r} of hydra.sweeper.where.")
         return {**self.space.active_only(params), **{k: v for k, v in params.items() if k not in self.space}}
 
 
@@ -89,6 +93,7 @@ def read_plan(
     config_loader: Any = None,
     config: DictConfig | None = None,
     points: Mapping[str, Sequence[Any]] = NO_POINTS,
+    where: Sequence[str] = (),
 ) -> Plan:
     """Read a sweep's search space.
 
@@ -98,6 +103,7 @@ def read_plan(
         config_loader: Hydra's, to look up the options of config groups; None leaves them unchecked.
         config: The sweep's own configuration, where conditions may look up what is neither swept nor fixed.
         points: The values of explicit points by key: choices of a parameter, where the key is not given otherwise.
+        where: Relations that points have to satisfy.
 
     Raises:
         ConfigError: Something cannot mean anything; the message names the key and the remedy.
@@ -111,7 +117,7 @@ def read_plan(
         log.warning("%s", hint)
     items = tuple(resolve([*_merged(written, typed), *_of_points(points, [*written, *typed])], config))
     fixed = (item.entry.line for item in items if isinstance(item.entry, Fixed) and not item.when)
-    return Plan(_space(items), tuple(fixed), items)
+    return Plan(_space(items, read_where(where, items, config)), tuple(fixed), items)
 
 
 def _of_points(points: Mapping[str, Sequence[Any]], given: Sequence[Entry]) -> Iterator[Entry]:
@@ -152,16 +158,24 @@ def _external(distribution: BaseDistribution, value: Any) -> Any:
     return distribution.to_external_repr(distribution.to_internal_repr(value))
 
 
-def _space(items: Sequence[Placed]) -> SearchSpace:
+def _space(items: Sequence[Placed], where: Sequence[Relation]) -> SearchSpace:
     swept = [
         Parameter(item.name, item.entry.distribution, item.when, item.entry.ordered)
         for item in items
         if isinstance(item.entry, Swept)
     ]
     try:
-        return SearchSpace(swept)
+        space = SearchSpace(swept, where)
     except ValueError as error:
         raise ConfigError(f"hydra.sweeper.params: {error}") from error
+    try:
+        share = space.check_where()
+    except ValueError as error:
+        raise ConfigError(f"hydra.sweeper.where: {error}") from error
+    if share < MIN_SHARE:
+        rest = "hydra.sweeper.where leaves less than %g of the search space; narrower ranges would say the same."
+        log.warning(rest, MIN_SHARE)
+    return space
 
 
 def _refuse_twice(entries: Sequence[Entry]) -> None:

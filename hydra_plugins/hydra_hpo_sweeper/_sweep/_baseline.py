@@ -52,6 +52,9 @@ def baseline(settings: Settings, plan: Plan, compose: Compose, config: DictConfi
             len(active),
         )
         return None
+    if (broken := plan.space.broken_by(params)) is not None:
+        log.info("No trial runs the configuration as it is: it breaks the relation %r of hydra.sweeper.where.", broken)
+        return None
     return params
 
 

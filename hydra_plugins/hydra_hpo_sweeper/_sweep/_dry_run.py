@@ -15,7 +15,8 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._opening import open_study
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.exceptions import SearchSpaceExhausted
 from sweeper_core.masking import masked
-from sweeper_core.search_space.space import Clause, SearchSpace
+from sweeper_core.samplers._lattice import lattice_of
+from sweeper_core.search_space.space import MIN_SHARE, Clause, SearchSpace
 from sweeper_core.storages.memory import InMemoryStorage
 from sweeper_core.trial.attrs import BASELINE
 
@@ -44,6 +45,11 @@ def _space(plan: Plan) -> Iterator[str]:
         when = " and ".join(map(_condition, parameter.when))
         condition = f", when {when}" if when else ""
         yield f"  {parameter.name}: {described(parameter.distribution)}{ordered}{condition}"
+    if plan.space.where:
+        share = plan.space.check_where()
+        some = "less than 0.1 %" if share < MIN_SHARE else f"{share:.0%}" if share > 0.1 else f"{share:.1%}"
+        yield f"Relations, which leave {some} of the space:"
+        yield from (f"  {relation}" for relation in plan.space.where)
     if plan.fixed:
         yield f"Fixed: {' '.join(plan.fixed)}"
 
@@ -99,8 +105,10 @@ def size(space: SearchSpace) -> str:
     total = math.prod(_count(parameter.distribution) for parameter in space)
     if math.isinf(total):
         return "infinitely many points"
-    at_most = "at most " if any(parameter.when for parameter in space) else ""
-    return f"{at_most}{total:.0f} points"
+    if space.is_conditional or space.where:
+        lattice = lattice_of(space)
+        return f"at most {total:.0f} points" if lattice is None else f"{lattice.n_points} points"
+    return f"{total:.0f} points"
 
 
 def _count(distribution: BaseDistribution) -> float:

@@ -18,7 +18,7 @@ from sweeper_core.storages import get_storage, retry_of, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._session.session import Session
-from sweeper_core.trial.attrs import BASELINE, METRIC_NAMES
+from sweeper_core.trial.attrs import BASELINE, METRIC_NAMES, WHERE
 from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.state import TrialState
 
@@ -187,6 +187,28 @@ def tell_of_other_spaces(opened: Opened, space: SearchSpace) -> None:
             len(outside),
             outside[0],
         )
+
+
+def keep_where(opened: Opened, space: SearchSpace) -> None:
+    """Store the relations that the run's points satisfy, and warn when the study's trials knew others."""
+    session = opened.session
+    written = [str(relation) for relation in space.where]
+    before = session.study.system_attrs.get(WHERE)
+    if written == (before or []):
+        return
+    records = session.log.records
+    if records:
+        broken = sum(not space.allows(space.active_only(record.params)) for record in records if record.params)
+        log.warning(
+            "Study %r began with other relations (%s); %d of its %d trials break those of this run (%s). They count as "
+            "evidence, and for its best.",
+            session.study.name,
+            "; ".join(before or ()) or "none",
+            broken,
+            len(records),
+            "; ".join(written) or "none",
+        )
+    session.storage.set_study_attrs(session.study.study_id, system={WHERE: written})
 
 
 def outside_of(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any]:

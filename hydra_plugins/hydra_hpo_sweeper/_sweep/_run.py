@@ -29,7 +29,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan
 from hydra_plugins.hydra_hpo_sweeper._sweep._live import open_progress
 from hydra_plugins.hydra_hpo_sweeper._sweep._loop import Run, SweepFailed
 from hydra_plugins.hydra_hpo_sweeper._sweep._mlflow import mirrored
-from hydra_plugins.hydra_hpo_sweeper._sweep._opening import greet, open_study, tell_of_other_spaces
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import greet, keep_where, open_study, tell_of_other_spaces
 from hydra_plugins.hydra_hpo_sweeper._sweep._page import Page
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import Results, SweepResult, single_run
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import App, Setup
@@ -58,7 +58,14 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     if read.resume("resume", app.config.hydra.sweeper.get("resume")):
         app = replace(app, config=in_last_directory(app.config))
     settings = read_settings(app.config)
-    plan = read_plan(arguments, settings.params, app.context.config_loader, app.config, columns(settings.points))
+    plan = read_plan(
+        arguments,
+        settings.params,
+        app.context.config_loader,
+        app.config,
+        columns(settings.points),
+        settings.where,
+    )
     directory = SweepDirectory(directory_of(app.config))
     factory = LaneFactory(settings, app.context, app.task, app.config, directory.path)
     settings = checked(settings, plan, factory.compose, factory.config)
@@ -79,6 +86,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
         greet(opened, settings, directory, setup.command())
         if opened.baseline is not None and settings.baseline is not None:
             log.info("%s", told(opened.baseline, settings.baseline, plan))
+        keep_where(opened, plan.space)
         if settings.custom_search_space is None:
             tell_of_other_spaces(opened, plan.space)
         return _run(setup, factory)

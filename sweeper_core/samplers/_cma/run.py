@@ -14,7 +14,7 @@ n         population size
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -30,6 +30,7 @@ from sweeper_core.search_space.space import SearchSpace
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Allowed = Callable[[Floats, Integers], bool]
 
 TRIES = (3, 6)
 """How many points are drawn at a time to find one within the bounds; then one is mirrored there. One that is
@@ -37,6 +38,9 @@ mirrored is not of the distribution, so few should be."""
 
 PROPOSALS = 8
 """How many points are drawn where trials have failed, until one is likely to survive."""
+
+MAX_RESAMPLED = 100
+"""How often a point that breaks a relation of the space is drawn again."""
 
 NEIGHBOURS = 5
 """Trials nearest to a point by which its chance to survive is told."""
@@ -208,7 +212,12 @@ class Outcomes:
 
 
 def draw(
-    dims: Dimensions, run: Run, siblings: Floats, rng: np.random.Generator, outcomes: Outcomes | None = None
+    dims: Dimensions,
+    run: Run,
+    siblings: Floats,
+    rng: np.random.Generator,
+    outcomes: Outcomes | None = None,
+    allowed: Allowed | None = None,
 ) -> tuple[Floats, Integers]:
     """Return coordinates ``(d,)`` in the unit cube, and values of the choices ``(c,)``.
 
@@ -220,8 +229,9 @@ def draw(
         siblings: ``(k, d)`` coordinates drawn from this state before.
         rng: Source of all randomness.
         outcomes: Where trials failed; None when none has.
+        allowed: Whether a point satisfies the relations of the space; None when there are none.
     """
-    best, most = _draw_one(dims, run, siblings, rng), -1.0
+    best, most = _draw_allowed(dims, run, siblings, rng, allowed), -1.0
     if outcomes is None:
         return best
     point = best
@@ -231,8 +241,21 @@ def draw(
             return point
         if chance > most:
             best, most = point, chance
-        point = _draw_one(dims, run, siblings, rng)
+        point = _draw_allowed(dims, run, siblings, rng, allowed)
     return best
+
+
+def _draw_allowed(
+    dims: Dimensions, run: Run, siblings: Floats, rng: np.random.Generator, allowed: Allowed | None
+) -> tuple[Floats, Integers]:
+    """Return a point of the distribution that is truncated to the allowed part, if one of many draws is there."""
+    point = _draw_one(dims, run, siblings, rng)
+    for _ in range(MAX_RESAMPLED if allowed is not None else 0):
+        assert allowed is not None
+        if allowed(*point):
+            break
+        point = _draw_one(dims, run, siblings, rng)
+    return point
 
 
 def _draw_one(dims: Dimensions, run: Run, siblings: Floats, rng: np.random.Generator) -> tuple[Floats, Integers]:

@@ -41,6 +41,8 @@ Integers = npt.NDArray[np.int64]
 COMPLETE = TrialState.COMPLETE
 MAX_DRAWS = 8
 """How often a child outside the bounds, or at a point that is there already, is made anew before it is taken."""
+EXTRA_DRAWS = 4
+"""So many times these draws where the space has relations."""
 
 
 @dataclass(frozen=True)
@@ -237,12 +239,13 @@ class GeneticSampler(OptunaFace, BaseGASampler):
             return None
         survivors, raw = survivors.take(useful), raw[useful]
         random = np.random.RandomState(rng.bit_generator)
-        for _ in range(MAX_DRAWS):
+        for _ in range(MAX_DRAWS * (EXTRA_DRAWS if space.where else 1)):
             parents = _units(space, raw[self._parents(survivors, random)])
             child = self._cross(space, parents, history, random)
             child = self._mutate(space, child, parents[0], np.array(wanted), history, random)
             params = point_at(space, child.tolist(), request.given)
-            if not is_known(space, history, params):  # a point that is there already tells nothing new
+            # A point that is there already tells nothing new.
+            if space.allows(params) and not is_known(space, history, params):
                 break
         return params
 

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import fmin_l_bfgs_b
 
+from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.space import Encoding, Feature, fix
 
 Floats = npt.NDArray[np.float64]
@@ -73,6 +74,7 @@ class Search:
         self.fixed = tuple(fixed)
         self.known = known
         self.rng = rng
+        self._restriction = Restriction(encoding, self.fixed, rng) if encoding.space.where else None
         held = {position for position, _ in fixed}
         self._continuous = [axis for axis in encoding.continuous if axis.position not in held]
         self._discrete = [axis for axis in encoding.discrete if axis.position not in held]
@@ -85,13 +87,20 @@ class Search:
         """
         listed = self.encoding.all_points(MAX_LIST)
         if listed is not None:
-            return self._best_new(fix(listed, self.fixed))
+            listed = fix(listed, self.fixed)
+            return self._best_new(listed if self._restriction is None else self._restriction.inside(listed))
         pool = fix(self._sample(parents), self.fixed)
+        if self._restriction is not None:
+            pool = self._restriction.filled(pool)
+            if len(pool) == 0:
+                return None
         score = self.score(pool)
         order = np.argsort(-score, kind="stable")
         starts = pool[self._diverse(pool, order)]
         for _ in range(ROUNDS if self._discrete and self._continuous else 1):
             starts = self._sweep(self._climb(starts))
+        if self._restriction is not None:
+            starts = self._restriction.refined(starts, self.score)
         return self._best_new(np.concatenate([starts, pool[order[:64]]])) if len(pool) else None
 
     def score(self, unit: Floats) -> Floats:
@@ -143,8 +152,9 @@ class Search:
         found, _, _ = search(cost, starts[:, positions].ravel(), bounds=bounds, maxiter=STEPS, maxfun=2 * STEPS)
         moved = starts.copy()
         moved[:, positions] = np.where(moving, found.reshape(len(starts), len(axes)), starts[:, positions])
+        moved = self.encoding.snap(moved) if self._restriction is None else self._restriction.towards(starts, moved)
         # A parameter that others depend on may have moved over an edge: scores are taken anew, starts kept.
-        both = np.concatenate([self.encoding.snap(moved), starts])
+        both = np.concatenate([moved, starts])
         score = self.score(both)
         better = score[: len(starts)] >= score[len(starts) :]
         return np.where(better[:, None], both[: len(starts)], starts)
@@ -189,7 +199,11 @@ class Search:
         unit = starts[owner]
         if owner:
             unit[np.arange(len(owner)), position] = np.concatenate(values)
-        return self.encoding.snap(unit), np.array(owner, dtype=np.int64)
+        unit = self.encoding.snap(unit)
+        if self._restriction is None:
+            return unit, np.array(owner, dtype=np.int64)
+        allowed = self.encoding.space.region.allowed_at(unit)
+        return unit[allowed], np.array(owner, dtype=np.int64)[allowed]
 
     def _others(self, axis: Feature, current: float) -> Floats:
         return self.encoding.alternatives(axis, current, self.rng)

@@ -31,7 +31,6 @@ import numpy.typing as npt
 from sweeper_core.maths.gp import Columns
 from sweeper_core.search_space.axes import Axis
 from sweeper_core.search_space.space import Parameter, SearchSpace
-from sweeper_core.trial.history import active_mask
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -124,7 +123,7 @@ class Encoding:
         raw = np.zeros_like(unit)
         for position in self._parents:
             raw[:, position] = self.space.axes.axes[position].from_unit(unit[:, position])
-        return active_mask(self.space, raw)
+        return self.space.active_mask(raw)
 
     def embed(self, unit: Floats, active: Flags | None = None) -> Floats:
         """Return ``Z`` ``(q, p)``."""
@@ -169,7 +168,7 @@ class Encoding:
     def params(self, unit: Floats) -> dict[str, Any]:
         """Return the (external) values of one point ``(d,)``."""
         raw = self.space.from_unit(unit[None])
-        raw[~active_mask(self.space, raw)] = np.nan
+        raw[~self.space.active_mask(raw)] = np.nan
         return self.space.decode(raw[0])
 
     def keys(self, unit: Floats, active: Flags | None = None) -> list[bytes]:

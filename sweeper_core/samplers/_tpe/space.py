@@ -6,7 +6,8 @@ which the coordinate is the middle. Other choices are codes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -90,6 +91,50 @@ class Coordinates:
         ):
             values[name] = parameter.distribution.to_external_repr(code)
         return values
+
+
+class AllowedCandidates:
+    """Which points of a block satisfy a space's relations, beside values that are decided already.
+
+    Relations with parameters of later blocks are satisfied as yet.
+    """
+
+    def __init__(self, space: SearchSpace, block: Coordinates, decided: Mapping[str, Any]) -> None:
+        self._space, self._block = space, block
+        self._decided = space.region.internal(decided)
+
+    def __call__(self, points: Points) -> Flags:
+        """Return which ``(n,)``."""
+        raw = np.full((len(points), len(self._space)), np.nan)
+        columns = [self._space.position(name) for name in self._block.names]
+        raw[:, columns[: self._block.numeric]] = self._block.axes.from_unit(points.numbers)
+        raw[:, columns[self._block.numeric :]] = points.codes
+        return self._space.allowed(np.where(np.isnan(self._decided), raw, self._decided))
+
+
+EXTRA_DRAWS = 16
+"""Points drawn for each candidate where relations leave a part of the space."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How candidates of a block are drawn.
+
+    Attributes:
+        rng: Decides the candidates.
+        given: The block's coordinates that are decided already; None when none is.
+        allowed: Which points satisfy the relations of the space; None when there are none.
+    """
+
+    rng: np.random.Generator
+    given: Points | None
+    allowed: AllowedCandidates | None
+
+    def candidates(self, block: Coordinates, draw: Callable[[int], Points], count: int) -> Points:
+        """Return ``count`` points, or fewer where hardly any that are drawn satisfy the relations."""
+        drawn = draw(count if self.allowed is None else EXTRA_DRAWS * count)
+        found = Points(block.snap(drawn.numbers), drawn.codes)
+        return found if self.allowed is None else found.take(np.flatnonzero(self.allowed(found))[:count])
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,76 @@
+"""Relations between a sweep's parameters: ``hydra.sweeper.where``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from hydra_plugins.hydra_hpo_sweeper._space._entries import Fixed, Placed, Swept
+from sweeper_core.distributions import BaseDistribution
+from sweeper_core.search_space.binding import UNKNOWN, relation
+from sweeper_core.search_space.relations import Relation
+
+KEY = "hydra.sweeper.where"
+
+
+def read_where(where: Sequence[str], items: Sequence[Placed], config: DictConfig | None) -> tuple[Relation, ...]:
+    """Return what a sweep's points have to satisfy.
+
+    Args:
+        where: As the user wrote it.
+        items: What is swept and what is fixed.
+        config: The sweep's configuration, whose values may be named.
+
+    Raises:
+        ConfigError: A relation means nothing; the message shows the place.
+    """
+    kinds: dict[str, list[tuple[str, BaseDistribution]]] = {}
+    for item in items:
+        if item.distribution is not None:
+            kinds.setdefault(item.at.bare, []).append((item.name, item.distribution))
+    names = _Constants(items, config)
+    found = []
+    for index, text in enumerate(where):
+        try:
+            found.append(relation(text, kinds, names.value, names.known()))
+        except ValueError as error:
+            raise ConfigError(f"{KEY}[{index}]: {error}") from error
+    return tuple(found)
+
+
+class _Constants:
+    """The values that relations may name beside parameters: fixed overrides, chosen options, the configuration."""
+
+    def __init__(self, items: Sequence[Placed], config: DictConfig | None) -> None:
+        self._fixed = {item.at.bare: item for item in items if isinstance(item.entry, Fixed)}
+        self._groups = [item.at.bare for item in items if isinstance(item.entry, Swept) and item.entry.group]
+        self._config = config
+        self._choices = {} if config is None else OmegaConf.select(config, "hydra.runtime.choices") or {}
+
+    def known(self) -> list[str]:
+        """Return the names outside of Hydra's own configuration, those of its first floors."""
+        keys = [str(key) for key in (self._config or ()) if key != "hydra"]
+        return [*self._fixed, *(str(key) for key in self._choices if not str(key).startswith("hydra")), *keys]
+
+    def value(self, name: str) -> Any:
+        """Return the value of a name; ``UNKNOWN`` where there is none.
+
+        Raises:
+            ValueError: It has several, depending on what is swept.
+        """
+        if (item := self._fixed.get(name)) is not None:
+            if item.when:
+                raise ValueError(f"{name!r} is fixed under a condition only; sweep over it, or fix it for all trials")
+            assert isinstance(item.entry, Fixed)
+            return item.entry.value
+        for group in self._groups:
+            package = group.partition("@")[2] or group.replace("/", ".")
+            if name.startswith(f"{package}."):
+                raise ValueError(f"{name!r} depends on {group!r}, which is swept; name {group!r} itself instead")
+        if name in self._choices:
+            return self._choices[name]
+        value = None if self._config is None else OmegaConf.select(self._config, name)
+        return UNKNOWN if value is None or OmegaConf.is_config(value) else value

@@ -1,0 +1,85 @@
+"""Keeping a maximisation inside the part of the space that satisfies its relations.
+
+Notation
+
+======  =======================================================================================
+q, d    number of points, of parameters
+unit    ``(q, d)`` coordinates as in :mod:`sweeper_core.samplers._gp.space`
+======  =======================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.samplers._gp.space import Encoding, fix
+
+Floats = npt.NDArray[np.float64]
+
+MIN_POOL = 250
+"""Candidates wanted, of the thousand and more that are drawn everywhere; else others are drawn inside."""
+SCALES = (0.1, 0.03, 0.01, 0.003)
+"""Of the random steps that follow gradients, which end at the first edge: optima often lie on one."""
+DIRECTIONS = 32
+"""Random steps of each scale from each point."""
+
+
+class Restriction:
+    """The allowed part of a space, some coordinates being held.
+
+    Args:
+        encoding: Of the space.
+        fixed: Positions and unit coordinates that are held.
+        rng: Decides what is drawn.
+    """
+
+    def __init__(self, encoding: Encoding, fixed: Sequence[tuple[int, float]], rng: np.random.Generator) -> None:
+        self._encoding, self._fixed, self._rng = encoding, tuple(fixed), rng
+        self._region = encoding.space.region
+        held = {position for position, _ in fixed}
+        self._moving = np.array(
+            [parameter.is_numeric and place not in held for place, parameter in enumerate(encoding.space)]
+        )
+
+    def inside(self, unit: Floats) -> Floats:
+        """Return those of the points that are allowed."""
+        return np.asarray(unit[self._region.allowed_at(unit)])
+
+    def some(self, draws: Floats, count: int) -> Floats:
+        """Return ``count`` allowed points, of ``draws`` first; of these one where none is found."""
+        found = self.filled(draws, count)[:count]
+        return found if len(found) else draws[:1]
+
+    def filled(self, pool: Floats, least: int = MIN_POOL) -> Floats:
+        """Return the allowed points of a pool, with others where these are fewer than ``least``."""
+        found = self.inside(pool)
+        if len(found) >= least:
+            return found
+        given = np.full(len(self._encoding.space), np.nan)
+        for position, value in self._fixed:
+            given[position] = self._encoding.space.axes.axes[position].value(value)
+        drawn = self._region.draw(self._rng, least, given)
+        return np.concatenate([found, self.inside(fix(self._encoding.snap(drawn), self._fixed))])
+
+    def towards(self, inside: Floats, targets: Floats) -> Floats:
+        """Return the points on the way from allowed ones to targets where the allowed part ends."""
+        moved = self._encoding.snap(self._region.towards(inside, np.where(self._moving, targets, inside)))
+        return np.asarray(np.where(self._region.allowed_at(moved)[:, None], moved, inside))
+
+    def refined(self, starts: Floats, score: Callable[[Floats], Floats]) -> Floats:
+        """Return the starts after random steps, along edges too, that raise the score ``(q,)``."""
+        best, height = starts.copy(), score(starts)
+        for scale in SCALES if self._moving.any() else ():
+            origin = np.repeat(best, DIRECTIONS, axis=0)
+            steps = scale * self._rng.standard_normal(origin.shape)
+            steps *= self._rng.random(origin.shape) < self._rng.choice([0.4, 1.0], size=(len(origin), 1))
+            reached = self.towards(origin, np.clip(origin + steps, 0.0, 1.0))
+            each = score(reached).reshape(len(best), DIRECTIONS)
+            top = np.argmax(each, axis=1)
+            better = each[np.arange(len(best)), top] > height
+            best[better] = reached.reshape(len(best), DIRECTIONS, -1)[better, top[better]]
+            height = np.maximum(height, each.max(axis=1))
+        return np.asarray(best)

@@ -1,0 +1,303 @@
+"""Relations between parameters: what every suggested point has to satisfy.
+
+Notation
+
+=========  ==================================================================================
+n          number of points
+d          number of parameters of the space
+raw        internal values ``(n, d)`` as in :mod:`sweeper_core.search_space.space`
+holds      ``(n,)`` whether something is true
+violation  ``(n,)`` in [0, 1]: 0 where it is true, the larger the farther it is from that
+=========  ==================================================================================
+
+A point that lacks one of a relation's parameters satisfies it. Where arithmetic has no result (a division by zero, the
+logarithm of a negative number), no comparison holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
+from sweeper_core.maths.quiet import quiet
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.float64]
+    Flags = npt.NDArray[np.bool_]
+
+EQUAL = 1e-9
+"""Numbers that differ by less, relative to the larger one (and to 1), are equal: steps of 0.1 add up."""
+
+OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+
+class Columns:
+    """The values of points, by parameter.
+
+    Args:
+        distributions: By name.
+        raw: Internal values ``(n,)`` by name; NaN where inactive.
+        n: How many points there are.
+    """
+
+    def __init__(self, distributions: Mapping[str, BaseDistribution], raw: Mapping[str, Array], n: int) -> None:
+        self._distributions = distributions
+        self._raw = raw
+        self.n = n
+
+    def numbers(self, names: Sequence[str]) -> Array:
+        """Return the numbers ``(n,)`` that the first active of some parameters have; NaN where none is."""
+        return self._first(names, lambda value: float(value))
+
+    def matches(self, names: Sequence[str], values: Sequence[Any]) -> Flags:
+        """Return where ``(n,)`` the first active of some parameters has one of the (external) values."""
+        import numpy as np
+
+        return np.asarray(self._first(names, lambda value: float(any(equal(value, v) for v in values))) == 1.0)
+
+    def active(self, names: Sequence[str]) -> Flags:
+        """Return where ``(n,)`` one of some parameters is active."""
+        import numpy as np
+
+        return np.asarray(np.any([~np.isnan(self._raw[name]) for name in names], axis=0))
+
+    def choices(self, names: Sequence[str]) -> list[Any]:
+        """Return the choices of some categorical parameters."""
+        kinds = (self._distributions[name] for name in names)
+        return [choice for kind in kinds if isinstance(kind, CategoricalDistribution) for choice in kind.choices]
+
+    def _first(self, names: Sequence[str], number_of: Callable[[Any], float]) -> Array:
+        import numpy as np
+
+        found = np.full(self.n, np.nan)
+        for name in reversed(names):
+            raw, distribution = self._raw[name], self._distributions[name]
+            if isinstance(distribution, CategoricalDistribution):
+                table = np.array([*map(number_of, distribution.choices), np.nan])
+                raw = table[np.where(np.isnan(raw), -1, raw).astype(np.int64)]
+            found = np.where(np.isnan(raw), found, raw)
+        return found
+
+
+def equal(choice: Any, value: Any) -> bool:
+    """Return whether a choice is meant by a value: texts, truth values and numbers are three kinds."""
+    if isinstance(choice, bool) or isinstance(value, bool):
+        return choice is value
+    return bool(choice == value)
+
+
+# --------------------------------------------------------------------------------------------------- numbers
+
+
+@dataclass(frozen=True)
+class Const:
+    """A number."""
+
+    number: float
+
+    def evaluate(self, columns: Columns) -> Array:
+        """Return it ``(n,)`` times."""
+        import numpy as np
+
+        return np.full(columns.n, self.number)
+
+
+@dataclass(frozen=True)
+class Value:
+    """The number that a key has: the value of the one active of these parameters."""
+
+    names: tuple[str, ...]
+
+    def evaluate(self, columns: Columns) -> Array:
+        """Return the numbers ``(n,)``."""
+        return columns.numbers(self.names)
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Arithmetic on numbers; the operators are those of :class:`sweeper_core.search_space.expressions.Operation`."""
+
+    operator: str
+    operands: tuple[Numeric, ...]
+
+    def evaluate(self, columns: Columns) -> Array:
+        """Return the results ``(n,)``; NaN where there is none."""
+        import numpy as np
+
+        functions: dict[str, Callable[..., Any]] = {
+            "+": np.add,
+            "-": np.subtract,
+            "*": np.multiply,
+            "/": np.divide,
+            "%": np.mod,
+            "**": np.power,
+            "neg": np.negative,
+            "abs": np.abs,
+            "log": np.log,
+            "sqrt": np.sqrt,
+            "min": lambda *values: np.min(values, axis=0),
+            "max": lambda *values: np.max(values, axis=0),
+        }
+        result = np.asarray(functions[self.operator](*(operand.evaluate(columns) for operand in self.operands)))
+        return np.where(np.isfinite(result), result, np.nan)
+
+
+Numeric = Const | Value | Computed
+
+
+# ---------------------------------------------------------------------------------------------------- truths
+
+
+@dataclass(frozen=True)
+class Compared:
+    """``left operator right``, of numbers."""
+
+    operator: str
+    left: Numeric
+    right: Numeric
+
+    def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
+        """Return where it holds, and the violation relative to the numbers' size."""
+        import numpy as np
+
+        left, right = self.left.evaluate(columns), self.right.evaluate(columns)
+        gap, size = np.abs(left - right), np.maximum(np.maximum(np.abs(left), np.abs(right)), 1e-300)
+        same = gap <= EQUAL * np.maximum(size, 1.0)
+        tests: dict[str, Callable[[], Any]] = {
+            "<": lambda: left < right,
+            "<=": lambda: left <= right,
+            ">": lambda: left > right,
+            ">=": lambda: left >= right,
+            "==": lambda: same,
+            "!=": lambda: ~same & ~np.isnan(gap),
+        }
+        holds = np.asarray(tests[self.operator]())
+        far = np.nan_to_num(gap / (gap + size), nan=1.0, posinf=1.0)
+        return holds, np.where(holds, 0.0, np.maximum(far, 1e-12))
+
+    def negated(self) -> Truth:
+        """Return the opposite."""
+        return Compared(OPPOSITE[self.operator], self.left, self.right)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One of some parameters (the active one) has one of these values; or none of them."""
+
+    names: tuple[str, ...]
+    values: tuple[Any, ...]
+    without: bool = False
+
+    def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
+        """Return where it holds, and a violation of 1 elsewhere."""
+        holds = columns.matches(self.names, self.values) != self.without
+        return holds, (~holds).astype(float)
+
+    def negated(self) -> Truth:
+        """Return the opposite."""
+        return replace(self, without=not self.without)
+
+
+@dataclass(frozen=True)
+class SameChoice:
+    """Two keys have the same value; or different ones."""
+
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+    without: bool = False
+
+    def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
+        """Return where it holds, and a violation of 1 elsewhere."""
+        import numpy as np
+
+        same = np.zeros(columns.n, dtype=bool)
+        for choice in columns.choices(self.left):
+            same |= columns.matches(self.left, (choice,)) & columns.matches(self.right, (choice,))
+        holds = same != self.without
+        return holds, (~holds).astype(float)
+
+    def negated(self) -> Truth:
+        """Return the opposite."""
+        return replace(self, without=not self.without)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """All of some parts hold, or any of them."""
+
+    parts: tuple[Truth, ...]
+    all_of: bool
+
+    def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
+        """Return where it holds; the violation is the mean of the parts', or the least of them."""
+        import numpy as np
+
+        parts = [part.evaluate(columns) for part in self.parts]
+        holds, violation = np.array([part[0] for part in parts]), np.array([part[1] for part in parts])
+        if self.all_of:
+            return np.asarray(holds.all(axis=0)), np.asarray(violation.mean(axis=0))
+        return np.asarray(holds.any(axis=0)), np.asarray(violation.min(axis=0))
+
+    def negated(self) -> Truth:
+        """Return the opposite, its parts negated."""
+        return Joined(tuple(part.negated() for part in self.parts), not self.all_of)
+
+
+@dataclass(frozen=True)
+class Always:
+    """Something that depends on no parameter."""
+
+    holds: bool
+
+    def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
+        """Return it ``(n,)`` times."""
+        import numpy as np
+
+        return np.full(columns.n, self.holds), np.full(columns.n, 0.0 if self.holds else 1.0)
+
+    def negated(self) -> Truth:
+        """Return the opposite."""
+        return Always(not self.holds)
+
+
+Truth = Compared | Chosen | SameChoice | Joined | Always
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What points have to satisfy.
+
+    Attributes:
+        text: As the user wrote it.
+        truth: What it says.
+        keys: The parameters of each key that it names.
+        constants: Names and values that it takes from a configuration.
+    """
+
+    text: str
+    truth: Truth
+    keys: tuple[tuple[str, ...], ...]
+    constants: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters that it looks at."""
+        return tuple(name for names in self.keys for name in names)
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{name}={value}" for name, value in self.constants)
+        return f"{self.text} (with {values})" if values else self.text
+
+    def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
+        """Return where it holds ``(n,)``, and the violation ``(n,)``."""
+        import numpy as np
+
+        with quiet():
+            holds, violation = self.truth.evaluate(columns)
+            complete = np.all([np.full(columns.n, True), *map(columns.active, self.keys)], axis=0)
+        return holds | ~complete, np.where(complete, violation, 0.0)

@@ -35,7 +35,7 @@ class Pruner(BasePruner):
 
     @abstractmethod
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
-        """Return whether trial ``number`` with the reports ``curve`` should stop now.
+        """Return whether the running attempt of configuration ``number``, with the reports ``curve``, should stop now.
 
         It never waits for other trials: ``curves`` are all other trials as they are known at this moment.
         """
@@ -51,4 +51,4 @@ class Pruner(BasePruner):
         """Judge the trial as it is stored: for pruners that users write and that hand over to this one."""
         curves = study.known_to(trial.number).curves
         with quiet():
-            return self.judge(trial.number, curves.curve(trial.number), curves).stop
+            return self.judge(curves.row_of(trial.number), curves.curve(trial.number), curves).stop

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core.trial.attempts import Attempts
 from sweeper_core.trial.best import BestSoFar
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -44,7 +45,7 @@ class Slice:
     """One value from each of several trials.
 
     Attributes:
-        rows: ``(k,)`` trial numbers, in no particular order, none twice.
+        rows: ``(k,)`` numbers of the first attempts, in no particular order, none twice.
         values: ``(k,)`` signed so that smaller is better.
     """
 
@@ -81,8 +82,9 @@ _NOBODY = Slice(np.empty(0, np.int64), np.empty(0))
 class LearningCurves:
     """All trials' curves of one study, grown by folding records; columnar, indexed by step.
 
-    Row ``i`` belongs to trial ``i``. Folding is cheap; the index is brought up to date when somebody looks, at a
-    cost bounded by the new reports. Not thread-safe: its owner holds a lock.
+    Row ``i`` belongs to the configuration whose first attempt is trial ``i``; its latest attempt speaks for it. The
+    number of any of its attempts names it, too. Folding is cheap; the index is brought up to date when somebody looks,
+    at a cost bounded by the new reports. Not thread-safe: its owner holds a lock.
 
     Args:
         sign: Factor that turns raw values into ones to be minimised.
@@ -93,6 +95,7 @@ class LearningCurves:
         self.sign = sign
         self.objective = objective
         self._records: list[TrialRecord | None] = []
+        self._attempts = Attempts()
         self._states = np.full(16, -1, np.int8)
         self._indexed: list[Reports] = []
         self._stale: dict[int, None] = {}
@@ -110,24 +113,32 @@ class LearningCurves:
     def fold(self, records: Iterable[TrialRecord]) -> None:
         """Take in new and changed trials; an older view of a trial that has ended is ignored."""
         for record in records:
-            row = record.number
-            missing = row + 1 - len(self._records)
+            row = self._attempts.of(record)
+            missing = record.number + 1 - len(self._records)
             if missing > 0:
                 self._records.extend([None] * missing)
                 self._indexed.extend([()] * missing)
             known = self._records[row]
-            if known is None or not known.state.is_finished() or record.state.is_finished():
+            if known is None or _is_newer(record, known):
                 self._records[row] = record
                 self._stale[row] = None
 
+    def row_of(self, number: int) -> int:
+        """Return the row of a trial."""
+        return self._attempts.id_of(number)
+
+    def _record(self, number: int) -> TrialRecord | None:
+        row = self._attempts.id_of(number)
+        return self._records[row] if row < len(self._records) else None
+
     def state(self, number: int) -> TrialState | None:
         """Return the state of a trial; None when it has not been read."""
-        record = self._records[number] if number < len(self._records) else None
+        record = self._record(number)
         return None if record is None else record.state
 
     def value(self, number: int) -> float:
         """Return the final value of the objective, signed; NaN without one."""
-        record = self._records[number] if number < len(self._records) else None
+        record = self._record(number)
         if record is None or not record.values:
             return float("nan")
         position = self.objective if len(record.values) > self.objective else 0  # a pruned trial has one value
@@ -135,17 +146,19 @@ class LearningCurves:
 
     def curve(self, number: int) -> Curve:
         """Return the whole curve of a trial."""
-        record = self._records[number] if number < len(self._records) else None
+        record = self._record(number)
         if record is None or not record.reports:
             return EMPTY_CURVE
         steps, values = zip(*record.reports, strict=True)
-        return Curve(np.array(steps, np.int64), np.array(values, float) * self.sign, self._judged.get(number, -1))
+        return Curve(
+            np.array(steps, np.int64), np.array(values, float) * self.sign, self._judged.get(self.row_of(number), -1)
+        )
 
     def mark_judged(self, number: int) -> None:
         """Remember that the trial has been judged with the reports that it has now."""
-        record = self._records[number] if number < len(self._records) else None
+        record = self._record(number)
         if record is not None and record.reports:
-            self._judged[number] = record.reports[-1][0]
+            self._judged[self.row_of(number)] = record.reports[-1][0]
 
     def at(self, step: int) -> Slice:
         """Return the values reported at exactly this step. Not to be changed."""
@@ -237,6 +250,13 @@ class LearningCurves:
             self._longest = max(self._longest or 0, step)
             self._finals.put(row, value * self.sign)
         self._best.take(row, record.values, record.system_attrs)
+
+
+def _is_newer(record: TrialRecord, known: TrialRecord) -> bool:
+    """Return whether a record says more of a configuration than the known one: an ended trial does not change."""
+    if record.number != known.number:
+        return record.number > known.number
+    return record.state.is_finished() or not known.state.is_finished()
 
 
 def _put_reached(column: _Column, row: int, reports: Reports, step: int, window: int, sign: float) -> None:

@@ -3,11 +3,14 @@
 Notation
 
 ======  ========================================================================
-n       number of trials, row k is trial k
+n       number of trials; row k is the configuration whose first attempt is trial k
 m       number of objectives
 c       number of constraints
 raw     internal value of a parameter; NaN where a trial does not have it
 ======  ========================================================================
+
+The latest attempt speaks for a configuration. The rows of trials that are not first attempts stay empty, so that rows
+keep their places, and the first k rows are what was known before trial k.
 
 Every value here is to be minimised: the signs of objectives to be maximised are turned on the way in,
 once, and nowhere else.
@@ -27,6 +30,7 @@ import numpy.typing as npt
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
 from sweeper_core.search_space.space import SearchSpace
+from sweeper_core.trial.attempts import Attempts
 from sweeper_core.trial.attrs import REPEATS, SUGGESTION, VERDICT
 from sweeper_core.trial.feasible import feasible_rows, violation
 from sweeper_core.trial.record import Layout, TrialRecord
@@ -38,6 +42,9 @@ Flags = npt.NDArray[np.bool_]
 
 ABSENT = -1
 """State of a row whose trial is known to exist but has not been read yet."""
+
+FURTHER_ATTEMPT = -2
+"""State of the row of a trial that continues the configuration of an earlier row."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,8 @@ class History:
     """An immutable snapshot of the first ``n`` trials, as samplers see them.
 
     Attributes:
-        states: ``(n,)`` int8, :class:`TrialState`; ``ABSENT`` for a row not read yet.
+        states: ``(n,)`` int8, :class:`TrialState`; ``ABSENT`` for a row not read yet, ``FURTHER_ATTEMPT`` for one
+            whose trial belongs to an earlier row.
         values: ``(n, m)`` signed so that smaller is better; NaN where there is none. Pruned trials have
             none (their last report is in ``last_value``).
         constraints: ``(n, c)``, satisfied where <= 0, NaN where not reported (and infinite where NaN was);
@@ -259,6 +267,7 @@ class TrialTable:
         self._layouts: list[Layout] = []
         self._interned: dict[Layout, Layout] = {}
         self._columns: dict[str, _GrowingColumn] = {}
+        self._attempts = Attempts()
 
     def __len__(self) -> int:
         return len(self.records)
@@ -269,12 +278,15 @@ class TrialTable:
             self._fold_one(record)
 
     def _fold_one(self, record: TrialRecord) -> None:
-        row = record.number
-        known = self._make_room(row)
-        if known is not None and known.state.is_finished():
-            if not record.state.is_finished():
-                return  # an older view of a trial that has since ended
-            self.finished -= 1
+        row = self._attempts.of(record)
+        known = self._make_room(record.number, row)
+        if known is not None and known.number != record.number:
+            if known.number > record.number:
+                return  # an earlier attempt
+            self._begin_anew(row, record.number)
+        elif known is not None and known.state.is_finished() and not record.state.is_finished():
+            return  # an older view of a trial that has since ended
+        self.finished -= known is not None and known.state.is_finished()
         self.changes += 1
         self.records[row] = record
         self.finished += record.state.is_finished()
@@ -290,8 +302,15 @@ class TrialTable:
         if record.system_attrs:
             self._put_attrs(row, record)
 
-    def _make_room(self, row: int) -> TrialRecord | None:
-        missing = row + 1 - len(self.records)
+    def _begin_anew(self, row: int, attempt: int) -> None:
+        """Take what only the attempt before had out of a row. Who relied on its end must look again."""
+        self.serial = secrets.randbits(62)
+        self._states.put(attempt, FURTHER_ATTEMPT)
+        self._forecast.put(row, np.nan)
+        self._constraints.put(row, np.nan)
+
+    def _make_room(self, number: int, row: int) -> TrialRecord | None:
+        missing = number + 1 - len(self.records)
         if missing > 0:
             self.records.extend([None] * missing)
             self._origin.extend([""] * missing)

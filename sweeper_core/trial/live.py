@@ -13,9 +13,10 @@ from sweeper_core._changes import check_change
 from sweeper_core._described import described
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.plain import plain
+from sweeper_core.trial.attempts import first_step
 from sweeper_core.trial.base import BaseTrial, float_argument, step_argument, warn_if_outside
 from sweeper_core.trial.data import TrialData
-from sweeper_core.trial.record import NOTHING, constraints_in
+from sweeper_core.trial.record import NOTHING, TrialRecord, constraints_in
 
 
 class Suggestions(Protocol):
@@ -88,6 +89,9 @@ class Trial(BaseTrial):
 
     number: int = -1
 
+    first_step: int = 0
+    """The first step that is new in this attempt: 0, unless the trial continues one that was lost or paused."""
+
     def __init__(
         self,
         host: TrialHost,
@@ -112,10 +116,28 @@ class Trial(BaseTrial):
         self._system_attrs = system_attrs
         self._reports: dict[int, float] = {}
 
+    def go_on(self, attempt: TrialRecord) -> None:
+        """Take over what the attempts before have decided and reported.
+
+        Args:
+            attempt: This trial as it was stored when it began.
+        """
+        self.known = attempt.params
+        self.known_distributions = attempt.layout.as_dict()
+        self._reports = dict(attempt.reports)
+        self.first_step = first_step(attempt)
+
+    @property
+    def step(self) -> int:
+        """The last step reported, by this attempt or those before; -1 without one."""
+        return max(self._reports, default=-1)
+
     def suggest(self, name: str, distribution: BaseDistribution) -> Any:
         known = self.known_distributions.get(name)
         if known is not None:
             self._check_same(name, known, distribution)
+            if self.first_step and type(distribution) is CategoricalDistribution:
+                return distribution.as_given(self.known[name])
             return self.known[name]
         if name in self.fixed:
             value = self.fixed[name]
@@ -158,7 +180,8 @@ class Trial(BaseTrial):
 
         Args:
             value: Anything that ``float()`` takes; NaN and infinities too.
-            step: 0, 1, 2, …; the first report of a step counts, later ones are ignored with a warning.
+            step: 0, 1, 2, …; the first report of a step counts, later ones are ignored with a warning. In a trial that
+                continues another those before :attr:`first_step` are ignored, because they are reported already.
 
         Raises:
             NotImplementedError: The study has several objectives.
@@ -169,6 +192,8 @@ class Trial(BaseTrial):
             raise _several_objectives("report")
         number = value if type(value) is float else float_argument("value", value)
         step = step if type(step) is int and step >= 0 else step_argument(step)
+        if step < self.first_step:
+            return
         if step in self._reports:
             warnings.warn(
                 f"The reported value is ignored because this `step` {step} is already reported.", stacklevel=2

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.search_space.space import SearchSpace
+from sweeper_core.trial.attrs import CONTINUES, LOST, RETRY_HISTORY
 from sweeper_core.trial.best import Best, BestSoFar
 from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -39,6 +41,8 @@ class RunningStatistics:
         """How many trials are COMPLETE."""
         self.running: dict[int, TrialRecord] = {}
         """The RUNNING trials by number."""
+        self.lost: dict[int, TrialRecord] = {}
+        """The lost trials that no later one continues or retries, by number."""
 
     def fold(self, records: Iterable[TrialRecord]) -> None:
         """Take in new and changed trials."""
@@ -50,6 +54,8 @@ class RunningStatistics:
                     self.kinds.setdefault(name, distribution)
             if record.number in self._ended:  # a trial that has ended does not change any more
                 continue
+            if record.system_attrs and self.lost:
+                self._find_again(record.system_attrs)
             if state is TrialState.RUNNING:
                 self.running[record.number] = record
             elif state is not TrialState.WAITING:
@@ -57,6 +63,13 @@ class RunningStatistics:
                 self.running.pop(record.number, None)
                 if state is not TrialState.FAIL:
                     self._count(record)
+                elif LOST in record.system_attrs:
+                    self.lost[record.number] = record
+
+    def _find_again(self, system_attrs: Mapping[str, Any]) -> None:
+        """Note which lost trial a trial with these attributes continues or retries."""
+        for number in (system_attrs.get(CONTINUES, -1), (system_attrs.get(RETRY_HISTORY) or [-1])[-1]):
+            self.lost.pop(number, None)
 
     def _count(self, record: TrialRecord) -> None:
         """Take in a trial that is COMPLETE or PRUNED."""

@@ -31,7 +31,7 @@ from sweeper_core.samplers.user_genetic import BaseGASampler
 from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.trial.attrs import SUGGESTION
 from sweeper_core.trial.frozen import FrozenTrial
-from sweeper_core.trial.history import History
+from sweeper_core.trial.history import FURTHER_ATTEMPT, History
 from sweeper_core.trial.state import TrialState
 from sweeper_core.trial.study_like import StudyLike
 
@@ -332,7 +332,7 @@ def _content(history: History, blocks: int, size: int) -> bytes:
 
 def _closed(history: History) -> int:
     """Return how many trials from the first on have ended."""
-    ended = np.zeros(len(history), bool)
+    ended = history.states == FURTHER_ATTEMPT
     for state in (COMPLETE, TrialState.PRUNED, TrialState.FAIL):
         ended |= history.states == state
     return len(history) if ended.all() else int(np.argmin(ended))

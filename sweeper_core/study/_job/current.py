@@ -43,10 +43,12 @@ class CurrentTrial(Checkpointing, ABC):
     Attributes:
         number: 0, 1, 2, … within the study.
         params: The trial's parameters by name; empty outside of a sweep.
+        first_step: The first step that is new in this attempt: 0, unless it continues one that was lost or paused.
     """
 
     number: int = 0
     params: Mapping[str, Any] = NOTHING
+    first_step: int = 0
 
     @property
     @abstractmethod
@@ -77,7 +79,8 @@ class CurrentTrial(Checkpointing, ABC):
     def report(self, value: float, step: int) -> None:
         """Tell how good the objective is after ``step`` (0, 1, 2, …); it is stored when this returns.
 
-        The first report of a step counts, later ones are ignored with a warning. In distributed training every
+        The first report of a step counts, later ones are ignored with a warning (those before :attr:`first_step`
+        without one: an earlier attempt has reported them). In distributed training every
         process may report: only rank zero is heard.
 
         Raises:
@@ -178,6 +181,7 @@ class SweptTrial(CurrentTrial):
         self._stopped = False
         self._stale = False
         self.number = self._handle.number
+        self.first_step = self._handle.first_step
         self.params = copy.deepcopy(dict(self._handle.params))
 
     @property
@@ -207,6 +211,8 @@ class SweptTrial(CurrentTrial):
     def report(self, value: float, step: int) -> None:
         number, step = float_argument("value", value), step_argument(step)
         with self._lock:
+            if step < self.first_step:
+                return
             if step in self._reported:
                 warnings.warn(f"The report is ignored: step {step} has been reported already.", stacklevel=2)
                 return

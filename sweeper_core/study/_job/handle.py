@@ -50,6 +50,7 @@ class TrialHandle:
         checkpoints: The root of the study's checkpoints; None: none are kept.
         save_rules: Arguments of :class:`~sweeper_core.checkpoints.saver.SaveRules`.
         limit: Seconds after which the job is ended, counted from the variable ``HPO_SWEEPER_BEGUN``.
+        first_step: The first step that is new in this attempt.
     """
 
     storage: str
@@ -65,6 +66,7 @@ class TrialHandle:
     checkpoints: str | None = None
     save_rules: Mapping[str, Any] = field(default_factory=dict)
     limit: float | None = None
+    first_step: int = 0
 
     def write(self, path: Path) -> None:
         """Write the handle such that nobody else can read it, and nobody ever sees half of it."""

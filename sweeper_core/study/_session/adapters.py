@@ -162,5 +162,5 @@ class UserPruner(Pruner):
         self._view = view
 
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
-        trial = FrozenTrial.of(self._log.record(number))
+        trial = FrozenTrial.of(self._log.record(self._log.attempts.latest(number)))
         return Verdict(bool(self.inner.prune(self._view, trial)), f"{type(self.inner).__name__} says so")

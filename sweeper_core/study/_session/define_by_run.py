@@ -12,7 +12,7 @@ from sweeper_core._changes import check_change
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
-from sweeper_core.storages.base import Lease
+from sweeper_core.storages.base import Claim, Lease
 from sweeper_core.study._session.adapters import UserSampler
 from sweeper_core.study._session.rivals import facts_of
 from sweeper_core.study._session.seeding import generator, quantiles
@@ -29,6 +29,9 @@ _logger = get_logger(__name__)
 LOOK_AGAIN_AFTER = 0.02
 """Seconds; a suggestion that took longer is compared with what other processes have begun meanwhile: the look costs
 little beside it, and points that took less are hardly ever the same, because they are drawn at random."""
+
+MAX_RETRIES = 1
+"""How often a lost trial is continued in vain; see :meth:`Session.may_retry`."""
 
 
 class Independent:
@@ -127,12 +130,15 @@ class DefineByRun(TrialHost):
         return self._session.view
 
     def begin(self, lease: Lease | None = None) -> Trial:
-        """Return a new trial, or the first that waits, about which nothing has been suggested.
+        """Return the next attempt of a lost trial, or the first trial that waits, or a new one.
 
         Args:
             lease: Under which it runs; None for none.
         """
-        claim = self._log.storage.reserve(self._log.study_id, lease=lease)
+        claim = self._continuation(lease) if self._log.storage.outlives_process else None
+        attempt = None if claim is None else self._log.record(claim.number)
+        if claim is None:
+            claim = self._log.storage.reserve(self._log.study_id, lease=lease)
         assert claim is not None, "There is no limit to reach."
         number, trial_id, fixed, user_attrs, system_attrs, _, _ = claim
         if lease is not None:
@@ -140,7 +146,17 @@ class DefineByRun(TrialHost):
         sampler = self._session.native_sampler
         if isinstance(sampler, UserSampler):
             sampler.begin(number)
-        return Trial(self, number, trial_id, fixed, user_attrs, system_attrs)
+        trial = Trial(self, number, trial_id, fixed, user_attrs, system_attrs)
+        if attempt is not None:
+            trial.go_on(attempt)
+        return trial
+
+    def _continuation(self, lease: Lease | None) -> Claim | None:
+        """Return the next attempt of a lost trial; None without one, and where a callback decides about retries."""
+        if self._log.storage.heartbeat_stale_trial_callback is not None:
+            return None
+        self._log.sync_once()
+        return self._session.continue_lost(MAX_RETRIES, lease=lease)
 
     def resume(self, started: Started) -> Trial:
         """Return a live trial that has the started one's parameters and may suggest more."""
@@ -148,6 +164,7 @@ class DefineByRun(TrialHost):
             self,
             started.number,
             started.trial_id,
+            started.fixed,
             user_attrs=started.user_attrs,
             system_attrs=started.system_attrs,
             params=started.params,

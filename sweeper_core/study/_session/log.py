@@ -10,6 +10,7 @@ from typing import Any
 from sweeper_core._forks import reset_after_fork
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.trial.attempts import Attempts, configurations, continued_by
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.history import History, TrialTable
@@ -31,6 +32,7 @@ class TrialLog:
         flush: Stores this process's buffered writes; called before anything is read.
 
     Attributes:
+        attempts: Which trials are attempts of which configuration.
         statistics: What is known of all trials together.
         empty: The history without trials, for samplers that need none.
         lock: Held while anything is read or folded, and by whoever uses :attr:`curves`.
@@ -61,6 +63,7 @@ class TrialLog:
         self._curves = LearningCurves(directions[self.objective].sign, self.objective)
         self.empty = self._table.history()
         self.statistics = RunningStatistics(directions)
+        self.attempts = Attempts()
         self._written_as: dict[tuple[str, CategoricalDistribution], CategoricalDistribution] = {}
         self._cursor: Any = None
         self._unread: list[TrialRecord] = []
@@ -74,6 +77,11 @@ class TrialLog:
             self.lock = threading.RLock()
             self._reset()
 
+    def sync_once(self) -> None:
+        """Read the study unless that has been done."""
+        if self._cursor is None:
+            self.sync()
+
     def sync(self) -> None:
         """Read what has changed in the storage."""
         if self._flush is not None:
@@ -82,6 +90,7 @@ class TrialLog:
             records, self._cursor = self.storage.changes(self.study_id, self._cursor)
             if records:
                 self.statistics.fold(records)
+                self.attempts.fold(records)
                 self._unread += records
                 for record in records:
                     self._latest[record.number] = record
@@ -122,6 +131,30 @@ class TrialLog:
         if found is None:
             raise KeyError(f"Study {self.study.name!r} has no trial {number}; it has {len(self._latest)} trials.")
         return found
+
+    @property
+    def configurations(self) -> list[TrialRecord]:
+        """The latest attempt of each configuration, with the number of the first one, by number."""
+        return configurations(self.records)
+
+    @property
+    def n_configurations(self) -> int:
+        """How many configurations there are."""
+        return len(self._latest) - len(self.attempts)
+
+    def attempts_until(self, number: int) -> list[TrialRecord]:
+        """Return the attempts of a configuration up to trial ``number``, the first one first."""
+        found: list[TrialRecord] = []
+        earlier: int | None = number
+        while earlier is not None and (record := self._latest.get(earlier)) is not None:
+            found.insert(0, record)
+            earlier = continued_by(record)
+        return found
+
+    def lost(self) -> list[int]:
+        """Return the lost trials that nothing continues or retries, by number."""
+        lost = self.statistics.lost
+        return sorted(lost) if lost else []
 
     def running(self) -> dict[int, TrialRecord]:
         """Return the RUNNING trials, by number."""

@@ -27,16 +27,20 @@ from sweeper_core.study._session.rivals import Rivals, facts_of
 from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.study._session.writer import TrialWriter
-from sweeper_core.trial.attrs import FAILURE, LIST_OF_CONSTRAINTS, SUGGESTION
+from sweeper_core.trial.attempts import count_retries
+from sweeper_core.trial.attrs import CONTINUES, FAILURE, FIXED_PARAMS, LIST_OF_CONSTRAINTS, STOPPED, SUGGESTION
 from sweeper_core.trial.curves import Curve
 from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
-from sweeper_core.trial.record import nothing
+from sweeper_core.trial.record import NOTHING, nothing
 from sweeper_core.trial.state import TrialState
 from sweeper_core.trial.study_like import StudyLike
 
 _logger = get_logger(__name__)
+
+ENQUEUED = "enqueued"
+"""Origin of points that were decided before."""
 
 MAX_SPACES = 1024
 """How many search spaces are kept for reuse; an objective whose ranges change all the time makes many."""
@@ -49,7 +53,11 @@ class Started:
     Attributes:
         params: A value (external) for every active parameter of ``space``.
         suggestion: Where they come from.
-        user_attrs, system_attrs: What the trial had when it was taken (those of an enqueued one).
+        user_attrs, system_attrs: What the trial had when it was taken (those of an enqueued one, or of the attempt that
+            it continues).
+        configuration: Number of its first attempt: its own, unless it continues another.
+        step: The last step that an earlier attempt has reported; -1 without one.
+        fixed: All values (external) that were decided before, whether ``space`` has these parameters or not.
     """
 
     number: int
@@ -59,6 +67,18 @@ class Started:
     suggestion: Suggestion
     user_attrs: Mapping[str, Any] = field(default_factory=nothing)
     system_attrs: Mapping[str, Any] = field(default_factory=nothing)
+    configuration: int = -1
+    step: int = -1
+    fixed: Mapping[str, Any] = field(default_factory=nothing)
+
+    def __post_init__(self) -> None:
+        if self.configuration < 0:
+            object.__setattr__(self, "configuration", self.number)
+
+    @property
+    def first_step(self) -> int:
+        """The first step that is new in this attempt; 0 unless it continues another."""
+        return self.step + 1
 
 
 class Session:
@@ -184,15 +204,20 @@ class Session:
         lease: Lease | None = None,
         budget: int | None = None,
         distinct: bool = False,
+        max_retries: int = 0,
     ) -> Started | None:
         """Take a trial and decide on its parameters; both are stored when this returns.
 
+        What a lane does next is decided here: it continues a configuration whose latest attempt was lost, or else it
+        begins one.
+
         Args:
             space: All parameters of the point.
-            limit: Start nothing when the study has this many trials.
+            limit: Start nothing when the study has this many configurations.
             lease: Renewed in the background until :meth:`finish`.
             budget: Told to the sampler.
             distinct: Start nothing when every point of a finite space has been suggested.
+            max_retries: How often a lost configuration is continued; see :meth:`may_retry`.
 
         Returns:
             The trial; None when ``limit`` is reached.
@@ -202,9 +227,11 @@ class Session:
             ValueError: A waiting trial has a value that ``space`` cannot express; that trial is FAIL now.
         """
         while True:
-            if distinct:
-                self._refuse_repetition(space)
-            claim = self.storage.reserve(self.log.study_id, limit=limit, lease=lease)
+            claim = self.continue_lost(max_retries, limit=limit, lease=lease)
+            if claim is None:
+                if distinct:
+                    self._refuse_repetition(space)
+                claim = self.storage.reserve(self.log.study_id, limit=limit, lease=lease)
             if claim is None:
                 return None
             if lease is not None:
@@ -217,6 +244,33 @@ class Session:
                 reason = {FAILURE: f"no suggestion: {error!r}"}
                 self.finish(claim.number, TrialState.FAIL, data=TrialData(system_attrs=reason))
                 raise
+
+    def continue_lost(self, max_retries: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
+        """Begin the next attempt of the earliest configuration that was lost, as far as is known; None without one.
+
+        Nothing is asked of the storage where nothing was lost.
+        """
+        for number in self.log.lost():
+            if self.may_retry(number, max_retries):
+                claim = self.storage.continue_trial(self.log.study_id, number, limit=limit, lease=lease)
+                self.log.sync()  # whoever has continued it, it is not to be looked at again
+                if claim is not None:
+                    return claim
+        return None
+
+    def may_retry(self, number: int, max_retries: int) -> bool:
+        """Return whether a lost trial is to be continued.
+
+        Args:
+            max_retries: At most so often in vain: attempts that reported a new step, and those whose job was ended on
+                purpose, do not count. 0 continues the latter only.
+        """
+        attempts = self.log.attempts_until(number)
+        if not attempts or not (attempts[-1].internals or FIXED_PARAMS in attempts[-1].system_attrs):
+            return False  # it was lost before anything was suggested
+        if STOPPED in attempts[-1].system_attrs:
+            return True
+        return max_retries > 0 and count_retries(attempts) <= max_retries
 
     def _refuse_repetition(self, space: SearchSpace) -> None:
         self.log.sync()
@@ -231,15 +285,27 @@ class Session:
         suggestion = self._decide(claim, request)
         distributions = self.log.as_stored({name: space[name].distribution for name in suggestion.params})
         data = TrialData(suggestion.params, distributions, system_attrs={SUGGESTION: facts_of(suggestion)})
-        self.writer.describe(claim.number, data, at_once=True)
+        continues = CONTINUES in claim.system_attrs
+        stored = self.log.record(claim.number).layout.names if continues else ()
+        if not continues or not set(stored).issuperset(suggestion.params):
+            self.writer.describe(claim.number, data, at_once=True)
         return Started(
-            claim.number, claim.trial_id, suggestion.params, space, suggestion, claim.user_attrs, claim.system_attrs
+            claim.number,
+            claim.trial_id,
+            suggestion.params,
+            space,
+            suggestion,
+            claim.user_attrs,
+            claim.system_attrs,
+            self.log.attempts.id_of(claim.number),
+            claim.reports[-1][0] if claim.reports else -1,
+            claim.fixed if continues else NOTHING,
         )
 
     def _decide(self, claim: Claim, request: Request) -> Suggestion:
         params = request.space.active_only(request.given)
         if _is_complete(request.space, params):
-            return Suggestion(params, "enqueued" if claim.fixed else "")
+            return Suggestion(params, ENQUEUED if claim.fixed else "")
         self.log.sync()
         return self._propose(request, generator(self.seed, claim.number), 0.0)
 
@@ -295,7 +361,7 @@ class Session:
         with self.log.lock:
             curves = self.log.curves
             with quiet():
-                verdict = pruner.judge(number, curves.curve(number), curves)
+                verdict = pruner.judge(curves.row_of(number), curves.curve(number), curves)
             curves.mark_judged(number)
             return verdict
 

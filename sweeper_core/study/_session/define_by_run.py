@@ -135,7 +135,7 @@ class DefineByRun(TrialHost):
         Args:
             lease: Under which it runs; None for none.
         """
-        claim = self._continuation(lease) if self._log.storage.outlives_process else None
+        claim = self._continuation(lease)
         attempt = None if claim is None else self._log.record(claim.number)
         if claim is None:
             claim = self._log.storage.reserve(self._log.study_id, lease=lease)
@@ -155,7 +155,6 @@ class DefineByRun(TrialHost):
         """Return the next attempt of a lost trial; None without one, and where a callback decides about retries."""
         if self._log.storage.heartbeat_stale_trial_callback is not None:
             return None
-        self._log.sync_once()
         return self._session.continue_lost(MAX_RETRIES, lease=lease)
 
     def resume(self, started: Started) -> Trial:

@@ -250,6 +250,8 @@ class Session:
 
         Nothing is asked of the storage where nothing was lost.
         """
+        if self.storage.outlives_process:
+            self.log.sync_once()
         for number in self.log.lost():
             if self.may_retry(number, max_retries):
                 claim = self.storage.continue_trial(self.log.study_id, number, limit=limit, lease=lease)

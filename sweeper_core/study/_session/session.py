@@ -378,7 +378,7 @@ class Session:
             if len(curve) and curve.steps[-1] >= step:
                 return False
             longer = Curve(np.append(curve.steps, step), np.append(curve.values, np.nan), curve.judged)
-            return pruner.is_milestone(number, longer, curves)
+            return pruner.is_milestone(curves.row_of(number), longer, curves)
 
     def finish(
         self,

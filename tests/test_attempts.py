@@ -119,7 +119,7 @@ def test_what_was_stopped_on_purpose_is_continued_however_often(url: str) -> Non
     lose_one(url, attrs={STOPPED: True})
     session = load(url).session
     session.log.sync()
-    assert session.may_retry(0, 0)
+    assert session.continuations.may_retry(0, 0)
     started = session.start(SPACE, lease=this_process())
     assert (started.number, started.configuration, started.params, started.step) == (1, 0, {"x": 0.25}, -1)
 

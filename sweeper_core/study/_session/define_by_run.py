@@ -31,7 +31,7 @@ LOOK_AGAIN_AFTER = 0.02
 little beside it, and points that took less are hardly ever the same, because they are drawn at random."""
 
 MAX_RETRIES = 1
-"""How often a lost trial is continued in vain; see :meth:`Session.may_retry`."""
+"""How often a lost trial is continued in vain; see :meth:`Continuations.may_retry`."""
 
 
 class Independent:
@@ -155,7 +155,7 @@ class DefineByRun(TrialHost):
         """Return the next attempt of a lost trial; None without one, and where a callback decides about retries."""
         if self._log.storage.heartbeat_stale_trial_callback is not None:
             return None
-        return self._session.continue_lost(MAX_RETRIES, lease=lease)
+        return self._session.continuations.claim(MAX_RETRIES, lease=lease)
 
     def resume(self, started: Started) -> Trial:
         """Return a live trial that has the started one's parameters and may suggest more."""

@@ -22,13 +22,13 @@ from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages.base import Claim, Lease, Storage, StudyRecord
 from sweeper_core.study._session.adapters import UserSampler, native_pruner, native_sampler
+from sweeper_core.study._session.continuations import Continuations
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study._session.rivals import Rivals, facts_of
 from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.study._session.writer import TrialWriter
-from sweeper_core.trial.attempts import count_retries
-from sweeper_core.trial.attrs import CONTINUES, FAILURE, FIXED_PARAMS, LIST_OF_CONSTRAINTS, STOPPED, SUGGESTION
+from sweeper_core.trial.attrs import CONTINUES, FAILURE, LIST_OF_CONSTRAINTS, SUGGESTION
 from sweeper_core.trial.curves import Curve
 from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
@@ -105,6 +105,7 @@ class Session:
         self.writer = writer
         self.view = StudyView(log) if view is None else view
         self._drawn_seed = secrets.randbits(63)
+        self.continuations = Continuations(log)
         self._rivals = Rivals(log, writer)
         self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
         self.sampler = sampler
@@ -217,7 +218,8 @@ class Session:
             lease: Renewed in the background until :meth:`finish`.
             budget: Told to the sampler.
             distinct: Start nothing when every point of a finite space has been suggested.
-            max_retries: How often a lost configuration is continued; see :meth:`may_retry`.
+            max_retries: How often a lost configuration is continued; see
+                :meth:`Continuations.may_retry`.
 
         Returns:
             The trial; None when ``limit`` is reached.
@@ -227,7 +229,7 @@ class Session:
             ValueError: A waiting trial has a value that ``space`` cannot express; that trial is FAIL now.
         """
         while True:
-            claim = self.continue_lost(max_retries, limit=limit, lease=lease)
+            claim = self.continuations.claim(max_retries, limit=limit, lease=lease)
             if claim is None:
                 if distinct:
                     self._refuse_repetition(space)
@@ -244,35 +246,6 @@ class Session:
                 reason = {FAILURE: f"no suggestion: {error!r}"}
                 self.finish(claim.number, TrialState.FAIL, data=TrialData(system_attrs=reason))
                 raise
-
-    def continue_lost(self, max_retries: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
-        """Begin the next attempt of the earliest configuration that was lost, as far as is known; None without one.
-
-        Nothing is asked of the storage where nothing was lost.
-        """
-        if self.storage.outlives_process:
-            self.log.sync_once()
-        for number in self.log.lost():
-            if self.may_retry(number, max_retries):
-                claim = self.storage.continue_trial(self.log.study_id, number, limit=limit, lease=lease)
-                self.log.sync()  # whoever has continued it, it is not to be looked at again
-                if claim is not None:
-                    return claim
-        return None
-
-    def may_retry(self, number: int, max_retries: int) -> bool:
-        """Return whether a lost trial is to be continued.
-
-        Args:
-            max_retries: At most so often in vain: attempts that reported a new step, and those whose job was ended on
-                purpose, do not count. 0 continues the latter only.
-        """
-        attempts = self.log.attempts_until(number)
-        if not attempts or not (attempts[-1].internals or FIXED_PARAMS in attempts[-1].system_attrs):
-            return False  # it was lost before anything was suggested
-        if STOPPED in attempts[-1].system_attrs:
-            return True
-        return max_retries > 0 and count_retries(attempts) <= max_retries
 
     def _refuse_repetition(self, space: SearchSpace) -> None:
         self.log.sync()

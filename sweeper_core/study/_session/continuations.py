@@ -1,0 +1,56 @@
+"""What goes on instead of something new: configurations whose latest attempt was lost.
+
+This is the one place that decides whether a free lane continues a configuration or begins one.
+"""
+
+from __future__ import annotations
+
+from sweeper_core.storages.base import Claim, Lease
+from sweeper_core.study._session.log import TrialLog
+from sweeper_core.trial.attempts import count_retries
+from sweeper_core.trial.attrs import FIXED_PARAMS, STOPPED
+
+
+class Continuations:
+    """Finds configurations that can go on, and claims them.
+
+    Args:
+        log: The study's trials.
+    """
+
+    def __init__(self, log: TrialLog) -> None:
+        self._log = log
+
+    def claim(self, max_retries: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
+        """Begin the next attempt of the earliest configuration that was lost, as far as is known; None without one.
+
+        Nothing is asked of the storage where nothing was lost.
+
+        Args:
+            max_retries: See :meth:`may_retry`.
+            limit, lease: See :meth:`~sweeper_core.storages.base.Storage.continue_trial`.
+        """
+        log = self._log
+        if log.storage.outlives_process:
+            log.sync_once()
+        for number in log.lost():
+            if self.may_retry(number, max_retries):
+                claim = log.storage.continue_trial(log.study_id, number, limit=limit, lease=lease)
+                log.sync()  # whoever has continued it, it is not to be looked at again
+                if claim is not None:
+                    return claim
+        return None
+
+    def may_retry(self, number: int, max_retries: int) -> bool:
+        """Return whether a lost trial is to be continued.
+
+        Args:
+            max_retries: At most so often in vain: attempts that reported a new step, and those whose job was ended on
+                purpose, do not count. 0 continues the latter only.
+        """
+        attempts = self._log.attempts_until(number)
+        if not attempts or not (attempts[-1].internals or FIXED_PARAMS in attempts[-1].system_attrs):
+            return False  # it was lost before anything was suggested
+        if STOPPED in attempts[-1].system_attrs:
+            return True
+        return max_retries > 0 and count_retries(attempts) <= max_retries

@@ -36,6 +36,10 @@ class Curve:
     def __len__(self) -> int:
         return len(self.steps)
 
+    def extended(self, step: int) -> Curve:
+        """Return the curve with one more report, whose value is not known."""
+        return Curve(np.append(self.steps, step), np.append(self.values, np.nan), self.judged)
+
 
 EMPTY_CURVE = Curve(np.empty(0, np.int64), np.empty(0))
 

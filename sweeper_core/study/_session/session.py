@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -29,11 +29,10 @@ from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.study._session.writer import TrialWriter
 from sweeper_core.trial.attrs import CONTINUES, FAILURE, LIST_OF_CONSTRAINTS, SUGGESTION
-from sweeper_core.trial.curves import Curve
 from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
-from sweeper_core.trial.record import NOTHING, nothing
+from sweeper_core.trial.record import NOTHING, TrialRecord, nothing
 from sweeper_core.trial.state import TrialState
 from sweeper_core.trial.study_like import StudyLike
 
@@ -74,6 +73,23 @@ class Started:
     def __post_init__(self) -> None:
         if self.configuration < 0:
             object.__setattr__(self, "configuration", self.number)
+
+    @classmethod
+    def of(cls, claim: Claim, space: SearchSpace, suggestion: Suggestion, configuration: int) -> Started:
+        """Return a trial that was taken and has its parameters."""
+        continues = CONTINUES in claim.system_attrs
+        return cls(
+            claim.number,
+            claim.trial_id,
+            suggestion.params,
+            space,
+            suggestion,
+            claim.user_attrs,
+            claim.system_attrs,
+            configuration,
+            claim.reports[-1][0] if claim.reports else -1,
+            claim.fixed if continues else NOTHING,
+        )
 
     @property
     def first_step(self) -> int:
@@ -183,8 +199,7 @@ class Session:
     @property
     def seed(self) -> int:
         """The sampler's seed, or the one drawn for this session."""
-        seed = self.native_sampler.seed
-        return self._drawn_seed if seed is None else seed
+        return self._drawn_seed if self.native_sampler.seed is None else self.native_sampler.seed
 
     def space_of(self, distributions: Mapping[str, BaseDistribution]) -> SearchSpace:
         """Return the space of named distributions; the same object when the very same are asked for again."""
@@ -264,18 +279,7 @@ class Session:
         stored = self.log.record(claim.number).layout.names if continues else ()
         if not continues or not set(stored).issuperset(suggestion.params):
             self.writer.describe(claim.number, data, at_once=True)
-        return Started(
-            claim.number,
-            claim.trial_id,
-            suggestion.params,
-            space,
-            suggestion,
-            claim.user_attrs,
-            claim.system_attrs,
-            self.log.attempts.id_of(claim.number),
-            claim.reports[-1][0] if claim.reports else -1,
-            claim.fixed if continues else NOTHING,
-        )
+        return Started.of(claim, space, suggestion, self.log.attempts.id_of(claim.number))
 
     def _decide(self, claim: Claim, request: Request) -> Suggestion:
         params = request.space.active_only(request.given)
@@ -350,8 +354,7 @@ class Session:
             curve = curves.curve(number)
             if len(curve) and curve.steps[-1] >= step:
                 return False
-            longer = Curve(np.append(curve.steps, step), np.append(curve.values, np.nan), curve.judged)
-            return pruner.is_milestone(curves.row_of(number), longer, curves)
+            return pruner.is_milestone(curves.row_of(number), curve.extended(step), curves)
 
     def finish(
         self,
@@ -371,7 +374,13 @@ class Session:
         sampler = self.native_sampler
         try:
             if sampler.constraints_func is not None and state in (TrialState.COMPLETE, TrialState.PRUNED):
-                data = data.merged(TrialData(system_attrs={LIST_OF_CONSTRAINTS: self._constraints(number)}))
+                data = data.merged(
+                    TrialData(
+                        system_attrs={
+                            LIST_OF_CONSTRAINTS: _constraints(sampler.constraints_func, self.log.record(number))
+                        }
+                    )
+                )
             if isinstance(sampler, UserSampler):
                 sampler.end(number, state, values)
             elif sampler.after_trial_strategy is not None:
@@ -379,14 +388,6 @@ class Session:
         finally:
             ended = self.writer.finish(number, state, values, data)
         return ended
-
-    def _constraints(self, number: int) -> list[float]:
-        constraints_func = self.native_sampler.constraints_func
-        assert constraints_func is not None
-        values = [float(value) for value in constraints_func(FrozenTrial.of(self.log.record(number)))]
-        if any(value != value for value in values):
-            raise ValueError(f"`constraints_func` returned {values} for trial {number}; constraints cannot be NaN.")
-        return values
 
     def fail_stale(self) -> None:
         """Fail running trials whose process is dead, and let the storage's callback retry them."""
@@ -402,6 +403,13 @@ class Session:
     def close(self) -> None:
         """Flush what is buffered and stop the heartbeat; trials that still run go stale when their leases expire."""
         self.writer.close()
+
+
+def _constraints(constraints_func: Callable[[FrozenTrial], Sequence[float]], record: TrialRecord) -> list[float]:
+    values = [float(value) for value in constraints_func(FrozenTrial.of(record))]
+    if any(value != value for value in values):
+        raise ValueError(f"`constraints_func` returned {values} for trial {record.number}; constraints cannot be NaN.")
+    return values
 
 
 def _given(space: SearchSpace, claim: Claim) -> dict[str, Any]:

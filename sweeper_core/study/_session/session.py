@@ -374,13 +374,8 @@ class Session:
         sampler = self.native_sampler
         try:
             if sampler.constraints_func is not None and state in (TrialState.COMPLETE, TrialState.PRUNED):
-                data = data.merged(
-                    TrialData(
-                        system_attrs={
-                            LIST_OF_CONSTRAINTS: _constraints(sampler.constraints_func, self.log.record(number))
-                        }
-                    )
-                )
+                found = _constraints(sampler.constraints_func, self.log.record(number))
+                data = data.merged(TrialData(system_attrs={LIST_OF_CONSTRAINTS: found}))
             if isinstance(sampler, UserSampler):
                 sampler.end(number, state, values)
             elif sampler.after_trial_strategy is not None:

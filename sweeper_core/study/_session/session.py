@@ -224,8 +224,7 @@ class Session:
     ) -> Started | None:
         """Take a trial and decide on its parameters; both are stored when this returns.
 
-        What a lane does next is decided here: it continues a configuration whose latest attempt was lost, or else it
-        begins one.
+        It continues a configuration whose latest attempt was lost, or else it begins one.
 
         Args:
             space: All parameters of the point.
@@ -233,8 +232,7 @@ class Session:
             lease: Renewed in the background until :meth:`finish`.
             budget: Told to the sampler.
             distinct: Start nothing when every point of a finite space has been suggested.
-            max_retries: How often a lost configuration is continued; see
-                :meth:`Continuations.may_retry`.
+            max_retries: How often what was lost is continued; see :meth:`Continuations.may_retry`.
 
         Returns:
             The trial; None when ``limit`` is reached.

@@ -38,6 +38,13 @@ def test_points_beside_a_search_come_first(tmp_path: Path) -> None:
     assert third[0] in (0.1, 0.2)
 
 
+def test_the_rows_of_points_stay_together_in_the_product_with_a_search(tmp_path: Path) -> None:
+    given = ["hydra.sweeper.points=[{lr:0.1,name:a},{lr:0.2,name:b}]", "seed=1,2", "hydra.sweeper.n_trials=9"]
+    found = jobs_of(tmp_path / "s", *given)
+    assert [job[:2] for job in found[:2]] == [(0.1, "a"), (0.2, "b")]
+    assert sorted(found) == [(0.1, "a", 1), (0.1, "a", 2), (0.2, "b", 1), (0.2, "b", 2)]
+
+
 FILES = {
     "csv": ("p.csv", "lr,name\n0.1,a b\n1e-3,true\n\n2,'5'\n", [(0.1, "a b"), (1e-3, True), (2, "5")]),
     "json-lines": ("p.jsonl", '{"lr": 1, "name": null}\n{"lr": 2.5, "name": [1]}\n', [(1, None), (2.5, [1])]),

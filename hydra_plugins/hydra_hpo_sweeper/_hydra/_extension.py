@@ -4,13 +4,15 @@ Its parser must let ``interval`` also take ``log`` and ``step``, and ``choice`` 
 what it meant. An interpolation of this sweeper's settings that does not resolve is answered in one line.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from hydra._internal.grammar import grammar_functions
-from hydra.core.override_parser.types import ChoiceSweep
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, ValueType
 from hydra.core.plugins import Plugins
-from hydra.errors import CompactHydraException
+from hydra.errors import CompactHydraException, HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -23,6 +25,8 @@ def extend_hydra() -> None:
     _replace(grammar_functions, "interval", _interval_of)
     _replace(grammar_functions, "choice", _choice_of)
     _replace(Plugins, "instantiate_sweeper", _instantiate_of)
+    if not hasattr(grammar_functions, "zip"):  # as Hydra plans to have
+        _replace(OverridesParser, "parse_rule", _parse_rule_of)
 
 
 def _replace(owner: Any, name: str, change: Any) -> None:
@@ -70,6 +74,30 @@ def _interval_of(original: Any) -> Any:
         return sweep
 
     return interval
+
+
+_ZIP = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*zip\s*\(.*\)\s*", re.DOTALL)
+
+
+class _Zip(Override):
+    """``name=zip(…)``: a sweep that Hydra passes on to the sweeper as it is written."""
+
+    def sweep_iterator(self, *args: Any, **kwargs: Any) -> Any:
+        raise HydraException(f"{self.input_line}: zip() is understood by hydra/sweeper=hpo.")
+
+    sweep_string_iterator = sweep_iterator
+
+
+def _parse_rule_of(original: Any) -> Any:
+    # Hydra's grammar takes no dotted names inside of a function.
+    def parse_rule(self: Any, s: str, rule_name: str) -> Any:
+        found = _ZIP.fullmatch(s) if rule_name == "override" else None
+        if found is None:
+            return original(self, s, rule_name)
+        values = ChoiceSweep(list=[s.partition("=")[2]])
+        return _Zip(OverrideType.CHANGE, found[1], ValueType.CHOICE_SWEEP, values, input_line=s)
+
+    return parse_rule
 
 
 def _choice_of(original: Any) -> Any:

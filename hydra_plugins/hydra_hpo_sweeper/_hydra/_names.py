@@ -44,6 +44,12 @@ PRIVATE_NAMES = (
         HYDRA,
         "Hydra's start fails; choice(null, …) has to be given in hydra.sweeper.params only.",
     ),
+    PrivateName(
+        "hydra.core.override_parser.overrides_parser:OverridesParser.parse_rule",
+        "_hydra._extension",
+        HYDRA,
+        "Hydra's start fails; zip() has to be given in hydra.sweeper.params only.",
+    ),
     *(
         PrivateName(
             f"hydra._internal.grammar.grammar_functions:cast_{kind}",

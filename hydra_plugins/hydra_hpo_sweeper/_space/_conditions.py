@@ -132,7 +132,8 @@ class _Resolver:
         self.open: list[Entry] = []
         self.by_key: dict[str, list[Entry]] = {}
         for entry in entries:
-            self.by_key.setdefault(entry.at.bare, []).append(entry)
+            for key in (entry.at.bare, *(entry.member_keys if isinstance(entry, Swept) else ())):
+                self.by_key.setdefault(key, []).append(entry)
 
     def resolve(self, entry: Entry) -> Placed | None:
         """Return an entry with its clauses; None when it cannot exist."""
@@ -210,6 +211,8 @@ def _holds(condition: Condition, value: Any) -> bool:
 
 def _clause(at: Address, condition: Condition, parent: Swept, placed: Placed) -> Clause:
     """Return a condition on a swept parent, its values checked and as the parent has them."""
+    if condition.parent.lstrip("+") in parent.member_keys:
+        return _clause_on_rows(at, condition, parent, placed)
     if isinstance(condition.operand, tuple):
         operand = tuple(_value_of(at, condition, parent, value) for value in condition.operand)
         return Clause(placed.name, condition.operator, operand)
@@ -222,6 +225,15 @@ def _clause(at: Address, condition: Condition, parent: Swept, placed: Placed) ->
             f"{at}: the condition {condition} never holds: {parent.at.key!r} is {_said(parent.distribution)}."
         )
     return clause
+
+
+def _clause_on_rows(at: Address, condition: Condition, parent: Swept, placed: Placed) -> Clause:
+    """Return a condition on a member of a zip as one on its rows."""
+    key = condition.parent.lstrip("+")
+    rows = tuple(row for row, values in parent.members.items() if _holds(condition, values[key]))
+    if not rows:
+        raise ConfigError(f"{at}: the condition {condition} holds in no row of {parent.at.key!r}.")
+    return Clause(placed.name, "in", rows)
 
 
 def _value_of(at: Address, condition: Condition, parent: Swept, value: Any) -> Any:

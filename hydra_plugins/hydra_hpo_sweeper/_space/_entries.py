@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
@@ -81,6 +82,7 @@ class Swept:
         references: Keys (:func:`choice_key`) of choices that are interpolations, to be resolved in the job's
             configuration.
         conditions: Under which the parameter exists, as written.
+        rows, members: Of a zip, the overrides that each choice stands for, and the value of each of its keys.
     """
 
     at: Address
@@ -89,6 +91,17 @@ class Swept:
     group: bool = False
     references: frozenset[Any] = frozenset()
     conditions: tuple[Condition, ...] = ()
+    rows: Mapping[Any, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    members: Mapping[Any, Mapping[str, Any]] = field(default_factory=dict, compare=False)
+
+    @property
+    def member_keys(self) -> tuple[str, ...]:
+        """The keys without prefix that a zip sets."""
+        return next((tuple(row) for row in self.members.values()), ())
+
+    def lines(self, value: Any) -> list[str]:
+        """Return the overrides that give the parameter a value."""
+        return list(self.rows[value]) if self.rows else [self.line(value)]
 
     def line(self, value: Any) -> str:
         """Return the override that gives the parameter a value, its type and text intact."""

@@ -21,6 +21,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._described import described
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Entry, Fixed, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._reader import Reader
 from hydra_plugins.hydra_hpo_sweeper._space._where import read_where
+from hydra_plugins.hydra_hpo_sweeper._space._zip import labels_of, refuse_twice, zipped
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.search_space.relations import Relation
 from sweeper_core.search_space.space import MIN_SHARE, Parameter, SearchSpace
@@ -52,7 +53,7 @@ class Plan:
             params: The point. Parameters that are not in the space (suggested by a custom search space) are
                 appended, their names taken as keys.
         """
-        lines = [line for item in self.items if (line := _line(item, params)) is not None]
+        lines = [line for item in self.items for line in _lines(item, params)]
         planned = {item.name for item in self.items}
         loose = [f"{name}={as_text(value)}" for name, value in params.items() if name not in planned]
         return lines + loose + (list(self.fixed) if not self.items else [])
@@ -74,7 +75,7 @@ class Plan:
 
     def _point(self, point: Mapping[str, Any], place: str, open_ended: bool) -> dict[str, Any]:
         params: dict[str, Any] = {}
-        for key, value in point.items():
+        for key, value in _zipped(self.items, point, place).items():
             found = [item for item in self.items if key in (item.name, item.at.key) or key.lstrip("+") == item.at.bare]
             if not found and not open_ended:
                 hint = closest(key, self.space.names)
@@ -115,28 +116,60 @@ def read_plan(
     _refuse_twice(typed)
     for hint in dict.fromkeys(reader.hints):
         log.warning("%s", hint)
-    items = tuple(resolve([*_merged(written, typed), *_of_points(points, [*written, *typed])], config))
+    entries = [*_merged(written, typed), *_of_points(points, [*written, *typed])]
+    refuse_twice(entries, config)
+    items = tuple(resolve(entries, config))
     fixed = (item.entry.line for item in items if isinstance(item.entry, Fixed) and not item.when)
     return Plan(_space(items, read_where(where, items, config)), tuple(fixed), items)
 
 
 def _of_points(points: Mapping[str, Sequence[Any]], given: Sequence[Entry]) -> Iterator[Entry]:
-    known = {entry.at.bare for entry in given}
-    for key, values in points.items():
-        at = Address(key, POINTS)
-        if at.bare not in known:
-            try:
-                yield of_choices(at, values)
-            except ValueError as error:
-                raise ConfigError(f"{at}: {error}") from error
+    """Yield what explicit points sweep besides: their rows as one dimension where there is a search beside them."""
+    known = {key for entry in given for key in (entry.at.bare, *getattr(entry, "member_keys", ()))}
+    columns = {key: values for key, values in points.items() if _bare(key) not in known}
+    searched = any(isinstance(entry, Swept) and entry.at.bare not in map(_bare, points) for entry in given)
+    members = [(_column(Address(key, POINTS), values), values) for key, values in columns.items()]
+    if searched and len(members) > 1:
+        yield zipped(Address("points", POINTS), members)
+    else:
+        yield from (member for member, _ in members)
 
 
-def _line(item: Placed, params: Mapping[str, Any]) -> str | None:
-    """Return an entry's override at a point; None where the entry is inactive."""
+def _bare(key: str) -> str:
+    return key.lstrip("+~")
+
+
+def _column(at: Address, values: Sequence[Any]) -> Swept:
+    try:
+        return of_choices(at, values)
+    except ValueError as error:
+        raise ConfigError(f"{at}: {error}") from error
+
+
+def _lines(item: Placed, params: Mapping[str, Any]) -> list[str]:
+    """Return an entry's overrides at a point; none where the entry is inactive."""
     if isinstance(item.entry, Swept):
-        return item.entry.line(params[item.name]) if item.name in params else None
+        return item.entry.lines(params[item.name]) if item.name in params else []
     active = all(clause.parent in params and clause.holds(params[clause.parent]) for clause in item.when)
-    return item.entry.line if active else None
+    return [item.entry.line] if active else []
+
+
+def _zipped(items: Sequence[Placed], point: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """Return a point with the choices of zips in the place of the members that it gives."""
+    params = dict(point)
+    for item in items:
+        keys = item.entry.member_keys if isinstance(item.entry, Swept) else ()
+        given = {key: params.pop(key) for key in list(params) if key.lstrip("+") in keys}
+        if given and isinstance(item.entry, Swept):
+            found = labels_of(item.entry, {key.lstrip("+"): value for key, value in given.items()})
+            if len(found) != 1:
+                raise ConfigError(
+                    f"{place}: {' '.join(f'{key}={as_text(value)}' for key, value in given.items())} is "
+                    f"{'no' if not found else 'more than one'} row of {item.at.key}=zip(…); its rows are "
+                    f"{', '.join(item.entry.rows)}."
+                )
+            params[item.at.key] = found[0]
+    return params
 
 
 def _enqueued(found: Sequence[Placed], key: str, value: Any, place: str) -> dict[str, Any]:

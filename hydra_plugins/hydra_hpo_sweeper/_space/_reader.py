@@ -38,6 +38,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._mistakes import (
 )
 from hydra_plugins.hydra_hpo_sweeper._space._numbers import of_interval, of_range
 from hydra_plugins.hydra_hpo_sweeper._space._options import Options
+from hydra_plugins.hydra_hpo_sweeper._space._zip import inside_of_zip, members_of, values_of, zipped
 from sweeper_core.distributions import CategoricalDistribution
 
 
@@ -107,6 +108,9 @@ class Reader:
         return self._parsed(f"{at.key}={text}", at)
 
     def _parsed(self, text: str, at: Address) -> Entry:
+        inside = inside_of_zip(text.partition("=")[2])
+        if inside is not None:
+            return self._zip(Address(at.key.strip(), at.place), inside)
         try:
             override = self._parser.parse_rule(text, "override")
         except HydraException as error:
@@ -124,6 +128,26 @@ class Reader:
             return self._fixed(at, override, text)
         except ValueError as error:
             raise ConfigError(f"{at}: {error}") from error
+
+    def _zip(self, at: Address, inside: str) -> Swept:
+        try:
+            return zipped(at, [self._member(Address(key, at.place), text) for key, text in members_of(inside)])
+        except ValueError as error:
+            raise ConfigError(f"{at}: {error}") from error
+
+    def _member(self, at: Address, text: str) -> tuple[Swept, list[Any]]:
+        if inside_of_zip(text) is not None:
+            raise ValueError(f"the member {at.key!r} is a zip() itself; give its members to the outer one")
+        try:
+            override = self._parser.parse_rule(f"{at.key}={text}", "override")
+        except HydraException as error:
+            raise ValueError(f"the member {at.key!r}: {_reason(text, error)}") from error
+        at = Address(override.get_key_element(), at.place)
+        _refuse_to_sweep(at, override)
+        values = values_of(at.key, parsed_value(override))
+        if not values:
+            raise ValueError(f"the member {at.key!r} of zip() has no values")
+        return of_choices(at, values, group=self._options.check(override.key_or_group, values)), values
 
     def _fixed(self, at: Address, override: Override, text: str) -> Fixed:
         value = None if override.is_delete() else override.value()

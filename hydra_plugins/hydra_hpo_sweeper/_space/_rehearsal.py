@@ -41,7 +41,7 @@ def rehearse(plan: Plan, compose: Compose, repeated: Mapping[str, Any] = NOTHING
     _refuse_repeated(plan.items, repeats)
     lines = [repeat.line for repeat in repeats]
     groups = {item.name for item in plan.items if isinstance(item.entry, Swept) and item.entry.group}
-    addresses = [item.at for item in plan.items] + [repeat.at for repeat in repeats]
+    addresses = [at for item in plan.items for at in _addresses(item)] + [repeat.at for repeat in repeats]
     for params in _covering(plan.space, groups):
         try:
             compose(plan.overrides(params) + lines)
@@ -89,10 +89,16 @@ def _unresolved(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=False)
 
 
+def _addresses(item: Placed) -> list[Address]:
+    """Return the address of an entry, and those of what a zip sets."""
+    keys = item.entry.member_keys if isinstance(item.entry, Swept) else ()
+    return [item.at, *(Address(key, f"in {item.at}") for key in keys)]
+
+
 def _refuse_repeated(items: Sequence[Placed], repeats: Sequence[Fixed]) -> None:
     for repeat in repeats:
         for item in items:
-            if item.at.bare == repeat.at.bare:
+            if repeat.at.bare in [at.bare for at in _addresses(item)]:
                 raise ConfigError(f"{repeat.at} is given {item.at.place}, too; keep one of them.")
 
 

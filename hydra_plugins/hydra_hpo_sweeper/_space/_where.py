@@ -48,6 +48,9 @@ class _Constants:
         self._fixed = {item.at.bare: item for item in items if isinstance(item.entry, Fixed)}
         self._groups = [item.at.bare for item in items if isinstance(item.entry, Swept) and item.entry.group]
         self._config = config
+        self._members = {
+            key: item.at.key for item in items if isinstance(item.entry, Swept) for key in item.entry.member_keys
+        }
         self._choices = {} if config is None else OmegaConf.select(config, "hydra.runtime.choices") or {}
 
     def known(self) -> list[str]:
@@ -66,6 +69,9 @@ class _Constants:
                 raise ValueError(f"{name!r} is fixed under a condition only; sweep over it, or fix it for all trials")
             assert isinstance(item.entry, Fixed)
             return item.entry.value
+        if name in self._members:
+            zipped = self._members[name]
+            raise ValueError(f"{name!r} is set by {zipped}=zip(…); leave rows out of it, or compare {zipped!r} itself")
         for group in self._groups:
             package = group.partition("@")[2] or group.replace("/", ".")
             if name.startswith(f"{package}."):

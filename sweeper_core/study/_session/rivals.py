@@ -102,7 +102,7 @@ class Rivals:
         for other in [*self._chosen]:
             stored = self._log.get(other)
             if stored is not None and stored.state.is_finished():
-                del self._chosen[other]
+                self._chosen.pop(other, None)  # its own thread may just forget it
         running = {other: _point_of(record) for other, record in self._log.running().items()}
         return [point for other, point in {**running, **self._chosen}.items() if other != number and point]
 

@@ -1,0 +1,151 @@
+"""``pair=zip(model=choice(resnet,vit), training.batch_size=choice(32,64))``: one dimension that sets several overrides.
+
+The name, ``pair``, is that of the dimension alone: no key of the configuration and no config group. Its choices are
+texts, the overrides of one row each, so that a study shows what a trial was. Hydra's own grammar takes no dotted names
+inside of a function, so the members are taken apart here, and only their values are read by its parser.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.override_parser.types import ChoiceSweep
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import plain
+from hydra_plugins.hydra_hpo_sweeper._space._entries import COMMAND_LINE, PARAMS, Address, Entry, Swept
+from hydra_plugins.hydra_hpo_sweeper._space._functions import Range
+from sweeper_core.distributions import CategoricalDistribution
+
+MIN_MEMBERS = 2
+_ZIP = re.compile(r"\s*zip\s*\((.*)\)\s*", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+def inside_of_zip(text: str) -> str | None:
+    """Return what stands inside ``zip(…)``; None for a text that is something else."""
+    found = _ZIP.fullmatch(text)
+    return None if found is None else found[1]
+
+
+def members_of(inside: str) -> list[tuple[str, str]]:
+    """Return keys and texts of the members of a zip.
+
+    Raises:
+        ValueError: A member is no ``key=values``, or a bracket or quote is not closed.
+    """
+    members = []
+    for part in _split(inside):
+        key, sign, text = part.partition("=")
+        if not sign or not key.strip() or not text.strip():
+            raise ValueError(f"zip() takes members such as model=choice(a,b), not {part.strip()!r}")
+        members.append((key.strip(), text.strip()))
+    return members
+
+
+def _split(text: str) -> list[str]:
+    """Return the parts between commas that are in no brackets and no quotes."""
+    parts, begin = [], 0
+    open_brackets: list[str] = []
+    quote = ""
+    escaped = False
+    for index, letter in enumerate(text):
+        if quote:
+            quote = "" if letter == quote and not escaped else quote
+            escaped = letter == "\\" and not escaped
+        elif letter in "'\"":
+            quote = letter
+        elif letter in _CLOSING:
+            open_brackets.append(_CLOSING[letter])
+        elif open_brackets and letter == open_brackets[-1]:
+            open_brackets.pop()
+        elif letter == "," and not open_brackets:
+            parts.append(text[begin:index])
+            begin = index + 1
+    if quote or open_brackets:
+        raise ValueError(f"expected {quote or open_brackets[-1]!r} before the end of zip({text})")
+    return [*parts, text[begin:]]
+
+
+def values_of(key: str, value: Any) -> list[Any]:
+    """Return the values of a member in order.
+
+    Args:
+        key: Of the member.
+        value: What the parser made of its text.
+
+    Raises:
+        ValueError: It is no finite list.
+    """
+    if isinstance(value, ChoiceSweep):
+        return [plain(item) for item in value.list]
+    if isinstance(value, Range):
+        return list(value.values())
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    what = "an interval" if hasattr(value, "start") else repr(plain(value))
+    raise ValueError(f"the member {key!r} of zip() needs choice(…), range(…) or a list, not {what}")
+
+
+def zipped(at: Address, members: Sequence[tuple[Swept, Sequence[Any]]]) -> Swept:
+    """Return the dimension that sets all members together.
+
+    Args:
+        at: The name.
+        members: Each with its values, one of each row.
+
+    Raises:
+        ValueError: There are fewer than two, one is there twice, or they have different numbers of values.
+    """
+    if not _NAME.fullmatch(at.key):
+        raise ValueError("the name of a zip is one word, neither a key nor a config group, such as pair=zip(…)")
+    keys = [member.at.bare for member, _ in members]
+    if len(members) < MIN_MEMBERS:
+        raise ValueError(f"zip() needs two members at least, not {len(members)}")
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        raise ValueError(f"the member {twice!r} is in zip() twice")
+    lengths = {key: len(values) for key, (_, values) in zip(keys, members, strict=True)}
+    if len(set(lengths.values())) > 1:
+        counts = ", ".join(f"{key} has {count}" for key, count in lengths.items())
+        raise ValueError(f"the members of zip() need equally many values, but {counts}")
+    rows = list(zip(*(values for _, values in members), strict=True))
+    lines = [tuple(member.line(value) for (member, _), value in zip(members, row, strict=True)) for row in rows]
+    table = {" ".join(each): (each, dict(zip(keys, row, strict=True))) for each, row in zip(lines, rows, strict=True)}
+    return Swept(
+        at,
+        CategoricalDistribution(list(table)),
+        rows={label: each for label, (each, _) in table.items()},
+        members={label: values for label, (_, values) in table.items()},
+    )
+
+
+def refuse_twice(entries: Sequence[Entry], config: DictConfig | None) -> None:
+    """Refuse a zip whose member is given besides, or whose name is a key of the configuration.
+
+    Raises:
+        ConfigError: One is.
+    """
+    zips = [entry for entry in entries if isinstance(entry, Swept) and entry.rows]
+    others = {entry.at.bare: entry.at for entry in entries if not (isinstance(entry, Swept) and entry.rows)}
+    for place, entry in enumerate(zips):
+        for key in entry.member_keys:
+            other = next((z.at for z in zips[:place] if key in z.member_keys and not z.conditions), others.get(key))
+            if other is not None:
+                raise ConfigError(f"{entry.at}: its member {key!r} is given besides ({other}); keep one of them.")
+        known = {} if config is None else OmegaConf.select(config, "hydra.runtime.choices") or {}
+        named = entry.at.place in (COMMAND_LINE, PARAMS)
+        if named and (entry.at.key in known or (config is not None and entry.at.key in config)):
+            raise ConfigError(f"{entry.at} is a key of the configuration; a zip has a name of its own.")
+
+
+def labels_of(entry: Swept, values: dict[str, Any]) -> list[str]:
+    """Return the choices of a zip whose members have the given values, by key without prefix."""
+    return [
+        label
+        for label, row in entry.members.items()
+        if all(type(row[key]) is type(value) and row[key] == value for key, value in values.items())
+    ]

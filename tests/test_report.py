@@ -196,3 +196,19 @@ def test_a_very_large_study_is_shown_in_part_with_its_best(monkeypatch: pytest.M
     assert len(found["trials"]["number"]) == len(shown)
     text = json.dumps(found["trials"], separators=(",", ":"))
     assert len(text) / len(shown) * MAX_CELLS / 16 < 6_000_000
+
+
+def test_each_objective_has_its_own_views() -> None:
+    study = create_study(directions=["minimize", "maximize"])
+    space = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
+    for index in range(40):
+        x, y = index * 0.618 % 1, index * 0.414 % 1
+        study.add_trial(create_trial(params={"x": x, "y": y}, distributions=space, values=[x, y]))
+    records = study._storage.changes(study._study_id)[0]
+    (record,) = study._storage.list_studies()
+    found = study_json(StudyFacts.of(record, records), None, None)
+    assert found["importances"]["x"] > 0.8
+    (other,) = found["others"]
+    assert other["importances"]["y"] > 0.8
+    slices = {slice_["names"][0]: slice_["mean"] for slice_ in other["slices"]}
+    assert slices["y"][-1] - slices["y"][0] > 0.5 > abs(slices["x"][-1] - slices["x"][0])

@@ -44,6 +44,9 @@ MAX_BARS = 2_000
 MAX_SAMPLE = 4_000
 """Trials of which importances are worked out."""
 
+MAX_VIEWS = 5
+"""Objectives of which importances, slices and interactions are worked out."""
+
 MAX_REASON = 300
 """Characters of a reason in the table; the groups of failures have all of it."""
 
@@ -58,8 +61,6 @@ def study_json(facts: StudyFacts, directory: Path | None, command: str | None) -
         command: The command that runs the best trial.
     """
     shown = shown_trials(facts)
-    importances = importances_of(facts)
-    model = fitted(facts.having(TrialState.COMPLETE), facts.directions[0].sign)
     status = facts.status_json()
     for name in ("running", "failures", "best"):
         status.pop(name)
@@ -73,15 +74,25 @@ def study_json(facts: StudyFacts, directory: Path | None, command: str | None) -
         "trials_total": len(facts.records),
         "params": [_parameter(name, it) for name, it in _latest(shown).items()],
         "trials": _columns(facts, shown, directory),
-        "importances": {name: rounded(share) for name, share in importances.items()},
-        "slices": [] if model is None else [_surface(model.slice(name)) for name in model.names],
-        "pairs": [] if model is None else [_surface(it) for it in strongest_pairs(model, list(importances))],
+        **_view(facts, 0),
+        "others": [_view(facts, objective) for objective in range(1, min(len(facts.directions), MAX_VIEWS))],
         "curves": _curves(facts),
         "timeline": _timeline(facts),
         "failures": [
             {"reason": printable(group.reason), "count": len(group.numbers), "trials": group.numbers[:200]}
             for group in facts.failures[:MAX_FAILURES]
         ],
+    }
+
+
+def _view(facts: StudyFacts, objective: int) -> dict[str, Any]:
+    """Return what is worked out for one objective; of the first one it stands at the top level."""
+    importances = importances_of(facts, objective)
+    model = fitted(facts.having(TrialState.COMPLETE), facts.directions[objective].sign, objective)
+    return {
+        "importances": {name: rounded(share) for name, share in importances.items()},
+        "slices": [] if model is None else [_surface(model.slice(name)) for name in model.names],
+        "pairs": [] if model is None else [_surface(it) for it in strongest_pairs(model, list(importances))],
     }
 
 
@@ -239,28 +250,28 @@ def _common_beginning(texts: Sequence[str]) -> str:
 # --- what is worked out ---------------------------------------------------------------------------------------------
 
 
-def importances_of(facts: StudyFacts) -> dict[str, float]:
-    """Return the parameters' importances, the largest first; empty where they cannot be told."""
+def importances_of(facts: StudyFacts, objective: int = 0) -> dict[str, float]:
+    """Return the parameters' importances for an objective, the largest first; empty where they cannot be told."""
     from sweeper_core.importance import get_param_importances
     from sweeper_core.storages import InMemoryStorage
     from sweeper_core.study.study import Study
 
-    complete = [r for r in facts.having(TrialState.COMPLETE) if r.values and math.isfinite(r.values[0])]
+    complete = [r for r in facts.having(TrialState.COMPLETE) if r.values and math.isfinite(r.values[objective])]
     if len(complete) < 2:
         return {}
     # A copy in memory: a sample of a large study is enough, and the sweep's own storage is left alone.
     storage = InMemoryStorage()
     copy = storage.create_or_open_study("report", facts.directions, exist_ok=False)
     storage.add_finished(copy.study_id, _evenly(complete, MAX_SAMPLE))
-    target = None if facts.single else _first_value(facts.directions[0].sign)
+    target = None if facts.single else _signed_value(objective, facts.directions[objective].sign)
     try:
         return get_param_importances(Study("report", storage), target=target)
     except ValueError:
         return {}
 
 
-def _first_value(sign: float) -> Callable[[Any], float]:
-    return lambda trial: trial.values[0] * sign
+def _signed_value(objective: int, sign: float) -> Callable[[Any], float]:
+    return lambda trial: trial.values[objective] * sign
 
 
 def _surface(surface: Surface) -> dict[str, Any]:

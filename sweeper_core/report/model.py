@@ -74,12 +74,13 @@ class Model:
     """A fitted process, and the geometry of its columns.
 
     Args:
-        records: Trials with a finite first value, at least :data:`MIN_TRIALS` of them.
+        records: Trials with a finite value of the objective, at least :data:`MIN_TRIALS` of them.
+        sign: Factor that turns its values into ones to be minimised.
     """
 
-    def __init__(self, records: Sequence[TrialRecord], sign: float) -> None:
+    def __init__(self, records: Sequence[TrialRecord], sign: float, objective: int = 0) -> None:
         self.space = SearchSpace.of(_common(records))
-        encoded = [(record, self._encoded(record)) for record in _chosen(records, sign)]
+        encoded = [(record, self._encoded(record)) for record in _chosen(records, sign, objective)]
         known = [(record, row) for record, row in encoded if row is not None]
         if len(known) < MIN_TRIALS:
             raise ValueError("Too few trials have all parameters.")
@@ -87,7 +88,7 @@ class Model:
         self._units = self.space.to_unit(raw)
         self._raw = raw
         self._columns = self._layout()
-        values = _winsorised(np.array([record.values[0] for record in chosen if record.values]), sign)
+        values = _winsorised(np.array([record.values[objective] for record in chosen if record.values]), sign)
         self._centre, self._scale = float(values.mean()), float(values.std()) or 1.0
         data = Data.plain(self._points(self._units, raw), self._columns, (values - self._centre) / self._scale)
         self._posterior = Posterior(data, fit(data, default_prior(self._columns), iterations=20).hyper)
@@ -186,10 +187,10 @@ def _common(records: Sequence[TrialRecord]) -> dict[str, BaseDistribution]:
     return {name: latest[name] for name in frequent[:MAX_PARAMETERS]}
 
 
-def _chosen(records: Sequence[TrialRecord], sign: float) -> list[TrialRecord]:
+def _chosen(records: Sequence[TrialRecord], sign: float, objective: int) -> list[TrialRecord]:
     if len(records) <= MAX_TRIALS:
         return list(records)
-    ordered = sorted(records, key=lambda record: (record.values or (math.inf,))[0] * sign)
+    ordered = sorted(records, key=lambda record: record.values[objective] * sign if record.values else math.inf)
     best = {record.number for record in ordered[: MAX_TRIALS // 3]}
     others = [record for record in records if record.number not in best]
     left = MAX_TRIALS - len(best)
@@ -204,13 +205,13 @@ def _winsorised(values: Floats, sign: float) -> Floats:
     return np.asarray(np.minimum(signed, high + 3.0 * (high - low) + 1e-12 * abs(high)) * sign)
 
 
-def fitted(records: Sequence[TrialRecord], sign: float) -> Model | None:
-    """Return a model of the first objective; None where there is too little to learn from."""
-    usable = [r for r in records if r.values and math.isfinite(r.values[0]) and r.layout.names]
-    if len(usable) < MIN_TRIALS or len({r.values[0] for r in usable if r.values}) < 2:
+def fitted(records: Sequence[TrialRecord], sign: float, objective: int = 0) -> Model | None:
+    """Return a model of an objective; None where there is too little to learn from."""
+    usable = [r for r in records if r.values and math.isfinite(r.values[objective]) and r.layout.names]
+    if len(usable) < MIN_TRIALS or len({r.values[objective] for r in usable if r.values}) < 2:
         return None
     try:
-        return Model(usable, sign)
+        return Model(usable, sign, objective)
     except (ValueError, np.linalg.LinAlgError):
         return None
 

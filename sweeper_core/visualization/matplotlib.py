@@ -184,4 +184,5 @@ def plot_timeline(study: Study, n_recent_trials: int | None = None) -> Axes:
             numbers, width = [span.number for span in members], max(1.0, 200 / len(spans))
             axes.hlines(numbers, starts, ends, colors=colour, linewidth=min(width, 12.0), label=state.name)
     axes.figure.autofmt_xdate()
-    return finished(axes, legend=True)
+    # Trials go from the lower left to the upper right.
+    return finished(axes, legend=True, place="upper left")

@@ -99,17 +99,20 @@
 
   // --- what is known of a study ---------------------------------------------------------------------------------------
 
-  function prepared(study) {
+  /* A study seen by one of its objectives. */
+  function prepared(whole, objective = 0) {
+    const study = objective ? { ...whole, ...whole.others[objective - 1] } : whole;
     const t = study.trials;
+    const values = t.values[objective];
     const n = t.number.length;
     const infeasible = new Set(t.infeasible);
-    const sign = study.directions[0] === "minimize" ? 1 : -1;
+    const sign = study.directions[objective] === "minimize" ? 1 : -1;
     const rows = Array.from({ length: n }, (_, i) => i);
-    const good = rows.filter((i) => t.state[i] === "C" && isNumber(t.values[0][i]));
-    const byValue = [...good].sort((a, b) => sign * (t.values[0][a] - t.values[0][b]));
+    const good = rows.filter((i) => t.state[i] === "C" && isNumber(values[i]));
+    const byValue = [...good].sort((a, b) => sign * (values[a] - values[b]));
     const rank = new Float64Array(n).fill(NaN);
     byValue.forEach((i, place) => { rank[i] = good.length > 1 ? place / (good.length - 1) : 0; });
-    return { study, t, n, infeasible, sign, rows, good, byValue, rank, best: new Set(study.best), single: study.directions.length === 1,
+    return { study, t, n, objective, values, metric: study.metrics[objective], infeasible, sign, rows, good, byValue, rank, best: new Set(study.best), single: study.directions.length === 1,
              row: new Map(t.number.map((number, i) => [number, i])) };
   }
   function thinned(rows, count, keep) {
@@ -127,7 +130,7 @@
     return lines.join("<br>");
   }
   /* What an axis of values shows: from the best to well above most of the others; the rest is drawn at the edge. */
-  function limits(s, metric = 0) {
+  function limits(s, metric = s.objective) {
     const values = s.good.map((i) => s.t.values[metric][i]).filter(isNumber).sort((a, b) => a - b);
     if (!values.length) return null;
     const sign = s.study.directions[metric] === "minimize" ? 1 : -1;
@@ -152,7 +155,7 @@
       const number = study.best[0];
       const i = number === undefined ? undefined : s.row.get(number);
       left.append(h("div", { class: "label", text: `Best ${study.metrics[0]} (${study.directions[0]}d)` }));
-      left.append(h("div", { class: "figure", id: "best", text: i === undefined ? "none yet" : fmt(s.t.values[0][i], 6) }));
+      left.append(h("div", { class: "figure", id: "best", text: i === undefined ? "none yet" : fmt(s.values[i], 6) }));
       left.append(gain(s, i));
       if (study.best_params) {
         const parts = Object.entries(study.best_params).map(([name, value]) =>
@@ -162,6 +165,8 @@
     } else {
       left.append(h("div", { class: "label", text: "Pareto front of " + study.metrics.join(" and ") }));
       left.append(h("div", { class: "figure", id: "best", text: `${study.best.length} trials` }));
+      const ends = study.metrics.map((name, k) => extreme(s, name, k)).filter(Boolean);
+      if (ends.length) left.append(h("div", { class: "params", "aria-label": "Ends of the front" }, ends));
     }
     const tile = (value, text, bad) => h("div", { class: "tile" + (bad ? " bad" : "") }, h("b", { text: value }), h("small", { text }));
     const tiles = h("div", { class: "tiles" },
@@ -184,6 +189,23 @@
     }
     return card;
   }
+  /* The front's best value of one objective. */
+  function extreme(s, name, k) {
+    const sign = s.study.directions[k] === "minimize" ? 1 : -1;
+    const rows = s.study.best.map((number) => s.row.get(number)).filter((i) => i !== undefined && isNumber(s.t.values[k][i]));
+    if (!rows.length) return null;
+    const i = rows.reduce((a, b) => (sign * s.t.values[k][b] < sign * s.t.values[k][a] ? b : a));
+    return h("span", {}, h("i", { text: `best ${shorten(name, 30)} ` }), `${fmt(s.t.values[k][i])}, trial ${s.t.number[i]}`);
+  }
+  /* With several objectives, which of them the pictures below are about. */
+  function objectives(s) {
+    if (s.single) return null;
+    const count = 1 + s.study.others.length;
+    const buttons = s.study.metrics.slice(0, count).map((name, k) => h("button", {
+      type: "button", "aria-pressed": String(k === s.objective), text: `${shorten(name, 30)} (${s.study.directions[k]})`, onclick: () => view(k) }));
+    return h("section", { class: "card wide controls choice", "aria-label": "Objective of the pictures below" }, h("span", { class: "label", text: "The pictures below are about" }), buttons);
+  }
+  const about = (s) => (s.single ? "" : ` of ${s.metric}`);
   function select(element) {
     const range = document.createRange();
     range.selectNodeContents(element);
@@ -210,7 +232,7 @@
     const x = [], y = [];
     let best = null;
     for (const i of s.good) {
-      const value = s.t.values[0][i];
+      const value = s.values[i];
       if (!s.infeasible.has(s.t.number[i]) && (best === null || s.sign * value < s.sign * best)) { best = value; x.push(s.t.number[i]); y.push(best); }
     }
     if (x.length) { x.push(s.t.number[s.n - 1]); y.push(best); }
@@ -224,21 +246,21 @@
       const groups = [
         ["complete", s.good.filter((i) => !s.infeasible.has(s.t.number[i])), "circle", css("--accent"), 0.55],
         ["infeasible", s.good.filter((i) => s.infeasible.has(s.t.number[i])), "circle-open", css("--soft"), 0.8],
-        ["pruned", s.rows.filter((i) => s.t.state[i] === "P" && isNumber(s.t.values[0][i])), "triangle-up-open", css("--warn"), 0.8],
+        ["pruned", s.rows.filter((i) => s.t.state[i] === "P" && isNumber(s.values[i])), "triangle-up-open", css("--warn"), 0.8],
       ];
       const data = groups.filter(([, rows]) => rows.length).map(([name, all, symbol, color, opacity]) => {
         const rows = thinned(all, MAX_POINTS, (i) => improved.has(s.t.number[i]));
-        return { type: "scatter", mode: "markers", name, x: rows.map((i) => s.t.number[i]), y: rows.map((i) => bounds.clip(s.t.values[0][i])),
+        return { type: "scatter", mode: "markers", name, x: rows.map((i) => s.t.number[i]), y: rows.map((i) => bounds.clip(s.values[i])),
           text: rows.map((i) => describe(s, i)), hovertemplate: "%{text}<extra></extra>",
-          marker: { color, opacity, size: rows.length > 500 ? 4 : 7, symbol: rows.map((i) => (bounds.beyond(s.t.values[0][i]) ? (s.sign > 0 ? "arrow-up" : "arrow-down") : symbol)) } };
+          marker: { color, opacity, size: rows.length > 500 ? 4 : 7, symbol: rows.map((i) => (bounds.beyond(s.values[i]) ? (s.sign > 0 ? "arrow-up" : "arrow-down") : symbol)) } };
       });
       const steps = bestSteps(s);
       data.push({ type: "scatter", mode: "lines", name: "best so far", x: steps.x, y: steps.y, line: { shape: "hv", width: 2.5, color: css("--ink") }, hoverinfo: "skip" });
-      return { data, layout: { xaxis: axis({ title: { text: "trial", font: { size: 12 } } }), yaxis: axis({ title: { text: esc(s.study.metrics[0]), font: { size: 12 } }, range: [bounds.low, bounds.high] }) } };
+      return { data, layout: { xaxis: axis({ title: { text: "trial", font: { size: 12 } } }), yaxis: axis({ title: { text: esc(s.metric), font: { size: 12 } }, range: [bounds.low, bounds.high] }) } };
     };
-    const beyond = s.good.filter((i) => bounds.beyond(s.t.values[0][i])).length;
-    const note = [s.single ? "" : `Of ${s.study.metrics[0]}.`, beyond ? `${beyond} values lie outside of the picture; arrows at its edge stand for them.` : ""].join(" ").trim();
-    return card("History", note, plot(make, 340, "Values of the trials in order, and the best so far"));
+    const beyond = s.rows.filter((i) => "CP".includes(s.t.state[i]) && isNumber(s.values[i]) && bounds.beyond(s.values[i])).length;
+    const note = beyond ? `${beyond} values lie outside of the picture; arrows at its edge stand for them.` : "";
+    return card("History" + about(s), note, plot(make, 340, "Values of the trials in order, and the best so far"));
   }
   function importances(s) {
     const entries = Object.entries(s.study.importances).slice(0, 15);
@@ -248,7 +270,7 @@
                text: entries.map((e) => e[1].toFixed(2)).reverse(), textposition: "outside", cliponaxis: false, marker: { color: css("--accent") }, hoverinfo: "none" }],
       layout: { margin: { l: 44, r: 40, t: 4, b: 30 }, bargap: 0.35, xaxis: axis({ range: [0, 1.1 * Math.max(...entries.map((e) => e[1]), 0.01)], nticks: 5 }), yaxis: axis({ ticksuffix: " " }) },
     });
-    return card("Importances", "How much each parameter decides about being among the best trials.", plot(make, Math.max(90 + 26 * entries.length, 150), "Importance of each parameter"));
+    return card("Importances" + (s.single ? "" : ` for ${s.metric}`), "How much each parameter decides about being among the best trials.", plot(make, Math.max(90 + 26 * entries.length, 150), "Importance of each parameter"));
   }
   function colour(share) {
     const place = Math.min(Math.max(share, 0), 1) * (CIVIDIS.length - 1);
@@ -279,7 +301,7 @@
     const paint = () => { scale.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map(rankColour).join(",")})`; };
     paint();
     themeListeners.push(paint);
-    const note = h("p", { class: "note" }, "One line a trial, coloured by rank: best", scale, "worst.",
+    const note = h("p", { class: "note" }, "One line a trial, coloured by rank" + (s.single ? "" : ` in ${s.metric}`) + ": best", scale, "worst.",
       rows.length < s.good.length ? ` The best ${half.length} and a part of the others.` : "");
     return h("section", { class: "card wide" }, h("h2", { text: "Parallel coordinates" }), note, holder);
   }
@@ -290,9 +312,8 @@
     return element;
   }
   function drawParallel(s, params, rows) {
-    const bounds = limits(s);
     const axes = [...params.map((param) => ({ name: param.name, ...paramScale(s, param, rows), at: (i) => s.t.params[param.k][i] })),
-                  { name: s.study.metrics[0], ...valueScale(bounds), at: (i) => s.t.values[0][i] }];
+                  ...s.study.metrics.map((name, k) => ({ name, ...valueScale(limits(s, k)), at: (i) => s.t.values[k][i] }))];
     const room = Math.max(main.clientWidth - 78, 280), height = 300, top = 34, left = 58, right = 56;
     const gap = Math.max(104, (room - left - right) / (axes.length - 1));
     const width = left + gap * (axes.length - 1) + right;
@@ -308,7 +329,7 @@
       });
       const line = svg("path", { d: path, stroke: rankColour(s.rank[i]), opacity: (0.85 - 0.5 * s.rank[i]).toFixed(2) });
       if (s.best.has(s.t.number[i])) line.setAttribute("style", "stroke-width:3");
-      const title = svg("title", {}, `Trial ${s.t.number[i]}: ${fmt(s.t.values[0][i])}`);
+      const title = svg("title", {}, `Trial ${s.t.number[i]}: ${fmt(s.values[i])}`);
       line.append(title);
       line.addEventListener("mouseenter", () => line.classList.add("hot"));
       line.addEventListener("mouseleave", () => line.classList.remove("hot"));
@@ -368,12 +389,12 @@
     const plots = params.map((param) => plot(() => oneSlice(s, param, models.get(param.name), bounds), 250, `Slice along ${param.name}`));
     if (!plots.length) return null;
     const note = models.size ? "Points are trials. The line is what a model expects, averaged over the other parameters; the band is twice its standard deviation." : "Points are trials.";
-    return h("section", { class: "card wide" }, h("h2", { text: "Slices" }), h("p", { class: "note", text: note }), h("div", { class: "plots" }, plots));
+    return h("section", { class: "card wide" }, h("h2", { text: "Slices" + about(s) }), h("p", { class: "note", text: note }), h("div", { class: "plots" }, plots));
   }
   function oneSlice(s, param, model, bounds) {
     const rows = thinned(s.good.filter((i) => s.t.params[param.k][i] !== null), 800, (i) => s.best.has(s.t.number[i]));
     const best = rows.filter((i) => s.best.has(s.t.number[i]));
-    const points = (chosen, marker) => ({ type: "scatter", mode: "markers", x: chosen.map((i) => shownValue(param, s.t.params[param.k][i])), y: chosen.map((i) => bounds.clip(s.t.values[0][i])),
+    const points = (chosen, marker) => ({ type: "scatter", mode: "markers", x: chosen.map((i) => shownValue(param, s.t.params[param.k][i])), y: chosen.map((i) => bounds.clip(s.values[i])),
       text: chosen.map((i) => describe(s, i)), hovertemplate: "%{text}<extra></extra>", marker });
     const data = [points(rows, { color: css("--soft"), size: 5, opacity: rows.length > 300 ? 0.35 : 0.55 })];
     if (model) {
@@ -393,8 +414,8 @@
     const byName = new Map(s.study.params.map((param, k) => [param.name, { ...param, k }]));
     const plots = s.study.pairs.filter((pair) => pair.names.every((name) => byName.has(name))).map((pair) =>
       plot(() => onePair(s, pair, byName.get(pair.names[0]), byName.get(pair.names[1])), 300, `Interaction of ${pair.names.join(" and ")}`));
-    return h("section", { class: "card wide" }, h("h2", { text: "Interactions" }),
-      h("p", { class: "note", text: `What the model expects of ${s.study.metrics[0]} over pairs of important parameters, those that interact most first. It fades where nothing near has been tried.` }),
+    return h("section", { class: "card wide" }, h("h2", { text: "Interactions" + about(s) }),
+      h("p", { class: "note", text: `What the model expects of ${s.metric} over pairs of important parameters, those that interact most first. It fades where nothing near has been tried.` }),
       h("div", { class: "plots large" }, plots));
   }
   function onePair(s, pair, one, other) {
@@ -436,7 +457,7 @@
       for (const curve of list.filter((c) => s.best.has(c.trial)).slice(0, 3)) data.push({ type: "scatter", mode: "lines", name: `trial ${curve.trial}, the best`, x: curve.steps, y: curve.values, line: { color: css("--accent"), width: 3 }, hovertemplate: "step %{x}: %{y}<extra></extra>" });
       const values = list.flatMap((c) => c.values).filter(isNumber).sort((a, b) => a - b);
       const at = (q) => values[Math.min(Math.floor(q * values.length), values.length - 1)];
-      const [low, high] = s.sign > 0 ? [at(0), at(0.97)] : [at(0.03), at(1)];
+      const [low, high] = s.study.directions[0] === "minimize" ? [at(0), at(0.97)] : [at(0.03), at(1)];
       const pad = 0.05 * (high - low || 1);
       return { data, layout: { xaxis: axis({ title: { text: "step", font: { size: 12 } } }), yaxis: axis({ range: [low - pad, high + pad] }) } };
     };
@@ -596,7 +617,7 @@
   function comparison(all, choose) {
     const row = (s, k) => {
       const i = s.single && s.study.best.length ? s.row.get(s.study.best[0]) : undefined;
-      const cells = [i === undefined ? `${s.study.best.length} on the front` : fmt(s.t.values[0][i], 6), String(s.study.finished), String(s.study.counts.FAIL), span(s.study.seconds_spent)];
+      const cells = [i === undefined ? `${s.study.best.length} on the front` : fmt(s.values[i], 6), String(s.study.finished), String(s.study.counts.FAIL), span(s.study.seconds_spent)];
       return h("tr", {}, h("td", {}, h("button", { type: "button", text: shorten(label(s.study), 60), onclick: () => choose(k) })), cells.map((text) => h("td", { class: "num", text })));
     };
     const head = ["study", "best", "trials", "failures", "time of jobs"].map((text, k) => h("th", { scope: "col", class: k ? "num" : null, text }));
@@ -614,7 +635,7 @@
   // --- all of it ----------------------------------------------------------------------------------------------------------
 
   let themeListeners = [];
-  const all = studies.map(prepared);
+  const all = studies.map((study) => prepared(study));
   let current = 0;
   function render() {
     drawn.clear();
@@ -625,7 +646,7 @@
     document.getElementById("subtitle").textContent = [s.study.directory, s.study.counts.RUNNING ? `as of ${local(s.study.at)}, running` : local(s.study.at)].filter(Boolean).join(" · ");
     const trials = table(s);
     const parts = [all.length > 1 ? comparison(all, choose) : null, hero(s),
-      h("div", { class: "pair" }, pareto(s), history(s), importances(s), parallel(s), slices(s), interactions(s), curves(s), timeline(s), failures(s, trials.filter), trials.view)];
+      h("div", { class: "pair" }, pareto(s), objectives(s), history(s), importances(s), parallel(s), slices(s), interactions(s), curves(s), timeline(s), failures(s, trials.filter), trials.view)];
     main.replaceChildren(...parts.filter(Boolean));
     const tabs = document.getElementById("tabs");
     tabs.hidden = all.length < 2;
@@ -633,6 +654,13 @@
     document.getElementById("foot").textContent = `Written ${local(s.study.at)} from ${s.study.storage || "a study"} by hydra-hpo-sweeper. The page loads nothing from elsewhere. Drawn with plotly.js (MIT).`;
   }
   function choose(k) { current = k; render(); main.focus(); }
+  function view(objective) {
+    const top = scrollY;
+    all[current] = prepared(studies[current], objective);
+    render();
+    scrollTo(0, top);
+    main.querySelector(".choice button[aria-pressed=true]").focus({ preventScroll: true });
+  }
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
   function theme(name) {
@@ -646,6 +674,8 @@
     width = main.clientWidth;
     for (const listener of themeListeners) listener();
   });
+  // What has not been scrolled to is not drawn yet.
+  addEventListener("beforeprint", () => { for (const element of drawn.keys()) draw(element); });
   document.getElementById("theme").addEventListener("click", () => theme(isDark() ? "light" : "dark"));
   system.addEventListener("change", (event) => theme(event.matches ? "dark" : "light"));
   root.dataset.theme = system.matches ? "dark" : "light";

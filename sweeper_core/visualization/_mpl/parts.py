@@ -114,12 +114,12 @@ def mark_outside(panel: Axes, x: Any, y: Any, span: tuple[float, float] | None, 
             panel.scatter(x[members], np.full(members.sum(), place), marker=marker, s=26, color=colour, clip_on=False)
 
 
-def finished(axes: Axes, legend: bool = False) -> Axes:
-    """Say so when there is nothing to show; add the legend."""
+def finished(axes: Axes, legend: bool = False, place: str = "best") -> Axes:
+    """Say so when there is nothing to show; add the legend at its place."""
     if not axes.has_data():
         note = {"ha": "center", "va": "center", "color": "#777777"}
         text = axes.text2D if hasattr(axes, "text2D") else axes.text
         text(0.5, 0.5, "Nothing to show yet: no trial has what this plot needs.", transform=axes.transAxes, **note)
     elif legend:
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc=place)
     return axes

@@ -58,11 +58,13 @@ def plot_slice(
     for index, axis in enumerate(shown.axes):
         place: dict[str, Any] = {"row": index // abreast + 1, "col": index % abreast + 1}
         effect = landscape.effect(index)
-        if effect is not None:
-            _add_effect(figure, axis, effect, place, first=index == 0)
+        if effect is not None and axis.scale != "category":
+            _add_band(figure, effect, place)
         marker = {**MARKER, "color": shown.numbers, "coloraxis": "coloraxis"}
         trace = {"x": axis.positions, "y": shown.values, "mode": "markers", "showlegend": False, "marker": marker}
         add_points(figure, **trace, text=trial_texts(shown.numbers), **place)
+        if effect is not None:
+            _add_mean(figure, axis, effect, place, first=index == 0)
         mark_outside(figure, axis.positions, shown.values, span, **place)
         figure.update_xaxes(axis_layout(axis), **place)
     figure.update_yaxes(title_text=target_name, col=1)
@@ -71,22 +73,27 @@ def plot_slice(
     return say_if_empty(figure)
 
 
-def _add_effect(figure: Figure, axis: Axis, effect: prepared.Effect, place: dict[str, int], first: bool) -> None:
-    colour, common = PALETTE[3], {"hoverinfo": "skip", "legendgroup": "model"}
-    named = {"name": "model: mean ± sd", "showlegend": first}
+_OF_MODEL: dict[str, Any] = {"hoverinfo": "skip", "legendgroup": "model"}
+
+
+def _add_band(figure: Figure, effect: prepared.Effect, place: dict[str, int]) -> None:
+    """Add the model's uncertainty, below the points."""
+    x = np.concatenate([effect.places, effect.places[::-1]])
+    y = np.concatenate([effect.high, effect.low[::-1]])
+    band = {"fill": "toself", "fillcolor": "rgba(213,94,0,0.16)", "line": {"width": 0}, "mode": "lines"}
+    figure.add_scatter(x=x, y=y, showlegend=False, **band, **_OF_MODEL, **place)
+
+
+def _add_mean(figure: Figure, axis: Axis, effect: prepared.Effect, place: dict[str, int], first: bool) -> None:
+    """Add what the model expects, above the points."""
+    colour, named = PALETTE[3], {**_OF_MODEL, "name": "model: mean ± sd", "showlegend": first}
     if axis.scale == "category":
         bars = {"type": "data", "array": effect.high - effect.mean, "arrayminus": effect.mean - effect.low}
         marker = {"symbol": "line-ew-open", "size": 18, "color": colour, "line": {"width": 2}}
-        trace = {"mode": "markers", "marker": marker, "error_y": bars, **common, **named}
-        figure.add_scatter(x=effect.places, y=effect.mean, **trace, **place)
-        return
-    x = np.concatenate([effect.places, effect.places[::-1]])
-    band = {"fill": "toself", "fillcolor": "rgba(213,94,0,0.16)", "line": {"width": 0}, "mode": "lines"}
-    figure.add_scatter(
-        x=x, y=np.concatenate([effect.high, effect.low[::-1]]), showlegend=False, **band, **common, **place
-    )
-    line = {"color": colour, "width": 2}
-    figure.add_scatter(x=effect.places, y=effect.mean, mode="lines", line=line, **common, **named, **place)
+        trace = {"mode": "markers", "marker": marker, "error_y": bars}
+    else:
+        trace = {"mode": "lines", "line": {"color": colour, "width": 2}}
+    figure.add_scatter(x=effect.places, y=effect.mean, **trace, **named, **place)
 
 
 def plot_contour(

@@ -158,7 +158,7 @@ IN_YAML: dict[str, tuple[str, str, str]] = {
     "metric-count": ("metric: [a, b]", "hydra.sweeper.metric", "one for each objective"),
     "metric-number": ("metric: 3", "hydra.sweeper.metric", "a name, or a list of names"),
     "pruning_metric-unknown": (
-        "metric: a\npruning_metric: b",
+        "metric: [a, c]\ndirection: [minimize, minimize]\npruning_metric: b",
         "hydra.sweeper.pruning_metric",
         "one of hydra.sweeper.metric",
     ),

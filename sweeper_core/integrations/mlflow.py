@@ -25,8 +25,9 @@ from sweeper_core._extras import missing_extra
 from sweeper_core.masking import masked
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.storages.identity import study_uid
-from sweeper_core.trial.attrs import FAILURE
+from sweeper_core.trial.attrs import FAILURE, METRICS_PREFIX
 from sweeper_core.trial.best import BestSoFar
+from sweeper_core.trial.metrics import metric_curves
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -90,6 +91,7 @@ class MirrorOptions:
         metric_names: Names of the objectives' metrics.
         job_dir: Tells the directory of a trial's job, shown as a tag.
         tags: More tags for the parent run.
+        not_metrics: User attributes that are the same for all trials.
     """
 
     tracking_uri: str | None = None
@@ -98,6 +100,7 @@ class MirrorOptions:
     metric_names: tuple[str, ...] = ("value",)
     job_dir: Callable[[TrialRecord], str | None] = lambda record: None
     tags: Mapping[str, str] = field(default_factory=dict)
+    not_metrics: frozenset[str] = frozenset()
 
 
 class MlflowMirror:
@@ -339,7 +342,12 @@ class MlflowMirror:
 
     def _write_reports(self, child: _Child, record: TrialRecord) -> None:
         new = record.reports[child.reports :]
-        self._log_metrics(child, [(REPORT_METRIC, value, step) for step, value in new])
+        named = [
+            (allowed_name(name), float(number), step)
+            for step, _ in new
+            for name, number in record.system_attrs.get(f"{METRICS_PREFIX}{step}", {}).items()
+        ]
+        self._log_metrics(child, [*((REPORT_METRIC, value, step) for step, value in new), *named])
         child.reports = len(record.reports)
 
     def _finish(self, child: _Child, record: TrialRecord) -> None:
@@ -350,6 +358,7 @@ class MlflowMirror:
         metrics = [
             (name, value, 0) for name, value in zip(self.options.metric_names, record.values or (), strict=False)
         ]
+        metrics += self._returned(record)
         metrics += [(f"hpo/constraint/{name}", value, 0) for name, value in record.constraints.items()]
         if record.started is not None and record.completed is not None:
             metrics.append(("hpo/duration_seconds", (record.completed - record.started).total_seconds(), 0))
@@ -364,6 +373,15 @@ class MlflowMirror:
         self.client.log_batch(child.run_id, tags=tags)
         self.client.set_terminated(child.run_id, STATUS_OF[record.state], end_time=_milliseconds(record.completed))
         child.finished = True
+
+    def _returned(self, record: TrialRecord) -> list[tuple[str, float, int]]:
+        """Return the numbers that a job gave beside its objectives, without those that it reported step by step."""
+        others = {*self.options.metric_names, *self.options.not_metrics, *metric_curves(record)}
+        return [
+            (allowed_name(name), float(value), 0)
+            for name, value in record.user_attrs.items()
+            if type(value) in (int, float) and name not in others
+        ]
 
     def _log_metrics(self, child: _Child, metrics: Sequence[tuple[str, float, int]]) -> None:
         from mlflow.entities import Metric

@@ -10,6 +10,7 @@ Name                 Written by                               Read by
 ``hpo:suggestion``   the session, with the parameters         samplers (``History``), results, reports
 ``hpo:verdict``      ``current_trial()``, when it prunes      the sweep's results, learning curves
 ``hpo:checkpoint``   the job, when it has saved one           the sweep (progress of what was ended)
+``hpo:metrics:<n>``  whoever reports several metrics          plots, reports, MLflow
 ``hpo:repeats``      the sweep, for repeated jobs             ``History`` (spread of repeats), results
 ``hpo:failure``      whoever ends a trial as FAIL             results, command line, MLflow
 ``hpo:traceback``    the sweep                                results
@@ -53,6 +54,8 @@ expected at the end, standard deviation]``."""
 CHECKPOINT = "hpo:checkpoint"
 """``{"step", "warning"}`` of the newest checkpoint: after which step, and what had announced the end of the job (null
 without). That of repeat r > 0 has the name with ``:r`` behind it."""
+METRICS_PREFIX = "hpo:metrics:"
+"""Prefix, before a step: all metrics of a report of several by name; NaN and infinities as texts."""
 REPEATS = "hpo:repeats"
 FAILURE = "hpo:failure"
 """Why a trial failed, in one line."""

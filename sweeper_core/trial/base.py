@@ -99,7 +99,7 @@ class BaseTrial(ABC):
         """Store one attribute that is not the user's."""
 
     @abstractmethod
-    def report(self, value: float, step: int) -> None:
+    def report(self, value: float | Mapping[str, float], step: int) -> None:
         """Tell how good the objective is after ``step`` (0, 1, 2, …), for pruners."""
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +36,7 @@ class FixedTrial(BaseTrial):
         self._distributions[name] = distribution
         return value
 
-    def report(self, value: float, step: int) -> None:
+    def report(self, value: float | Mapping[str, float], step: int) -> None:
         """Do nothing."""
 
     def should_prune(self) -> bool:

@@ -125,7 +125,7 @@ class FrozenTrial(BaseTrial):
         self._distributions[name] = distribution
         return value
 
-    def report(self, value: float, step: int) -> None:
+    def report(self, value: float | Mapping[str, float], step: int) -> None:
         """Do nothing: the reports of a frozen trial have been made."""
 
     def should_prune(self) -> bool:

@@ -16,6 +16,7 @@ from sweeper_core.plain import plain
 from sweeper_core.trial.attempts import first_step
 from sweeper_core.trial.base import BaseTrial, float_argument, step_argument, warn_if_outside
 from sweeper_core.trial.data import TrialData
+from sweeper_core.trial.metrics import data_of, several
 from sweeper_core.trial.record import NOTHING, TrialRecord, constraints_in
 
 
@@ -175,11 +176,12 @@ class Trial(BaseTrial):
             stacklevel=4,
         )
 
-    def report(self, value: float, step: int) -> None:
+    def report(self, value: float | Mapping[str, float], step: int) -> None:
         """Tell how good the objective is after ``step``; stored before :meth:`should_prune` returns or within a second.
 
         Args:
-            value: Anything that ``float()`` takes; NaN and infinities too.
+            value: Anything that ``float()`` takes; NaN and infinities too. Or several metrics by name: pruners judge
+                the one that ``set_metric_names`` names, else the first one; the others are kept beside it.
             step: 0, 1, 2, …; the first report of a step counts, later ones are ignored with a warning. In a trial that
                 continues another those before :attr:`first_step` are ignored, because they are reported already.
 
@@ -190,7 +192,13 @@ class Trial(BaseTrial):
         """
         if self._host.n_objectives > 1:
             raise _several_objectives("report")
-        number = value if type(value) is float else float_argument("value", value)
+        metrics: dict[str, float] = {}
+        if type(value) is float:
+            number = value
+        elif isinstance(value, Mapping):
+            number, metrics = several(value, None, next(iter(self.study.metric_names or ()), None))
+        else:
+            number = float_argument("value", value)
         step = step if type(step) is int and step >= 0 else step_argument(step)
         if step < self.first_step:
             return
@@ -199,7 +207,12 @@ class Trial(BaseTrial):
                 f"The reported value is ignored because this `step` {step} is already reported.", stacklevel=2
             )
             return
-        self._host.report(self, step, number)
+        if metrics:
+            data = data_of(step, number, metrics)
+            self._host.describe(self, data)
+            self._user_attrs = {**self._user_attrs, **data.user_attrs}
+        else:
+            self._host.report(self, step, number)
         self._reports[step] = number
 
     def should_prune(self) -> bool:

@@ -114,10 +114,10 @@ def plot_param_importances(
     return finished(axes, legend=len(groups) > 1)
 
 
-def plot_intermediate_values(study: Study) -> Axes:
+def plot_intermediate_values(study: Study, *, metric: str | None = None) -> Axes:
     """Plot the reports of trials; see :func:`sweeper_core.visualization.plot_intermediate_values`."""
-    shown = prepared.curves(study)
-    axes = single(f"Intermediate Values Plot{shown.note}", "Step", "Intermediate Value")
+    shown = prepared.curves(study, metric)
+    axes = single(f"Intermediate Values Plot{shown.note}", "Step", metric or "Intermediate Value")
     for number, state, steps, values in shown.curves:
         pruned = state is TrialState.PRUNED
         style = {"linestyle": ":" if pruned else "-", "alpha": 0.5 if pruned else 1.0, "color": PALETTE[number % 7]}

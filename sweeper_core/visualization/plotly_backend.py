@@ -146,14 +146,18 @@ def plot_param_importances(
     return say_if_empty(figure)
 
 
-def plot_intermediate_values(study: Study) -> Figure:
+def plot_intermediate_values(study: Study, *, metric: str | None = None) -> Figure:
     """Plot the reports of all trials; of very many, the best and an even selection.
 
     Args:
         study: The study.
+        metric: Which of several metrics that were reported together; None: the one that pruners judge.
+
+    Raises:
+        ValueError: No trial has reported the metric.
     """
-    shown = prepared.curves(study)
-    figure = figure_of(f"Intermediate Values Plot{shown.note}", "Step", "Intermediate Value")
+    shown = prepared.curves(study, metric)
+    figure = figure_of(f"Intermediate Values Plot{shown.note}", "Step", metric or "Intermediate Value")
     for number, state, steps, values in shown.curves:
         pruned = state is TrialState.PRUNED
         line = {"width": 1, "dash": "dot" if pruned else "solid", "color": PALETTE[number % 7]}

@@ -135,6 +135,8 @@ def metric(value: Any, objectives: int) -> tuple[str, ...] | None:
 
 
 def pruning_metric(value: Any, metric: tuple[str, ...] | None) -> str | None:
+    if isinstance(value, str) and value and len(metric or ()) < 2:
+        return value  # of a report of several metrics
     if value is not None and value not in (metric or ()):
         raise wrong(
             "pruning_metric", f"one of hydra.sweeper.metric ({', '.join(metric or ()) or 'which is not set'})", value

@@ -34,6 +34,8 @@ class TrialHandles:
         self._pruner = packed_pruner(settings.pruner)
         self._objective = objective_of(settings)
         self._checkpoints = checkpoints
+        self._judged = settings.pruning_metric
+        self._metric = settings.metric[0] if settings.metric and len(settings.metric) == 1 else None
         self._limit = settings.trial_timeout
         self._sweep = uuid.uuid4().hex
         if settings.pruner is not None and not (self.session.storage.outlives_process and self._url):
@@ -65,6 +67,8 @@ class TrialHandles:
             checkpoints=str(self._checkpoints.root),
             save_rules=self._checkpoints.save_rules,
             limit=self._limit,
+            judged=self._judged,
+            metric=self._metric,
         )
         return [self._with_handle(job, replace(handle, repeat=job.part)) for job in jobs]
 

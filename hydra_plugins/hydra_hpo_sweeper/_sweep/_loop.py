@@ -22,7 +22,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import Setup
 from hydra_plugins.hydra_hpo_sweeper._sweep._source import TrialSource
 from hydra_plugins.hydra_hpo_sweeper._sweep._stop import StopRules
-from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import Judge, has_nan, pruned, why_pruned
+from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import Judge, further_metrics, has_nan, pruned, why_pruned
 from hydra_plugins.hydra_hpo_sweeper._sweep._watcher import Watcher
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.trial.state import TrialState
@@ -59,6 +59,7 @@ class Run:
         self._looked = time.monotonic()
         self._stopped = False
         self._told_metric = False
+        self._kinds: dict[str, str] = {}
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -145,6 +146,7 @@ class Run:
         trial.results.append(done)
         write_trace(done)
         self._tell_unused_metric(done)
+        self._tell_changed_kind(done)
         result = self.judge.result(trial.results)
         useless = (
             bool(trial.waiting) and not self.outage.now and self.outage.attempt(lambda: self._is_bad(trial), False)
@@ -168,6 +170,16 @@ class Run:
                 metric[0],
                 done.job.number,
             )
+
+    def _tell_changed_kind(self, done: JobResult) -> None:
+        """Warn once of an entry that is a number in one job and a text in another: no table can compare them."""
+        for name, value in further_metrics(done.returned, self.settings.metric).items():
+            kind = "text" if isinstance(value, str) else "number"
+            before = self._kinds.setdefault(name, kind)
+            if before != kind:
+                self._kinds[name] = kind
+                which = "The job of trial %d returned %r as %r, which was a %s before."
+                log.warning(which, done.job.number, value, name, before)
 
     def _after_interrupt(self, done: JobResult) -> None:
         if done.end == "stopped" and not self.interrupt.requested:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings
+from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
+from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import fixed_values
 from sweeper_core._extras import missing_extra
 from sweeper_core.storages.url import StorageURL
 from sweeper_core.trial.attrs import JOB_DIRECTORY
@@ -22,7 +24,7 @@ ARTIFACTS = ("optimization_results.yaml", "trials.csv", "best_overrides.txt", "b
 
 
 @contextmanager
-def mirrored(settings: Settings, opened: Opened, directory: Path) -> Iterator[MlflowMirror | None]:
+def mirrored(settings: Settings, plan: Plan, opened: Opened, directory: Path) -> Iterator[MlflowMirror | None]:
     """Mirror the study while the sweep runs; the results files become artifacts when it ends.
 
     Raises:
@@ -35,7 +37,7 @@ def mirrored(settings: Settings, opened: Opened, directory: Path) -> Iterator[Ml
         raise ConfigError(str(missing_extra("hydra.sweeper.mlflow needs MLflow", "mlflow", "leave the key out")))
     from sweeper_core.integrations.mlflow import MlflowMirror
 
-    mirror = MlflowMirror(opened.session.storage, opened.session.study, _options(settings, directory))
+    mirror = MlflowMirror(opened.session.storage, opened.session.study, _options(settings, plan, directory))
     mirror.start()
     ended = False
     try:
@@ -45,7 +47,7 @@ def mirrored(settings: Settings, opened: Opened, directory: Path) -> Iterator[Ml
         mirror.close([directory / name for name in ARTIFACTS], finished=ended)
 
 
-def _options(settings: Settings, directory: Path) -> MirrorOptions:
+def _options(settings: Settings, plan: Plan, directory: Path) -> MirrorOptions:
     from sweeper_core.integrations.mlflow import MirrorOptions
 
     assert settings.mlflow is not None
@@ -59,6 +61,7 @@ def _options(settings: Settings, directory: Path) -> MirrorOptions:
         metric_names=tuple(settings.metric) if settings.metric is not None else default,
         job_dir=_job_directory,
         tags={"hpo.sweep_dir": str(directory.absolute())},
+        not_metrics=frozenset(fixed_values(plan)),
     )
 
 

@@ -101,7 +101,7 @@ def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
     recorder = Recorder(setup.opened.url or session.storage, session.study.study_id, Judge.of(settings, setup.plan))
     setup.directory.watch(setup.opened.file)
     try:
-        with mirrored(settings, setup.opened, setup.directory.path) as mirror:
+        with mirrored(settings, setup.plan, setup.opened, setup.directory.path) as mirror:
             jobs = JobPlan(settings, setup.plan, setup.opened, setup.app.config, mirror)
             progress = open_progress(settings.progress, session, settings.n_trials, settings.n_jobs, inline)
             with ExitStack() as stack:

@@ -26,8 +26,9 @@ from sweeper_core.study._job.saving import checkpoint_attr, saver_alone, saver_o
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LOST, VERDICT
 from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
 from sweeper_core.trial.checkpointing import Checkpointing
-from sweeper_core.trial.data import TrialData
+from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.metrics import data_of, several
 from sweeper_core.trial.record import NOTHING
 from sweeper_core.trial.study_like import StudyLike
 
@@ -76,16 +77,19 @@ class CurrentTrial(Checkpointing, ABC):
         """When the trial started, as naive local time; None outside of a sweep."""
 
     @abstractmethod
-    def report(self, value: float, step: int) -> None:
+    def report(self, value: float | Mapping[str, float], step: int) -> None:
         """Tell how good the objective is after ``step`` (0, 1, 2, …); it is stored when this returns.
+
+        Of several metrics by name, ``hydra.sweeper.pruning_metric`` is the one that pruners judge, and the others are
+        kept beside it.
 
         The first report of a step counts, later ones are ignored with a warning (those before :attr:`first_step`
         without one: an earlier attempt has reported them). In distributed training every
         process may report: only rank zero is heard.
 
         Raises:
-            TypeError: An argument is not a number.
-            ValueError: The step is negative.
+            TypeError: An argument, or a metric, is not a number.
+            ValueError: The step is negative, or the metric that pruners judge is missing.
             UpdateFinishedTrialError: The sweep has ended the trial; for one that has gone stale a warning is logged.
         """
 
@@ -109,7 +113,7 @@ class CurrentTrial(Checkpointing, ABC):
             ValueError: It is NaN.
         """
 
-    def report_or_prune(self, value: float, step: int) -> None:
+    def report_or_prune(self, value: float | Mapping[str, float], step: int) -> None:
         """Report, and stop the job when it had better stop.
 
         Raises:
@@ -150,8 +154,11 @@ class NoTrial(CurrentTrial):
     def datetime_start(self) -> None:
         return None
 
-    def report(self, value: float, step: int) -> None:
-        float_argument("value", value)
+    def report(self, value: float | Mapping[str, float], step: int) -> None:
+        if isinstance(value, Mapping):
+            several(value, None)
+        else:
+            float_argument("value", value)
         step_argument(step)
 
     def should_prune(self) -> bool:
@@ -208,8 +215,13 @@ class SweptTrial(CurrentTrial):
     def _stored(self) -> FrozenTrial:
         return FrozenTrial.of(self._session.log.record(self.number))
 
-    def report(self, value: float, step: int) -> None:
-        number, step = float_argument("value", value), step_argument(step)
+    def report(self, value: float | Mapping[str, float], step: int) -> None:
+        step = step_argument(step)
+        if type(value) is not float and isinstance(value, Mapping):
+            it = self._handle
+            data = data_of(step, *several(value, it.judged, it.metric, self._is_judged))
+        else:
+            number, data = float_argument("value", value), NO_DATA
         with self._lock:
             if step < self.first_step:
                 return
@@ -217,7 +229,10 @@ class SweptTrial(CurrentTrial):
                 warnings.warn(f"The report is ignored: step {step} has been reported already.", stacklevel=2)
                 return
             if self._speaks:
-                self._store(lambda session: session.writer.report(self.number, step, number))
+                if data:
+                    self._store(lambda session: session.writer.describe(self.number, data))
+                else:
+                    self._store(lambda session: session.writer.report(self.number, step, number))
             self._reported.add(step)
 
     def should_prune(self) -> bool:

@@ -51,6 +51,8 @@ class TrialHandle:
         save_rules: Arguments of :class:`~sweeper_core.checkpoints.saver.SaveRules`.
         limit: Seconds after which the job is ended, counted from the variable ``HPO_SWEEPER_BEGUN``.
         first_step: The first step that is new in this attempt.
+        judged: The metric that pruners judge, when reports have several.
+        metric: The one to be taken when none was named for that: the objective's.
     """
 
     storage: str
@@ -67,6 +69,8 @@ class TrialHandle:
     save_rules: Mapping[str, Any] = field(default_factory=dict)
     limit: float | None = None
     first_step: int = 0
+    judged: str | None = None
+    metric: str | None = None
 
     def write(self, path: Path) -> None:
         """Write the handle such that nobody else can read it, and nobody ever sees half of it."""

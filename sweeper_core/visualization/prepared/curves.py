@@ -10,6 +10,7 @@ import numpy as np
 
 from sweeper_core.study.study import Study
 from sweeper_core.trial.frozen import FrozenTrial
+from sweeper_core.trial.metrics import metric_curves
 from sweeper_core.trial.state import TrialState
 
 MAX_CURVES = 300
@@ -28,18 +29,30 @@ class Curves:
         return f" ({len(self.curves)} of {self.total} trials)" if len(self.curves) < self.total else ""
 
 
-def curves(study: Study) -> Curves:
-    """Return the learning curves; of very many, the best tenth part and an even selection of the others."""
+def curves(study: Study, metric: str | None = None) -> Curves:
+    """Return the learning curves; of very many, the best tenth part and an even selection of the others.
+
+    Args:
+        metric: Which of several metrics that were reported together; None: the one that pruners judge.
+
+    Raises:
+        ValueError: No trial has reported the metric.
+    """
     trials = [
         trial
         for trial in study.get_trials(deepcopy=False)
         if trial.intermediate_values and trial.state is not TrialState.WAITING
     ]
+    if metric is not None:
+        known = sorted({name for trial in trials for name in metric_curves(trial)})
+        trials = [trial for trial in trials if metric in metric_curves(trial)]
+        if not trials:
+            raise ValueError(f"No trial has reported the metric {metric!r}; reported are {', '.join(known) or 'none'}.")
     chosen = trials if len(trials) <= MAX_CURVES else _selection(study, trials)
     drawn = []
     for trial in chosen:
-        steps = sorted(trial.intermediate_values)
-        drawn.append((trial.number, trial.state, tuple(steps), tuple(trial.intermediate_values[s] for s in steps)))
+        curve = sorted(trial.intermediate_values.items()) if metric is None else metric_curves(trial)[metric]
+        drawn.append((trial.number, trial.state, tuple(step for step, _ in curve), tuple(value for _, value in curve)))
     return Curves(tuple(drawn), len(trials))
 
 

@@ -76,6 +76,21 @@ def test_bad_trainings_stop_on_all_ranks(tmp_path: Path, namespace: str, world: 
         assert (tmp_path / f"csv-{level}" / "version_0" / "metrics.csv").exists()
 
 
+@pytest.mark.parametrize(("namespace", "world"), [("lightning.pytorch", 2), ("pytorch_lightning", 1)])
+def test_a_killed_training_goes_on_with_the_next_epoch(tmp_path: Path, namespace: str, world: int) -> None:
+    pytest.importorskip(namespace)
+    arguments = [f"+devices={world}", f"+strategy={'ddp' if world > 1 else 'auto'}", '+monitor="val/loss"']
+    arguments += ["+kill_at=2", "hydra.sweeper.lanes=process", "hydra.sweeper.checkpoints.every=1"]
+    arguments += ["hydra/sweeper/pruner=none", "~hydra.sweeper.pruner.n_startup_trials", "hydra.sweeper.n_trials=1"]
+    study, _ = sweep_levels(tmp_path, *arguments, LIGHTNING_NAMESPACE=namespace)
+    last = study.trials[-1]
+    assert last.state is TrialState.COMPLETE
+    for rank in range(world):
+        assert (tmp_path / f"1.0-{rank}.epochs").read_text().split() == ["0", "1", "2", "3", "4", "5"]
+    kept = [path.parent for path in (tmp_path / "sweep" / "checkpoints").rglob("training.ckpt")]
+    assert [path.name for path in kept] == ["step-5"]
+
+
 def test_a_metric_that_never_comes_is_warned_of_once_with_those_that_do(tmp_path: Path) -> None:
     arguments = ["+devices=1", "+strategy=auto", "+monitor=val_loss"]
     study, _ = sweep_levels(tmp_path, *arguments, PYTHONWARNINGS="default", WARN="1")

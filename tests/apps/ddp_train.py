@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,20 @@ class Falling(pl.LightningModule):
 
 
 class Witness(pl.Callback):
-    """Notes which rank trained for how many epochs."""
+    """Notes which rank trained for how many epochs, and kills rank zero once after one of them."""
+
+    def __init__(self, kill_at: int) -> None:
+        self.kill_at = kill_at
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         path = Path(os.environ["WITNESS"]) / f"{pl_module.level}-{trainer.global_rank}.json"
         path.write_text(json.dumps({"epochs": trainer.current_epoch + 1, "world": trainer.world_size}))
+        with path.with_suffix(".epochs").open("a") as epochs:
+            print(trainer.current_epoch, file=epochs)
+        mark = path.with_suffix(".killed")
+        if trainer.current_epoch == self.kill_at and trainer.global_rank == 0 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 @hydra.main(version_base="1.3", config_path=None)
@@ -59,7 +69,7 @@ def train(cfg: DictConfig) -> float:
         min_epochs=4,
         default_root_dir=directory,
         logger=loggers.CSVLogger(os.environ["WITNESS"], name=f"csv-{cfg.level}"),
-        callbacks=[PruningCallback(monitor=cfg.monitor), Witness()],
+        callbacks=[PruningCallback(monitor=cfg.monitor), Witness(cfg.get("kill_at", -1))],
         enable_progress_bar=False,
         enable_model_summary=False,
         log_every_n_steps=1,

@@ -177,9 +177,11 @@ for _path in FILES:
 
 REACHING = {
     "sweeper_core/search_space/intersection.py": {"_study_id"},
+    "sweeper_core/integrations/lightning.py": {"_checkpoint_connector"},
     "hydra_plugins/hydra_hpo_sweeper/_lanes/_process.py": {"_args_from_interpreter_flags"},
 }
-"""Private attributes for which there is no public name: Optuna's key of a study, and an interpreter's own flags."""
+"""Private attributes for which there is no public name: Optuna's key of a study, what restores a
+training of Lightning, and an interpreter's own flags."""
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_name)

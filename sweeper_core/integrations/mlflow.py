@@ -14,7 +14,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -342,12 +342,7 @@ class MlflowMirror:
 
     def _write_reports(self, child: _Child, record: TrialRecord) -> None:
         new = record.reports[child.reports :]
-        named = [
-            (allowed_name(name), float(number), step)
-            for step, _ in new
-            for name, number in record.system_attrs.get(f"{METRICS_PREFIX}{step}", {}).items()
-        ]
-        self._log_metrics(child, [*((REPORT_METRIC, value, step) for step, value in new), *named])
+        self._log_metrics(child, [*((REPORT_METRIC, value, step) for step, value in new), *_named(record, new)])
         child.reports = len(record.reports)
 
     def _finish(self, child: _Child, record: TrialRecord) -> None:
@@ -358,7 +353,7 @@ class MlflowMirror:
         metrics = [
             (name, value, 0) for name, value in zip(self.options.metric_names, record.values or (), strict=False)
         ]
-        metrics += self._returned(record)
+        metrics += _returned(self.options, record)
         metrics += [(f"hpo/constraint/{name}", value, 0) for name, value in record.constraints.items()]
         if record.started is not None and record.completed is not None:
             metrics.append(("hpo/duration_seconds", (record.completed - record.started).total_seconds(), 0))
@@ -373,15 +368,6 @@ class MlflowMirror:
         self.client.log_batch(child.run_id, tags=tags)
         self.client.set_terminated(child.run_id, STATUS_OF[record.state], end_time=_milliseconds(record.completed))
         child.finished = True
-
-    def _returned(self, record: TrialRecord) -> list[tuple[str, float, int]]:
-        """Return the numbers that a job gave beside its objectives, without those that it reported step by step."""
-        others = {*self.options.metric_names, *self.options.not_metrics, *metric_curves(record)}
-        return [
-            (allowed_name(name), float(value), 0)
-            for name, value in record.user_attrs.items()
-            if type(value) in (int, float) and name not in others
-        ]
 
     def _log_metrics(self, child: _Child, metrics: Sequence[tuple[str, float, int]]) -> None:
         from mlflow.entities import Metric
@@ -421,6 +407,23 @@ class MlflowMirror:
 def allowed_name(name: str) -> str:
     """Return a name that MLflow takes for a parameter or metric: ``+model@net`` becomes ``model_net``."""
     return re.sub(r"[^\w\-. :/]", "_", name.lstrip("+"))
+
+
+def _named(record: TrialRecord, reports: Iterable[tuple[int, float]]) -> Iterator[tuple[str, float, int]]:
+    """Yield the metrics of reports of several, each under its own name."""
+    for step, _ in reports:
+        for name, value in record.system_attrs.get(f"{METRICS_PREFIX}{step}", {}).items():
+            yield allowed_name(name), float(value), step
+
+
+def _returned(options: MirrorOptions, record: TrialRecord) -> list[tuple[str, float, int]]:
+    """Return the numbers that a job gave beside its objectives, without those that it reported step by step."""
+    others = {*options.metric_names, *options.not_metrics, *metric_curves(record)}
+    return [
+        (allowed_name(name), float(value), 0)
+        for name, value in record.user_attrs.items()
+        if type(value) in (int, float) and name not in others
+    ]
 
 
 def _child_of(run: Run) -> _Child:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,38 @@ def test_a_job_that_was_killed_goes_on_from_its_checkpoint(tmp_path: Path) -> No
     epochs = (tmp_path / "epochs").read_text().splitlines()
     assert sorted(epochs) == [f"{x} 0 {epoch}" for x in (1.0, 2.0) for epoch in range(6)]
     assert [path.partition("/")[2] for path in kept(tmp_path / "sweep" / "checkpoints")] == ["0/step-5"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="signals of POSIX")
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_job_that_ends_after_a_warning_is_continued(
+    tmp_path: Path, deleted: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[int] = []
+
+    def warned(config: Any) -> float:
+        trial = current_trial()
+        for epoch in range(trial.step + 1 if trial.checkpoint else 0, 5):
+            ran.append(epoch)
+            if ran == [0, 1, 2]:
+                os.kill(os.getpid(), signal.SIGUSR1)
+            if trial.should_save(epoch):
+                with trial.save_checkpoint(epoch) as folder:
+                    (folder / "model").touch()
+            trial.report(1.0 / (epoch + 1), epoch)
+            if ran == [0, 1, 2]:
+                if deleted:
+                    shutil.rmtree(folder.parent)
+                raise RuntimeError("the allocation ends")
+        return 0.25
+
+    overrides = ["x=1,2", "hydra/sweeper/sampler=grid", "hydra.sweeper.n_trials=1", "hydra.sweeper.max_retries=1"]
+    sweep(warned, tmp_path / "sweep", overrides)
+    assert ran == ([0, 1, 2, 0, 1, 2, 3, 4] if deleted else [0, 1, 2, 3, 4])
+    told = "the checkpoint of step 2 is not in" in capsys.readouterr().out
+    assert told == deleted
+    with (tmp_path / "sweep" / "trials.csv").open() as table:
+        assert [row["state"] for row in csv.DictReader(table)][-1] == "COMPLETE"
 
 
 def test_the_same_code_runs_alone_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

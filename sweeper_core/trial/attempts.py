@@ -7,10 +7,11 @@ its curve, which begins with copies of the earlier reports, are the configuratio
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from sweeper_core.trial.attrs import CONTINUES, FIRST_STEP, LOST, RETRY_HISTORY, STOPPED
+from sweeper_core.trial.attrs import CHECKPOINT, CONTINUES, FIRST_STEP, LOST, RETRY_HISTORY, STOPPED
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -75,8 +76,30 @@ def last_step(record: TrialRecord) -> int | None:
 
 
 def made_progress(record: TrialRecord) -> bool:
-    """Return whether a trial has reported a step that no earlier attempt had."""
-    return bool(record.reports) and record.reports[-1][0] >= first_step(record)
+    """Return whether a trial has reported a step that no earlier attempt had, or saved a checkpoint."""
+    return (bool(record.reports) and record.reports[-1][0] >= first_step(record)) or bool(own_checkpoints(record))
+
+
+def checkpoint_attr(repeat: int) -> str:
+    """Return the name of the attribute that tells of a repeat's newest checkpoint."""
+    return f"{CHECKPOINT}:{repeat}" if repeat else CHECKPOINT
+
+
+def saved_step(record: TrialRecord, repeat: int = 0) -> int | None:
+    """Return the step of a repeat's newest checkpoint, by whichever attempt; None without one."""
+    found = record.system_attrs.get(checkpoint_attr(repeat))
+    return int(found["step"]) if isinstance(found, Mapping) else None
+
+
+def own_checkpoints(record: TrialRecord) -> list[Mapping[str, Any]]:
+    """Return what is known of the newest checkpoints that this attempt itself has saved, one for each repeat."""
+    found = (value for name, value in record.system_attrs.items() if name.startswith(CHECKPOINT))
+    return [one for one in found if isinstance(one, Mapping) and one.get("attempt") == record.number]
+
+
+def was_warned(record: TrialRecord) -> bool:
+    """Return whether a trial has saved because the end of its job was announced: it can go on."""
+    return any(one.get("warning") for one in own_checkpoints(record))
 
 
 def configurations(records: Iterable[TrialRecord]) -> list[TrialRecord]:

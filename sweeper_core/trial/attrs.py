@@ -52,8 +52,8 @@ VERDICT = "hpo:verdict"
 """``{"step", "reason"}`` of the verdict that stopped it, with ``"forecast"`` where there is one: ``[value that was
 expected at the end, standard deviation]``."""
 CHECKPOINT = "hpo:checkpoint"
-"""``{"step", "warning"}`` of the newest checkpoint: after which step, and what had announced the end of the job (null
-without). That of repeat r > 0 has the name with ``:r`` behind it."""
+"""``{"step", "warning", "attempt"}`` of the newest checkpoint: after which step, what had announced the end of the job
+(null without), and which trial saved it. That of repeat r > 0 has the name with ``:r`` behind it."""
 METRICS_PREFIX = "hpo:metrics:"
 """Prefix, before a step: all metrics of a report of several by name; NaN and infinities as texts."""
 REPEATS = "hpo:repeats"

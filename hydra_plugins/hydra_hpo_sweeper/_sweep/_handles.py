@@ -17,7 +17,7 @@ from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._job.handle import VARIABLE, TrialHandle, packed_pruner, remove_handle
 from sweeper_core.study._session.session import Started
 from sweeper_core.study._session.standing import configuration_of
-from sweeper_core.trial.attempts import Attempts
+from sweeper_core.trial.attempts import Attempts, saved_step
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -70,7 +70,10 @@ class TrialHandles:
             judged=self._judged,
             metric=self._metric,
         )
-        return [self._with_handle(job, replace(handle, repeat=job.part)) for job in jobs]
+        record = self.session.log.get(started.number)
+        saved = [None if record is None else saved_step(record, job.part) for job in jobs]
+        handles = [replace(handle, repeat=job.part, saved=step) for job, step in zip(jobs, saved, strict=True)]
+        return [self._with_handle(*pair) for pair in zip(jobs, handles, strict=True)]
 
     def _configuration(self, number: int) -> int:
         """Return by what the trial's checkpoints are known: its configuration."""

@@ -22,7 +22,14 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import Setup
 from hydra_plugins.hydra_hpo_sweeper._sweep._source import TrialSource
 from hydra_plugins.hydra_hpo_sweeper._sweep._stop import StopRules
-from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import Judge, further_metrics, has_nan, pruned, why_pruned
+from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import (
+    Judge,
+    ended_from_outside,
+    further_metrics,
+    has_nan,
+    pruned,
+    why_pruned,
+)
 from hydra_plugins.hydra_hpo_sweeper._sweep._watcher import Watcher
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.trial.state import TrialState
@@ -203,6 +210,8 @@ class Run:
 
     def _store(self, trial: RunningTrial) -> None:
         result = self.judge.result(trial.results)
+        if result.failure is not None:
+            result = ended_from_outside(result, self.session.log.record(trial.number))
         if result.state is TrialState.PRUNED:
             result = pruned(result, self.session.log.record(trial.number), len(self.settings.directions))
         stored = self.finisher.finish(trial, result)

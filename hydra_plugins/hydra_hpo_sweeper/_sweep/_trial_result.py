@@ -17,6 +17,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from sweeper_core.masking import masked
 from sweeper_core.storages import attrs_of_loss, get_storage
 from sweeper_core.storages.base import Storage
+from sweeper_core.trial.attempts import was_warned
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, FAILURE, JOB_DIRECTORY, REPEATS, TRACEBACK, VERDICT
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
@@ -208,6 +209,15 @@ def given_up(result: TrialResult) -> TrialResult:
     return replace(_failed(result.failure, about), user_attrs=result.user_attrs)
 
 
+def ended_from_outside(result: TrialResult, record: TrialRecord) -> TrialResult:
+    """Return the result of a trial; one that has failed after it saved because it was warned is lost, and can go on."""
+    if result.failure is None or result.lost or not was_warned(record):
+        return result
+    about = {name: value for name, value in result.attrs.items() if name == JOB_DIRECTORY}
+    reason = _kept(str(result.failure), slice(MAX_TEXT))
+    return replace(result, attrs={**attrs_of_loss(reason), **about}, lost=True)
+
+
 def pruned(result: TrialResult, record: TrialRecord, n_objectives: int) -> TrialResult:
     """Return the result of a pruned trial with its last report as value."""
     if n_objectives > 1 or not record.reports or math.isnan(record.reports[-1][1]):
@@ -234,14 +244,16 @@ class Recorder:
     def __call__(self, done: JobResult) -> bool:
         """Store the result; return whether the trial was still open."""
         result = self.judge.result([done])
-        if result.lost:
-            return False  # the next run finds it, and tries its parameters again
         storage = get_storage(self.storage, known=True)
         try:
-            if result.state is TrialState.PRUNED:
+            if result.state is not TrialState.COMPLETE:
                 records, _ = storage.changes(self.study_id)
                 record = next(record for record in records if record.number == done.job.number)
-                result = pruned(result, record, self.judge.n_objectives)
+                result = ended_from_outside(result, record)
+                if result.state is TrialState.PRUNED:
+                    result = pruned(result, record, self.judge.n_objectives)
+            if result.lost:
+                return False  # the next run finds it, and tries its parameters again
             data = TrialData(user_attrs=result.user_attrs, system_attrs=result.attrs)
             return storage.finish(self.study_id, done.job.number, result.state, result.values, data)
         finally:

@@ -22,7 +22,8 @@ from sweeper_core.plain import plain
 from sweeper_core.pruners.base import Verdict
 from sweeper_core.study._job.handle import TrialHandle, active_handle, load_pruner
 from sweeper_core.study._job.ranks import Relay, rank
-from sweeper_core.study._job.saving import checkpoint_attr, saver_alone, saver_of
+from sweeper_core.study._job.saving import saver_alone, saver_of
+from sweeper_core.trial.attempts import checkpoint_attr
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LOST, VERDICT
 from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
 from sweeper_core.trial.checkpointing import Checkpointing
@@ -187,6 +188,7 @@ class SweptTrial(CurrentTrial):
         self._constraints: set[str] = set()
         self._stopped = False
         self._stale = False
+        self._looked_for = False
         self.number = self._handle.number
         self.first_step = self._handle.first_step
         self.params = copy.deepcopy(dict(self._handle.params))
@@ -249,6 +251,19 @@ class SweptTrial(CurrentTrial):
         with scratch() if rank(self._handle.outside) else super().save_checkpoint(step) as folder:
             yield folder
 
+    @property
+    def checkpoint(self) -> Path | None:
+        found, expected = super().checkpoint, self._handle.saved
+        if expected is not None and not self._looked_for:
+            self._looked_for = True
+            if self.step < expected:
+                begins = f"goes on after step {self.step}" if found else "begins from the start"
+                _logger.warning(
+                    f"Trial {self.number}: the checkpoint of step {expected} is not in {self._handle.checkpoints} any "
+                    f"more (deleted?); the job {begins}."
+                )
+        return found
+
     @cached_property
     def _saver(self) -> Saver:  # type: ignore[override]
         return saver_of(self._handle, self._is_milestone, self._saved)
@@ -257,7 +272,7 @@ class SweptTrial(CurrentTrial):
         return self._is_judged and self._session.is_milestone(self.number, step)
 
     def _saved(self, step: int, warning: str | None) -> None:
-        name, facts = checkpoint_attr(self._handle.repeat), {"step": step, "warning": warning}
+        name, facts = checkpoint_attr(self._handle.repeat), {"step": step, "warning": warning, "attempt": self.number}
         with suppress(StorageInternalError):  # the checkpoint is there, and that is what counts
             self._store(lambda session: session.writer.describe(self.number, TrialData(system_attrs={name: facts})))
 

@@ -51,6 +51,7 @@ class TrialHandle:
         save_rules: Arguments of :class:`~sweeper_core.checkpoints.saver.SaveRules`.
         limit: Seconds after which the job is ended, counted from the variable ``HPO_SWEEPER_BEGUN``.
         first_step: The first step that is new in this attempt.
+        saved: The step of the newest checkpoint of the attempts before; None when they saved none.
         judged: The metric that pruners judge, when reports have several.
         metric: The one to be taken when none was named for that: the objective's.
     """
@@ -69,6 +70,7 @@ class TrialHandle:
     save_rules: Mapping[str, Any] = field(default_factory=dict)
     limit: float | None = None
     first_step: int = 0
+    saved: int | None = None
     judged: str | None = None
     metric: str | None = None
 

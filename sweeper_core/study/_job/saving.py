@@ -11,7 +11,6 @@ from sweeper_core.checkpoints.saver import Saver, SaveRules
 from sweeper_core.checkpoints.store import CheckpointFolder, CheckpointStore
 from sweeper_core.checkpoints.warned import Deadline, SignalWatch, end_of_allocation
 from sweeper_core.study._job.handle import BEGUN, TrialHandle
-from sweeper_core.trial.attrs import CHECKPOINT
 
 
 def saver_of(handle: TrialHandle, milestone: Callable[[int], bool], saved: Callable[[int, str | None], None]) -> Saver:
@@ -29,11 +28,6 @@ def saver_alone(folder: Path | None) -> Saver:
     if folder is None:
         return Saver(None)
     return Saver(CheckpointFolder(folder.absolute()), SaveRules(), [*_deadlines(None)], SignalWatch())
-
-
-def checkpoint_attr(repeat: int) -> str:
-    """Return the name of the attribute that tells of a repeat's newest checkpoint."""
-    return f"{CHECKPOINT}:{repeat}" if repeat else CHECKPOINT
 
 
 def _deadlines(limit: float | None) -> Iterator[Deadline]:

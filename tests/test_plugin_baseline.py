@@ -121,7 +121,7 @@ def test_processes_that_begin_together_run_it_once(tmp_path: Path) -> None:
     def numbers(index: int) -> int | None:
         opened = open_study(settings, SweepDirectory(tmp_path / f"sweep{index}"))
         opened.session.close()
-        return opened.baseline
+        return opened.begun.get("config")
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(map(str, pool.map(numbers, range(8)))) == ["1", *["None"] * 7]

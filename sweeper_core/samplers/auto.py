@@ -51,6 +51,8 @@ class AutoSampler(OptunaFace):
         constraints_func: Takes a finished trial and returns its constraint values, satisfied where <= 0.
     """
 
+    heeds_priors = True
+
     def __init__(
         self,
         *,
@@ -60,7 +62,7 @@ class AutoSampler(OptunaFace):
         super().__init__(seed)
         self.constraints_func = constraints_func
         self._members: dict[str, Sampler] = {
-            "gp": GPSampler(seed=seed),
+            "gp": GPSampler(seed=seed, n_startup_trials=None),
             "tpe": TPESampler(seed=seed),
             "cmaes": CmaEsSampler(seed=seed, restart_strategy="bipop"),
         }

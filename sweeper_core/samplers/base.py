@@ -15,6 +15,7 @@ import numpy as np
 
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.samplers._lattice import exhausted
+from sweeper_core.search_space.priors import Priors
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
@@ -32,12 +33,14 @@ class Request:
         given: Values (external) that are fixed already: enqueued, partially fixed, or suggested earlier in a
             define-by-run trial.
         budget: How many trials the study is meant to have; None when nobody knows.
+        priors: Values that are believed to be good, by parameter.
     """
 
     space: SearchSpace
     number: int
     given: Mapping[str, Any] = field(default_factory=nothing)
     budget: int | None = None
+    priors: Priors = field(default_factory=nothing)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,9 @@ class Sampler(ABC):
 
     ends = False
     """Whether ``optimize`` stops by itself once the sampler is exhausted."""
+
+    heeds_priors = False
+    """Whether :meth:`suggest` takes account of a request's priors; in the place of others, the priors draw points."""
 
     constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None
     """The user's function from a trial that has just been evaluated to its constraint values (satisfied where

@@ -31,10 +31,13 @@ from sweeper_core.samplers._gp.acquisition import ExpectedImprovement, Feasibili
 from sweeper_core.samplers._gp.exploration import ExplorationStep, exploration_step
 from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Target, learn, model_of
 from sweeper_core.samplers._gp.observations import Observations, Points, gather, points_of
+from sweeper_core.samplers._gp.priors import beliefs_of
 from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.search import Search
 from sweeper_core.samplers._gp.sources import best_of, informed_model, sources_of
 from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
+from sweeper_core.samplers._gp.start import start_length
+from sweeper_core.samplers._priors import drawn
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.trial.history import History
@@ -91,25 +94,28 @@ class GPSampler(OptunaFace):
     Args:
         seed: Seed of the generators.
         independent_sampler: Makes the first ``n_startup_trials`` suggestions instead of the space-filling design.
-        n_startup_trials: So many points come before the first model.
+        n_startup_trials: So many points come before the first model; None takes 10, or fewer when the study is
+            meant to be short.
         deterministic_objective: The objective has no noise; else noise is inferred.
         constraints_func: Takes a finished trial and returns its constraint values, satisfied where <= 0.
         warn_independent_sampling: Accepted for compatibility; every parameter is part of the model here, so there
             is nothing to warn of.
     """
 
+    heeds_priors = True
+
     def __init__(
         self,
         *,
         seed: int | None = None,
         independent_sampler: Sampler | None = None,
-        n_startup_trials: int = 10,
+        n_startup_trials: int | None = 10,
         deterministic_objective: bool = False,
         constraints_func: Callable[[Any], Sequence[float]] | None = None,
         warn_independent_sampling: bool = True,
     ) -> None:
         super().__init__(seed)
-        if n_startup_trials < 0:
+        if n_startup_trials is not None and n_startup_trials < 0:
             raise ValueError(f"`n_startup_trials` must not be negative, but got {n_startup_trials}.")
         self.independent_sampler = independent_sampler
         self.n_startup_trials = n_startup_trials
@@ -132,6 +138,9 @@ class GPSampler(OptunaFace):
             return task.suggestion(task.fixed_point(), "nothing left to choose")
         if self._started(task):
             return task.suggestion(*self._improve(task))
+        believed = drawn(request, history, rng)
+        if believed is not None:
+            return believed
         if self.independent_sampler is not None:
             return self.independent_sampler.suggest(request, history, rng)
         return task.suggestion(*self._start(task))
@@ -139,9 +148,15 @@ class GPSampler(OptunaFace):
     def _started(self, task: _Task) -> bool:
         """Return whether enough is known for a model; failures count, beside some points that did not fail."""
         if task.sources:
-            return len(task.observations) >= max(min(self.n_startup_trials, WARM_START), 1)
-        least = min(max(self.n_startup_trials, 2), MIN_POINTS)
-        return len(task.observations) >= least and len(task.observations) + len(task.failed) >= self.n_startup_trials
+            return len(task.observations) >= max(min(self._length(task), WARM_START), 1)
+        length, known = self._length(task), len(task.observations) + len(task.failed)
+        least = min(max(length, 2), MIN_POINTS)
+        return len(task.observations) >= least and known >= length
+
+    def _length(self, task: _Task) -> int:
+        """Return the number of points before the first model."""
+        own = self.n_startup_trials
+        return start_length(task.request, task.encoding) if own is None else own
 
     def _start(self, task: _Task) -> tuple[Floats, str]:
         """Return a point of the space-filling start; with sources, every other one is the best of a source."""
@@ -150,7 +165,7 @@ class GPSampler(OptunaFace):
             fresh = [row for row, key in enumerate(task.encoding.keys(best)) if key not in task.known]
             if fresh:
                 return best[fresh[0]], "the best point of an earlier study"
-        return _spread_out(task, self.n_startup_trials), "space-filling start"
+        return _spread_out(task, self._length(task)), "space-filling start"
 
     def _improve(self, task: _Task) -> tuple[Floats, str]:
         turn = self._exploration_step(task)
@@ -158,7 +173,7 @@ class GPSampler(OptunaFace):
         fixed = task.fixed + (list(turn.held) or self._explored(task))
         found = Search(task.encoding, acquisition, fixed, task.known, task.rng).best(parents)
         if found is None:
-            return _spread_out(task, self.n_startup_trials), "all candidates known"
+            return _spread_out(task, self._length(task)), "all candidates known"
         found = task.beside_ends(found, parents if task.observations.values.shape[1] > 1 else parents[:1])
         if turn.held or turn.margin:
             return found, "a detour, for the search stands still"
@@ -206,7 +221,7 @@ class GPSampler(OptunaFace):
     def _acquisition(self, task: _Task, turn: ExplorationStep) -> tuple[Sum, Floats]:
         """Return what is to be maximised, and the best points so far ``(k, d)``."""
         m = task.observations.values.shape[1]
-        feasibilities = self._feasibilities(task)
+        feasibilities = [*self._feasibilities(task), *task.beliefs]
         if m == 1 or m > 3:
             y = task.observations.values[:, 0] if m == 1 else _scalarised(task.observations.values, task.rng)
             return self._single(task, y, feasibilities, turn)
@@ -304,6 +319,7 @@ class _Task:
             history, encoding, history.having(TrialState.RUNNING, TrialState.WAITING)
         )
         self.failed, self.failed_numbers = points_of(history, encoding, history.having(TrialState.FAIL))
+        self.beliefs = beliefs_of(request, history, encoding)
         self.fixed = self._fixed(request)
         self.Z = encoding.embed(self.observations.unit, self.observations.active)
         self.pending_Z = encoding.embed(self.pending.unit, self.pending.active)

@@ -41,6 +41,8 @@ class PartialFixedSampler(OptunaFace):
         TypeError: ``base_sampler`` is no sampler.
     """
 
+    heeds_priors = True
+
     def __init__(self, fixed_params: Mapping[str, Any], base_sampler: Sampler | BaseSampler) -> None:
         if not isinstance(base_sampler, (Sampler, BaseSampler)):
             raise TypeError(f"`base_sampler` must be a sampler, but it is {base_sampler!r}.")

@@ -30,7 +30,9 @@ import numpy.typing as npt
 
 from sweeper_core.maths.parzen import Marginals, Mixture, Points, own_mass, scott_widths
 from sweeper_core.samplers._lattice import complete, is_finite, is_known
+from sweeper_core.samplers._priors import drawn
 from sweeper_core.samplers._tpe.groups import NOBODY, Group, Groups, even, log_survival
+from sweeper_core.samplers._tpe.priors import belief_of
 from sweeper_core.samplers._tpe.space import AllowedCandidates, Coordinates, Drawing, EncodedTrials, blocks_of
 from sweeper_core.samplers._tpe.split import best_of
 from sweeper_core.samplers.base import Request, Suggestion
@@ -122,6 +124,8 @@ class TPESampler(OptunaFace):
             weights that are negative, not finite or all zero.
     """
 
+    heeds_priors = True
+
     def __init__(
         self,
         *,
@@ -183,19 +187,11 @@ class TPESampler(OptunaFace):
         if len(request.given) < len(request.space):
             if np.count_nonzero(_ended(history)) >= self.n_startup_trials:
                 return Suggestion(self._point(request, history, rng), "tpe")
-            source = self._source(request, history)
+            source = _informative_source(request, history, self.n_startup_trials)
             if source is not None:
                 return Suggestion(self._point(request, source, rng), "tpe", "evidence of an earlier study")
-        params = complete(request.space, request.given, rng)
-        return Suggestion(params, "tpe", "random start", if_known="draw")
-
-    def _source(self, request: Request, history: History) -> History | None:
-        """Return the earlier study with most to say to a trial of the start; every other trial stays random."""
-        fitting = [source for source in history.sources if source.n_objectives == history.n_objectives]
-        counts = [int(_ended(source).sum()) for source in fitting]
-        if request.number % 2 or max(counts, default=0) < max(self.n_startup_trials, MIN_BLOCK_TRIALS):
-            return None
-        return fitting[int(np.argmax(counts))]
+        believed = drawn(request, history, rng)
+        return believed or Suggestion(complete(request.space, request.given, rng), "tpe", "random start", 0, "draw")
 
     def _point(self, request: Request, history: History, rng: np.random.Generator) -> dict[str, Any]:
         """Return the point that the trials of ``history`` speak for, block by block, parents first."""
@@ -209,7 +205,8 @@ class TPESampler(OptunaFace):
             if len(known) < len(block):
                 allowed = AllowedCandidates(space, block, {**params, **known}) if space.where else None
                 blame = self._blame(encoded, blocks, history)
-                drawing = Drawing(rng, block.point_of(known) if known else None, allowed)
+                belief = belief_of(block, request, history)
+                drawing = Drawing(rng, block.point_of(known) if known else None, allowed, belief)
                 candidates = self._candidates(encoded, blame, history, drawing)
                 if candidates is None or len(candidates) == 0:
                     known = _completed(space, block, {**params, **request.given}, known, rng)
@@ -323,7 +320,7 @@ class TPESampler(OptunaFace):
             kdes = self._outcomes(Mixture, block, points, groups, widths)
             sound, failed = (law.log_density(candidates) for law in kdes)
             score += log_survival(sound, failed, groups)
-        return ranked(candidates, score)
+        return ranked(candidates, drawing.believed(candidates, score))
 
     def _rank_univariate(self, block: Coordinates, points: Points, groups: Groups, drawing: Drawing) -> Points:
         """Draw each parameter from its own l, and return the points by the product of the parameters' l/g, best first.
@@ -352,7 +349,7 @@ class TPESampler(OptunaFace):
         if given is not None:  # what is given already tells nothing about the parameters that are left
             scores = [np.where(np.isnan(given.numbers), scores[0], 0.0), np.where(given.codes < 0, scores[1], 0.0)]
         total = scores[0].sum(axis=1) + scores[1].sum(axis=1)
-        return ranked(candidates, total)
+        return ranked(candidates, drawing.believed(candidates, total))
 
     def _prior(self, groups: Groups) -> float:
         return max(self.prior_weight, MIN_PRIOR_WEIGHT) / float(groups.good.weights.sum())
@@ -390,6 +387,15 @@ class TPESampler(OptunaFace):
             own = own_mass(block.choices, len(groups.good.rows) + 1)
             both.append(law(group.weights, centres, filled, block.choices, own))
         return both[0], both[1]
+
+
+def _informative_source(request: Request, history: History, least: int) -> History | None:
+    """Return the earlier study with most to say to a trial of the start; every other trial stays random."""
+    fitting = [source for source in history.sources if source.n_objectives == history.n_objectives]
+    counts = [int(_ended(source).sum()) for source in fitting]
+    if request.number % 2 or max(counts, default=0) < max(least, MIN_BLOCK_TRIALS):
+        return None
+    return fitting[int(np.argmax(counts))]
 
 
 def ranked(candidates: Points, scores: Floats) -> Points:

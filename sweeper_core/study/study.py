@@ -17,10 +17,12 @@ from sweeper_core.plain import plain
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.base import Sampler
 from sweeper_core.samplers.user import BaseSampler
+from sweeper_core.search_space.priors import DEFAULT_CONFIDENCE
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage
 from sweeper_core.study._session.define_by_run import DefineByRun
 from sweeper_core.study._session.outcome import Outcome, outcome_of
+from sweeper_core.study._session.priors import store_prior
 from sweeper_core.study._session.session import Session
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.study.optimize import Callback, Limits, Loop, Objective
@@ -325,6 +327,14 @@ class Study(StudyView):
             raise ValueError("The number of objectives must match the length of the metric names.")
         self._log.storage.set_study_attrs(self._study_id, system={METRIC_NAMES: list(metric_names)})
         self._log.refresh()
+
+    def set_prior(self, name: str, value: Any, confidence: str = DEFAULT_CONFIDENCE) -> None:
+        """Say which value of a parameter is believed to be good; None takes it back (unless it is a choice).
+
+        Raises:
+            ValueError: The confidence is not low, medium or high, or no trial could have the value.
+        """
+        store_prior(self._log, name, value, confidence)
 
 
 def _reopened(kind: type[Study], open_session: Callable[..., Session]) -> Study:

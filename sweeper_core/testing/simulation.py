@@ -10,10 +10,11 @@ import numpy as np
 from sweeper_core.directions import StudyDirection
 from sweeper_core.samplers.asking import ask
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.search_space.priors import Priors
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, SUGGESTION
 from sweeper_core.trial.history import History, TrialTable
-from sweeper_core.trial.record import Layout, TrialRecord
+from sweeper_core.trial.record import NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 
@@ -54,6 +55,7 @@ class Simulation:
         directions: One per objective.
         seed: Of the trials' generators.
         budget: How many trials the study is meant to have, as the sampler is told.
+        priors: Values that are believed to be good.
     """
 
     def __init__(
@@ -63,7 +65,9 @@ class Simulation:
         directions: Sequence[StudyDirection] = (StudyDirection.MINIMIZE,),
         seed: int = 0,
         budget: int | None = None,
+        priors: Priors = NOTHING,
     ) -> None:
+        self.priors = priors
         self.sampler = sampler
         self.space = space
         self.seed = seed
@@ -82,7 +86,7 @@ class Simulation:
     def ask(self, given: Mapping[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         """Start a trial; return its number and point."""
         number = len(self.ledger)
-        request = Request(self.space, number, given or {}, self.budget)
+        request = Request(self.space, number, given or {}, self.budget, self.priors)
         rng = np.random.default_rng([self.seed, number])
         suggestion = ask(self.sampler, request, self.history, rng)
         self.suggestions.append(suggestion)

@@ -23,6 +23,7 @@ Name                 Written by                               Read by
 ``hpo:first_step``   ``Storage.continue_trial``               the same, and the live trial
 ``hpo:enqueued``     ``RDBStorage.enqueue``                   itself, after the server's answer was lost
 ``hpo:once:<key>``   ``Storage.enqueue`` (of the study)       itself, when called with the same key
+``hpo:priors``       the sweep, ``Study.set_prior``           the session (of the study), dry run, results
 ``hpo:copied_from``  copy and import                          copy and import, when they are repeated
 ``hpo:where``        the sweep (of the study)                 itself, when it is continued
 ``hpo:uid``          copy, export and MLflow (of the study)   copy, import and MLflow
@@ -89,5 +90,7 @@ ONCE = "hpo:once:"
 """Prefix: idempotency keys of what was enqueued."""
 WHERE = "hpo:where"
 """The relations between parameters that points satisfy: a list of texts."""
+PRIORS = "hpo:priors"
+"""Values that are believed to be good: ``{parameter: {"value", "confidence"}}``."""
 STUDY_UID = "hpo:uid"
 """Tells the study from all others; a copy has one of its own."""

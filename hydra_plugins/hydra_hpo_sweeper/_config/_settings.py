@@ -29,6 +29,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers import Sampler
 from sweeper_core.samplers.user import BaseSampler
+from sweeper_core.search_space.priors import Prior
 from sweeper_core.storages.base import Storage
 
 __all__ = ["ConfigError", "Constraint", "EarlierStudy", "MlflowOptions", "Repeat", "Settings", "read_settings"]
@@ -59,6 +60,8 @@ class Settings:
         params: ``params`` and the older ``search_space`` together, to be read by ``_space._plan.read_plan``.
         storage: None means the sweep directory's own.
         baseline: The configuration's own point, once the search space is known; None when it is not to be run.
+        priors: Those of the search space, once it is known.
+        believed: The point that has the priors' values; None without priors.
         n_trials: None means no limit.
         devices: None, ``"auto"`` or the devices' names.
         resume: Whether the last sweep of this application is continued.
@@ -75,6 +78,8 @@ class Settings:
     enqueue: tuple[dict[str, Any], ...] = _setting(read.enqueue)
     start: str = _setting(read.start)
     baseline: Mapping[str, Any] | None = None
+    priors: Mapping[str, Prior] = field(default_factory=dict)
+    believed: Mapping[str, Any] | None = None
     constraints: tuple[Constraint, ...] = _setting(read.constraints)
     warm_start: tuple[EarlierStudy, ...] = _setting(read.warm_start)
     n_trials: int | None = _setting(read.count(1, optional=True))

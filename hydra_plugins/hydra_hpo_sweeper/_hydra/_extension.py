@@ -1,7 +1,8 @@
 """What Hydra does before any sweeper sees a command, and has to do differently for this one.
 
-Its parser must let ``interval`` also take ``log`` and ``step``, and ``choice`` also ``null``; every other input means
-what it meant. An interpolation of this sweeper's settings that does not resolve is answered in one line.
+Its parser must let ``interval`` also take ``log`` and ``step``, ``choice`` also ``null``, and both and ``range`` a
+prior; every other input means what it meant. An interpolation of this sweeper's settings that does not resolve is
+answered in one line.
 """
 
 import re
@@ -10,7 +11,7 @@ from typing import Any
 
 from hydra._internal.grammar import grammar_functions
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, ValueType
+from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString, ValueType
 from hydra.core.plugins import Plugins
 from hydra.errors import CompactHydraException, HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -24,6 +25,7 @@ def extend_hydra() -> None:
     """Replace the functions, once."""
     _replace(grammar_functions, "interval", _interval_of)
     _replace(grammar_functions, "choice", _choice_of)
+    _replace(grammar_functions, "range", _range_of)
     _replace(Plugins, "instantiate_sweeper", _instantiate_of)
     if not hasattr(grammar_functions, "zip"):  # as Hydra plans to have
         _replace(OverridesParser, "parse_rule", _parse_rule_of)
@@ -67,7 +69,14 @@ def _unresolvable(node: Any, prefix: str = "hydra.sweeper") -> Iterator[str]:
 
 
 def _interval_of(original: Any) -> Any:
-    def interval(start: int | float, end: int | float, log: bool = False, step: int | float | None = None) -> Any:
+    def interval(
+        start: int | float,
+        end: int | float,
+        log: bool = False,
+        step: int | float | None = None,
+        prior: int | float | str | QuotedString | None = None,
+        confidence: str | QuotedString | None = None,
+    ) -> Any:
         sweep = original(start, end)
         if log:
             sweep.tags = {*sweep.tags, "log"}
@@ -102,7 +111,24 @@ def _parse_rule_of(original: Any) -> Any:
 
 def _choice_of(original: Any) -> Any:
     # Hydra checks arguments against the annotation (plain types only), which is where None is let in.
-    def choice(*args: str | int | float | bool | dict | list | ChoiceSweep | None) -> Any:  # type: ignore[type-arg]
+    def choice(
+        *args: str | int | float | bool | dict | list | ChoiceSweep | None,  # type: ignore[type-arg]
+        prior: str | int | float | bool | dict | list | QuotedString | None = None,  # type: ignore[type-arg]
+        confidence: str | QuotedString | None = None,
+    ) -> Any:
         return original(*args)
 
     return choice
+
+
+def _range_of(original: Any) -> Any:
+    def range(
+        start: int | float,
+        stop: int | float | None = None,
+        step: int | float = 1,
+        prior: int | float | str | QuotedString | None = None,
+        confidence: str | QuotedString | None = None,
+    ) -> Any:
+        return original(start, stop, step)
+
+    return range

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
+from hydra_plugins.hydra_hpo_sweeper._space._functions import Stated
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
 from sweeper_core.search_space.space import Clause
 
@@ -83,6 +84,7 @@ class Swept:
             configuration.
         conditions: Under which the parameter exists, as written.
         rows, members: Of a zip, the overrides that each choice stands for, and the value of each of its keys.
+        prior: As written.
     """
 
     at: Address
@@ -91,6 +93,7 @@ class Swept:
     group: bool = False
     references: frozenset[Any] = frozenset()
     conditions: tuple[Condition, ...] = ()
+    prior: Stated | None = None
     rows: Mapping[Any, tuple[str, ...]] = field(default_factory=dict, compare=False)
     members: Mapping[Any, Mapping[str, Any]] = field(default_factory=dict, compare=False)
 

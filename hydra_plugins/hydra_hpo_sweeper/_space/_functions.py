@@ -16,11 +16,56 @@ from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, QuotedString, RangeSweep, Sweep
 
-from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import CASTS
+from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import CASTS, plain
 
 TAGS = ("log", "ordered")
 MAX_LISTED_RANGE = 100_000
 """A cast that changes the values of a range one by one has to list them."""
+
+
+NO_PRIOR: Any = object()
+"""What a function has that was given no prior: null may be one."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A prior as it was written.
+
+    Attributes:
+        value: ``config`` stands for the configuration's value, where it is not one of the choices.
+        confidence: None for the default.
+    """
+
+    value: Any
+    confidence: Any = None
+
+
+def stated(sweep: Any) -> Stated | None:
+    """Return the prior that a sweep was given."""
+    found = getattr(sweep, "stated_prior", None)
+    return found if isinstance(found, Stated) else None
+
+
+def _stating(sweep: Any, prior: Any, confidence: Any) -> Any:
+    """Return the sweep with a prior, where there is one."""
+    if prior is not NO_PRIOR:
+        sweep.stated_prior = Stated(plain(prior), plain(confidence))
+    elif confidence is not None:
+        raise ValueError(f"confidence={plain(confidence)} says how sure a prior is; give prior=, too")
+    return sweep
+
+
+def _kept(sweep: Any, other: Any, convert: Callable[[Any], Any] = lambda value: value) -> Any:
+    """Return ``other`` with the prior of ``sweep``, converted like its values."""
+    prior = stated(sweep)
+    if prior is not None:
+        value = prior.value if prior.value == CONFIG else convert(prior.value)
+        other.stated_prior = Stated(value, prior.confidence)
+    return other
+
+
+CONFIG = "config"
+"""The configuration's own value."""
 
 
 @dataclass(eq=False)
@@ -64,20 +109,22 @@ def _flag(name: str, value: Any) -> bool:
     return value
 
 
-def interval(start, end, log=False, step=None):  # type: ignore[no-untyped-def]
+def interval(start, end, log=False, step=None, prior=NO_PRIOR, confidence=None):  # type: ignore[no-untyped-def]
     """Every number between two bounds, both included; ``log``: on a logarithmic scale; ``step``: on a grid."""
     low, high = (float(_number("interval", name, value)) for name, value in (("start", start), ("end", end)))
     stepped = None if step is None else _number("interval", "step", step)
-    return Interval(start=low, end=high, tags={"log"} if _flag("log", log) else set(), step=stepped)
+    sweep = Interval(start=low, end=high, tags={"log"} if _flag("log", log) else set(), step=stepped)
+    return _stating(sweep, prior, confidence)
 
 
-def range(start, stop=None, step=1):  # type: ignore[no-untyped-def]
+def range(start, stop=None, step=1, prior=NO_PRIOR, confidence=None):  # type: ignore[no-untyped-def]
     """The numbers from ``start`` on in steps of ``step``, ``stop`` excluded; ``range(n)`` starts at 0."""
     if stop is None:
         start, stop = 0, start
     if _number("range", "step", step) == 0:
         raise ValueError("step of range() must not be 0")
-    return Range(start=_number("range", "start", start), stop=_number("range", "stop", stop), step=step)
+    sweep = Range(start=_number("range", "start", start), stop=_number("range", "stop", stop), step=step)
+    return _stating(sweep, prior, confidence)
 
 
 def tag(*args, sweep=None):  # type: ignore[no-untyped-def]
@@ -92,15 +139,15 @@ def tag(*args, sweep=None):  # type: ignore[no-untyped-def]
     return last
 
 
-def choice(*args):  # type: ignore[no-untyped-def]
+def choice(*args, prior=NO_PRIOR, confidence=None):  # type: ignore[no-untyped-def]
     """One of the values given."""
     if not args:
         raise ValueError("choice() needs at least one value")
     if len(args) == 1 and isinstance(args[0], ChoiceSweep) and args[0].simple_form:
-        return ChoiceSweep(list=args[0].list, tags=args[0].tags)
+        return _stating(ChoiceSweep(list=args[0].list, tags=args[0].tags), prior, confidence)
     if any(isinstance(argument, Sweep) for argument in args):
         raise ValueError("a sweep cannot be a choice of another sweep")
-    return ChoiceSweep(list=list(args))
+    return _stating(ChoiceSweep(list=list(args)), prior, confidence)
 
 
 def shuffle(*args, sweep=None, list=None):  # type: ignore[no-untyped-def]
@@ -118,7 +165,7 @@ def sort(*args, sweep=None, list=None, reverse=False):  # type: ignore[no-untype
         raise ValueError("an interval cannot be sorted")
     if isinstance(value, ChoiceSweep):
         ordered = sorted(value.list, key=_plain, reverse=_flag("reverse", reverse))
-        return ChoiceSweep(list=ordered, simple_form=value.simple_form, tags=value.tags)
+        return _kept(value, ChoiceSweep(list=ordered, simple_form=value.simple_form, tags=value.tags))
     return sorted(value, key=_plain, reverse=reverse) if isinstance(value, builtins.list) else value
 
 
@@ -139,11 +186,12 @@ def _cast(name: str, convert: Callable[[Any], Any], keeps_numbers: bool) -> Call
         subject = _only(name, args, value)
         if isinstance(subject, ChoiceSweep):
             listed = [convert(item) for item in subject.list]
-            return ChoiceSweep(list=listed, simple_form=subject.simple_form, tags=subject.tags)
+            whole = ChoiceSweep(list=listed, simple_form=subject.simple_form, tags=subject.tags)
+            return _kept(subject, whole, convert)
         if isinstance(subject, RangeSweep):
-            return _cast_range(subject, convert, keeps_numbers)
+            return _kept(subject, _cast_range(subject, convert, keeps_numbers), convert)
         if isinstance(subject, IntervalSweep):
-            return _cast_interval(name, subject, convert, keeps_numbers)
+            return _kept(subject, _cast_interval(name, subject, convert, keeps_numbers), convert)
         return convert(subject)
 
     cast.__doc__ = f"The value, or each value of a sweep, as {name}."

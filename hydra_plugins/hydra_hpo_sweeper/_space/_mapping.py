@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._errors import closest
 from hydra_plugins.hydra_hpo_sweeper._space._choices import of_choices
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Swept
+from hydra_plugins.hydra_hpo_sweeper._space._functions import Stated
 from hydra_plugins.hydra_hpo_sweeper._space._numbers import check_exact, of_bounds
 from sweeper_core.distributions import BaseDistribution
 
 KINDS: dict[str, tuple[str, ...]] = {
-    "float": ("type", "low", "high", "log", "step", "when"),
-    "int": ("type", "low", "high", "log", "step", "when"),
-    "categorical": ("type", "choices", "ordered", "when"),
+    "float": ("type", "low", "high", "log", "step", "when", "prior", "confidence"),
+    "int": ("type", "low", "high", "log", "step", "when", "prior", "confidence"),
+    "categorical": ("type", "choices", "ordered", "when", "prior", "confidence"),
 }
 ELSEWHERE = {
     **dict.fromkeys(("min", "lower", "start", "from", "minimum", "lo"), "low"),
@@ -66,8 +68,16 @@ def of_spec(at: Address, spec: dict[str, Any]) -> Swept:
         choices = spec.get("choices")
         if not isinstance(choices, list) or not choices:
             raise ValueError(f"'choices' must be a list with at least one value, not {choices!r}")
-        return of_choices(at, choices, _boolean(spec, "ordered"))
-    return Swept(at, _numeric(kind, spec))
+        return replace(of_choices(at, choices, _boolean(spec, "ordered")), prior=_prior(spec))
+    return Swept(at, _numeric(kind, spec), prior=_prior(spec))
+
+
+def _prior(spec: Mapping[str, Any]) -> Stated | None:
+    if "prior" in spec:
+        return Stated(spec["prior"], spec.get("confidence"))
+    if spec.get("confidence") is not None:
+        raise ValueError(f"'confidence' ({spec['confidence']!r}) says how sure a prior is; give 'prior', too")
+    return None
 
 
 def _numeric(kind: str, spec: Mapping[str, Any]) -> BaseDistribution:

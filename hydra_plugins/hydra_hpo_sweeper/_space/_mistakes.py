@@ -63,6 +63,8 @@ def refuse_foreign(spec: Mapping[str, Any]) -> None:
     Raises:
         ValueError: It does; the message holds the mapping to write instead.
     """
+    if "prior" in spec and spec.keys() <= {"prior", "confidence", "when"}:
+        raise ValueError("a prior belongs to what is swept; add low and high, or choices")
     if any(isinstance(value, Mapping) or _is_sweep(value) for value in spec.values()):
         return
     for tool, recognised, rewrite in _TOOLS:

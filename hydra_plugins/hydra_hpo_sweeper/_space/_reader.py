@@ -27,7 +27,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._entries import (
     Fixed,
     Swept,
 )
-from hydra_plugins.hydra_hpo_sweeper._space._functions import FUNCTIONS, Range
+from hydra_plugins.hydra_hpo_sweeper._space._functions import FUNCTIONS, Range, stated
 from hydra_plugins.hydra_hpo_sweeper._space._mapping import is_spec, of_spec, only_keys
 from hydra_plugins.hydra_hpo_sweeper._space._mistakes import (
     looks_like_more,
@@ -122,7 +122,7 @@ class Reader:
         try:
             if override.is_sweep_override():
                 _refuse_to_sweep(at, override)
-                entry = self._sweep(at, override)
+                entry = replace(self._sweep(at, override), prior=stated(parsed_value(override)))
                 self._hint(at, entry, override, text)
                 return entry
             return self._fixed(at, override, text)

@@ -29,18 +29,28 @@ Compose = Callable[[list[str]], DictConfig]
 """Composes a job's configuration from its overrides."""
 
 
-def baseline(settings: Settings, plan: Plan, compose: Compose, config: DictConfig) -> dict[str, Any] | None:
-    """Return the point of the configuration: None where ``start`` is none, or too few keys have a value in the space.
+def listed(settings: Settings) -> bool:
+    """Return whether the points of a sweep are listed, so that there is no room for others."""
+    return bool(settings.points) or bool(getattr(settings.sampler, "ends", False))
 
-    Samplers that list the points of a finite space, and explicit points, leave no room for it.
+
+def values_of(plan: Plan, compose: Compose, config: DictConfig) -> dict[str, Any]:
+    """Return the values that the configuration has for the swept parameters, also those outside of the space.
 
     Args:
         config: The sweep's own configuration, looked at where composing without the swept keys fails.
     """
-    wanted = settings.start == "config" and not settings.points and not getattr(settings.sampler, "ends", False)
-    if not wanted or not len(plan.space):
+    return dict(_values(plan, _composed(plan, compose, config))) if len(plan.space) else {}
+
+
+def baseline(settings: Settings, plan: Plan, known: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the point of the configuration: None where ``start`` is none, or too few keys have a value in the space.
+
+    Args:
+        known: The configuration's values that are in the space.
+    """
+    if settings.start != "config" or listed(settings) or not len(plan.space):
         return None
-    known = _in_space(plan, dict(_values(plan, _composed(plan, compose, config))))
     if isinstance(settings.sampler, PartialFixedSampler):
         known = {name: value for name, value in known.items() if name not in settings.sampler.fixed_params}
     params = plan.space.active_only(known)
@@ -74,12 +84,25 @@ def _values(plan: Plan, config: DictConfig) -> Iterator[tuple[str, Any]]:
 
 
 def _value(item: Placed, entry: Swept, config: DictConfig) -> Any:
-    """Return what the configuration has for a key; absent where it has none, or one that cannot be resolved."""
+    """Return what the configuration has for an entry; absent where it has nothing."""
     if entry.group:
         choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
         return choices.get(item.at.bare, _ABSENT)
+    if entry.members:
+        return next((choice for choice, row in entry.members.items() if _has(config, row)), _ABSENT)
+    return _selected(config, item.at.bare)
+
+
+def _has(config: DictConfig, row: Mapping[str, Any]) -> bool:
+    """Return whether the configuration has all values of a zip's row."""
+    choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
+    return all(value in (choices.get(key), _selected(config, key)) for key, value in row.items())
+
+
+def _selected(config: DictConfig, key: str) -> Any:
+    """Return what the configuration has for a key; absent where it has none, or one that cannot be resolved."""
     try:
-        return _plain(OmegaConf.select(config, item.at.bare, default=_ABSENT))
+        return _plain(OmegaConf.select(config, key, default=_ABSENT))
     except (OmegaConfBaseException, ValueError, TypeError, KeyError, AttributeError):
         return _ABSENT
 
@@ -92,7 +115,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _in_space(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
+def in_space(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that the space contains, as it has them."""
     kinds = {name: plan.space[name].distribution for name in values}
     return {
@@ -107,10 +130,10 @@ def _may_exist(space: SearchSpace, name: str, params: Mapping[str, Any]) -> bool
     return all(clause.parent in params and clause.holds(params[clause.parent]) for clause in space[name].when)
 
 
-def told(number: int, params: Mapping[str, Any], plan: Plan) -> str:
-    """Return the line on the trial that runs the configuration."""
+def told(number: int, params: Mapping[str, Any], plan: Plan, whose: str, more: str = "") -> str:
+    """Return the line on a trial of the study's start."""
     values = " ".join(f"{name}={as_text(value)}" for name, value in params.items())
     missing = [name for name in plan.space.names if _may_exist(plan.space, name, params) and name not in params]
     sampled = "; ".join(f"{name} from {described(plan.space[name].distribution)}" for name in missing)
     tail = f"; the sampler gives {sampled}" if sampled else ""
-    return f"Trial {number} runs your configuration: {values}{tail} (hydra.sweeper.start=none leaves it out)."
+    return f"Trial {number} runs {whose}: {values}{tail}{more}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
@@ -16,6 +16,7 @@ from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.exceptions import SearchSpaceExhausted
 from sweeper_core.masking import masked
 from sweeper_core.samplers._lattice import lattice_of
+from sweeper_core.search_space.priors import Prior
 from sweeper_core.search_space.space import MIN_SHARE, Clause, SearchSpace
 from sweeper_core.storages.memory import InMemoryStorage
 from sweeper_core.trial.attrs import BASELINE
@@ -30,7 +31,7 @@ def preview(settings: Settings, plan: Plan, directory: SweepDirectory, lanes: st
         lanes: The kind of the lanes.
     """
     yield "Dry run: no job starts, and nothing is written."
-    yield from _space(plan)
+    yield from _space(plan, settings.priors)
     yield from _search(settings)
     where = settings.storage if isinstance(settings.storage, str) else None
     yield f"Results: {directory.path}; study: {masked(where) if where else 'in that directory'}"
@@ -38,13 +39,15 @@ def preview(settings: Settings, plan: Plan, directory: SweepDirectory, lanes: st
     yield from _points(settings, plan, directory)
 
 
-def _space(plan: Plan) -> Iterator[str]:
+def _space(plan: Plan, priors: Mapping[str, Prior]) -> Iterator[str]:
     yield f"Search space: {len(plan.space)} parameters, {size(plan.space)}"
     for parameter in plan.space:
         ordered = ", in this order" if parameter.ordered else ""
         when = " and ".join(map(_condition, parameter.when))
         condition = f", when {when}" if when else ""
-        yield f"  {parameter.name}: {described(parameter.distribution)}{ordered}{condition}"
+        prior = priors.get(parameter.name)
+        believed = "" if prior is None else f", prior {as_text(prior.value)} ({prior.confidence} confidence)"
+        yield f"  {parameter.name}: {described(parameter.distribution)}{ordered}{believed}{condition}"
     if plan.space.where:
         share = plan.space.check_where()
         some = "less than 0.1 %" if share < MIN_SHARE else f"{share:.0%}" if share > 0.1 else f"{share:.1%}"

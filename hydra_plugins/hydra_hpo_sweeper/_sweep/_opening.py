@@ -6,19 +6,21 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, EarlierStudy, Settings
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import DEFAULT_FILE, SweepDirectory
 from sweeper_core.masking import masked
+from sweeper_core.plain import plain
+from sweeper_core.search_space.priors import Prior, read_priors
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import get_storage, retry_of, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._session.session import Session
-from sweeper_core.trial.attrs import BASELINE, METRIC_NAMES, WHERE
+from sweeper_core.trial.attrs import BASELINE, METRIC_NAMES, PRIORS, WHERE
 from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.state import TrialState
 
@@ -35,14 +37,15 @@ class Opened:
         url: By which jobs reach the storage; None for one that has no URL.
         lease: In whose name trials are run; None when the storage dies with this process anyway.
         file: The study's database in the sweep directory; None for a storage that the user has named.
-        baseline: The trial that is going to run the configuration's own values, where this process has enqueued it.
+        begun: The trials that run the configuration's own values (``config``) and those of the priors (``prior``),
+            where this process has enqueued them.
     """
 
     session: Session
     url: str | None
     lease: Lease | None
     file: Path | None = None
-    baseline: int | None = None
+    begun: Mapping[str, int] = field(default_factory=dict)
 
 
 def open_study(settings: Settings, directory: SweepDirectory) -> Opened:
@@ -56,12 +59,13 @@ def open_study(settings: Settings, directory: SweepDirectory) -> Opened:
         storage.set_study_attrs(study.study_id, system={METRIC_NAMES: list(settings.metric)})
     _reclaim(storage, study, settings.max_retries)
     _enqueue(storage, study, settings)
-    number = _enqueue_baseline(storage, study, settings)
+    begun = _enqueue_start(storage, study, settings)
+    study = _store_priors(storage, study, settings.priors)
     sources = [_earlier(source) for source in settings.warm_start]
     session = Session.open(storage, study, settings.sampler, settings.pruner, sources=sources)
     session.log.sync()
     file = directory.path.absolute() / DEFAULT_FILE if settings.storage is None else None
-    return Opened(session, url, this_process() if storage.outlives_process else None, file, number)
+    return Opened(session, url, this_process() if storage.outlives_process else None, file, begun)
 
 
 def _storage(url: str, key: str, *, create: bool = True) -> Storage:
@@ -122,15 +126,33 @@ def _enqueue(storage: Storage, study: StudyRecord, settings: Settings) -> None:
         storage.enqueue(study.study_id, points, idempotency_key=f"enqueue:{digest}")
 
 
-def _enqueue_baseline(storage: Storage, study: StudyRecord, settings: Settings) -> int | None:
-    """Enqueue the configuration's own point in a study that has run nothing yet; return its number, None if not."""
-    if settings.baseline is None:
-        return None
-    if any(record.state is not TrialState.WAITING for record in storage.changes(study.study_id)[0]):
-        return None
-    # However many processes begin the study together, the first one's point is the study's.
-    point = Point(dict(settings.baseline), system_attrs={BASELINE: True})
-    return next(iter(storage.enqueue(study.study_id, [point], idempotency_key="start:config")), None)
+def _enqueue_start(storage: Storage, study: StudyRecord, settings: Settings) -> dict[str, int]:
+    """Enqueue the points that a study which has run nothing begins with; return their numbers by key.
+
+    These are the configuration's own point, and that of the priors. However many processes begin the study together,
+    the first one's points are the study's.
+    """
+    points = {}
+    if settings.baseline is not None:
+        points["config"] = Point(dict(settings.baseline), system_attrs={BASELINE: True})
+    if settings.believed is not None and settings.believed != settings.baseline:
+        points["prior"] = Point(dict(settings.believed))
+    if not points or any(r.state is not TrialState.WAITING for r in storage.changes(study.study_id)[0]):
+        return {}
+    enqueued = {
+        key: storage.enqueue(study.study_id, [point], idempotency_key=f"start:{key}") for key, point in points.items()
+    }
+    return {key: numbers[0] for key, numbers in enqueued.items() if numbers}
+
+
+def _store_priors(storage: Storage, study: StudyRecord, priors: Mapping[str, Prior]) -> StudyRecord:
+    """Store the priors beside those that the study has; return the study with all of them."""
+    if not priors:
+        return study
+    known = {name: prior.to_json() for name, prior in read_priors(study.system_attrs.get(PRIORS)).items()}
+    stored = {**known, **{name: plain(prior.to_json()) for name, prior in priors.items()}}
+    storage.set_study_attrs(study.study_id, system={PRIORS: stored})
+    return replace(study, system_attrs={**study.system_attrs, PRIORS: stored})
 
 
 def _earlier(source: EarlierStudy) -> History:

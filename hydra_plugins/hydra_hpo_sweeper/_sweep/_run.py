@@ -15,7 +15,6 @@ from hydra_plugins.hydra_hpo_sweeper._config._points import columns
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, read_settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
-from hydra_plugins.hydra_hpo_sweeper._sweep._baseline import baseline, told
 from hydra_plugins.hydra_hpo_sweeper._sweep._checks import checked
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
     DirectoryLost,
@@ -33,6 +32,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._opening import greet, keep_where, o
 from hydra_plugins.hydra_hpo_sweeper._sweep._page import Page
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import Results, SweepResult, single_run
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import App, Setup
+from hydra_plugins.hydra_hpo_sweeper._sweep._start import tell_start, with_start
 from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import Judge, Recorder
 from sweeper_core import logging as core_logging
@@ -70,7 +70,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     factory = LaneFactory(settings, app.context, app.task, app.config, directory.path)
     settings = checked(settings, plan, factory.compose, factory.config)
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
-    settings = replace(settings, baseline=baseline(settings, plan, factory.compose, factory.config))
+    settings = with_start(settings, plan, factory.compose, factory.config)
     if settings.dry_run:
         for line in preview(settings, plan, directory, factory.kind):
             log.info("%s", line)
@@ -84,8 +84,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
         page = Page(directory.path, opened, settings.report, str(app.config.hydra.job.name))
         setup = Setup(app, settings, plan, directory, opened, results, page, Tally(app.under_optunas_name))
         greet(opened, settings, directory, setup.command())
-        if opened.baseline is not None and settings.baseline is not None:
-            log.info("%s", told(opened.baseline, settings.baseline, plan))
+        tell_start(opened, settings, plan)
         keep_where(opened, plan.space)
         if settings.custom_search_space is None:
             tell_of_other_spaces(opened, plan.space)

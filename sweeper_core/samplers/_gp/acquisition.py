@@ -17,6 +17,7 @@ from sweeper_core.maths.acquisition import (
     log_feasibility_with_gradient,
 )
 from sweeper_core.maths.gp import Posterior
+from sweeper_core.samplers._gp.priors import Belief
 from sweeper_core.samplers._gp.search import Acquisition
 
 Floats = npt.NDArray[np.float64]
@@ -88,7 +89,7 @@ class HypervolumeImprovement:
         )
 
 
-Term = ExpectedImprovement | Feasibility | HypervolumeImprovement
+Term = ExpectedImprovement | Feasibility | HypervolumeImprovement | Belief
 
 
 class Sum(Acquisition):

@@ -124,11 +124,17 @@ class Drawing:
         rng: Decides the candidates.
         given: The block's coordinates that are decided already; None when none is.
         allowed: Which points satisfy the relations of the space; None when there are none.
+        belief: Log density ``(k,)`` of the priors at ``k`` points, times their power; None without priors.
     """
 
     rng: np.random.Generator
     given: Points | None
     allowed: AllowedCandidates | None
+    belief: Callable[[Points], Floats] | None = None
+
+    def believed(self, candidates: Points, score: Floats) -> Floats:
+        """Return scores ``(k,)`` with the priors' part."""
+        return score if self.belief is None else score + self.belief(candidates)
 
     def candidates(self, block: Coordinates, draw: Callable[[int], Points], count: int) -> Points:
         """Return ``count`` points, or fewer where hardly any that are drawn satisfy the relations."""

@@ -80,6 +80,9 @@ class UserSampler(Sampler):
         view: The study that it is handed.
     """
 
+    heeds_priors = True
+    """A user's own sampler is asked for every trial."""
+
     def __init__(self, inner: BaseSampler, log: TrialLog, view: StudyLike) -> None:
         super().__init__(getattr(inner, "seed", None))
         self.inner = inner

@@ -209,9 +209,10 @@ class DefineByRun(TrialHost):
         space, widest = statistics.joint, statistics.widest
         # Where no point can come up twice, a sampler of independent parameters need know nothing, for good: by the
         # first trial, so that it does not matter which trials this process has seen when they ended.
-        if sampler.independent and len(widest) > 0 and not sampler.needs_history(widest):
+        alone = sampler.independent and not session.log.priors
+        if alone and len(widest) > 0 and not sampler.needs_history(widest):
             self._drawing = sampler
-        if sampler is self._drawing or (sampler.independent and not len(space)):
+        if sampler is self._drawing or (alone and not len(space)):
             return Independent(sampler.draw, quantiles(session.seed, trial.number))
         rng = generator(session.seed, trial.number)
         if not len(space):

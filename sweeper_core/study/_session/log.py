@@ -9,12 +9,14 @@ from typing import Any
 
 from sweeper_core._forks import reset_after_fork
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
+from sweeper_core.search_space.priors import Priors, read_priors
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.trial.attempts import Attempts, configurations, continued_by
+from sweeper_core.trial.attrs import PRIORS
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.history import History, TrialTable
-from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.statistics import RunningStatistics
 
 MAX_WRITTEN = 1024
@@ -104,6 +106,12 @@ class TrialLog:
 
     def __len__(self) -> int:
         return len(self._latest)
+
+    @property
+    def priors(self) -> Priors:
+        """The study's priors, as of the last time that its attributes were read."""
+        stored = self.study.system_attrs.get(PRIORS)
+        return read_priors(stored) if stored else NOTHING
 
     @property
     def n_objectives(self) -> int:

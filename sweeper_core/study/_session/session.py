@@ -269,7 +269,7 @@ class Session:
             )
 
     def _begin(self, claim: Claim, space: SearchSpace, budget: int | None) -> Started:
-        request = Request(space, claim.number, _given(space, claim), budget)
+        request = Request(space, claim.number, _given(space, claim), budget, self.log.priors)
         suggestion = self._decide(claim, request)
         distributions = self.log.as_stored({name: space[name].distribution for name in suggestion.params})
         data = TrialData(suggestion.params, distributions, system_attrs={SUGGESTION: facts_of(suggestion)})
@@ -300,7 +300,7 @@ class Session:
             number, given, rng: See :meth:`suggest`.
             look_again_after: Seconds; when the sampler took longer, the storage is asked what has begun meanwhile.
         """
-        return self._propose(Request(space, number, given), rng, look_again_after)
+        return self._propose(Request(space, number, given, priors=self.log.priors), rng, look_again_after)
 
     def _propose(self, request: Request, rng: np.random.Generator, look_again_after: float) -> Suggestion:
         ask = partial(self._ask_sampler, request, rng)
@@ -318,12 +318,12 @@ class Session:
             given: Values (external) that are fixed already.
             rng: The trial's own generator.
         """
-        return self._ask_sampler(Request(space, number, given), rng)
+        return self._ask_sampler(Request(space, number, given, priors=self.log.priors), rng)
 
     def _ask_sampler(self, request: Request, rng: np.random.Generator, whole_history: bool = False) -> Suggestion:
         sampler = self.native_sampler
         with self.log.lock:
-            if sampler.needs_history(request.space):
+            if request.priors or sampler.needs_history(request.space):
                 known = self.log.history(None if whole_history else request.number)
             else:
                 known = self.log.empty

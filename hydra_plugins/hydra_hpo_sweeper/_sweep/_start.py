@@ -1,0 +1,45 @@
+"""What a study begins with: the configuration's own point, and that of the priors."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from omegaconf import DictConfig
+
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._baseline import Compose, baseline, in_space, listed, told, values_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
+from hydra_plugins.hydra_hpo_sweeper._sweep._priors import believed_point, priors_of
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+LEAVE_OUT = " (hydra.sweeper.start=none leaves it out)"
+
+
+def with_start(settings: Settings, plan: Plan, compose: Compose, config: DictConfig) -> Settings:
+    """Return the settings with the configuration's own point, the priors and their point.
+
+    Args:
+        config: The sweep's own configuration.
+
+    Raises:
+        ConfigError: A prior is wrong.
+    """
+    values = values_of(plan, compose, config)
+    priors, known = priors_of(plan, values), in_space(plan, values)
+    believed = None if listed(settings) else believed_point(plan, priors, known)
+    own = baseline(settings, plan, known)
+    if own is not None and believed is not None:
+        # What the configuration lacks is a prior's where there is one.
+        own = plan.space.active_only({**believed, **own})
+    return replace(settings, baseline=own, priors=priors, believed=believed)
+
+
+def tell_start(opened: Opened, settings: Settings, plan: Plan) -> None:
+    """Log which trials run the configuration's own values and those of the priors."""
+    if "config" in opened.begun and settings.baseline is not None:
+        log.info("%s", told(opened.begun["config"], settings.baseline, plan, "your configuration", LEAVE_OUT))
+    if "prior" in opened.begun and settings.believed is not None:
+        log.info("%s", told(opened.begun["prior"], settings.believed, plan, "the values of your priors"))

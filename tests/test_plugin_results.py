@@ -89,7 +89,7 @@ def test_the_table_has_a_row_for_every_trial(there: Path) -> None:
 def test_the_table_says_why_a_trial_failed_and_by_how_much_a_limit_was_broken(there: Path) -> None:
     def task(cfg: Any) -> dict[str, float]:
         if cfg.x == 3:
-            raise ValueError("no\nway, " + "x" * 1000)
+            raise ValueError("no\nway, \x1b[31m postgresql://me:secret@host/db " + "x" * 1000)
         if cfg.x == 4:
             raise TrialPruned
         return {"loss": 0.0, "size": cfg.x}
@@ -98,7 +98,8 @@ def test_the_table_says_why_a_trial_failed_and_by_how_much_a_limit_was_broken(th
     sweep(task, there, ["x=1,2,3,4", *GRID, *limits])
     rows = table(there)
     assert [row["constraints.size"] for row in rows] == ["-0.5", "0.5", "", ""]
-    assert [row["reason"][:22] for row in rows] == ["", "", "ValueError: no way, xx", "pruned itself"]
+    assert [row["reason"][:22] for row in rows] == ["", "", "ValueError: no way, \\x", "pruned itself"]
+    assert r"way, \x1b[31m postgresql://me:***@host/db x" in rows[2]["reason"]
     assert len(rows[2]["reason"]) <= 300
 
 

@@ -21,8 +21,13 @@ class ConfigError(Exception):
 
 
 def in_short(text: str) -> str:
-    """Return a text on one line; of a long one its beginning and its end."""
-    line = " ".join(text.split())
+    """Return a text on one line, safe to show; of a long one its beginning and its end.
+
+    A failure's text comes from users' code: it may have a storage's password or escape sequences in it.
+    """
+    from sweeper_core.report.texts import printable  # what Hydra scans imports nothing that it does not need
+
+    line = printable(" ".join(text.split()))
     end = MAX_LINE // 3
     return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - end - 3]} … {line[-end:]}"
 

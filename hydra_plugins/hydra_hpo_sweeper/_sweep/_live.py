@@ -61,10 +61,12 @@ class Live(Progress):
         # Its monitor thread is for loops that forget to update.
         tqdm.monitor_interval = 0
         form = "{n_fmt}/{total_fmt} trials [{elapsed}<{remaining}]{postfix}"
-        self._bar = self._open.enter_context(tqdm(total=self.total, bar_format=form, file=sys.stderr, leave=True))
+        # A line that is wider than a terminal that has been made narrower would scroll it at each refresh.
+        bars: dict[str, Any] = {"file": sys.stderr, "dynamic_ncols": True}
+        self._bar = self._open.enter_context(tqdm(total=self.total, bar_format=form, leave=True, **bars))
         count = min(self.lanes, MAX_LINES, max(_size()[1] - 6, 0)) + 1 if sys.stderr.isatty() else 0
         self._lines = [
-            self._open.enter_context(tqdm(bar_format="{desc}", file=sys.stderr, leave=False, position=place + 1))
+            self._open.enter_context(tqdm(bar_format="{desc}", leave=False, position=place + 1, **bars))
             for place in range(count)
         ]
         self._open.enter_context(logging_redirect_tqdm())

@@ -23,7 +23,7 @@ from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.report.texts import cell_text
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.storages.identity import Identity, attrs_to_copy, identity, study_uid
-from sweeper_core.trial.attrs import RETRY_HISTORY, RETRY_OF, SOURCE_NUMBER, STUDY_UID
+from sweeper_core.trial.attrs import CONTINUES, RETRY_HISTORY, RETRY_OF, SOURCE_NUMBER, STUDY_UID
 from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 from sweeper_core.trial.table import MISSING, TrialTable
@@ -95,7 +95,7 @@ def copy_trials(records: Iterable[TrialRecord], uid: str, target: Storage, study
 
     for record in missing:
         # The numbers of earlier attempts are others in the target: they have to be there first.
-        if len(batch) == BATCH or record.system_attrs.get(RETRY_HISTORY):
+        if len(batch) == BATCH or record.system_attrs.get(RETRY_HISTORY) or CONTINUES in record.system_attrs:
             write()
         batch.append(record)
     write()
@@ -109,6 +109,9 @@ def _copied(record: TrialRecord, uid: str, numbers: Mapping[Identity, int]) -> T
     attempts = [numbers[uid, number] for number in history or () if (uid, number) in numbers]
     if attempts:
         attrs.update({RETRY_OF: attempts[0], RETRY_HISTORY: attempts})
+    earlier = numbers.get((uid, attrs.pop(CONTINUES, -1)))
+    if earlier is not None:
+        attrs[CONTINUES] = earlier
     return replace(record, system_attrs=attrs)
 
 

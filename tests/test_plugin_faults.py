@@ -581,7 +581,7 @@ def test_the_death_of_the_process_is_told_and_the_next_run_tries_that_trial_agai
         done = subprocess.run(again, cwd=tmp_path, env=surroundings(), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         (table,) = tmp_path.glob("multirun/*/*/trials.csv")
-        assert [row["state"] for row in rows(table.parent)] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+        assert [row["state"] for row in rows(table.parent)] == ["COMPLETE"] * 3
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo-terminals")

@@ -29,7 +29,7 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._threads import ThreadLanes
 from hydra_plugins.hydra_hpo_sweeper._sweep._live import Live
 from sweeper_core import create_study
 from sweeper_core.storages import get_storage
-from sweeper_core.trial.attrs import FAILURE, RETRY_HISTORY
+from sweeper_core.trial.attrs import CONTINUES, FAILURE, RETRY_HISTORY, STOPPED
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -90,7 +90,10 @@ def test_a_job_that_kills_its_process_is_lost_alone(there: Path) -> None:
         lost = [record for record in found if record.params["+how"] == how]
         assert len(lost) == 4, "each was tried twice"
         assert all(said in record.system_attrs[FAILURE] for record in lost)
-        assert all(record.system_attrs["hpo:job_dir"] == str(there / str(record.number)) for record in lost)
+        assert all(
+            record.system_attrs["hpo:job_dir"] == str(there / str(record.system_attrs.get(CONTINUES, record.number)))
+            for record in lost
+        )
         again = [record for record in lost if RETRY_HISTORY in record.system_attrs]
         assert {record.params["+x"] for record in again} == {1, 2}
         assert not any("hpo:lost" in record.system_attrs for record in again), "the last attempt is a failure"
@@ -178,9 +181,8 @@ def test_one_interrupt_lets_running_jobs_finish_and_two_stop_them(there: Path, t
         assert process.wait() == 130
     assert not any(alive(pid) for pid in pids)
     stopped = [record for record in records(there) if record.state is FAIL]
-    waiting = [record for record in records(there) if record.state is TrialState.WAITING]
     assert [record.system_attrs[FAILURE] for record in stopped] == ["lost: Stopped: stopped by the user"] * 2
-    assert len(waiting) == 2, "their parameters are tried again by the next run"
+    assert all(record.system_attrs[STOPPED] for record in stopped), "they are continued by the next run"
 
 
 def test_workers_end_when_the_sweeper_is_killed_and_the_next_run_goes_on(there: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from sweeper_core._extras import missing_extra
 from sweeper_core.masking import masked
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.storages.identity import study_uid
+from sweeper_core.trial.attempts import Attempts
 from sweeper_core.trial.attrs import FAILURE, METRICS_PREFIX
 from sweeper_core.trial.best import BestSoFar
 from sweeper_core.trial.metrics import metric_curves
@@ -41,6 +42,7 @@ STUDY_TAG = "hpo.study"
 TRIAL_TAG = "hpo.trial"
 MIRRORED_TAG = "hpo.mirrored"
 BEST_TAG = "hpo.best"
+ATTEMPT_TAG = "hpo.attempt"
 PARENT_TAG = "mlflow.parentRunId"
 REPORT_METRIC = "hpo/report"
 
@@ -78,6 +80,8 @@ class _Child:
     """Whether the mirror made the run, rather than the job."""
     reports: int = 0
     finished: bool = False
+    attempt: int = -1
+    """The attempt that was written last."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ class MlflowMirror:
         self._cursor: Any = None
         self._pending: dict[int, TrialRecord] = {}
         self._children: dict[int, _Child] = {}
+        self._attempts = Attempts()
         self._best = BestSoFar.of(study.directions)
         self._best_marked: int | None = None
         self._out_of_reach = False
@@ -161,9 +166,11 @@ class MlflowMirror:
         return done
 
     def environment(self, number: int) -> dict[str, str]:
-        """Return what a trial's job needs in its environment to log into the trial's run."""
+        """Return what a configuration's job needs in its environment to log into the configuration's run."""
         parent = self.parent_run_id if self.options.nested else None
-        return job_environment(self.uid, number, parent, self.options.tracking_uri)
+        variables = job_environment(self.uid, number, parent, self.options.tracking_uri)
+        child = self._children.get(number)  # of an earlier attempt: `start_run` goes on with it
+        return variables if child is None else {**variables, "MLFLOW_RUN_ID": child.run_id}
 
     def try_update(self) -> bool:
         """Write what is new; return False, after one warning, when MLflow cannot be reached."""
@@ -179,6 +186,7 @@ class MlflowMirror:
             self._open()
             records, self._cursor = self.storage.changes(self.study.study_id, self._cursor)
             self._pending.update((r.number, r) for r in records if r.state is not TrialState.WAITING)
+            self._attempts.fold(records)
             for number in sorted(self._pending):
                 self._write_or_leave_out(self._pending[number])
                 del self._pending[number]
@@ -223,7 +231,7 @@ class MlflowMirror:
 
     def _find_runs(self) -> None:
         """Take up the runs of an earlier session of this study, and open the parent."""
-        for run in self._search(f"tags.`{STUDY_TAG}` = '{self.uid}'"):
+        for run in _search(self.client, self.experiment_id, f"tags.`{STUDY_TAG}` = '{self.uid}'"):
             number = run.data.tags.get(TRIAL_TAG)
             if number is None:
                 self.parent_run_id = run.info.run_id
@@ -253,17 +261,7 @@ class MlflowMirror:
     @property
     def experiment_id(self) -> str:
         """Key of the experiment, once it has been opened."""
-        assert self._experiment_id is not None
-        return self._experiment_id
-
-    def _search(self, condition: str) -> Iterator[Run]:
-        token = None
-        while True:
-            page = self.client.search_runs([self.experiment_id], condition, page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
+        return _known(self._experiment_id)
 
     def _write_or_leave_out(self, record: TrialRecord) -> None:
         """Write a trial; what MLflow will never take must not hold up the others."""
@@ -277,6 +275,9 @@ class MlflowMirror:
             log.warning("%s refuses trial %d: %s", self._place, record.number, masked(error.message))
 
     def _write(self, record: TrialRecord) -> None:
+        attempt = record.number
+        record = replace(record, number=self._attempts.id_of(attempt))
+        self._go_on(record.number, attempt)
         # A run of the mirror's own waits for something to say, so that a job has the time to start one.
         if record.number not in self._children and not record.reports and not record.state.is_finished():
             return
@@ -287,6 +288,15 @@ class MlflowMirror:
                 self._finish(child, record)
         if record.state is TrialState.COMPLETE:
             self._best.take(record.number, record.values, record.system_attrs)
+
+    def _go_on(self, number: int, attempt: int) -> None:
+        """Open the run of a configuration again when a later attempt of it is to be written."""
+        child = self._children.get(number)
+        if child is None or attempt <= max(child.attempt, number):
+            return
+        child.attempt = attempt
+        if child.finished:
+            _open_again(self.client, child)
 
     def _child(self, record: TrialRecord) -> _Child:
         """Return the trial's run: the job's own where there is one, else one of the mirror's."""
@@ -306,7 +316,9 @@ class MlflowMirror:
 
     def _run_of_the_job(self, number: int) -> Run | None:
         condition = f"tags.`{STUDY_TAG}` = '{self.uid}' and tags.`{TRIAL_TAG}` = '{number}'"
-        theirs = [run for run in self._search(condition) if MIRRORED_TAG not in run.data.tags]
+        theirs = [
+            run for run in _search(self.client, self.experiment_id, condition) if MIRRORED_TAG not in run.data.tags
+        ]
         return min(theirs, key=lambda run: run.info.start_time) if theirs else None
 
     def _create_child(self, record: TrialRecord) -> _Child:
@@ -342,7 +354,7 @@ class MlflowMirror:
 
     def _write_reports(self, child: _Child, record: TrialRecord) -> None:
         new = record.reports[child.reports :]
-        self._log_metrics(child, [*((REPORT_METRIC, value, step) for step, value in new), *_named(record, new)])
+        _log_metrics(self.client, child, [*((REPORT_METRIC, value, step) for step, value in new), *_named(record, new)])
         child.reports = len(record.reports)
 
     def _finish(self, child: _Child, record: TrialRecord) -> None:
@@ -357,7 +369,7 @@ class MlflowMirror:
         metrics += [(f"hpo/constraint/{name}", value, 0) for name, value in record.constraints.items()]
         if record.started is not None and record.completed is not None:
             metrics.append(("hpo/duration_seconds", (record.completed - record.started).total_seconds(), 0))
-        self._log_metrics(child, metrics)
+        _log_metrics(self.client, child, metrics)
         tags = [RunTag("hpo.state", record.state.name)]
         job_dir = self.options.job_dir(record)
         if job_dir is not None:
@@ -368,14 +380,6 @@ class MlflowMirror:
         self.client.log_batch(child.run_id, tags=tags)
         self.client.set_terminated(child.run_id, STATUS_OF[record.state], end_time=_milliseconds(record.completed))
         child.finished = True
-
-    def _log_metrics(self, child: _Child, metrics: Sequence[tuple[str, float, int]]) -> None:
-        from mlflow.entities import Metric
-
-        now = _milliseconds(datetime.now(timezone.utc).replace(tzinfo=None)) or 0
-        entries = [Metric(name, value, now, step) for name, value, step in metrics]
-        for start in range(0, len(entries), MAX_METRICS):
-            self.client.log_batch(child.run_id, metrics=entries[start : start + MAX_METRICS])
 
     def _mark_best(self) -> None:
         number, value = self._best.best
@@ -426,10 +430,44 @@ def _returned(options: MirrorOptions, record: TrialRecord) -> list[tuple[str, fl
     ]
 
 
+def _known(experiment_id: str | None) -> str:
+    assert experiment_id is not None
+    return experiment_id
+
+
+def _search(client: MlflowClient, experiment_id: str, condition: str) -> Iterator[Run]:
+    token = None
+    while True:
+        page = client.search_runs([experiment_id], condition, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _open_again(client: MlflowClient, child: _Child) -> None:
+    """Let the run of a lost attempt go on with the next one."""
+    child.finished = False
+    child.reports = len(client.get_metric_history(child.run_id, REPORT_METRIC))
+    client.update_run(child.run_id, status="RUNNING")
+    client.set_tag(child.run_id, ATTEMPT_TAG, str(child.attempt))
+    if "hpo.failure" in client.get_run(child.run_id).data.tags:
+        client.delete_tag(child.run_id, "hpo.failure")
+
+
+def _log_metrics(client: MlflowClient, child: _Child, metrics: Sequence[tuple[str, float, int]]) -> None:
+    from mlflow.entities import Metric
+
+    now = _milliseconds(datetime.now(timezone.utc).replace(tzinfo=None)) or 0
+    entries = [Metric(name, value, now, step) for name, value, step in metrics]
+    for start in range(0, len(entries), MAX_METRICS):
+        client.log_batch(child.run_id, metrics=entries[start : start + MAX_METRICS])
+
+
 def _child_of(run: Run) -> _Child:
     own = MIRRORED_TAG in run.data.tags
     finished = "hpo.state" in run.data.tags and run.info.status in ("FINISHED", "FAILED", "KILLED")
-    return _Child(run.info.run_id, own=own, finished=finished)
+    return _Child(run.info.run_id, own=own, finished=finished, attempt=int(run.data.tags.get(ATTEMPT_TAG, -1)))
 
 
 def _milliseconds(moment: datetime | None) -> int | None:

@@ -19,8 +19,10 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.masking import masked
 from sweeper_core.report.texts import json_ready
 from sweeper_core.storages.base import StudyRecord
+from sweeper_core.trial.attempts import configurations
 from sweeper_core.trial.attrs import (
     BASELINE,
+    CONTINUES,
     FAILURE,
     FIXED_PARAMS,
     JOB_DIRECTORY,
@@ -73,7 +75,7 @@ def is_feasible(record: TrialRecord) -> bool:
 
 def origin_of(record: TrialRecord) -> str | None:
     """Return what suggested a trial: ``enqueued``, a retry, or the part of the sampler that did; None when unknown."""
-    if RETRY_OF in record.system_attrs:
+    if RETRY_OF in record.system_attrs and CONTINUES not in record.system_attrs:
         return f"retry of trial {record.system_attrs[RETRY_OF]}"
     if BASELINE in record.system_attrs:
         return "baseline"
@@ -140,20 +142,23 @@ class StudyFacts:
     """A study with its trials at one moment.
 
     Attributes:
-        records: In order of number.
+        records: The latest attempt of each configuration, with the number of the first one, in order of number.
         budget: How many trials the study is going to have; None when nobody knows.
         at: The moment, naive UTC.
+        attempts: All trials.
     """
 
     study: StudyRecord
     records: Sequence[TrialRecord]
     budget: int | None = None
     at: datetime = field(default_factory=now)
+    attempts: Sequence[TrialRecord] = ()
 
     @classmethod
     def of(cls, study: StudyRecord, records: Iterable[TrialRecord], budget: int | None = None) -> StudyFacts:
         """Return the facts of records in any order."""
-        return cls(study, sorted(records, key=lambda record: record.number), budget)
+        attempts = list(records)
+        return cls(study, configurations(attempts), budget, attempts=attempts)
 
     @property
     def directions(self) -> tuple[StudyDirection, ...]:
@@ -247,7 +252,7 @@ class StudyFacts:
     @cached_property
     def spent(self) -> float:
         """Seconds that jobs have run, all lanes added up."""
-        return sum(seconds_of(record, self.at) or 0.0 for record in self.records)
+        return sum(seconds_of(record, self.at) or 0.0 for record in self.attempts or self.records)
 
     @cached_property
     def saved(self) -> float:

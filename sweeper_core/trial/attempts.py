@@ -8,12 +8,16 @@ its curve, which begins with copies of the earlier reports, are the configuratio
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweeper_core.trial.attrs import CHECKPOINT, CONTINUES, FIRST_STEP, LOST, RETRY_HISTORY, STOPPED
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
+
+if TYPE_CHECKING:
+    from sweeper_core.trial.frozen import FrozenTrial
 
 
 class Attempts:
@@ -32,7 +36,7 @@ class Attempts:
             if record.system_attrs:
                 self.of(record)
 
-    def of(self, record: TrialRecord) -> int:
+    def of(self, record: TrialRecord | FrozenTrial) -> int:
         """Return the id of a trial's configuration, and remember it."""
         number = record.number
         known = self._first.get(number)
@@ -59,7 +63,7 @@ class Attempts:
         return len(self._first)
 
 
-def continued_by(record: TrialRecord) -> int | None:
+def continued_by(record: TrialRecord | FrozenTrial) -> int | None:
     """Return the number of the attempt that a trial continues; None for a first attempt."""
     earlier = record.system_attrs.get(CONTINUES)
     return earlier if isinstance(earlier, int) and 0 <= earlier < record.number else None
@@ -114,16 +118,29 @@ def configurations(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     return [found[first] for first in sorted(found)]
 
 
+def latest_attempts(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Return what :func:`configurations` returns, for trials as users know them, of whatever library."""
+    attempts, found = Attempts(), {}
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        first = attempts.of(trial)
+        if first != trial.number:
+            trial = copy(trial)
+            trial.number = first
+        found[first] = trial
+    return [found[first] for first in sorted(found)]
+
+
 def is_lost(record: TrialRecord) -> bool:
     """Return whether a trial has ended without a result because its job or its process went away."""
     return record.state is TrialState.FAIL and LOST in record.system_attrs
 
 
 def count_retries(attempts: Iterable[TrialRecord]) -> int:
-    """Return how many attempts of a configuration, each of them lost, have brought it no further.
+    """Return how many attempts of a configuration, of which the last one counts as lost, have brought it no further.
 
     Attempts that reported a new step, or whose job was ended on purpose, are not counted.
     """
-    listed = list(attempts)
-    before = len(listed[0].system_attrs.get(RETRY_HISTORY) or ()) if listed else 0
-    return before + sum(is_lost(it) and not made_progress(it) and STOPPED not in it.system_attrs for it in listed)
+    *earlier, last = attempts
+    lost = [it for it in earlier if is_lost(it)] + [last]
+    retries = (earlier or lost)[0].system_attrs.get(RETRY_HISTORY) or ()
+    return len(retries) + sum(not made_progress(it) and STOPPED not in it.system_attrs for it in lost)

@@ -43,16 +43,23 @@ class Job:
     """One run of the application.
 
     Attributes:
-        number: The trial's number, which becomes the job's.
+        number: The number of the trial's first attempt, which becomes the job's.
         overrides: Its complete override list.
         part: Which repeat of the trial, counted from 0.
         environment: Variables that are set while it runs, and before its process imports anything.
+        attempt: The trial's own number, where it continues another.
     """
 
     number: int
     overrides: tuple[str, ...]
     part: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
+    attempt: int | None = None
+
+    @property
+    def trial(self) -> int:
+        """The number of the trial whose job it is."""
+        return self.number if self.attempt is None else self.attempt
 
     @property
     def key(self) -> tuple[int, int]:

@@ -47,7 +47,9 @@ def _of_gain(session: Session) -> list[str]:
 def _of_pruned(result: SweepResult, session: Session) -> list[str]:
     """Return what pruned trials had reached: they may look better than the best."""
     pruned = [
-        record for record in session.log.records if record.state is TrialState.PRUNED and _reached(record) is not None
+        record
+        for record in session.log.configurations
+        if record.state is TrialState.PRUNED and _reached(record) is not None
     ]
     if not pruned or result.n_objectives > 1:
         return []

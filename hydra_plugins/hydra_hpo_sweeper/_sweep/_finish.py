@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import in_short
@@ -12,12 +13,10 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import TrialResult, given_up
 from sweeper_core.storages import repeats, retry_of
 from sweeper_core.storages.base import Point
+from sweeper_core.trial.attrs import STOPPED
 from sweeper_core.trial.data import TrialData
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
-
-ALWAYS = 2**31
-"""Retries of what the user stopped: as many as it takes."""
 
 
 class Finisher:
@@ -39,28 +38,38 @@ class Finisher:
         """
         number = trial.number
         stopped = any(done.end == "stopped" for done in trial.results)
-        retry = self._retry(number, result, stopped)
-        self.retried = retry is not None
-        if result.lost and retry is None:
+        retry = self._retry(number, result)
+        self.retried = retry is not None or (result.lost and (stopped or self._goes_on(number)))
+        if result.lost and not self.retried:
             result = given_up(result)
+        if stopped:
+            result = replace(result, attrs={**result.attrs, STOPPED: True})
         data = TrialData(user_attrs=result.user_attrs, system_attrs=result.attrs)
         if not trial.stored and not self._session.finish(number, result.state, result.values, data):
-            log.warning("Trial %d had been given up before its job ended; what it returned is left out.", number)
+            shown = trial.configuration
+            log.warning("Trial %d had been given up before its job ended; what it returned is left out.", shown)
             return None
         # What follows may fail, when the storage goes away, and is done again then.
         trial.stored = True
         if result.failure is None:
             return self._counts_as(trial, result), result
         self._try_again(number, retry)
-        _warn(number, result, retry is not None, stopped)
+        if result.lost:
+            self._session.log.sync()  # whoever asks for a trial now is to find it
+        again = "goes on where it stopped" if result.lost else "its parameters will be tried again"
+        _warn(trial.configuration, result, again if self.retried else "", stopped)
         return number, result
 
-    def _retry(self, number: int, result: TrialResult, stopped: bool) -> Point | None:
+    def _goes_on(self, number: int) -> bool:
+        """Return whether a lost trial is going to be continued, by whoever asks for the next trial."""
+        self._session.log.sync()
+        return self._session.continuations.may_retry(number, self._settings.max_retries)
+
+    def _retry(self, number: int, result: TrialResult) -> Point | None:
         """Return the point that tries a failed trial again; None when it has been tried often enough."""
-        if result.failure is None:
+        if result.failure is None or result.lost:
             return None
-        allowed = self._settings.max_retries if result.lost else self._settings.max_retries_failed
-        return retry_of(self._session.log.record(number), ALWAYS if stopped else allowed)
+        return retry_of(self._session.log.record(number), self._settings.max_retries_failed)
 
     def _try_again(self, number: int, retry: Point | None) -> None:
         if retry is not None:
@@ -74,11 +83,12 @@ class Finisher:
         if self._session.log.record(number).state is result.state:
             return number
         retry = next((r.number for r in self._session.log.records if repeats(r.system_attrs, number)), number)
-        log.info("Trial %d had been given up before its job ended; its result counts as trial %d.", number, retry)
+        shown = trial.configuration
+        log.info("Trial %d had been given up before its job ended; its result counts by attempt %d.", shown, retry)
         return retry
 
 
-def _warn(number: int, result: TrialResult, again: bool, stopped: bool) -> None:
+def _warn(number: int, result: TrialResult, again: str, stopped: bool) -> None:
     how = "was lost: " if result.lost else "failed: "
     how = "was stopped" if stopped else how + in_short(str(result.failure))
-    log.warning("Trial %d %s%s", number, how, "; its parameters will be tried again" if again else "")
+    log.warning("Trial %d %s%s", number, how, f"; {again}" if again else "")

@@ -69,6 +69,7 @@ class TrialHandles:
             limit=self._limit,
             judged=self._judged,
             metric=self._metric,
+            first_step=started.first_step,
         )
         record = self.session.log.get(started.number)
         saved = [None if record is None else saved_step(record, job.part) for job in jobs]
@@ -82,7 +83,7 @@ class TrialHandles:
         return number if record is None else configuration_of(record, self._attempts)
 
     def _with_handle(self, job: Job, handle: TrialHandle) -> Job:
-        path = self._path(job.number)
+        path = self._path(handle.number)
         path = path.with_name(f"{path.name}.repeat-{job.part}") if job.part else path
         handle.write(path)
         return replace(job, environment={**job.environment, VARIABLE: str(path)})

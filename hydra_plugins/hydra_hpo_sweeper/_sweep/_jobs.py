@@ -51,6 +51,11 @@ class RunningTrial:
         return self.started.number
 
     @property
+    def configuration(self) -> int:
+        """The number of its first attempt, by which users and jobs know it."""
+        return self.started.configuration
+
+    @property
     def ended(self) -> bool:
         """Whether no job runs or waits."""
         return not self.waiting and not self.busy
@@ -80,7 +85,10 @@ class JobPlan:
     def prepare(self, started: Started) -> RunningTrial:
         """Return a trial with its jobs. Raises what the user's ``custom_search_space`` raises."""
         params = self._extended(started)
-        jobs = jobs_of(started.number, self._plan.overrides(params), self._settings.repeat, self._subdirectory)
+        number, repeat = started.configuration, self._settings.repeat
+        jobs = jobs_of(number, self._plan.overrides(params), repeat, self._subdirectory)
+        if started.number != number:
+            jobs = [replace(job, attempt=started.number) for job in jobs]
         jobs = self._handles.hand_over(started, params, jobs)
         return RunningTrial(started, params, deque(self._with_environment(job) for job in jobs))
 

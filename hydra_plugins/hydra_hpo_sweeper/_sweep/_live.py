@@ -132,7 +132,8 @@ class Live(Progress):
         if self.best is None:
             return ""
         curve = sparkline(self._bests, SPARK, unicode=self._unicode)
-        record = self._session.log.record(self.best[1])
+        self._session.log.sync()
+        record = self._session.log.of_configuration(self.best[1])
         return f"  best {curve}  {params_text(record.params)}"
 
     def _trial_lines(self) -> list[str]:
@@ -150,7 +151,7 @@ class Live(Progress):
         return lines
 
     def _trial_line(self, slot: int, trial: int, running: RunningTrial) -> str:
-        reports = self._session.log.record(trial).reports
+        reports = self._session.log.record(self._session.log.attempts.latest(trial)).reports
         step = "  pending" if trial in self._pending else ""
         if reports:
             curve = sparkline([value for _, value in reports], SPARK, unicode=self._unicode)

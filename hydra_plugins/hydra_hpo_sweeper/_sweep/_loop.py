@@ -111,8 +111,9 @@ class Run:
         lease = self.setup.opened.lease
         if lease is not None and time.monotonic() - self._looked >= lease.interval:
             self._looked = time.monotonic()
-            found = self.session.storage.fail_stale(self.session.study.study_id, max_retries=self.settings.max_retries)
-            self.rules.nothing_left &= not found
+            if self.session.storage.fail_stale(self.session.study.study_id):
+                self.session.log.sync()
+            self.rules.nothing_left &= not self.session.log.lost()
 
     def _fill(self, lanes: Lanes) -> None:
         while lanes.free:
@@ -126,9 +127,9 @@ class Run:
                 self.ended.append(trial)
                 self.outage.attempt(self._store_results, None)
                 continue
-            if trial.number not in self.running:
-                self.progress.started(trial.number, trial.params)
-            self.running[trial.number] = trial
+            if trial.configuration not in self.running:
+                self.progress.started(trial.configuration, trial.params)
+            self.running[trial.configuration] = trial
             trial.busy += 1
             self._start(lanes, trial.waiting.popleft())
 
@@ -161,7 +162,7 @@ class Run:
         if useless or result.state is not TrialState.COMPLETE:
             trial.waiting.clear()
         if trial.ended:
-            del self.running[trial.number]
+            del self.running[trial.configuration]
             self.ended.append(trial)
             self.outage.attempt(self._store_results, None)
 
@@ -223,7 +224,7 @@ class Run:
         if self.finisher.retried:
             self.rules.nothing_left = False
         why = f" ({why_pruned(self.session.log.record(number))})" if result.state is TrialState.PRUNED else ""
-        self.progress.finished(number, result, trial.params, why)
+        self.progress.finished(self.session.log.attempts.id_of(number), result, trial.params, why)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

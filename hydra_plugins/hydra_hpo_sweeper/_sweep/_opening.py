@@ -16,7 +16,7 @@ from sweeper_core.masking import masked
 from sweeper_core.plain import plain
 from sweeper_core.search_space.priors import Prior, read_priors
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.storages import get_storage, retry_of, this_process
+from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._session.session import Session
@@ -57,13 +57,13 @@ def open_study(settings: Settings, directory: SweepDirectory) -> Opened:
     _check_directions(study, settings)
     if settings.metric is not None and METRIC_NAMES not in study.system_attrs:
         storage.set_study_attrs(study.study_id, system={METRIC_NAMES: list(settings.metric)})
-    _reclaim(storage, study, settings.max_retries)
     _enqueue(storage, study, settings)
     begun = _enqueue_start(storage, study, settings)
     study = _store_priors(storage, study, settings.priors)
     sources = [_earlier(source) for source in settings.warm_start]
     session = Session.open(storage, study, settings.sampler, settings.pruner, sources=sources)
     session.log.sync()
+    _reclaim(session, settings.max_retries)
     file = directory.path.absolute() / DEFAULT_FILE if settings.storage is None else None
     return Opened(session, url, this_process() if storage.outlives_process else None, file, begun)
 
@@ -103,18 +103,19 @@ def _names(directions: Sequence[object]) -> str:
     return ", ".join(str(getattr(direction, "name", direction)).lower() for direction in directions)
 
 
-def _reclaim(storage: Storage, study: StudyRecord, max_retries: int) -> None:
-    lost = storage.fail_stale(study.study_id, max_retries=max_retries)
+def _reclaim(session: Session, max_retries: int) -> None:
+    lost = session.storage.fail_stale(session.study.study_id)
     if not lost:
         return
-    records = {record.number: record for record in storage.changes(study.study_id)[0]}
-    again = [number for number in lost if retry_of(records[number], max_retries) is not None]
+    session.log.sync()
+    again = [number for number in lost if session.continuations.may_retry(number, max_retries)]
     for numbers, what in (
-        (again, "their parameters will be tried again"),
+        (again, "they go on where they stopped"),
         ([number for number in lost if number not in again], "they have failed: hydra.sweeper.max_retries is used up"),
     ):
         if numbers:
-            log.info("Trials %s were left by a run that died; %s.", ", ".join(map(str, numbers)), what)
+            names = ", ".join(str(session.log.attempts.id_of(number)) for number in numbers)
+            log.info("Trials %s were left by a run that died; %s.", names, what)
 
 
 def _enqueue(storage: Storage, study: StudyRecord, settings: Settings) -> None:
@@ -175,7 +176,7 @@ def _earlier(source: EarlierStudy) -> History:
 def greet(opened: Opened, settings: Settings, directory: SweepDirectory, command: str | None) -> None:
     """Say which study this is, where it is, and how to go on with it after an interruption."""
     session = opened.session
-    states = [record.state for record in session.log.records]
+    states = [record.state for record in session.log.configurations]
     finished = sum(state.is_finished() for state in states)
     sampler = type(settings.sampler).__name__
     later = "it ends with this process (its storage is memory)" if command is None else f"to go on later: {command}"

@@ -47,7 +47,7 @@ class Progress:
         self.best: tuple[float, int] | None = None
         number = session.log.statistics.best.number
         if number is not None:
-            self._consider(number, session.log.record(number).values)
+            self._consider(session.log.attempts.id_of(number), session.log.record(number).values)
 
     def __enter__(self) -> Progress:
         # It says for each trial that one job is launched.

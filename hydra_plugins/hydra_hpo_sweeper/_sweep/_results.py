@@ -171,7 +171,7 @@ class Results:
     def _write(self) -> None:
         with _locked(self._directory / ".results.lock"):
             self._session.log.sync()
-            records = self._session.log.records
+            records = self._session.log.configurations
             best = self._best()
             self._replace("trials.csv", trials_csv(records, self._session.n_objectives))
             if best:
@@ -182,7 +182,7 @@ class Results:
     def result(self) -> SweepResult:
         """Return what is known now."""
         self._session.log.sync()
-        states = [record.state for record in self._session.log.records]
+        states = [record.state for record in self._session.log.configurations]
         counts = {state.name.lower(): states.count(state) for state in TrialState if states.count(state)}
         study = self._session.study
         return SweepResult(study.name, self._directory, tuple(self._best()), len(study.directions), counts)
@@ -191,11 +191,11 @@ class Results:
         log = self._session.log
         if self._session.n_objectives == 1:
             number = log.statistics.best.number
-            return [] if number is None else [_known(log.get(number))]
+            return [] if number is None else [log.of_configuration(number)]
         history = log.history()
         rows = np.flatnonzero((history.states == TrialState.COMPLETE) & history.feasible)
         front = rows[pareto_front(history.values[rows])] if len(rows) else rows
-        return [_known(log.get(int(row))) for row in front]
+        return [log.of_configuration(int(row)) for row in front]
 
     def _summary(self, best: Sequence[TrialRecord]) -> dict[str, Any]:
         if self._session.n_objectives == 1:
@@ -284,11 +284,6 @@ def single_run(config: DictConfig, name: str = "hpo") -> RunAgain:
     asked = "hydra.mode=MULTIRUN" in hydra_overrides(config)
     mode = () if asked or config.hydra.mode is not RunMode.MULTIRUN else ("hydra.mode=RUN",)
     return RunAgain(name, mode, config.hydra.output_subdir)
-
-
-def _known(record: TrialRecord | None) -> TrialRecord:
-    assert record is not None
-    return record
 
 
 def _solution(record: TrialRecord) -> dict[str, Any]:

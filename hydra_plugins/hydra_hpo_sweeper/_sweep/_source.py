@@ -46,6 +46,9 @@ class TrialSource:
                 return None
             self._tally.started += 1
             self._say_algorithm(started)
+            if started.number != started.configuration:
+                at = f" after step {started.step}" if started.first_step else " from its beginning"
+                log.info("Trial %d goes on%s.", started.configuration, at)
             return self._prepared(started)
         return None
 
@@ -56,8 +59,9 @@ class TrialSource:
                 self._setup.plan.space,
                 limit=limit,
                 lease=self._setup.opened.lease,
-                budget=self._rules.budget(len(self._session.log)),
+                budget=self._rules.budget(self._session.log.n_configurations),
                 distinct=self._settings.custom_search_space is None,
+                max_retries=self._settings.max_retries,
             )
         except SearchSpaceExhausted:
             self._tally.say_once("Every point of the search space has been tried.")
@@ -79,5 +83,5 @@ class TrialSource:
         except StorageInternalError:
             raise
         except Exception as error:
-            done = JobResult(Job(started.number, ()), "raised", failure=failure_of(error))
+            done = JobResult(Job(started.configuration, ()), "raised", failure=failure_of(error))
             return RunningTrial(started, dict(started.params), results=[done])

@@ -248,13 +248,13 @@ class Recorder:
         try:
             if result.state is not TrialState.COMPLETE:
                 records, _ = storage.changes(self.study_id)
-                record = next(record for record in records if record.number == done.job.number)
+                record = next(record for record in records if record.number == done.job.trial)
                 result = ended_from_outside(result, record)
                 if result.state is TrialState.PRUNED:
                     result = pruned(result, record, self.judge.n_objectives)
             if result.lost:
                 return False  # the next run finds it, and tries its parameters again
             data = TrialData(user_attrs=result.user_attrs, system_attrs=result.attrs)
-            return storage.finish(self.study_id, done.job.number, result.state, result.values, data)
+            return storage.finish(self.study_id, done.job.trial, result.state, result.values, data)
         finally:
             storage.close()

@@ -42,7 +42,7 @@ class Continuations:
         return None
 
     def may_retry(self, number: int, max_retries: int) -> bool:
-        """Return whether a lost trial is to be continued.
+        """Return whether a trial that was lost, or is about to be recorded as lost, is to be continued.
 
         Args:
             max_retries: At most so often in vain: attempts that reported a new step, and those whose job was ended on

@@ -159,6 +159,10 @@ class TrialLog:
             earlier = continued_by(record)
         return found
 
+    def of_configuration(self, number: int) -> TrialRecord:
+        """Return the latest attempt of a trial's configuration, with the number of the first one."""
+        return replace(self._latest[self.attempts.latest(number)], number=self.attempts.id_of(number))
+
     def lost(self) -> list[int]:
         """Return the lost trials that nothing continues or retries, by number."""
         lost = self.statistics.lost

@@ -12,6 +12,7 @@ from sweeper_core.study.study import Study
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.metrics import metric_curves
 from sweeper_core.trial.state import TrialState
+from sweeper_core.visualization.prepared.values import configurations_of
 
 MAX_CURVES = 300
 
@@ -40,7 +41,7 @@ def curves(study: Study, metric: str | None = None) -> Curves:
     """
     trials = [
         trial
-        for trial in study.get_trials(deepcopy=False)
+        for trial in configurations_of(study)
         if trial.intermediate_values and trial.state is not TrialState.WAITING
     ]
     if metric is not None:

@@ -15,7 +15,7 @@ from sweeper_core.study.study import Study
 from sweeper_core.trial.feasible import satisfied
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.state import TrialState
-from sweeper_core.visualization.prepared.values import Floats, is_feasible
+from sweeper_core.visualization.prepared.values import Floats, configurations_of, is_feasible
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def front(
     Raises:
         ValueError: Another number of objectives, or of names.
     """
-    trials = [t for t in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) if t.values]
+    trials = [t for t in configurations_of(study, TrialState.COMPLETE) if t.values]
     rows = [list(targets(t)) if targets is not None else list(t.values or ()) for t in trials]
     finite = [index for index, row in enumerate(rows) if all(map(math.isfinite, row))]
     width = len(rows[0]) if rows else len(study.directions)
@@ -83,7 +83,7 @@ def hypervolumes(study: Study, reference_point: Sequence[float]) -> tuple[tuple[
         )
     signs = np.array([direction.sign for direction in study.directions])
     reference = np.asarray(reference_point, float) * signs
-    trials = [t for t in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) if t.values]
+    trials = [t for t in configurations_of(study, TrialState.COMPLETE) if t.values]
     known = np.empty((0, len(signs)))
     volume, volumes = 0.0, []
     for trial in trials:

@@ -18,6 +18,7 @@ from sweeper_core.visualization.prepared.values import (
     Target,
     as_studies,
     check_target,
+    configurations_of,
     is_feasible,
     minimises,
     plotted_trials,
@@ -89,7 +90,7 @@ def progress(studies: Studies, target: Target | None, target_name: str) -> list[
 
 
 def _pruned(study: Study, target: Target | None) -> Floats:
-    pruned = study.get_trials(deepcopy=False, states=(TrialState.PRUNED,)) if target is None else []
+    pruned = configurations_of(study, TrialState.PRUNED) if target is None else []
     last = [(t.number, t.intermediate_values[max(t.intermediate_values)]) for t in pruned if t.intermediate_values]
     return np.array([pair for pair in last if math.isfinite(pair[1])], float).reshape(-1, 2)
 

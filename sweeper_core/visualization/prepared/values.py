@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.study.study import Study
+from sweeper_core.trial.attempts import latest_attempts
 from sweeper_core.trial.feasible import satisfied
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.state import TrialState
@@ -93,10 +94,15 @@ def value_of(trial: FrozenTrial, target: Target | None) -> float:
     return float(trial.values[0]) if trial.values else math.nan
 
 
+def configurations_of(study: Study, *states: TrialState) -> list[FrozenTrial]:
+    """Return the latest attempt of each configuration, with the number of the first one; only those in some states."""
+    latest = latest_attempts(study.get_trials(deepcopy=False))
+    return [trial for trial in latest if not states or trial.state in states]
+
+
 def plotted_trials(study: Study, target: Target | None) -> list[FrozenTrial]:
     """Return the COMPLETE trials with a finite value."""
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return [trial for trial in trials if math.isfinite(value_of(trial, target))]
+    return [trial for trial in configurations_of(study, TrialState.COMPLETE) if math.isfinite(value_of(trial, target))]
 
 
 def is_feasible(trial: FrozenTrial) -> bool:

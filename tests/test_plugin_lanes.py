@@ -489,7 +489,7 @@ def test_what_travels_between_processes_is_plain() -> None:
         "c": Tensor([1, [2]]),
         "d": threading,
     }
-    plain = _outcome.plain({**returned, "d": threading})
+    plain = _outcome.sendable({**returned, "d": threading})
     assert plain["a"] == 0.5
     assert (plain["b"], plain["3"], plain["c"]) == ([1, 2.0], [1.0, 2.0], [1, [2]])
     assert repr(plain["d"]).startswith("module: <module 'threading'")

@@ -64,6 +64,11 @@ def test_every_plot_of_every_study_can_be_drawn(back_end: str, plot: str) -> Non
             finish(draw(study, **arguments(plot, study)))
 
 
+@pytest.mark.parametrize("back_end", BACK_ENDS.values(), ids=BACK_ENDS)
+def test_the_back_ends_have_the_same_plots(back_end: Any) -> None:
+    assert set(back_end.__all__) - {"matplotlib"} == {"is_available", *visualization.PLOTS}
+
+
 @pytest.mark.parametrize("back_end", BACK_ENDS)
 def test_ten_thousand_trials(back_end: str) -> None:
     study = ten_thousand()

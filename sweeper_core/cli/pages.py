@@ -15,20 +15,10 @@ from sweeper_core._extras import missing_extra
 from sweeper_core.cli import term
 from sweeper_core.cli.options import study_options, where_of
 from sweeper_core.cli.source import find_study
+from sweeper_core.visualization._names import PLOTS as OFFERED
 
-PLOTS = (
-    "optimization_history",
-    "param_importances",
-    "parallel_coordinate",
-    "slice",
-    "contour",
-    "rank",
-    "edf",
-    "intermediate_values",
-    "timeline",
-    "pareto_front",
-)
-"""Kinds of plots, the names of ``sweeper_core.visualization`` without ``plot_``."""
+PLOTS = tuple(name.removeprefix("plot_") for name in OFFERED if name != "plot_hypervolume_history")
+"""Kinds of plots; that of the hypervolume needs a reference point."""
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Of a report: its models are small, and more threads would only take cores away from jobs."""

@@ -24,7 +24,7 @@ from omegaconf import DictConfig, open_dict
 from hydra_plugins.hydra_hpo_sweeper._hydra._lane import LANE
 from hydra_plugins.hydra_hpo_sweeper._hydra._returns import let_go, returned_by
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import drop_frames, kind_of, trace_of
-from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import plain
+from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import sendable
 
 End = Literal["returned", "raised", "pruned", "lost", "timeout", "stopped"]
 """How a job ended: ``lost`` when its process died without a word, ``stopped`` when the user asked for it."""
@@ -232,7 +232,7 @@ def result_of(job: Job, job_return: JobReturn) -> JobResult:
     directory = _directory(job_return)
     returned = returned_by(job_return)
     if job_return.status is JobStatus.COMPLETED:
-        return JobResult(job, "returned", plain(returned), directory=directory)
+        return JobResult(job, "returned", sendable(returned), directory=directory)
     if PRUNED & {kind.__name__ for kind in type(returned).__mro__}:
         drop_frames(returned)
         return JobResult(job, "pruned", directory=directory)

@@ -21,32 +21,36 @@ class Opaque:
         return self.text
 
 
-def plain(returned: Any) -> Any:
-    """Return the same in numbers, strings, lists and dicts, which any process can read."""
+def sendable(returned: Any) -> Any:
+    """Return the same in floats, strings, lists and dicts, which any process can read.
+
+    Unlike attributes, which keep what they can (:func:`sweeper_core.plain.plain`), what a job returned is to be read as
+    objective values: a number of any kind becomes a float, and what is none a text that describes it.
+    """
     if returned is None or isinstance(returned, (bool, int, float, str, Opaque)):
         return returned
     if isinstance(returned, Mapping):
-        return {str(key): plain(value) for key, value in returned.items()}
+        return {str(key): sendable(value) for key, value in returned.items()}
     if isinstance(returned, (list, tuple)):
-        return [plain(value) for value in returned]
+        return [sendable(value) for value in returned]
     try:
         return float(returned)  # NumPy scalars, tensors of one element, decimals, fractions
     except Exception:
         pass
     try:
-        return [plain(value) for value in returned.tolist()]
+        return [sendable(value) for value in returned.tolist()]
     except Exception:
         return _sequence_or_opaque(returned)
 
 
 def _sequence_or_opaque(returned: Any) -> Any:
     if isinstance(returned, Sequence):
-        return [plain(value) for value in returned]
+        return [sendable(value) for value in returned]
     return Opaque(f"{type(returned).__name__}: {repr(returned)[:MAX_SHOWN]}")
 
 
 def values_of(returned: Any, count: int, metric: Sequence[str] | None) -> tuple[float, ...]:
-    """Return the objective values in what :func:`plain` made of a job's return value.
+    """Return the objective values in what :func:`sendable` made of a job's return value.
 
     Args:
         count: Number of objectives.

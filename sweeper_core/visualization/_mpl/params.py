@@ -173,21 +173,19 @@ def _pairs(
     axes = shown.axes
     if len(axes) < 2:
         return finished(single(title, "", ""))
-    indices = range(len(axes))
-    across, down = ((0,), (1,)) if len(axes) == 2 else (tuple(indices), tuple(indices))
-    figure, grid = panels(f"{title}{shown.note}", len(down), len(across))
+    size = len(axes) if len(axes) > 2 else 1
+    figure, grid = panels(f"{title}{shown.note}", size, size)
     drawn = None
-    for row, y in enumerate(down):
-        for column, x in enumerate(across):
-            panel = grid[row, column]
-            set_x(panel, axes[x], named=row == len(down) - 1)
-            set_y(panel, axes[y], named=column == 0)
-            if x != y:
-                drawn = draw(panel, x, y) or drawn
-            else:
-                panel.set_facecolor("#f2f2f2")
-                name = prepared.shortened(axes[x].name)
-                panel.text(0.5, 0.5, name, transform=panel.transAxes, ha="center", va="center", fontsize=9)
+    for row, column, x, y in prepared.pairs_of(len(axes)):
+        panel = grid[row, column]
+        set_x(panel, axes[x], named=row == size - 1)
+        set_y(panel, axes[y], named=column == 0)
+        if x != y:
+            drawn = draw(panel, x, y) or drawn
+        else:
+            panel.set_facecolor("#f2f2f2")
+            name = prepared.shortened(axes[x].name)
+            panel.text(0.5, 0.5, name, transform=panel.transAxes, ha="center", va="center", fontsize=9)
     if drawn is not None:
         bar = figure.colorbar(drawn, ax=grid.ravel().tolist(), label=legend, pad=0.02)
         if ticks:

@@ -197,8 +197,7 @@ def _pairs(
     size = len(axes) if len(axes) > 2 else 1
     space = {"horizontal_spacing": 0.06 / size, "vertical_spacing": 0.06 / size}
     figure = grid_figure(f"{title}{shown.note if size > 1 else ''}", size, size, 160, **space)
-    places = [(0, 0, 0, 1)] if len(axes) == 2 else [(r, c, c, r) for r in range(len(axes)) for c in range(len(axes))]
-    for row, column, x, y in places if len(axes) > 1 else ():
+    for row, column, x, y in prepared.pairs_of(len(axes)):
         place = {"row": row + 1, "col": column + 1}
         if x != y:
             draw(figure, x, y, place)

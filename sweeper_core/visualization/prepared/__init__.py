@@ -4,7 +4,7 @@ Both back ends draw from these records; nothing here knows how anything is drawn
 or not finite are left out of every plot of values.
 """
 
-from sweeper_core.visualization.prepared.axes import Axis, shortened
+from sweeper_core.visualization.prepared.axes import Axis, pairs_of, shortened
 from sweeper_core.visualization.prepared.curves import MAX_CURVES, Curves, curves
 from sweeper_core.visualization.prepared.front import Front, front, hypervolumes
 from sweeper_core.visualization.prepared.history import (
@@ -58,6 +58,7 @@ __all__ = [
     "hypervolumes",
     "importance_bars",
     "mean_progress",
+    "pairs_of",
     "parallel",
     "points",
     "progress",

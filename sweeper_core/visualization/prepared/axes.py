@@ -156,6 +156,18 @@ def _category_order(value: Any) -> tuple[int, float, str]:
     return (1, 0.0, str(value))
 
 
+def pairs_of(count: int) -> list[tuple[int, int, int, int]]:
+    """Return row, column, and the parameters to the right and upwards of each panel that a plot of pairs has.
+
+    Two parameters have one panel; more have a matrix, on whose diagonal a parameter meets itself; fewer have none.
+    """
+    if count < 2:
+        return []
+    if count == 2:
+        return [(0, 0, 0, 1)]
+    return [(row, column, column, row) for row in range(count) for column in range(count)]
+
+
 def shortened(text: str) -> str:
     """Return a text that fits beside an axis."""
     return text if len(text) <= MAX_LABEL else text[: MAX_LABEL - 1] + "…"

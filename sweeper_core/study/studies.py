@@ -53,16 +53,12 @@ def create_study(
     opened = get_storage(storage)
     try:
         record = opened.create_or_open_study(study_name, wanted, exist_ok=False)
-        _logger.info(f"A new study created in {_kind(opened)} with name: {record.name}")
-    except DuplicatedStudyError as error:
+        _logger.info(f"Study {record.name!r} is new ({_kind(opened)}).")
+    except DuplicatedStudyError:
         if not load_if_exists:
-            raise DuplicatedStudyError(
-                f"Another study with study_name={study_name!r} already exists. Please specify a different name, or "
-                "reuse the existing one by setting `load_if_exists` (for Python API) or `--skip-if-exists` flag (for "
-                "CLI)."
-            ) from error
+            raise
         record = opened.create_or_open_study(study_name, None, exist_ok=True)
-        _logger.info(f"Using an existing study with name '{record.name}' instead of creating a new one.")
+        _logger.info(f"Study {record.name!r} exists and is continued.")
     return Study(record.name, opened, sampler, pruner)
 
 

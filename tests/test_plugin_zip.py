@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra._internal.core_plugins.bash_completion import BashCompletion
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -82,6 +86,17 @@ def test_hydra_passes_a_zip_on_and_other_sweepers_refuse_it() -> None:
         list(override.sweep_string_iterator())
 
 
+def test_tab_completion_goes_on_behind_a_zip(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("training: {batch_size: 8}\nmodel: a\n")
+    GlobalHydra.instance().clear()
+    hydra = Hydra.create_main_hydra2("app", create_config_search_path(str(tmp_path)))
+    try:
+        line = "-m pair=zip(model=[a,b],training.batch_size=[1,2]) x=interval(1,2) tr"
+        assert BashCompletion(hydra.config_loader)._query("config", line) == ["training."]
+    finally:
+        GlobalHydra.instance().clear()
+
+
 def test_a_sweep_over_a_zip(tmp_path: Path) -> None:
     seen: list[tuple[Any, Any, Any]] = []
 
@@ -89,9 +104,10 @@ def test_a_sweep_over_a_zip(tmp_path: Path) -> None:
         seen.append((cfg.model, cfg.training.batch_size, cfg.lr))
         return float(cfg.lr)
 
-    config = "model: mlp\ntraining: {batch_size: 8}\nlr: 0\n"
+    config = "model: vit\ntraining: {batch_size: 64}\nlr: 2\n"
     pair = "pair=zip(model=choice(resnet,vit), training.batch_size=choice(32,64))"
     sweep(task, tmp_path / "s", [pair, "lr=1,2", "hydra.sweeper.n_trials=9"], config)
+    assert seen[0] == ("vit", 64, 2)  # the configuration's own values
     assert sorted(seen) == [("resnet", 32, 1), ("resnet", 32, 2), ("vit", 64, 1), ("vit", 64, 2)]
     best = OmegaConf.load(tmp_path / "s" / "best_overrides.yaml")
     assert "lr=1" in best

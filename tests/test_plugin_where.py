@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from plugin_support import sweep
 
 import hydra_plugins.hydra_hpo_sweeper.config  # noqa: F401  (widens Hydra's own grammar, as Hydra's start does)
+from hydra_plugins.hydra_hpo_sweeper._config._constraints import constraints
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._space._entries import COMMAND_LINE, Address, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
@@ -98,3 +99,19 @@ def test_a_sweep_keeps_its_relations_and_says_when_others_come(
     assert said in printed.out + printed.err
     with pytest.raises(CompactHydraException, match=r"where must be a list of relations such as"):
         sweep(task, tmp_path / "s", [*space, "hydra.sweeper.where={x:1}"])
+
+
+def test_constraints_may_be_expressions_of_what_jobs_return() -> None:
+    (limit,) = constraints("constraints", ["latency + 2 * memory <= 10"])
+    assert limit.of({"latency": 4, "memory": 4}) == 2.0
+    assert limit.of({"latency": 4, "memory": 1.5}) == -3.0
+    with pytest.raises(ValueError, match="limits 'memory', but the job returned"):
+        limit.of({"latency": 4})
+    for text, message in {
+        "latency + <= 3": "constraints[0]: 'latency + ▸<= 3': expected a number",
+        "a == b": "must be one comparison by <= or >=",
+        "a < 1 and b < 2": "must be one comparison by <= or >=",
+    }.items():
+        with pytest.raises(ConfigError) as caught:
+            constraints("constraints", [text])
+        assert message in str(caught.value)

@@ -56,7 +56,7 @@ class HPOSweeperConf:
     start: Any = "config"
     # Points to run as they are: a list of mappings, or the path of a CSV or JSON-lines file.
     points: Any = None
-    # Limits on other entries of the mapping that a job returns: {latency: "<= 10"}.
+    # Limits on other entries of the mapping that a job returns: {latency: "<= 10"}, or ["latency + memory <= 10"].
     constraints: Any = None
     # Earlier studies to learn from: a list of {storage: URL, study_name: name}.
     warm_start: Any = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -24,25 +23,6 @@ LANES = ("auto", "inline", "process", "thread", "batch")
 PROGRESS = ("auto", "live", "lines", "off")
 AGGREGATES = ("mean", "median", "max", "min")
 STARTS = ("config", "none")
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """A limit on one entry of the mapping that a job returns.
-
-    Attributes:
-        entry: The entry's name.
-        operator: ``<=`` or ``>=`` (``<`` and ``>`` are read as these).
-        bound: The limit.
-    """
-
-    entry: str
-    operator: str
-    bound: float
-
-    def violation(self, value: float) -> float:
-        """Return by how much a value breaks the limit; 0 or less when it keeps it."""
-        return value - self.bound if self.operator == "<=" else self.bound - value
 
 
 @dataclass(frozen=True)
@@ -305,28 +285,6 @@ def where(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(given, list) or not all(isinstance(text, str) and text.strip() for text in given):
         raise wrong(key, 'a list of relations such as ["a + b <= 1"]', value)
     return tuple(given)
-
-
-_LIMIT = re.compile(r"\s*(<=|>=|<|>)\s*(\S+)\s*")
-
-
-def constraints(key: str, value: Any) -> tuple[Constraint, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, dict):
-        raise wrong(key, 'a mapping such as {latency: "<= 10"}', value)
-    return tuple(_constraint(f"{key}.{entry}", str(entry), limit) for entry, limit in value.items())
-
-
-def _constraint(key: str, entry: str, limit: Any) -> Constraint:
-    found = _LIMIT.fullmatch(limit) if isinstance(limit, str) else None
-    try:
-        bound = float(found[2]) if found else math.nan
-    except ValueError:
-        bound = math.nan
-    if found is None or not math.isfinite(bound):
-        raise wrong(key, 'a limit such as "<= 10" or ">= 0.5"', limit)
-    return Constraint(entry, f"{found[1][0]}=", bound)
 
 
 def warm_start(key: str, value: Any) -> tuple[EarlierStudy, ...]:

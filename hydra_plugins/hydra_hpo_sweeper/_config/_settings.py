@@ -13,11 +13,12 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._config import _readers as read
 from hydra_plugins.hydra_hpo_sweeper._config._algorithms import build_pruner, build_sampler
+from hydra_plugins.hydra_hpo_sweeper._config._constraints import Constraint, Inequality
+from hydra_plugins.hydra_hpo_sweeper._config._constraints import constraints as read_constraints
 from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
 from hydra_plugins.hydra_hpo_sweeper._config._points import points as read_points
 from hydra_plugins.hydra_hpo_sweeper._config._readers import (
     CheckpointOptions,
-    Constraint,
     EarlierStudy,
     MlflowOptions,
     Repeat,
@@ -80,7 +81,7 @@ class Settings:
     baseline: Mapping[str, Any] | None = None
     priors: Mapping[str, Prior] = field(default_factory=dict)
     believed: Mapping[str, Any] | None = None
-    constraints: tuple[Constraint, ...] = _setting(read.constraints)
+    constraints: tuple[Constraint | Inequality, ...] = _setting(read_constraints)
     warm_start: tuple[EarlierStudy, ...] = _setting(read.warm_start)
     n_trials: int | None = _setting(read.count(1, optional=True))
     max_trials: int | None = _setting(read.count(1, optional=True))

@@ -70,8 +70,7 @@ def _search(settings: Settings) -> Iterator[str]:
     if settings.custom_search_space is not None:
         yield f"Each trial also gets what {settings.custom_search_space.__name__} suggests"
     if settings.constraints:
-        limits = (f"{limit.entry} {limit.operator} {limit.bound:g}" for limit in settings.constraints)
-        yield f"Constraints: {', '.join(limits)}"
+        yield f"Constraints: {', '.join(map(str, settings.constraints))}"
     if settings.repeat is not None:
         yield f"Repeats: {settings.repeat.key}={list(settings.repeat.values)}, {settings.repeat.aggregate}"
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hydra_plugins.hydra_hpo_sweeper._config._settings import Constraint, Settings
+from hydra_plugins.hydra_hpo_sweeper._config._constraints import Constraint, Inequality
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, JobResult
 from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import values_of
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Fixed
@@ -72,7 +73,7 @@ class Judge:
 
     n_objectives: int
     metric: tuple[str, ...] | None = None
-    constraints: tuple[Constraint, ...] = ()
+    constraints: tuple[Constraint | Inequality, ...] = ()
     aggregate: str = "mean"
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
@@ -119,13 +120,7 @@ class Judge:
     def _violations(self, returned: Any) -> dict[str, float]:
         found = {}
         for constraint in self.constraints:
-            try:
-                value = float(returned[constraint.entry])
-            except (TypeError, KeyError, ValueError, IndexError):
-                raise ValueError(
-                    f"hydra.sweeper.constraints limits {constraint.entry!r}, but the job returned {returned!r}"
-                ) from None
-            found[CONSTRAINT_PREFIX + constraint.entry] = constraint.violation(value)
+            found[CONSTRAINT_PREFIX + constraint.entry] = constraint.of(returned)
         return found
 
     def _together(self, each: Sequence[TrialResult]) -> TrialResult:

@@ -53,12 +53,12 @@ def create_study(
     opened = get_storage(storage)
     try:
         record = opened.create_or_open_study(study_name, wanted, exist_ok=False)
-        _logger.info(f"Study {record.name!r} is new ({_kind(opened)}).")
+        _logger.info(f"A new study created in {_kind(opened)} with name: {record.name}")
     except DuplicatedStudyError:
         if not load_if_exists:
             raise
         record = opened.create_or_open_study(study_name, None, exist_ok=True)
-        _logger.info(f"Study {record.name!r} exists and is continued.")
+        _logger.info(f"Using an existing study with name '{record.name}' instead of creating a new one.")
     return Study(record.name, opened, sampler, pruner)
 
 

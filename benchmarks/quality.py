@@ -8,6 +8,13 @@
     python benchmarks/quality.py --subset --seeds 5 --kept --arms auto gp tpe \\
         --against optuna-tpe optuna-gp smac-hpo smac-bb hebo ax ng catcma   beside all that is kept of the peers
 
+    python benchmarks/quality.py --own-start --budgets 5 10 15 20 --seeds 5 --arms auto --against optuna-tpe optuna-gp
+                                                                       short studies, everybody's own start
+
+With ``--own-start`` nobody is given points: each begins by its own rule, its seed drawn for each task. The samplers of
+this project are told the largest of the budgets, so a study of 10 trials is asked for with ``--budgets 10``. Peers'
+trajectories are kept apart from those with common points, and the tables have bootstrap intervals (95 %).
+
 What is reported. The *score* after t trials is the noise-free value of the trial that looked best among the first
 t (for several objectives: the hypervolume of the first t). The *normalised regret* is 0 at the best score known and
 1 at the median of 1,500 random points (hypervolume: of random studies of 25 points), floor 1e-3, and is averaged
@@ -70,6 +77,8 @@ from sweeper_core.maths.hypervolume import hypervolume
 from sweeper_core.samplers._lattice import complete
 
 KEPT = ROOT / "benchmarks" / "trajectories"
+OWN_START = "own-start"
+"""Where trajectories without common points are kept, in the folder of the others."""
 INITIAL = 10
 FLOOR = 1e-3
 RANDOM_POINTS = 1500
@@ -86,15 +95,15 @@ def stable(*words: object) -> int:
 # ------------------------------------------------------------------------------------------------- running
 
 
-def run(arm: str, task: Task, seed: int, n_trials: int) -> Curve:
-    """Return the score after each trial, one number per trial."""
+def run(arm: str, task: Task, seed: int, n_trials: int, own_start: bool = False) -> Curve:
+    """Return the score after each trial, one number per trial; with ``own_start`` nobody is given points."""
     start = np.random.default_rng([stable(task.name), seed])
     noise = np.random.default_rng([stable(task.name), seed, 1])
-    initial = [complete(task.space, {}, start) for _ in range(INITIAL)]
-    contender = ARMS[arm](task, seed, n_trials)
+    initial = [] if own_start else [complete(task.space, {}, start) for _ in range(INITIAL)]
+    contender = ARMS[arm](task, stable(task.name, seed) if own_start else seed, n_trials)
     seen, scores = [], []
     for number in range(n_trials):
-        params = contender.ask(initial[number] if number < INITIAL else None)
+        params = contender.ask(initial[number] if number < len(initial) else None)
         values = task.evaluate(params, noise)
         contender.tell(values)
         seen.append(values)
@@ -155,6 +164,7 @@ class Store:
 
 
 _tasks: dict[str, Task] = {}
+_own_start = [False]
 
 
 def _open_tasks(options: argparse.Namespace) -> None:
@@ -162,6 +172,7 @@ def _open_tasks(options: argparse.Namespace) -> None:
     chosen = subset(tasks) if options.subset else tasks
     _tasks.update({task.name: task for task in chosen if options.only in task.name})
     PYTHONS.update(options.python)
+    _own_start[0] = options.own_start
 
 
 def _open_quietly(options: argparse.Namespace) -> None:
@@ -174,7 +185,7 @@ def _job(job: tuple[str, str, int, int]) -> tuple[str, str, int, Any]:
     if arm == "reference":
         return arm, task, seed, reference_of(_tasks[task])
     try:
-        return arm, task, seed, run(arm, _tasks[task], seed, n_trials)
+        return arm, task, seed, run(arm, _tasks[task], seed, n_trials, _own_start[0])
     except RuntimeError as error:  # a peer gave up; the others' runs are worth having
         print(f"{arm} on {task}, seed {seed}: {error}", file=sys.stderr, flush=True)
         return arm, task, seed, []
@@ -182,7 +193,8 @@ def _job(job: tuple[str, str, int, int]) -> tuple[str, str, int, Any]:
 
 def stores_of(options: argparse.Namespace) -> dict[str, Store]:
     """Return where the arms' trajectories are kept: peers' beside the suite, this project's where asked for."""
-    stores = {arm: Store(arm) for arm in options.arms + options.against if arm in PEERS}
+    folder = KEPT / OWN_START if options.own_start else KEPT
+    stores = {arm: Store(arm, folder) for arm in options.arms + options.against if arm in PEERS}
     if options.keep is not None:
         stores |= {arm: Store(arm, options.keep) for arm in options.arms + options.against if arm not in PEERS}
     return stores
@@ -268,6 +280,8 @@ def report(options: argparse.Namespace, logs: dict[str, np.ndarray]) -> None:
     groups = np.array([task.group for task in _tasks.values()])
     for group in (*dict.fromkeys(groups), "all"):
         _table(options, {arm: log[(groups == group) | (group == "all")] for arm, log in logs.items()}, group)
+    if options.own_start:
+        _with_intervals(options, logs)
     for peer in options.against:
         for arm in options.arms:
             if arm != peer:
@@ -297,6 +311,21 @@ def _table(options: argparse.Namespace, logs: dict[str, np.ndarray], group: str)
             f"{arm:<18}" + "".join(f"{'-':>16}" if cell is None else f"{cell[0]:9.3f} {cell[1]:6.2f}" for cell in cells)
         )
     print(f"{'runs compared':<18}" + "".join(f"{column['runs'][0]:>16}" for column in columns.values()))
+
+
+def _with_intervals(options: argparse.Namespace, logs: dict[str, np.ndarray]) -> None:
+    """Print the geometric mean of each arm's regret at each budget, with its interval over tasks and seeds."""
+    rng = np.random.default_rng(0)
+    print("\nregret (95 % interval) after")
+    for arm, log in logs.items():
+        cells = []
+        for place, budget in enumerate(options.budgets):
+            rows = [row[~np.isnan(row)] for row in log[:, :, place] if not np.isnan(row).all()]
+            if rows:
+                low, high = interval(rows, rng)
+                mean = np.mean([row.mean() for row in rows])
+                cells.append(f"{budget}: {10**mean:.3f} ({10**low:.3f} to {10**high:.3f})")
+        print(f"{arm:<18}" + ", ".join(cells))
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
@@ -373,6 +402,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--arms", nargs="+", default=["tpe"], choices=list(ARMS))
     parser.add_argument("--against", nargs="*", default=["optuna-tpe"], choices=list(ARMS))
     parser.add_argument("--groups", nargs="+", default=list(GROUPS), choices=GROUPS)
+    parser.add_argument("--own-start", action="store_true", help="every arm begins by its own rule")
     parser.add_argument("--subset", action="store_true", help="every k-th task of each group, for slow peers")
     parser.add_argument("--only", default="", help="a part of the tasks' names")
     parser.add_argument("--seeds", type=int, default=10)

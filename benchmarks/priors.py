@@ -1,0 +1,113 @@
+"""What priors are worth: PriorBand's protocol on LCBench surrogates, each sampler with and without them.
+
+    python benchmarks/priors.py --yahpo /path/to/yahpo                 auto, tpe and random, good and bad priors
+    python benchmarks/priors.py --yahpo /path/to/yahpo --arms auto --seeds 10
+
+The protocol (Mallik et al. 2023): a good prior is the best of 25 random points, each coordinate perturbed by a normal
+deviation of a tenth of its range; a bad one is the worst of the points. Every parameter has a prior, of medium
+confidence. Without priors, the sampler begins by its own rule, with the same seed.
+
+What is reported: the ratio of the regret with priors to that without, a geometric mean over tasks and seeds with a
+bootstrap interval (95 %, over both), after 5, 10 and 20 full trainings. The regret is the distance to the best score of
+1,500 random points and all runs, floor 0.001 of the distance of the median.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+import numpy as np  # noqa: E402
+from quality import FLOOR, interval, reference_of, stable  # noqa: E402
+from quality_tasks import Task, surrogates  # noqa: E402
+
+from sweeper_core import samplers  # noqa: E402
+from sweeper_core.samplers._lattice import complete  # noqa: E402
+from sweeper_core.search_space.priors import Prior  # noqa: E402
+from sweeper_core.testing.simulation import Simulation  # noqa: E402
+
+ARMS = {"auto": "AutoSampler", "gp": "GPSampler", "tpe": "TPESampler", "random": "RandomSampler"}
+DRAWS = 25
+PERTURBATION = 0.1
+CHECKPOINTS = (5, 10, 20)
+
+
+def prior_point(task: Task, kind: str, seed: int) -> dict[str, Any]:
+    """Return the values of a good or a bad prior."""
+    rng = np.random.default_rng([stable("prior", task.name), seed])
+    points = sorted((complete(task.space, {}, rng) for _ in range(DRAWS)), key=lambda point: task.score(point)[0])
+    if kind == "bad":
+        return points[-1]
+    unit = task.space.to_unit(task.space.encode(points[0])[None])
+    moved = np.clip(unit + PERTURBATION * rng.normal(size=unit.shape), 0.0, 1.0)
+    return task.space.decode(task.space.from_unit(moved)[0])
+
+
+def scores(arm: str, task: Task, priors: Mapping[str, Prior], seed: int, n_trials: int) -> list[float]:
+    """Return the best score after each trial."""
+    sampler = getattr(samplers, ARMS[arm])(seed=seed)
+    study = Simulation(sampler, task.space, seed=stable(task.name, seed), budget=n_trials, priors=priors)
+    found = []
+    for _ in range(n_trials):
+        number, params = study.ask()
+        found.append(task.score(params)[0])
+        study.tell(number, found[-1])
+    return np.minimum.accumulate(found).tolist()
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--yahpo", type=Path, required=True, help="folder with the YAHPO networks")
+    parser.add_argument("--arms", nargs="+", default=["auto", "tpe", "random"], choices=list(ARMS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--tasks", type=int, default=8, help="how many of the LCBench tasks")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run every arm on every task, and print the ratios."""
+    options = arguments(argv)
+    tasks = [task for task in surrogates(options.yahpo) if task.name.startswith("lcbench")][: options.tasks]
+    if not tasks:
+        sys.exit(f"There are no LCBench networks in {options.yahpo}.")
+    references = {task.name: reference_of(task) for task in tasks}
+    for arm in options.arms:
+        runs = {
+            (task.name, seed, kind): scores(arm, task, _priors(task, kind, seed), seed, CHECKPOINTS[-1])
+            for task in tasks
+            for seed in range(options.seeds)
+            for kind in ("none", "good", "bad")
+        }
+        for kind in ("good", "bad"):
+            _report(arm, kind, runs, references, options.seeds)
+
+
+def _priors(task: Task, kind: str, seed: int) -> dict[str, Prior]:
+    return {} if kind == "none" else {name: Prior(value) for name, value in prior_point(task, kind, seed).items()}
+
+
+def _report(arm: str, kind: str, runs: dict[Any, list[float]], references: dict[str, Any], seeds: int) -> None:
+    """Print the ratios of regrets of one arm and kind of prior."""
+    cells = []
+    for count in CHECKPOINTS:
+        rows = []
+        for name, (median, lowest) in references.items():
+            best = min(lowest, *(min(run) for (other, _, _), run in runs.items() if other == name))
+            floor = FLOOR * max(median - best, 1e-300)
+            regret = {key: np.log10(max(run[count - 1] - best, floor)) for key, run in runs.items() if key[0] == name}
+            rows.append(np.array([regret[name, s, kind] - regret[name, s, "none"] for s in range(seeds)]))
+        low, high = interval(rows, np.random.default_rng(0))
+        mean = np.mean([row.mean() for row in rows])
+        cells.append(f"{count}: {10**mean:.2f} ({10**low:.2f} to {10**high:.2f})")
+    print(f"{arm:<8}{kind:<6}" + ", ".join(cells), flush=True)
+
+
+if __name__ == "__main__":
+    main()

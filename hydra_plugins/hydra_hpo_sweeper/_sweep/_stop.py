@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
@@ -28,7 +29,8 @@ class StopRules:
         self._tally = tally
         self._interrupt = interrupt
         self.nothing_left = False
-        self._deadline = None if settings.timeout is None else time.monotonic() + settings.timeout
+        self._began = time.monotonic()
+        self._deadline = None if settings.timeout is None else self._began + settings.timeout
 
     def may_start(self) -> bool:
         """Return whether another trial may start."""
@@ -48,10 +50,21 @@ class StopRules:
         return None if limit is None else max(0, limit - self._tally.started)
 
     def budget(self, known: int) -> int | None:
-        """Return how many trials the study is going to have, which has ``known`` now."""
+        """Return how many trials the study is going to have, which has ``known`` now; None when nobody can tell.
+
+        With a timeout it is estimated from the pace so far, once a trial has ended.
+        """
         ours = None if self.left is None else known + self.left
-        limits = [limit for limit in (ours, self._settings.max_trials) if limit is not None]
+        in_time = self._in_time(known)
+        limits = [limit for limit in (ours, in_time, self._settings.max_trials) if limit is not None]
         return min(limits) if limits else None
+
+    def _in_time(self, known: int) -> int | None:
+        if self._deadline is None or not self._tally.finished:
+            return None
+        now = time.monotonic()
+        pace = self._tally.finished / max(now - self._began, 1e-9)
+        return known + math.ceil(pace * max(self._deadline - now, 0.0))
 
     def failure(self, at_end: bool = False) -> str | None:
         """Return why the run has failed; None while it has not.

@@ -1,0 +1,77 @@
+"""How many points come before the first model, by budget and columns; and how a sweep knows its budget."""
+
+from __future__ import annotations
+
+import pytest
+
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
+from hydra_plugins.hydra_hpo_sweeper._sweep import _stop
+from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
+from hydra_plugins.hydra_hpo_sweeper._sweep._stop import StopRules
+from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
+from sweeper_core.directions import StudyDirection
+from sweeper_core.distributions import CategoricalDistribution, FloatDistribution
+from sweeper_core.samplers import AutoSampler, GPSampler
+from sweeper_core.samplers._gp.space import Encoding
+from sweeper_core.samplers._gp.start import start_length
+from sweeper_core.samplers.base import Request
+from sweeper_core.search_space.space import Parameter, SearchSpace
+from sweeper_core.testing.simulation import Simulation
+from sweeper_core.trial.state import TrialState
+
+
+def space_of(numbers: int, *choices: int) -> SearchSpace:
+    floats = [Parameter(f"x{index}", FloatDistribution(0, 1)) for index in range(numbers)]
+    kinds = [Parameter(f"c{index}", CategoricalDistribution(list(range(k)))) for index, k in enumerate(choices)]
+    return SearchSpace([*floats, *kinds])
+
+
+@pytest.mark.parametrize(
+    ("space", "budget", "length"),
+    [
+        (space_of(1), 10, 3),
+        (space_of(3), 10, 4),
+        (space_of(8), 10, 4),
+        (space_of(8), 20, 7),
+        (space_of(2, 3), 20, 5),
+        (space_of(8), 60, 9),
+        (space_of(2), 100, 10),
+        (space_of(2), 200, 10),
+        (space_of(8), None, 10),
+    ],
+)
+def test_the_start_follows_budget_and_columns(space: SearchSpace, budget: int | None, length: int) -> None:
+    assert start_length(Request(space, 0, budget=budget), Encoding(space)) == length
+
+
+def reasons(sampler: AutoSampler | GPSampler, budget: int | None) -> list[bool]:
+    study = Simulation(sampler, space_of(2), seed=0, budget=budget)
+    for _ in range(11):
+        number, params = study.ask()
+        study.tell(number, params["x0"])
+    return ["space-filling start" in suggestion.why for suggestion in study.suggestions]
+
+
+def test_a_short_study_has_its_model_early_and_a_given_number_is_kept() -> None:
+    assert reasons(AutoSampler(seed=0), 12).count(True) == 3
+    assert reasons(AutoSampler(seed=0), None).count(True) == 10
+    assert reasons(GPSampler(seed=0), 12).count(True) == 10
+
+
+def test_points_at_once_are_spread_before_any_result() -> None:
+    study = Simulation(AutoSampler(seed=0), space_of(1), seed=0, budget=12)
+    at_once = sorted(study.ask()[1]["x0"] for _ in range(4))
+    assert min(b - a for a, b in zip(at_once, at_once[1:], strict=False)) > 0.05
+
+
+def test_a_timeout_tells_the_budget_by_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(_stop.time, "monotonic", lambda: clock[0])
+    settings = Settings(directions=(StudyDirection.MINIMIZE,), n_trials=100, timeout=60.0)
+    tally = Tally()
+    rules = StopRules(settings, tally, Interrupt(True))
+    assert rules.budget(0) == 100
+    tally.started = 2
+    tally.states[TrialState.COMPLETE] = 2
+    clock[0] = 10.0
+    assert rules.budget(2) == 12

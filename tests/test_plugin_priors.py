@@ -111,6 +111,7 @@ def test_a_sweep_runs_the_configuration_and_then_the_priors(tmp_path: Path, caps
     assert "Trial 1 runs the values of your priors: lr=0.125 kind=a n=4." in capsys.readouterr().out
     study = load_study(study_name="hpo", storage=f"sqlite:///{tmp_path / 's' / 'study.db'}")
     assert study.system_attrs["hpo:priors"]["lr"] == {"value": 0.125, "confidence": "high"}
+    assert "\npriors:\n" in (tmp_path / "s" / "optimization_results.yaml").read_text()
     dry = [*space, "hydra.sweeper.dry_run=true"]
     sweep(task, tmp_path / "t", dry, config)
     assert "lr: interval(0, 1), prior 0.125 (high confidence)" in capsys.readouterr().out

@@ -198,6 +198,10 @@ class Results:
         return [log.of_configuration(int(row)) for row in front]
 
     def _summary(self, best: Sequence[TrialRecord]) -> dict[str, Any]:
+        priors = {name: prior.to_json() for name, prior in self._session.log.priors.items()}
+        return {**self._best_as_data(best), **({"priors": priors} if priors else {})}
+
+    def _best_as_data(self, best: Sequence[TrialRecord]) -> dict[str, Any]:
         if self._session.n_objectives == 1:
             record = best[0]
             return {

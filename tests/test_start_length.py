@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
@@ -61,7 +63,7 @@ def test_a_short_study_has_its_model_early_and_a_given_number_is_kept() -> None:
 def test_points_at_once_are_spread_before_any_result() -> None:
     study = Simulation(AutoSampler(seed=0), space_of(1), seed=0, budget=12)
     at_once = sorted(study.ask()[1]["x0"] for _ in range(4))
-    assert min(b - a for a, b in zip(at_once, at_once[1:], strict=False)) > 0.05
+    assert min(b - a for a, b in pairwise(at_once)) > 0.05
 
 
 def test_a_timeout_tells_the_budget_by_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:

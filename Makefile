@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 DEMO := multirun/demo-$(shell date +%Y%m%d-%H%M%S)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat
 
-.PHONY: demo test coverage check lint types clean
+.PHONY: demo test hydra-grammar coverage check lint types clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +60,10 @@ types: $(VENV)/.lint
 	$(BIN)/mypy --python-version 3.14
 
 check: lint types test
+
+# Hydra's own tests of its grammar beside our functions, from the source distribution of the installed version.
+hydra-grammar: $(VENV)/.test
+	$(BIN)/python tests/hydra_grammar.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from plugin_support import sweep
 import hydra_plugins.hydra_hpo_sweeper.config  # noqa: F401  (widens Hydra's own grammar, as Hydra's start does)
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
+from sweeper_core.report.overrides import overrides_of
 from sweeper_core.search_space.space import Clause
+from sweeper_core.testing.simulation import record_of
+from sweeper_core.trial.attrs import JOB_DIRECTORY
 
 PAIR = "pair=zip(model=choice(resnet,'vit, b'), training.batch_size=[32,64], +db@src=choice(x,y))"
 ROWS = ("model=resnet training.batch_size=32 +db@src=x", "model='vit, b' training.batch_size=64 +db@src=y")
@@ -109,6 +113,13 @@ def test_a_sweep_over_a_zip(tmp_path: Path) -> None:
     sweep(task, tmp_path / "s", [pair, "lr=1,2", "hydra.sweeper.n_trials=9"], config)
     assert seen[0] == ("vit", 64, 2)  # the configuration's own values
     assert sorted(seen) == [("resnet", 32, 1), ("resnet", 32, 2), ("vit", 64, 1), ("vit", 64, 2)]
+    (job,) = tmp_path.glob("s/0")
+    row = "model=vit training.batch_size=64"
+    record = replace(
+        record_of(5, read_plan([pair, "lr=1,2"], None).space, {"pair": row, "lr": 2}),
+        system_attrs={JOB_DIRECTORY: str(job)},
+    )
+    assert overrides_of(tmp_path, record) == ["model=vit", "training.batch_size=64", "lr=2"]
     best = OmegaConf.load(tmp_path / "s" / "best_overrides.yaml")
     assert "lr=1" in best
     assert {"model=resnet", "training.batch_size=32"} <= set(best) or {"model=vit"} <= set(best)

@@ -49,7 +49,15 @@ def _saved(record: TrialRecord, own: Sequence[str]) -> list[str] | None:
     saved = _yaml(Path(folder) / ".hydra" / "overrides.yaml")
     lines = [str(line) for line in saved] if isinstance(saved, list) else []
     bare = {line.lstrip("+").replace("'", "") for line in lines}
-    return lines if bare and all(line.replace("'", "") in bare for line in own) else None
+    return lines if bare and all(_among(line.replace("'", ""), bare) for line in own) else None
+
+
+def _among(line: str, saved: set[str]) -> bool:
+    """Return whether an override, or each one of the row that a choice of a zip stands for, is among the saved ones."""
+    rest = f" {line.partition('=')[2]} ".replace("\\", "").replace(" +", " ")
+    for each in sorted(saved, key=len, reverse=True):
+        rest = rest.replace(f" {each} ", " ")
+    return line in saved or ("=" in line.partition("=")[2] and not rest.strip())
 
 
 def _yaml(path: Path) -> Any:

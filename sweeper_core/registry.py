@@ -1,7 +1,7 @@
-"""Samplers and pruners by name: one line each, and nothing is imported until one of them is used.
+"""Samplers, pruners and schedulers by name: one line each, and nothing is imported until one of them is used.
 
-``hydra/sweeper/sampler=<name>`` and ``hydra/sweeper/pruner=<name>``, the conformance tests and the tables of the
-documentation are made from these two tables.
+``hydra/sweeper/sampler=<name>``, ``pruner=<name>`` and ``scheduler=<name>``, the conformance tests and the tables of
+the documentation are made from these tables.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["sampler", "pruner"]
+Kind = Literal["sampler", "pruner", "scheduler"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A sampler or pruner that a sweep can choose by name.
+    """A sampler, pruner or scheduler that a sweep can choose by name.
 
     Attributes:
         path: Dotted path of its class.
@@ -137,7 +137,21 @@ PRUNERS: dict[str, Entry] = {
 }
 """``hydra/sweeper/pruner=<name>``."""
 
-TABLES: Mapping[Kind, dict[str, Entry]] = {"sampler": SAMPLERS, "pruner": PRUNERS}
+SCHEDULERS: dict[str, Entry] = {
+    "stop": Entry("sweeper_core.schedulers.stop.StopScheduler", "never: the pruner's word is final (the default)"),
+    "asha": Entry(
+        "sweeper_core.schedulers.asha.ASHAScheduler",
+        "it is among the best third (`reduction_factor=3`) of all that have come as far",
+    ),
+    "hyperband": Entry(
+        "sweeper_core.schedulers.hyperband.HyperbandScheduler",
+        "the same, in several brackets whose trials pause for the first time at different steps",
+    ),
+    "auto": Entry("sweeper_core.schedulers.auto.AutoScheduler", "the rule that fits the study, which is `asha`"),
+}
+"""``hydra/sweeper/scheduler=<name>``."""
+
+TABLES: Mapping[Kind, dict[str, Entry]] = {"sampler": SAMPLERS, "pruner": PRUNERS, "scheduler": SCHEDULERS}
 
 
 def config_of(kind: Kind, name: str) -> dict[str, Any]:
@@ -146,8 +160,8 @@ def config_of(kind: Kind, name: str) -> dict[str, Any]:
 
 
 def documentation(kind: Kind) -> str:
-    """Return the documentation's table of all samplers or pruners, in Markdown."""
-    heading = {"sampler": "for", "pruner": "stops a trial when"}[kind]
+    """Return the documentation's table of all samplers, pruners or schedulers, in Markdown."""
+    heading = {"sampler": "for", "pruner": "stops a trial when", "scheduler": "continues a paused trial when"}[kind]
     rows = [f"| `{name}` | `{entry.class_name}` | {entry.summary} |" for name, entry in TABLES[kind].items()]
     return "\n".join([f"| `hydra/sweeper/{kind}=` | class | {heading} |", "|---|---|---|", *rows, ""])
 

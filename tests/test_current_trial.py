@@ -27,7 +27,7 @@ from sweeper_core.study._job.handle import (
     VARIABLE,
     TrialHandle,
     activated,
-    packed_pruner,
+    packed,
     remove_handle,
 )
 from sweeper_core.study._session.session import Session
@@ -61,7 +61,7 @@ class Sweep:
         started = self.session.start(SPACE)
         assert started is not None
         path = self.folder / "tickets" / f"{started.number}"
-        ticket = TrialHandle(self.url, "s", started.number, started.params, objective, packed_pruner(pruner))
+        ticket = TrialHandle(self.url, "s", started.number, started.params, objective, packed(pruner))
         ticket.write(path)
         return path
 

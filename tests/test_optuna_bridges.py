@@ -14,7 +14,7 @@ from sweeper_core.distributions import BaseDistribution, FloatDistribution
 from sweeper_core.exceptions import TrialPruned
 from sweeper_core.pruners import ThresholdPruner
 from sweeper_core.samplers import BaseGASampler, BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSampler
-from sweeper_core.study._job.handle import TrialHandle, activated, packed_pruner
+from sweeper_core.study._job.handle import TrialHandle, activated, packed
 from sweeper_core.study.study import Study
 from sweeper_core.trial import FrozenTrial, Trial, TrialState
 
@@ -83,7 +83,7 @@ def test_a_callback_written_for_optuna_runs_in_a_sweeps_job(tmp_path: Path) -> N
     url = f"sqlite:///{tmp_path}/s.db"
     study = create_study(study_name="s", storage=url, direction="maximize")
     study.ask({"x": FloatDistribution(0.0, 1.0)})
-    TrialHandle(url, "s", 0, pruner=packed_pruner(ThresholdPruner(lower=0.0))).write(tmp_path / "0")
+    TrialHandle(url, "s", 0, pruner=packed(ThresholdPruner(lower=0.0))).write(tmp_path / "0")
     with activated(tmp_path / "0"):
         trial = current_trial()
         callback = LightGBMCallback(trial, higher_is_better=True)

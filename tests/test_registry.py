@@ -1,4 +1,4 @@
-"""One registry: a sampler or pruner that it names has its configuration, its conformance test and its documentation."""
+"""One registry: what it names has its configuration, its conformance test and its row of the documentation."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from plugin_support import sweep
 
 from hydra_plugins.hydra_hpo_sweeper.config import store_algorithms
 from sweeper_core.pruners import MedianPruner, Pruner
-from sweeper_core.registry import PRUNERS, SAMPLERS, TABLES, Entry, Kind, documentation
+from sweeper_core.registry import PRUNERS, SAMPLERS, SCHEDULERS, TABLES, Entry, Kind, documentation
 from sweeper_core.samplers import RandomSampler, Sampler
+from sweeper_core.schedulers import Scheduler
 from sweeper_core.study import load_study
 from sweeper_core.testing.pruners import PrunerConformance
 from sweeper_core.testing.samplers import SamplerConformance
+from sweeper_core.testing.schedulers import SchedulerConformance
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRIES = [(kind, name) for kind, table in TABLES.items() for name in table]
-IN_PAGES = {"sampler": ROOT / "docs" / "samplers.md", "pruner": ROOT / "docs" / "pruning.md"}
+IN_PAGES = {
+    kind: ROOT / "docs" / f"{page}.md" for kind, page in zip(TABLES, ("samplers", "pruning", "schedulers"), strict=True)
+}
 
 
 class CornerSampler(Sampler):
@@ -81,6 +85,18 @@ class TestRegisteredPruners(PrunerConformance):
         wanted = {key: value for key, value in self.entry.preset.items() if value is not None}
         arguments = {"wrapped_pruner": None} if "wrapped_pruner" in self.entry.arguments() else {}
         made: Pruner = self.entry.load()(**{**arguments, **wanted, **self.entry.needed})
+        return made
+
+
+class TestRegisteredSchedulers(SchedulerConformance):
+    """Every registered scheduler as it is by default."""
+
+    @pytest.fixture(autouse=True, params=[name for name in SCHEDULERS if name != "stop"])
+    def _entry(self, request: pytest.FixtureRequest) -> None:
+        self.entry = SCHEDULERS[request.param]
+
+    def make(self) -> Scheduler:
+        made: Scheduler = self.entry.load()()
         return made
 
 

@@ -29,13 +29,17 @@ class HPOSweeperConf:
     _target_: str = "hydra_plugins.hydra_hpo_sweeper.sweeper.HPOSweeper"
     # Hydra would otherwise build the sampler when it builds the sweeper.
     _recursive_: bool = False
-    defaults: Any = field(default_factory=lambda: ["_self_", {"sampler": "auto"}, {"pruner": "none"}])
+    defaults: Any = field(
+        default_factory=lambda: ["_self_", {"sampler": "auto"}, {"pruner": "none"}, {"scheduler": "stop"}]
+    )
 
     # --- the search -------------------------------------------------------------------------------------------------
     # How points are suggested: chosen with hydra/sweeper/sampler=<name>, or a mapping with _target_.
     sampler: Any = None
     # When a running trial is stopped early: chosen with hydra/sweeper/pruner=<name>, or a mapping with _target_.
     pruner: Any = None
+    # Whether trials that paused are continued: chosen with hydra/sweeper/scheduler=<name>, or a mapping with _target_.
+    scheduler: Any = None
     # "minimize" or "maximize"; a list of these for several objectives.
     direction: Any = "minimize"
     # Which entry of the mapping that a job returns is the objective; a list of names for several objectives.
@@ -64,6 +68,8 @@ class HPOSweeperConf:
     # --- how much ---------------------------------------------------------------------------------------------------
     # Trials of this run.
     n_trials: Any = 20
+    # Steps that all trials of the study may report, those that a trial repeats or took over left out; None: no limit.
+    max_steps: Any = None
     # Trials of the whole study, over all runs and machines; None: no limit.
     max_trials: Any = None
     # Seconds after which no further trial starts; None: no limit.
@@ -126,7 +132,7 @@ class HPOSweeperConf:
 
 
 def store_algorithms() -> None:
-    """Offer every registered sampler and pruner as ``hydra/sweeper/sampler=<name>`` and ``pruner=<name>``."""
+    """Offer each registered algorithm as ``hydra/sweeper/sampler=<name>``, ``pruner=<name>``, ``scheduler=<name>``."""
     for kind, table in TABLES.items():
         for name in table:
             store_if_absent(f"hydra/sweeper/{kind}", name, partial(config_of, kind, name))

@@ -13,6 +13,7 @@ from typing import Any, Union
 
 from sweeper_core.exceptions import prunes
 from sweeper_core.logging import INFO, get_logger
+from sweeper_core.schedulers.base import New, Stop, Vacancy, Wait
 from sweeper_core.storages.base import Lease
 from sweeper_core.study._session.define_by_run import DefineByRun
 from sweeper_core.study._session.log import TrialLog
@@ -51,10 +52,15 @@ class Limits:
 
     def take(self) -> bool:
         """Return whether one more trial may start, and count it."""
-        if self.stopped or (self.deadline is not None and time.monotonic() >= self.deadline):
+        if not self.open:
             return False
         # One step of a counter is indivisible, so that threads need no lock here.
         return self.n_trials is None or next(self._counter) < self.n_trials
+
+    @property
+    def open(self) -> bool:
+        """Whether anything may still start."""
+        return not self.stopped and (self.deadline is None or time.monotonic() < self.deadline)
 
     def stop(self) -> None:
         """Start no more trials."""
@@ -101,6 +107,9 @@ class Loop:
         self._lease = lease
         self._begun = self._looked = time.monotonic()
         self._reporter = Reporter(session.log)
+        self._turn = threading.Condition()
+        self._active = 0
+        self._full = False
 
     def run(self, n_jobs: int, around: Callable[[Callable[[], None]], None]) -> None:
         """Run trials until a limit is reached.
@@ -146,10 +155,11 @@ class Loop:
             raise errors[0]
 
     def _work(self) -> None:
-        while self._limits.take():
+        while (trial := self._next()) is not None:
             try:
-                trial = self._run_one()
+                self._run_one(trial)
             finally:
+                self._ended()
                 if self._collect:
                     gc.collect()
             if self._callbacks:
@@ -158,6 +168,41 @@ class Loop:
                 self._show(self._progress)
             if self._session.native_sampler.ends:
                 self._end_if_exhausted()
+
+    def _next(self) -> Trial | None:
+        """Return the trial to run next; None when this thread is done."""
+        lease = self._lease
+        if lease is not None and time.monotonic() - self._looked >= lease.interval:
+            self._looked = time.monotonic()
+            self._session.fail_stale()
+        if self._session.rules.scheduler is None:
+            return self._trials.begin(lease) if self._limits.take() else None
+        with self._turn:
+            found = self._scheduled()
+            self._active += found is not None
+            return found
+
+    def _scheduled(self) -> Trial | None:
+        """Return the trial that the scheduler wants to run next; wait for other threads where it does."""
+        while self._limits.open:
+            found = self._trials.scheduled(Vacancy(may_begin=not self._full), self._lease)
+            if isinstance(found, Trial):
+                return found
+            if isinstance(found, New) and self._limits.take():
+                return self._trials.begin(self._lease, scheduled=False)
+            self._full |= isinstance(found, New)
+            if isinstance(found, Stop) or (isinstance(found, Wait) and not self._active):
+                return None  # what other processes run is theirs to carry on
+            if isinstance(found, Wait):
+                self._turn.wait()
+        return None
+
+    def _ended(self) -> None:
+        """Tell the threads that wait that a trial has ended."""
+        if self._session.rules.scheduler is not None:
+            with self._turn:
+                self._active -= 1
+                self._turn.notify_all()
 
     def _call_back(self, trial: Trial) -> None:
         for callback in self._callbacks:
@@ -177,12 +222,7 @@ class Loop:
         if self._session.native_sampler.exhausted(log.statistics.joint, log.history()):
             self._limits.stop()
 
-    def _run_one(self) -> Trial:
-        lease = self._lease
-        if lease is not None and time.monotonic() - self._looked >= lease.interval:
-            self._looked = time.monotonic()
-            self._session.fail_stale()
-        trial = self._trials.begin(lease)
+    def _run_one(self, trial: Trial) -> None:
         returned: Any = None
         raised: BaseException | None = None
         try:
@@ -202,7 +242,6 @@ class Loop:
         try:
             if raised is not None and outcome.state is TrialState.FAIL and not isinstance(raised, self._catch):
                 raise raised
-            return trial
         finally:
             # Its traceback leads to this frame: what the objective held would live until the garbage collector runs.
             raised = None

@@ -11,6 +11,7 @@ from sweeper_core.logging import get_logger
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.base import Sampler
 from sweeper_core.samplers.user import BaseSampler
+from sweeper_core.schedulers.base import Scheduler
 from sweeper_core.storages import get_storage
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.storages.identity import attrs_to_copy
@@ -33,17 +34,20 @@ def create_study(
     direction: Direction | None = None,
     load_if_exists: bool = False,
     directions: Sequence[Direction] | None = None,
+    scheduler: Scheduler | str | None = None,
 ) -> Study:
     """Return a new study.
 
     Args:
         storage: A URL (``sqlite:///study.db``), the path of a journal (``study.log``), or a storage; None for memory.
         sampler: What suggests; None chooses by the problem.
-        pruner: What judges reports; None is :class:`MedianPruner`.
+        pruner: What judges reports; None is :class:`MedianPruner`, and nothing beside a scheduler.
         study_name: None makes one up.
         direction: ``"minimize"`` (the default) or ``"maximize"``.
         load_if_exists: Return the study of that name when there is one; its own directions count.
         directions: One for each objective, instead of ``direction``.
+        scheduler: What pauses trials and continues the best of them, or its name (see :mod:`sweeper_core.schedulers`);
+            None never continues one that was stopped.
 
     Raises:
         DuplicatedStudyError: A study of that name exists, and ``load_if_exists`` is false.
@@ -59,7 +63,7 @@ def create_study(
             raise
         record = opened.create_or_open_study(study_name, None, exist_ok=True)
         _logger.info(f"Using an existing study with name '{record.name}' instead of creating a new one.")
-    return Study(record.name, opened, sampler, pruner)
+    return Study(record.name, opened, sampler, pruner, scheduler)
 
 
 def _kind(storage: Storage) -> str:
@@ -74,6 +78,7 @@ def load_study(
     storage: str | Storage,
     sampler: Sampler | BaseSampler | None = None,
     pruner: BasePruner | None = None,
+    scheduler: Scheduler | str | None = None,
 ) -> Study:
     """Return a study that exists; arguments as for :func:`create_study`.
 
@@ -94,7 +99,7 @@ def load_study(
             )
         (study_name,) = names
         _logger.info(f"Study name was omitted; loading '{study_name}', the only study in the storage.")
-    return Study(study_name, opened, sampler, pruner)
+    return Study(study_name, opened, sampler, pruner, scheduler)
 
 
 def delete_study(*, study_name: str, storage: str | Storage) -> None:

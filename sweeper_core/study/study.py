@@ -17,6 +17,8 @@ from sweeper_core.plain import plain
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.base import Sampler
 from sweeper_core.samplers.user import BaseSampler
+from sweeper_core.schedulers.base import Scheduler
+from sweeper_core.schedulers.named import scheduler_of
 from sweeper_core.search_space.priors import DEFAULT_CONFIDENCE
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage
@@ -45,7 +47,9 @@ class Study(StudyView):
         study_name: A study that exists.
         storage: Where: a URL, a path or a storage.
         sampler: None chooses by the problem (see :class:`AutoSampler`).
-        pruner: None is :class:`MedianPruner`.
+        pruner: None is :class:`MedianPruner`, and :class:`NopPruner` beside a scheduler. Beside one, a trial that the
+            pruner stops is never continued.
+        scheduler: What pauses trials and continues the best of them, or its name; None for none.
 
     Raises:
         KeyError: There is no study of that name.
@@ -57,12 +61,15 @@ class Study(StudyView):
         storage: str | Storage,
         sampler: Sampler | BaseSampler | None = None,
         pruner: BasePruner | None = None,
+        scheduler: Scheduler | str | None = None,
     ) -> None:
         opened = get_storage(storage)
         record = opened.create_or_open_study(study_name, None, exist_ok=True)
         sampler = samplers.AutoSampler() if sampler is None else sampler
-        pruner = pruners.MedianPruner() if pruner is None else pruner
-        self._bind(partial(Session.open, opened, record, sampler, pruner))
+        scheduler = scheduler_of(scheduler)
+        if pruner is None:
+            pruner = pruners.MedianPruner() if scheduler is None else pruners.NopPruner()
+        self._bind(partial(Session.open, opened, record, sampler, pruner, scheduler=scheduler))
 
     def _bind(self, open_session: Callable[..., Session]) -> None:
         self.session = open_session(view=self)
@@ -95,6 +102,15 @@ class Study(StudyView):
     def pruner(self, pruner: BasePruner) -> None:
         self.session.pruner = pruner
 
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """What pauses trials and continues them; it may be replaced between trials, also by a name."""
+        return self.session.rules.scheduler
+
+    @scheduler.setter
+    def scheduler(self, scheduler: Scheduler | str | None) -> None:
+        self.session.rules.scheduler = scheduler_of(scheduler)
+
     def optimize(
         self,
         func: Objective,
@@ -105,19 +121,22 @@ class Study(StudyView):
         callbacks: Iterable[Callback] | None = None,
         gc_after_trial: bool = False,
         show_progress_bar: bool = False,
+        *,
+        scheduler: Scheduler | str | None = None,
     ) -> None:
         """Run the objective again and again.
 
         Args:
             func: Maps a :class:`Trial` to a number, or to a sequence with one number for each objective. It may
                 raise :class:`TrialPruned`.
-            n_trials: Start so many trials; None for no limit.
+            n_trials: Start so many trials; None for no limit. Trials that a scheduler continues do not count.
             timeout: Start none after so many seconds; trials that run then are finished.
             n_jobs: Number of threads; -1 for one a processor.
             catch: Exceptions of ``func`` after which the study goes on; the trial is FAIL in any case.
             callbacks: Each called with the study and a copy of the trial after every trial.
             gc_after_trial: Collect garbage after each trial.
             show_progress_bar: Show a bar (with tqdm, if installed).
+            scheduler: From now on the study's; None leaves it as it is.
 
         Raises:
             RuntimeError: It was called from within an objective or a callback of this study.
@@ -127,6 +146,8 @@ class Study(StudyView):
             raise RuntimeError("Nested invocation of `Study.optimize` method isn't allowed.")
         if n_jobs < 1 and n_jobs != -1:
             raise ValueError(f"`n_jobs` must be 1 or more, or -1 for one a processor, but got {n_jobs}.")
+        if scheduler is not None:
+            self.scheduler = scheduler
         caught = tuple(catch) if isinstance(catch, Iterable) else (catch,)
         if show_progress_bar and n_trials is None and timeout is not None and n_jobs != 1:
             warnings.warn("The timeout-based progress bar is not supported with n_jobs != 1.", stacklevel=2)
@@ -142,7 +163,7 @@ class Study(StudyView):
             callbacks=() if callbacks is None else tuple(callbacks),
             collect=gc_after_trial,
             progress=progress,
-            lease=self._lease_of_optimize(),
+            lease=lease_of_optimize(self._log.storage),
         )
         self._loops.add(limits)
         try:
@@ -187,23 +208,10 @@ class Study(StudyView):
         Args:
             fixed_distributions: Parameters to suggest right away, together.
         """
-        trial = self._trials.begin(None if self._optimizes else self._lease_of_ask())
+        trial = self._trials.begin(None if self._optimizes else lease_of_ask(self._log.storage))
         if fixed_distributions:
             self._trials.suggest_together(trial, fixed_distributions)
         return trial
-
-    def _lease_of_ask(self) -> Lease | None:
-        interval = self._log.storage.heartbeat_interval
-        if interval is None:
-            return None
-        grace = self._log.storage.grace_period
-        lease: Lease = this_process(interval, 2 * interval if grace is None else grace)
-        return lease
-
-    def _lease_of_optimize(self) -> Lease | None:
-        if self._log.storage.heartbeat_interval is not None:
-            return self._lease_of_ask()
-        return this_process() if self._log.storage.outlives_process else None
 
     def fail_stale(self) -> None:
         """Fail running trials whose process is dead, and let the storage's callback retry them."""
@@ -238,7 +246,7 @@ class Study(StudyView):
             if outcome.problem is not None:
                 warnings.warn(outcome.problem, stacklevel=2)
             if not self.session.finish(number, outcome.state, outcome.values):
-                self._refuse_finished(self._log.record(number), values, state, skip_if_finished)
+                _refuse_finished(self._log.record(number), values, state, skip_if_finished)
         return FrozenTrial.of(self._log.record(number))
 
     def _number_of(self, trial: Trial | int) -> int:
@@ -259,18 +267,9 @@ class Study(StudyView):
             return outcome_of(values, state, self.session.n_objectives, trial.last_report)
         stored = self._log.record(number)
         if stored.state is not TrialState.RUNNING:
-            self._refuse_finished(stored, values, state, skip_if_finished)
+            _refuse_finished(stored, values, state, skip_if_finished)
             return None
         return outcome_of(values, state, self.session.n_objectives, stored.reports[-1][1] if stored.reports else None)
-
-    def _refuse_finished(self, stored: TrialRecord, values: Any, state: TrialState | None, skip: bool) -> None:
-        if not (skip and stored.state.is_finished()):
-            lost = " It was failed as stale: its process gave no heartbeat." if LOST in stored.system_attrs else ""
-            raise ValueError(f"Cannot tell a {stored.state.name} trial.{lost}")
-        _logger.info(
-            f"Skipped telling trial {stored.number} with values {values} and state {state} since trial was already "
-            f"finished. Finished trial has values {stored.values} and state {stored.state}."
-        )
 
     def enqueue_trial(
         self, params: dict[str, Any], user_attrs: dict[str, Any] | None = None, skip_if_exists: bool = False
@@ -361,3 +360,26 @@ def _same(stored: Any, wanted: Any) -> bool:
         both_nan = stored != stored and wanted != wanted
         return both_nan or math.isclose(float(stored), float(wanted), rel_tol=1e-5)
     return bool(stored == wanted)
+
+
+def lease_of_ask(storage: Storage) -> Lease | None:
+    """Return the lease of a trial that a script asks for; None where the storage expects no heartbeat."""
+    interval, grace = storage.heartbeat_interval, storage.grace_period
+    return None if interval is None else this_process(interval, 2 * interval if grace is None else grace)
+
+
+def lease_of_optimize(storage: Storage) -> Lease | None:
+    """Return the lease of the trials of ``optimize``; None where the storage does not outlive the process."""
+    if storage.heartbeat_interval is not None:
+        return lease_of_ask(storage)
+    return this_process() if storage.outlives_process else None
+
+
+def _refuse_finished(stored: TrialRecord, values: Any, state: TrialState | None, skip: bool) -> None:
+    if not (skip and stored.state.is_finished()):
+        lost = " It was failed as stale: its process gave no heartbeat." if LOST in stored.system_attrs else ""
+        raise ValueError(f"Cannot tell a {stored.state.name} trial.{lost}")
+    _logger.info(
+        f"Skipped telling trial {stored.number} with values {values} and state {state} since trial was already "
+        f"finished. Finished trial has values {stored.values} and state {stored.state}."
+    )

@@ -106,6 +106,19 @@ def was_warned(record: TrialRecord) -> bool:
     return any(one.get("warning") for one in own_checkpoints(record))
 
 
+def new_steps(records: Iterable[TrialRecord]) -> int:
+    """Return how many steps trials have reported, those that an attempt has taken over from earlier ones left out.
+
+    Steps that a job passed over between two reports count, too.
+    """
+    total = 0
+    for record in records:
+        if record.reports:
+            begun = record.reports[0][0] if CONTINUES not in record.system_attrs else first_step(record)
+            total += max(record.reports[-1][0] + 1 - begun, 0)
+    return total
+
+
 def configurations(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Return one record for each configuration: its latest attempt, with the configuration's id as its number.
 

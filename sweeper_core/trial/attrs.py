@@ -70,6 +70,9 @@ LEASE = "hpo:lease"
 """Who runs the trial (the fields of :class:`sweeper_core.storages.Lease`)."""
 LOST = "hpo:lost"
 """True for a trial that was stale: its process died or fell silent."""
+ENDED = "hpo:ended"
+"""Why a PRUNED trial is not to be continued, whatever a scheduler thinks of it."""
+
 STOPPED = "hpo:stopped"
 """True for a lost trial whose job was ended on purpose (by the user, or by a warning that its time is over): it is
 continued however often that happens."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.trial.attempts import Attempts
+from sweeper_core.trial.attempts import Attempts, first_step
+from sweeper_core.trial.attrs import ENDED
 from sweeper_core.trial.best import BestSoFar
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -26,7 +27,8 @@ class Curve:
     Attributes:
         steps: ``(k,)`` ascending.
         values: ``(k,)`` signed so that smaller is better; NaN where NaN was reported.
-        judged: The last step at which the trial was judged already; -1 when it has not been.
+        judged: The last step at which the trial was judged already, or that an earlier attempt has reported; -1 when
+            there is none.
     """
 
     steps: Integers
@@ -108,6 +110,7 @@ class LearningCurves:
         self._finals = _Column()
         self._judged: dict[int, int] = {}
         self._completed = 0
+        self._ended: set[int] = set()
         self._longest: int | None = None
         self._best = BestSoFar(sign, objective)
 
@@ -154,9 +157,8 @@ class LearningCurves:
         if record is None or not record.reports:
             return EMPTY_CURVE
         steps, values = zip(*record.reports, strict=True)
-        return Curve(
-            np.array(steps, np.int64), np.array(values, float) * self.sign, self._judged.get(self.row_of(number), -1)
-        )
+        judged = max(self._judged.get(self.row_of(number), -1), first_step(record) - 1)
+        return Curve(np.array(steps, np.int64), np.array(values, float) * self.sign, judged)
 
     def mark_judged(self, number: int) -> None:
         """Remember that the trial has been judged with the reports that it has now."""
@@ -188,6 +190,17 @@ class LearningCurves:
         """Return the part of a slice whose trials are COMPLETE."""
         chosen = self._states[slice_.rows] == TrialState.COMPLETE
         return Slice(slice_.rows[chosen], slice_.values[chosen])
+
+    def paused(self) -> list[int]:
+        """Return the rows of the PRUNED trials that may be continued, in order."""
+        self._refresh()
+        rows = np.flatnonzero(self._states[: len(self._records)] == TrialState.PRUNED)
+        return [row for row in rows.tolist() if row not in self._ended]
+
+    def count(self, state: TrialState) -> int:
+        """Return how many configurations are in a state."""
+        self._refresh()
+        return int(np.count_nonzero(self._states[: len(self._records)] == state))
 
     @property
     def n_completed(self) -> int:
@@ -245,6 +258,8 @@ class LearningCurves:
     def _enter(self, row: int, record: TrialRecord) -> None:
         """Count a trial under its new state."""
         complete = record.state is TrialState.COMPLETE
+        if record.state is TrialState.PRUNED and ENDED in record.system_attrs:
+            self._ended.add(row)
         self._completed += complete  # a trial that has ended does not change any more
         self._states[row] = record.state
         if not complete:

@@ -1,4 +1,4 @@
-"""Samplers and pruners from their configurations, which are data until the sweep runs.
+"""Samplers, pruners and schedulers from their configurations, which are data until the sweep runs.
 
 A ``_target_`` of Optuna's, of hydra-optuna-sweeper's or of ours names one of our classes by its last word; any other is
 a class of the user's own. None as an argument means the class's own default.
@@ -14,10 +14,11 @@ from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._numbers import real, truth, whole, without_quotes
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
-from sweeper_core import pruners, samplers
+from sweeper_core import pruners, samplers, schedulers
 from sweeper_core.pruners import BasePruner, NopPruner
 from sweeper_core.registry import TABLES, Kind
 from sweeper_core.samplers import BaseSampler, Sampler
+from sweeper_core.schedulers import Scheduler, StopScheduler
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ _LOCATORS = (
     "hydra.utils.get_class",
     "hydra.utils.get_static_method",
 )
-_MODULES = {"sampler": samplers, "pruner": pruners}
+_MODULES = {"sampler": samplers, "pruner": pruners, "scheduler": schedulers}
 
 
 def build_sampler(config: Any) -> Sampler | BaseSampler:
@@ -108,6 +109,23 @@ def build_pruner(config: Any) -> BasePruner | None:
             "sweeper_core.pruners.Pruner or, as in Optuna, sweeper_core.pruners.BasePruner."
         )
     return None if isinstance(pruner, NopPruner) else pruner
+
+
+def build_scheduler(config: Any) -> Scheduler | None:
+    """Return the scheduler that a configuration describes; None where nothing is continued that was stopped.
+
+    Raises:
+        ConfigError: It is unknown, or an argument is unknown or wrong.
+    """
+    if config is None:
+        return None
+    scheduler = _build("scheduler", config)
+    if not isinstance(scheduler, Scheduler):
+        raise ConfigError(
+            f"hydra.sweeper.scheduler: {type(scheduler).__name__} cannot be used as a scheduler: subclass "
+            "sweeper_core.schedulers.Scheduler."
+        )
+    return None if isinstance(scheduler, StopScheduler) else scheduler
 
 
 def _build(kind: Kind, config: Any, place: str = "") -> Any:

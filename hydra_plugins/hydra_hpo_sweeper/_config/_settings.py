@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._config import _readers as read
-from hydra_plugins.hydra_hpo_sweeper._config._algorithms import build_pruner, build_sampler
+from hydra_plugins.hydra_hpo_sweeper._config._algorithms import build_pruner, build_sampler, build_scheduler
 from hydra_plugins.hydra_hpo_sweeper._config._constraints import Constraint, Inequality
 from hydra_plugins.hydra_hpo_sweeper._config._constraints import constraints as read_constraints
 from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
@@ -30,6 +30,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers import Sampler
 from sweeper_core.samplers.user import BaseSampler
+from sweeper_core.schedulers.base import Scheduler
 from sweeper_core.search_space.priors import Prior
 from sweeper_core.storages.base import Storage
 
@@ -71,6 +72,7 @@ class Settings:
     directions: tuple[StudyDirection, ...]
     sampler: Sampler | BaseSampler = _setting(lambda key, value: build_sampler(value))
     pruner: BasePruner | None = _setting(lambda key, value: build_pruner(value))
+    scheduler: Scheduler | None = _setting(lambda key, value: build_scheduler(value))
     metric: tuple[str, ...] | None = None
     pruning_metric: str | None = None
     params: DictConfig | None = None
@@ -84,6 +86,7 @@ class Settings:
     constraints: tuple[Constraint | Inequality, ...] = _setting(read_constraints)
     warm_start: tuple[EarlierStudy, ...] = _setting(read.warm_start)
     n_trials: int | None = _setting(read.count(1, optional=True))
+    max_steps: int | None = _setting(read.count(1, optional=True))
     max_trials: int | None = _setting(read.count(1, optional=True))
     timeout: float | None = _setting(read.seconds)
     max_failure_rate: float = _setting(read.rate)

@@ -36,9 +36,10 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any],
         ConfigError: The parameters do not fit the configuration, the enqueued points or the sampler not the search
             space, or the pruner not the objectives; or nothing is swept.
     """
-    if settings.pruner is not None and len(settings.directions) > 1 and settings.pruning_metric is None:
+    judged = "pruner" if settings.pruner is not None else "scheduler" if settings.scheduler is not None else None
+    if judged and len(settings.directions) > 1 and settings.pruning_metric is None:
         raise ConfigError(
-            "hydra.sweeper.pruner: with several objectives, name the one that reports are about "
+            f"hydra.sweeper.{judged}: with several objectives, name the one that reports are about "
             "(one of hydra.sweeper.metric) in hydra.sweeper.pruning_metric."
         )
     _refuse_read_only(settings.checkpoints.dir)

@@ -14,7 +14,7 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job
 from hydra_plugins.hydra_hpo_sweeper._sweep._checkpoints import Checkpoints
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from sweeper_core.storages.url import StorageURL
-from sweeper_core.study._job.handle import VARIABLE, TrialHandle, packed_pruner, remove_handle
+from sweeper_core.study._job.handle import VARIABLE, TrialHandle, packed, remove_handle
 from sweeper_core.study._session.session import Started
 from sweeper_core.study._session.standing import configuration_of
 from sweeper_core.trial.attempts import Attempts, saved_step
@@ -31,14 +31,15 @@ class TrialHandles:
         self.session = opened.session
         self._folder = directory.absolute() / FOLDER
         self._url = None if opened.url is None else str(StorageURL(opened.url).anchored)
-        self._pruner = packed_pruner(settings.pruner)
+        self._pruner, self._scheduler = packed(settings.pruner), packed(settings.scheduler)
         self._objective = objective_of(settings)
         self._checkpoints = checkpoints
         self._judged = settings.pruning_metric
         self._metric = settings.metric[0] if settings.metric and len(settings.metric) == 1 else None
         self._limit = settings.trial_timeout
         self._sweep = uuid.uuid4().hex
-        if settings.pruner is not None and not (self.session.storage.outlives_process and self._url):
+        judged = settings.pruner is not None or settings.scheduler is not None
+        if judged and not (self.session.storage.outlives_process and self._url):
             what = "in memory" if not self.session.storage.outlives_process else "without a URL"
             log.warning("Jobs cannot reach a storage %s: no trial is pruned. Leave out hydra.sweeper.storage.", what)
         self._attempts = Attempts()
@@ -70,6 +71,7 @@ class TrialHandles:
             judged=self._judged,
             metric=self._metric,
             first_step=started.first_step,
+            scheduler=self._scheduler,
         )
         record = self.session.log.get(started.number)
         saved = [None if record is None else saved_step(record, job.part) for job in jobs]

@@ -32,6 +32,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import (
 )
 from hydra_plugins.hydra_hpo_sweeper._sweep._watcher import Watcher
 from sweeper_core.exceptions import StorageInternalError
+from sweeper_core.trial.attempts import new_steps
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -54,7 +55,7 @@ class Run:
         self.jobs = jobs
         self.interrupt = interrupt
         self.progress = progress
-        self.rules = StopRules(self.settings, setup.tally, interrupt)
+        self.rules = StopRules(self.settings, setup.tally, interrupt, lambda: new_steps(self.session.log.records))
         self.source = TrialSource(setup, self.rules, jobs)
         self.finisher = Finisher(self.settings, setup.opened)
         self.judge = Judge.of(self.settings, setup.plan)

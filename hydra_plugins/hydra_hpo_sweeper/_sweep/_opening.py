@@ -61,7 +61,9 @@ def open_study(settings: Settings, directory: SweepDirectory) -> Opened:
     begun = _enqueue_start(storage, study, settings)
     study = _store_priors(storage, study, settings.priors)
     sources = [_earlier(source) for source in settings.warm_start]
-    session = Session.open(storage, study, settings.sampler, settings.pruner, sources=sources)
+    session = Session.open(
+        storage, study, settings.sampler, settings.pruner, sources=sources, scheduler=settings.scheduler
+    )
     session.log.sync()
     _reclaim(session, settings.max_retries)
     file = directory.path.absolute() / DEFAULT_FILE if settings.storage is None else None

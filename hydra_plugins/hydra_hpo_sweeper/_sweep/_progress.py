@@ -42,6 +42,7 @@ class Progress:
         self.total = total
         self.lanes = lanes
         self.counts: Counter[TrialState] = Counter()
+        self._ended: dict[int, TrialState] = {}
         self._sign = session.study.directions[0].sign
         self._single = len(session.study.directions) == 1
         self.best: tuple[float, int] | None = None
@@ -60,7 +61,11 @@ class Progress:
     def finished(self, number: int, result: TrialResult, params: Mapping[str, Any], note: str = "") -> None:
         """Take in the end of a trial."""
         if not result.lost:
+            paused = self._ended.get(number)
+            if paused is not None:
+                self.counts[paused] -= 1
             self.counts[result.state] += 1
+            self._ended[number] = result.state
         if result.state is TrialState.COMPLETE and is_feasible(result.attrs):
             self._consider(number, result.values)
         self._show(number, result, params, note)

@@ -12,6 +12,8 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._stop import StopRules
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
 from sweeper_core.samplers import AutoSampler
 from sweeper_core.study._session.session import Started
+from sweeper_core.trial.attrs import CONTINUES
+from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -27,24 +29,25 @@ class TrialSource:
         self._jobs = jobs
         self._tally = setup.tally
         self._origin = ""
+        self._schedules = setup.settings.scheduler is not None
 
     def next(self) -> RunningTrial | None:
         """Start the next trial; None when none is to be started.
 
         A trial for which the user's own function raised has a result, and no jobs.
         """
-        while self._rules.may_start():
+        while self._rules.may_start() or (self._schedules and self._rules.may_continue()):
             try:
-                started = self._ask()
+                started = self._ask(self._rules.left != 0)
             except ValueError as error:
                 # A point that waited does not fit the search space of today; it has failed, and the next one is due.
                 log.warning("%s", in_short(str(error)))
                 self._tally.refused(str(error))
                 continue
             if started is None:
-                self._rules.nothing_left = True
+                self._rules.nothing_left = not self._schedules  # else it depends on what runs
                 return None
-            self._tally.started += 1
+            self._tally.started += not self._was_paused(started)
             self._say_algorithm(started)
             if started.number != started.configuration:
                 at = f" after step {started.step}" if started.first_step else " from its beginning"
@@ -52,7 +55,13 @@ class TrialSource:
             return self._prepared(started)
         return None
 
-    def _ask(self) -> Started | None:
+    def _was_paused(self, started: Started) -> bool:
+        """Return whether a trial continues one that the scheduler paused."""
+        earlier = started.system_attrs.get(CONTINUES)
+        record = None if earlier is None else self._session.log.get(earlier)
+        return record is not None and record.state is TrialState.PRUNED
+
+    def _ask(self, may_begin: bool) -> Started | None:
         limit = self._settings.max_trials
         try:
             started = self._session.start(
@@ -62,11 +71,12 @@ class TrialSource:
                 budget=self._rules.budget(self._session.log.n_configurations),
                 distinct=self._settings.custom_search_space is None,
                 max_retries=self._settings.max_retries,
+                may_begin=may_begin,
             )
         except SearchSpaceExhausted:
             self._tally.say_once("Every point of the search space has been tried.")
             return None
-        if started is None:
+        if started is None and not self._schedules:
             self._tally.say_once(f"The study has its {limit} trials (hydra.sweeper.max_trials).")
         return started
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import in_short
@@ -20,23 +21,33 @@ MAX_UNUSABLE = 2
 class StopRules:
     """The limits of one run.
 
+    Args:
+        steps: Tells how many steps of training the study's trials have taken.
+
     Attributes:
         nothing_left: The study has no further trial to give, until something is enqueued.
     """
 
-    def __init__(self, settings: Settings, tally: Tally, interrupt: Interrupt) -> None:
+    def __init__(self, settings: Settings, tally: Tally, interrupt: Interrupt, steps: Callable[[], int]) -> None:
         self._settings = settings
         self._tally = tally
         self._interrupt = interrupt
+        self._steps = steps
         self.nothing_left = False
         self._began = time.monotonic()
         self._deadline = None if settings.timeout is None else self._began + settings.timeout
 
     def may_start(self) -> bool:
-        """Return whether another trial may start."""
+        """Return whether another configuration may start."""
+        return self.left != 0 and self.may_continue()
+
+    def may_continue(self) -> bool:
+        """Return whether a trial that paused may be continued."""
         if self._interrupt.requested or self.nothing_left or self.failure():
             return False
-        if self.left == 0:
+        limit = self._settings.max_steps
+        if limit is not None and self._steps() >= limit:
+            self._tally.say_once(f"hydra.sweeper.max_steps={limit} are spent: no further trial starts.")
             return False
         if self._deadline is not None and time.monotonic() >= self._deadline:
             self._tally.say_once("hydra.sweeper.timeout is over: no further trial starts.")

@@ -20,7 +20,7 @@ from sweeper_core.exceptions import StorageInternalError, TrialPruned, UpdateFin
 from sweeper_core.logging import get_logger
 from sweeper_core.plain import plain
 from sweeper_core.pruners.base import Verdict
-from sweeper_core.study._job.handle import TrialHandle, active_handle, load_pruner
+from sweeper_core.study._job.handle import TrialHandle, active_handle, unpacked
 from sweeper_core.study._job.ranks import Relay, rank
 from sweeper_core.study._job.saving import saver_alone, saver_of
 from sweeper_core.trial.attempts import checkpoint_attr
@@ -269,7 +269,7 @@ class SweptTrial(CurrentTrial):
         return saver_of(self._handle, self._is_milestone, self._saved)
 
     def _is_milestone(self, step: int) -> bool:
-        return self._is_judged and self._session.is_milestone(self.number, step)
+        return self._is_judged and self._session.rules.is_milestone(self.number, step)
 
     def _saved(self, step: int, warning: str | None) -> None:
         name, facts = checkpoint_attr(self._handle.repeat), {"step": step, "warning": warning, "attempt": self.number}
@@ -311,13 +311,15 @@ class SweptTrial(CurrentTrial):
     @property
     def _is_judged(self) -> bool:
         it = self._handle
-        return it.pruner is not None and it.objective is not None and not it.repeat
+        return bool(it.pruner or it.scheduler) and it.objective is not None and not it.repeat
 
     @property
     def _session(self) -> Session:
         it = self._handle
         with _opening:
-            return _open((os.getpid(), it.sweep), it.storage, it.study_name, it.objective or 0, it.pruner)
+            return _open(
+                (os.getpid(), it.sweep), it.storage, it.study_name, it.objective or 0, (it.pruner, it.scheduler)
+            )
 
     def _store(self, write: Callable[[Session], None]) -> None:
         """Store something of the trial, unless it has gone stale.
@@ -406,7 +408,9 @@ def _identity(path: str) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=4)
-def _open(key: tuple[int, str], storage: str, study_name: str, objective: int, pruner: str | None) -> Session:
+def _open(
+    key: tuple[int, str], storage: str, study_name: str, objective: int, rules: tuple[str | None, ...]
+) -> Session:
     """Return the session on which a process's trials of one study stand, one after the other or several at a time."""
     # A job that never reports needs none of this.
     from sweeper_core.samplers.random import RandomSampler
@@ -415,4 +419,5 @@ def _open(key: tuple[int, str], storage: str, study_name: str, objective: int, p
 
     opened = get_storage(storage, known=True)  # by the sweep that started the job
     study = opened.create_or_open_study(study_name, None, exist_ok=True)
-    return Session.open(opened, study, RandomSampler(), load_pruner(pruner), objective=objective)
+    pruner, scheduler = map(unpacked, rules)
+    return Session.open(opened, study, RandomSampler(), pruner, objective=objective, scheduler=scheduler)

@@ -21,6 +21,7 @@ from typing import Any
 
 from sweeper_core._by_value import file_names_kept
 from sweeper_core.pruners.user import BasePruner
+from sweeper_core.schedulers.base import Scheduler
 from sweeper_core.study._job.ranks import rank_variables
 
 VARIABLE = "HPO_SWEEPER_TRIAL"
@@ -42,7 +43,7 @@ class TrialHandle:
         params: Its parameters (external values).
         objective: Which objective the reports are about; None when they are only kept (several objectives,
             none of them named for pruning).
-        pruner: The pickled pruner, as text; None stops nobody.
+        pruner, scheduler: The pickled pruner and scheduler, as text; None stops nobody.
         sweep: Tells one run of a sweep from the next, which may be in the same directory, and in this process.
         outside: Variables that tell a process's rank, as they are outside of the job.
         configuration: Number of the trial's first attempt; None: its own.
@@ -73,6 +74,7 @@ class TrialHandle:
     saved: int | None = None
     judged: str | None = None
     metric: str | None = None
+    scheduler: str | None = None
 
     def write(self, path: Path) -> None:
         """Write the handle such that nobody else can read it, and nobody ever sees half of it."""
@@ -100,26 +102,23 @@ class TrialHandle:
             ) from None
 
 
-def packed_pruner(pruner: BasePruner | None) -> str | None:
-    """Return a pruner as a handle holds it; classes defined in a script travel by value where cloudpickle is there."""
-    if pruner is None:
+def packed(rule: BasePruner | Scheduler | None) -> str | None:
+    """Return a pruner or scheduler as a handle holds it; classes of a script travel by value, with cloudpickle."""
+    if rule is None:
         return None
     try:
         import cloudpickle
 
         with file_names_kept():
-            content = cloudpickle.dumps(pruner)
+            content = cloudpickle.dumps(rule)
     except ImportError:
-        content = pickle.dumps(pruner)
+        content = pickle.dumps(rule)
     return base64.b64encode(content).decode("ascii")
 
 
-def load_pruner(packed: str | None) -> BasePruner | None:
-    """Return the pruner that :func:`packed_pruner` packed."""
-    if packed is None:
-        return None
-    found: BasePruner = pickle.loads(base64.b64decode(packed))
-    return found
+def unpacked(text: str | None) -> Any:
+    """Return the pruner or scheduler that :func:`packed` packed."""
+    return None if text is None else pickle.loads(base64.b64decode(text))
 
 
 def remove_handle(path: Path) -> None:

@@ -1,10 +1,12 @@
-"""What goes on instead of something new: configurations whose latest attempt was lost.
+"""What goes on instead of something new: configurations whose latest attempt was lost, or that the scheduler chooses.
 
 This is the one place that decides whether a free lane continues a configuration or begins one.
 """
 
 from __future__ import annotations
 
+from sweeper_core.maths.quiet import quiet
+from sweeper_core.schedulers.base import Continue, Decision, New, Scheduler, Vacancy
 from sweeper_core.storages.base import Claim, Lease
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.trial.attempts import count_retries
@@ -40,6 +42,26 @@ class Continuations:
                 if claim is not None:
                     return claim
         return None
+
+    def scheduled(self, scheduler: Scheduler | None, vacancy: Vacancy, lease: Lease | None = None) -> Claim | Decision:
+        """Return the next attempt of the trial that a scheduler continues, or what else it decides.
+
+        When another process has continued that trial first, the scheduler decides anew.
+        """
+        log = self._log
+        while scheduler is not None:
+            log.sync()
+            with log.lock:
+                known = log.history()
+                with quiet():
+                    decision = scheduler.next(vacancy, known, log.curves)
+            if not isinstance(decision, Continue):
+                return decision
+            claim = log.storage.continue_trial(log.study_id, log.attempts.latest(decision.number), lease=lease)
+            log.sync()
+            if claim is not None:
+                return claim
+        return New()
 
     def may_retry(self, number: int, max_retries: int) -> bool:
         """Return whether a trial that was lost, or is about to be recorded as lost, is to be continued.

@@ -12,6 +12,7 @@ from sweeper_core._changes import check_change
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
+from sweeper_core.schedulers.base import Decision, Vacancy
 from sweeper_core.storages.base import Claim, Lease
 from sweeper_core.study._session.adapters import UserSampler
 from sweeper_core.study._session.rivals import facts_of
@@ -129,17 +130,30 @@ class DefineByRun(TrialHost):
         """The study, as the user knows it."""
         return self._session.view
 
-    def begin(self, lease: Lease | None = None) -> Trial:
-        """Return the next attempt of a lost trial, or the first trial that waits, or a new one.
+    def begin(self, lease: Lease | None = None, scheduled: bool = True) -> Trial:
+        """Return the next attempt of a lost trial, or of a paused one, or the first trial that waits, or a new one.
 
         Args:
             lease: Under which it runs; None for none.
+            scheduled: Whether the scheduler, if there is one, may continue a paused trial.
         """
         claim = self._continuation(lease)
-        attempt = None if claim is None else self._log.record(claim.number)
+        if claim is None and scheduled and self._session.rules.scheduler is not None:
+            trial = self.scheduled(Vacancy(may_wait=False), lease)
+            if isinstance(trial, Trial):
+                return trial
+        attempt = claim is not None
         if claim is None:
             claim = self._log.storage.reserve(self._log.study_id, lease=lease)
         assert claim is not None, "There is no limit to reach."
+        return self._run(claim, lease, attempt)
+
+    def scheduled(self, vacancy: Vacancy, lease: Lease | None = None) -> Trial | Decision:
+        """Return the next attempt of the trial that the scheduler continues, or what else it decides."""
+        found = self._session.continuations.scheduled(self._session.rules.scheduler, vacancy, lease)
+        return self._run(found, lease, True) if isinstance(found, Claim) else found
+
+    def _run(self, claim: Claim, lease: Lease | None, continues: bool) -> Trial:
         number, trial_id, fixed, user_attrs, system_attrs, _, _ = claim
         if lease is not None:
             self._writer.keep_alive(number, lease)
@@ -147,8 +161,8 @@ class DefineByRun(TrialHost):
         if isinstance(sampler, UserSampler):
             sampler.begin(number)
         trial = Trial(self, number, trial_id, fixed, user_attrs, system_attrs)
-        if attempt is not None:
-            trial.go_on(attempt)
+        if continues:
+            trial.go_on(self._log.record(number))
         return trial
 
     def _continuation(self, lease: Lease | None) -> Claim | None:

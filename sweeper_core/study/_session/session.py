@@ -13,18 +13,19 @@ import numpy as np
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import SearchSpaceExhausted, UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
-from sweeper_core.maths.quiet import quiet
-from sweeper_core.pruners.base import GO_ON, Pruner, Verdict
+from sweeper_core.pruners.base import Verdict
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.asking import ask
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.user import BaseSampler
+from sweeper_core.schedulers.base import New, Scheduler, Vacancy
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages.base import Claim, Lease, Storage, StudyRecord
-from sweeper_core.study._session.adapters import UserSampler, native_pruner, native_sampler
+from sweeper_core.study._session.adapters import UserSampler, native_sampler
 from sweeper_core.study._session.continuations import Continuations
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study._session.rivals import Rivals, facts_of
+from sweeper_core.study._session.rules import Rules
 from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.study._session.writer import TrialWriter
@@ -107,6 +108,10 @@ class Session:
             subclass of :class:`BaseSampler` runs behind an adapter.
         pruner: Judges; None never stops a trial. Users' own as above.
         view: The study that users' functions and classes are handed; None makes one that can only be read.
+        scheduler: Pauses trials and continues them; None never continues one that was stopped.
+
+    Attributes:
+        rules: Pruner and scheduler; they may be replaced between trials.
     """
 
     def __init__(
@@ -116,6 +121,7 @@ class Session:
         sampler: Sampler | BaseSampler,
         pruner: BasePruner | None = None,
         view: StudyLike | None = None,
+        scheduler: Scheduler | None = None,
     ) -> None:
         self.log = log
         self.writer = writer
@@ -125,7 +131,8 @@ class Session:
         self._rivals = Rivals(log, writer)
         self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
         self.sampler = sampler
-        self.pruner = pruner
+        self.rules = Rules(log, writer, self.view)
+        self.rules.pruner, self.rules.scheduler = pruner, scheduler
 
     @classmethod
     def open(
@@ -138,6 +145,7 @@ class Session:
         sources: Sequence[History] = (),
         objective: int = 0,
         view: StudyLike | None = None,
+        scheduler: Scheduler | None = None,
     ) -> Session:
         """Return a session of a stored study.
 
@@ -147,11 +155,11 @@ class Session:
         """
         writer = TrialWriter(storage, study.study_id)
         log = TrialLog(storage, study, sources=sources, objective=objective, flush=writer.flush)
-        return cls(log, writer, sampler, pruner, view)
+        return cls(log, writer, sampler, pruner, view, scheduler)
 
     def __reduce__(self) -> tuple[Any, ...]:
         log = self.log
-        reopen = partial(Session.open, sources=log.sources, objective=log.objective)
+        reopen = partial(Session.open, sources=log.sources, objective=log.objective, scheduler=self.rules.scheduler)
         return reopen, (log.storage, log.study, self.sampler, self.pruner)
 
     @property
@@ -189,12 +197,11 @@ class Session:
     @property
     def pruner(self) -> BasePruner | None:
         """What judges, as it was given; it may be replaced between trials."""
-        return self._pruner
+        return self.rules.pruner
 
     @pruner.setter
     def pruner(self, pruner: BasePruner | None) -> None:
-        self._native_pruner: Pruner | None = native_pruner(pruner, self.log, self.view)
-        self._pruner = pruner
+        self.rules.pruner = pruner
 
     @property
     def seed(self) -> int:
@@ -221,10 +228,11 @@ class Session:
         budget: int | None = None,
         distinct: bool = False,
         max_retries: int = 0,
+        may_begin: bool = True,
     ) -> Started | None:
         """Take a trial and decide on its parameters; both are stored when this returns.
 
-        It continues a configuration whose latest attempt was lost, or else it begins one.
+        It continues a configuration whose latest attempt was lost, or that the scheduler chooses, or begins one.
 
         Args:
             space: All parameters of the point.
@@ -233,9 +241,10 @@ class Session:
             budget: Told to the sampler.
             distinct: Start nothing when every point of a finite space has been suggested.
             max_retries: How often what was lost is continued; see :meth:`Continuations.may_retry`.
+            may_begin: Whether a new configuration may begin.
 
         Returns:
-            The trial; None when ``limit`` is reached.
+            The trial; None when ``limit`` is reached, or when the scheduler has nothing to be done now.
 
         Raises:
             SearchSpaceExhausted: ``distinct``, nothing is left, and nothing waits in the queue.
@@ -243,10 +252,16 @@ class Session:
         """
         while True:
             claim = self.continuations.claim(max_retries, limit=limit, lease=lease)
-            if claim is None:
+            if claim is None and self.rules.scheduler is not None:
+                found = self.continuations.scheduled(self.rules.scheduler, Vacancy(may_begin), lease)
+                claim, may_begin = (found, may_begin) if isinstance(found, Claim) else (None, isinstance(found, New))
+            if claim is None and may_begin:
                 if distinct:
                     self._refuse_repetition(space)
                 claim = self.storage.reserve(self.log.study_id, limit=limit, lease=lease)
+            if claim is None and self.rules.scheduler is not None and may_begin:
+                may_begin = False
+                continue
             if claim is None:
                 return None
             if lease is not None:
@@ -256,8 +271,7 @@ class Session:
             except UpdateFinishedTrialError:  # stale, or forgotten by a server that crashed, before it could begin
                 self.writer.let_go(claim.number)
             except BaseException as error:
-                reason = {FAILURE: f"no suggestion: {error!r}"}
-                self.finish(claim.number, TrialState.FAIL, data=TrialData(system_attrs=reason))
+                self.finish(claim.number, TrialState.FAIL, data=_no_suggestion(error))
                 raise
 
     def _refuse_repetition(self, space: SearchSpace) -> None:
@@ -331,28 +345,7 @@ class Session:
 
     def judge(self, number: int) -> Verdict:
         """Return whether a running trial should stop now, by its reports and the other trials'."""
-        pruner = self._native_pruner
-        if pruner is None:
-            return GO_ON
-        self.log.sync()
-        with self.log.lock:
-            curves = self.log.curves
-            with quiet():
-                verdict = pruner.judge(curves.row_of(number), curves.curve(number), curves)
-            curves.mark_judged(number)
-            return verdict
-
-    def is_milestone(self, number: int, step: int) -> bool:
-        """Return whether a pruner that looks only now and then may stop a running trial after ``step``."""
-        pruner = self._native_pruner
-        if pruner is None or step < 0:
-            return False
-        with self.log.lock:
-            curves = self.log.curves
-            curve = curves.curve(number)
-            if len(curve) and curve.steps[-1] >= step:
-                return False
-            return pruner.is_milestone(curves.row_of(number), curve.extended(step), curves)
+        return self.rules.judge(number)
 
     def finish(
         self,
@@ -403,6 +396,10 @@ def _constraints(constraints_func: Callable[[FrozenTrial], Sequence[float]], rec
     if any(value != value for value in values):
         raise ValueError(f"`constraints_func` returned {values} for trial {record.number}; constraints cannot be NaN.")
     return values
+
+
+def _no_suggestion(error: BaseException) -> TrialData:
+    return TrialData(system_attrs={FAILURE: f"no suggestion: {error!r}"})
 
 
 def _given(space: SearchSpace, claim: Claim) -> dict[str, Any]:

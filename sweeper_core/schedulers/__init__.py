@@ -1,0 +1,22 @@
+"""Who runs next: rules that pause trials, and continue the best of the paused ones, one in a file."""
+
+from __future__ import annotations
+
+from sweeper_core._lazy import lazy_module
+
+__getattr__, __dir__, __all__ = lazy_module(
+    __name__,
+    attributes={
+        "ASHAScheduler": "sweeper_core.schedulers.asha",
+        "AutoScheduler": "sweeper_core.schedulers.auto",
+        "Continue": "sweeper_core.schedulers.base",
+        "HyperbandScheduler": "sweeper_core.schedulers.hyperband",
+        "New": "sweeper_core.schedulers.base",
+        "Scheduler": "sweeper_core.schedulers.base",
+        "Stop": "sweeper_core.schedulers.base",
+        "StopScheduler": "sweeper_core.schedulers.stop",
+        "scheduler_of": "sweeper_core.schedulers.named",
+        "Vacancy": "sweeper_core.schedulers.base",
+        "Wait": "sweeper_core.schedulers.base",
+    },
+)

@@ -1,0 +1,154 @@
+"""Asynchronous successive halving with promotion: trials pause at rungs, and the best of each rung go on.
+
+L. Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020, algorithm 2 (ASHA).
+
+Notation
+
+====  ===================================================================
+r     min_resource: steps up to the lowest rung
+eta   reduction_factor: one in eta results at a rung is promoted
+====  ===================================================================
+
+Rung ``k`` lies after ``r * eta ** k`` steps: at that step where steps count from 1, at the one before where they count
+from 0. A configuration's result at a rung is its first report there or later. How many steps there are need not be
+known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from sweeper_core.pruners.base import GO_ON, Verdict
+from sweeper_core.schedulers.base import Continue, Decision, Scheduler, Vacancy, nothing_to_continue
+from sweeper_core.trial.curves import Curve, Integers, LearningCurves
+from sweeper_core.trial.history import History
+
+
+class ASHAScheduler(Scheduler):
+    """Pause each trial at each rung, unless its result is among the best ``1 / reduction_factor`` there already.
+
+    A free worker continues the best paused trial of the highest rung that has one among the best
+    ``1 / reduction_factor`` of all results there, and begins a configuration where no rung has any. Unlike the pruner
+    of the same name it takes nothing for lost: who is not among the best now may be so when worse ones have come.
+
+    Args:
+        min_resource: Steps up to the lowest rung.
+        reduction_factor: One in so many is promoted.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+
+    def __init__(self, min_resource: int = 1, reduction_factor: int = 3) -> None:
+        if min_resource < 1:
+            raise ValueError(f"`min_resource` must be 1 or more, but got {min_resource!r}.")
+        if reduction_factor < 2:
+            raise ValueError(f"`reduction_factor` must be 2 or more, but got {reduction_factor!r}.")
+        self.min_resource = min_resource
+        self.reduction_factor = reduction_factor
+
+    def next(self, request: Vacancy, history: History, curves: LearningCurves) -> Decision:
+        paused = {row: curve for row in curves.paused() if len(curve := curves.curve(row))}
+        farthest = max((_resource(curve) for curve in paused.values()), default=0)
+        for rung in reversed(self._rungs(farthest)):
+            best = self._promotable(rung, paused, curves)
+            if best is not None:
+                return best
+        return nothing_to_continue(request, curves)
+
+    def _promotable(self, rung: int, paused: dict[int, Curve], curves: LearningCurves) -> Continue | None:
+        """Return the promotion of the best trial that rests at a rung; None when it is not good enough."""
+        refused: set[int] = set()
+        for result, row in sorted(self._resting(rung, paused, curves)):
+            group = self._group(row, curves)
+            if group in refused:  # a better one of its group was refused
+                continue
+            rank, count = self._rank(row, result, _step(paused[row], rung), curves)
+            if rank <= count // self.reduction_factor:
+                return Continue(row, f"{result * curves.sign:.6g} is rank {rank} of {count} after {rung} steps")
+            refused.add(group)
+        return None
+
+    def _resting(self, rung: int, paused: dict[int, Curve], curves: LearningCurves) -> Iterator[tuple[float, int]]:
+        """Yield result and number of those whose last rung is this one."""
+        for row, curve in paused.items():
+            if self._lowest(row, curves) <= rung <= _resource(curve) < rung * self.reduction_factor:
+                result = _result(curve, rung)
+                if not math.isnan(result):
+                    yield result, row
+
+    def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
+        for rung in self._due(number, curve, curves):
+            result = _result(curve, rung)
+            if math.isnan(result):
+                return Verdict(True, f"it reported NaN at the rung of {rung} steps")
+            rank, count = self._rank(number, result, _step(curve, rung), curves)
+            if rank > count // self.reduction_factor:
+                return Verdict(True, f"{result * curves.sign:.6g} is rank {rank} of {count} after {rung} steps")
+        return GO_ON
+
+    def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
+        return any(self._due(number, curve, curves))
+
+    def _due(self, number: int, curve: Curve, curves: LearningCurves) -> Iterator[int]:
+        """Yield the rungs at which a trial is to be judged now."""
+        if len(curve):
+            for rung in self._rungs(_resource(curve)):
+                if rung >= self._lowest(number, curves) and _is_due(number, curve, _step(curve, rung), curves):
+                    yield rung
+
+    def _rank(self, number: int, result: float, step: int, curves: LearningCurves) -> tuple[int, int]:
+        """Return the rank, from 1, of a configuration's result at a step, and among how many."""
+        at_rung = curves.reached(step)
+        rivals = (at_rung.rows != number) & (self._groups(at_rung.rows, curves) == self._group(number, curves))
+        values = at_rung.values[rivals & ~np.isnan(at_rung.values)]
+        return int(np.count_nonzero(values < result)) + 1, len(values) + 1
+
+    def _rungs(self, resource: int) -> list[int]:
+        """Return the rungs up to a resource."""
+        rungs, rung = [], self.min_resource
+        while rung <= resource:
+            rungs.append(rung)
+            rung *= self.reduction_factor
+        return rungs
+
+    def _lowest(self, number: int, curves: LearningCurves) -> int:
+        """Return the lowest rung at which a configuration pauses."""
+        return self.min_resource
+
+    def _group(self, number: int, curves: LearningCurves) -> int:
+        """Return which of the groups that are compared apart a configuration belongs to."""
+        return int(self._groups(np.array([number]), curves)[0])
+
+    def _groups(self, rows: Integers, curves: LearningCurves) -> Integers:
+        """Return the groups ``(k,)`` of configurations ``(k,)``."""
+        return np.zeros(len(rows), np.int64)
+
+
+def _step(curve: Curve, resource: int) -> int:
+    """Return the step at which a resource is used up: who counts steps from 0 has used one at step 0."""
+    return resource - 1 if curve.steps[0] <= 0 else resource
+
+
+def _is_due(number: int, curve: Curve, step: int, curves: LearningCurves) -> bool:
+    """Return whether a trial is to be judged now by its result at the rung of a step.
+
+    Once, when it gets there; but no trial pauses at what may be its last step, because it would have nothing left to
+    do. So where no other trial has come farther yet, it is judged at its next report.
+    """
+    beyond = curves.reached(step + 1).rows
+    if np.any(beyond != number):
+        return curve.judged < step
+    return bool(curve.judged <= step < curve.steps[-1])
+
+
+def _resource(curve: Curve) -> int:
+    last = int(curve.steps[-1])
+    return last + 1 if curve.steps[0] <= 0 else last
+
+
+def _result(curve: Curve, rung: int) -> float:
+    return float(curve.values[np.searchsorted(curve.steps, _step(curve, rung))])

@@ -1,0 +1,102 @@
+"""A sweep under a scheduler pauses trials and continues the best of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.errors import CompactHydraException
+from plugin_support import sweep
+
+import sweeper_core as hpo
+from sweeper_core.trial.attrs import CONTINUES
+from sweeper_core.trial.state import TrialState
+
+ASHA = "hydra/sweeper/scheduler=asha"
+X, STEPS = "x=interval(0,1)", 9
+
+
+class Training:
+    """A job that counts its epochs, saves each, and goes on where it stopped."""
+
+    def __init__(self) -> None:
+        self.epochs: list[tuple[float, int]] = []
+
+    def __call__(self, cfg: Any) -> float:
+        trial, done = hpo.current_trial(), []
+        if trial.checkpoint:
+            done = json.loads((trial.checkpoint / "done").read_text())
+        for epoch in range(len(done), STEPS):
+            self.epochs.append((cfg.x, epoch))
+            done.append(loss := (cfg.x - 0.3) ** 2 + 0.1 / (epoch + 1))
+            with trial.save_checkpoint(epoch) as folder:
+                (folder / "done").write_text(json.dumps(done))
+            trial.report_or_prune(loss, epoch)
+        return float(done[-1])
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    return tmp_path / "sweep"
+
+
+def trials_of(there: Path) -> list[Any]:
+    return hpo.load_study(study_name=None, storage=f"sqlite:///{there / 'study.db'}").trials
+
+
+def test_no_epoch_is_trained_twice_and_one_trial_is_trained_in_full(there: Path) -> None:
+    training = Training()
+    sweep(training, there, [ASHA, X, "hydra.sweeper.n_trials=9"])
+    trials = trials_of(there)
+    assert len(set(training.epochs)) == len(training.epochs) < 9 * STEPS / 2
+    assert [trial.system_attrs.get(CONTINUES) for trial in trials].count(None) == 9 < len(trials)
+    with (there / "trials.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 9
+    assert any(row["state"] == "COMPLETE" for row in rows)
+    assert not any(trial.state is TrialState.RUNNING for trial in trials)
+
+
+def test_checkpoints_of_paused_trials_stay_while_they_may_be_needed(there: Path) -> None:
+    sweep(Training(), there, [ASHA, X, "hydra.sweeper.n_trials=6"])
+    paused = [trial for trial in trials_of(there) if trial.state is TrialState.PRUNED]
+    assert paused
+    sweep(training := Training(), there, [ASHA, X, "hydra.sweeper.n_trials=12"])
+    assert len(set(training.epochs)) == len(training.epochs)
+
+
+def test_the_budget_of_steps_ends_the_sweep(there: Path) -> None:
+    training = Training()
+    sweep(training, there, [ASHA, X, "hydra.sweeper.n_trials=100", "hydra.sweeper.max_steps=20"])
+    assert 20 <= len(training.epochs) < 20 + STEPS
+
+
+def test_a_pruner_beside_a_scheduler_ends_trials_for_good(there: Path) -> None:
+    training = Training()
+    pruner = ["hydra/sweeper/pruner=threshold", "hydra.sweeper.pruner.upper=0.0"]
+    sweep(training, there, [ASHA, X, *pruner, "hydra.sweeper.n_trials=5"])
+    assert [epoch for _, epoch in training.epochs] == [0] * 5
+
+
+def test_without_a_scheduler_nothing_is_continued(there: Path) -> None:
+    sweep(Training(), there, [X, "hydra/sweeper/pruner=asha", "hydra.sweeper.n_trials=9"])
+    assert not any(CONTINUES in trial.system_attrs for trial in trials_of(there))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ([ASHA, "hydra.sweeper.direction=[minimize,minimize]", "hydra.sweeper.metric=[a,b]"], "pruning_metric"),
+        (["hydra.sweeper.scheduler=ashaa"], "Did you mean 'asha'?"),
+        (["hydra.sweeper.scheduler={_target_: asha, reduction_factor: 1}"], "must be 2 or more"),
+        ([ASHA, "hydra.sweeper.max_steps=0"], "hydra.sweeper.max_steps"),
+    ],
+)
+def test_wrong_settings_are_answered_in_one_line(there: Path, overrides: list[str], said: str) -> None:
+    with pytest.raises(CompactHydraException) as answer:
+        sweep(Training(), there, [X, *overrides])
+    assert said in str(answer.value)
+    assert "\n" not in str(answer.value)

@@ -14,7 +14,7 @@ import sweeper_core as hpo
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import FloatDistribution
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.storages import RDBStorage, this_process
+from sweeper_core.storages import RDBStorage, get_storage, this_process
 from sweeper_core.study._job.handle import TrialHandle, activated
 from sweeper_core.testing.storages import elsewhere
 from sweeper_core.trial.attempts import Attempts, configurations
@@ -36,7 +36,7 @@ def url(tmp_path: Path) -> str:
 
 def lose_one(url: str, *, steps: int = 0, x: float = 0.25, attrs: dict[str, Any] | None = None) -> int:
     """Let a process begin a trial, report some steps, and die; return its number."""
-    storage = RDBStorage(url)
+    storage = get_storage(url)
     study = storage.create_or_open_study("s", [StudyDirection.MINIMIZE], exist_ok=True).study_id
     claim = storage.reserve(study, lease=elsewhere())
     assert claim is not None
@@ -211,18 +211,24 @@ def test_pruners_see_one_curve_of_a_configuration(batch: int) -> None:
 # --- Optuna -----------------------------------------------------------------------------------------------------------
 
 
-def test_optuna_reads_whole_curves_and_is_never_handed_a_continuation(url: str) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_optuna_reads_whole_curves_and_is_never_handed_a_continuation(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "study"
+    url = f"sqlite:///{path}" if kind == "sqlite" else f"journal:///{path}"
+    their_storage: Any = url
+    if kind == "journal":
+        their_storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
     lose_one(url, steps=2)
     study = load(url)
     trial = study.ask()
-    joined = optuna.load_study(study_name="s", storage=url)
+    joined = optuna.load_study(study_name="s", storage=their_storage)
     theirs = joined.ask()
     assert theirs.number == 2
     assert "x" not in theirs.params
     joined.tell(theirs, 7.0)
     trial.report(0.25, 2)
     study.tell(trial, 0.5)
-    whole = optuna.load_study(study_name="s", storage=url).trials[1]
+    whole = optuna.load_study(study_name="s", storage=their_storage).trials[1]
     assert whole.intermediate_values == {0: 1.0, 1: 0.5, 2: 0.25}
     assert (whole.params, whole.value) == ({"x": 0.25}, 0.5)
     assert json.loads(json.dumps(whole.system_attrs))[CONTINUES] == 0

@@ -12,6 +12,7 @@ import pytest
 from plugin_support import command, surroundings
 
 from sweeper_core.storages import get_storage
+from sweeper_core.trial.attempts import Attempts, configurations
 from sweeper_core.trial.attrs import FAILURE, LOST
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -88,14 +89,17 @@ def check_states(found: list[TrialRecord]) -> None:
     assert all(record.system_attrs.get(FAILURE) for record in failed)
     reasons = Counter(str(record.system_attrs[FAILURE]).partition(":")[0] for record in failed)
     assert set(reasons) <= {"RuntimeError", "Timeout", "WorkerLost", "lost"}
+    attempts = Attempts()
+    attempts.fold(found)
     for record in failed:
         reason = str(record.system_attrs[FAILURE])
-        expected = {3: "WorkerLost", 5: "RuntimeError", 7: "Timeout"}.get(record.number % 10, "lost: its process")
+        job = attempts.id_of(record.number)
+        expected = {3: "WorkerLost", 5: "RuntimeError", 7: "Timeout"}.get(job % 10, "lost: its process")
         assert expected in reason or "has died" in reason, (record.number, reason)
 
 
 def check_values(found: list[TrialRecord]) -> None:
     """No value belongs to another trial."""
-    for record in found:
+    for record in configurations(found):
         if record.state is TrialState.COMPLETE:
             assert record.values == (record.params["+x"] + 10_000.0 * record.number,)

@@ -66,6 +66,7 @@ def test_a_storm_costs_a_few_epochs(tmp_path: Path, url: str) -> None:
         f"hydra.sweeper.max_trials={POINTS}",
         f"hydra.sweeper.n_jobs={LANES}",
         f"hydra.sweeper.checkpoints.every={EVERY}",
+        "hydra.sweeper.max_retries=10",  # a job may be killed again before it has made up for what it lost
         "hydra.sweeper.lanes=process",
     ]
     killed, due = 0, list(kills(random.Random(1)))

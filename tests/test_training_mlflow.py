@@ -23,9 +23,12 @@ pytestmark = pytest.mark.training
 from plugin_support import command, surroundings
 
 from sweeper_core import create_study
+from sweeper_core.distributions import FloatDistribution
 from sweeper_core.integrations.mlflow import MirrorOptions, MlflowMirror
 from sweeper_core.study import Study
+from sweeper_core.testing.storages import elsewhere
 from sweeper_core.trial import TrialState, create_trial
+from sweeper_core.trial.data import TrialData
 
 
 def new_study(directory: Path, direction: str = "minimize") -> Study:
@@ -116,6 +119,32 @@ def test_going_on_with_a_study_goes_on_with_its_runs(tmp_path: Path, uri: str) -
     best = study.best_trial.number
     assert [number for number, run in children.items() if "hpo.best" in run.data.tags] == [best]
     assert parent.data.tags["hpo.best_trial"] == str(best)
+
+
+def test_attempts_of_a_configuration_share_a_run(tmp_path: Path, uri: str) -> None:
+    study = new_study(tmp_path)
+    storage, key = study.session.storage, study.session.study.study_id
+    mirror = mirror_of(study, uri)
+    storage.reserve(key, lease=elsewhere())
+    unit = FloatDistribution(0.0, 1.0)
+    storage.describe(key, 0, TrialData({"x": 0.5}, {"x": unit}, [(0, 0.5)]))
+    assert storage.fail_stale(key) == [0]
+    mirror.update()
+    trial = study.ask()
+    assert trial.first_step == 1
+    _, runs = runs_of(uri)
+    assert mirror.environment(0)["MLFLOW_RUN_ID"] == runs[0].info.run_id
+    trial.report(0.25, 1)
+    mirror.update()
+    study.tell(trial, 1.0)
+    mirror.update()
+    mirror_of(study, uri).update()
+    _, runs = runs_of(uri)
+    assert list(runs) == [0]
+    assert (runs[0].info.status, runs[0].data.metrics["value"]) == ("FINISHED", 1.0)
+    assert "hpo.failure" not in runs[0].data.tags
+    history = mlflow.MlflowClient(uri).get_metric_history(runs[0].info.run_id, "hpo/report")
+    assert [(entry.step, entry.value) for entry in history] == [(0, 0.5), (1, 0.25)]
 
 
 def test_a_job_that_logs_by_itself_is_joined(tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:

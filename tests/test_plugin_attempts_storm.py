@@ -95,7 +95,10 @@ def test_a_storm_costs_a_few_epochs(tmp_path: Path, url: str) -> None:
     assert [record.state for record in latest] == [TrialState.COMPLETE] * POINTS
     values = {record.params["+x"]: record.values for record in latest}
     assert values == {x: (total(x),) for x in xs}, "the same values as undisturbed"
-    assert all([step for step, _ in record.reports] == [*range(EPOCHS)] for record in latest)
+    curves = [{step for step, _ in record.reports} for record in latest]
+    assert all(max(steps) == EPOCHS - 1 for steps in curves)
+    # Whoever is killed after it saved and before it reported goes on after that step.
+    assert sum(EPOCHS - len(steps) for steps in curves) <= killed
     spent, undisturbed = len(epochs(tmp_path)), POINTS * EPOCHS
     from_zero = undisturbed + sum((last_step(r) or 0) + 1 for r in found if r.state is TrialState.FAIL and r.reports)
     print(f"{spent} epochs, {undisturbed} undisturbed; {killed} kills; each retried from 0: {from_zero}")

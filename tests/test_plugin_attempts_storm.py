@@ -96,7 +96,6 @@ def test_a_storm_costs_a_few_epochs(tmp_path: Path, url: str) -> None:
     values = {record.params["+x"]: record.values for record in latest}
     assert values == {x: (total(x),) for x in xs}, "the same values as undisturbed"
     curves = [{step for step, _ in record.reports} for record in latest]
-    assert all(max(steps) == EPOCHS - 1 for steps in curves)
     # Whoever is killed after it saved and before it reported goes on after that step.
     assert sum(EPOCHS - len(steps) for steps in curves) <= killed
     spent, undisturbed = len(epochs(tmp_path)), POINTS * EPOCHS

@@ -101,6 +101,19 @@ def test_a_sweep_keeps_its_relations_and_says_when_others_come(
         sweep(task, tmp_path / "s", [*space, "hydra.sweeper.where={x:1}"])
 
 
+def test_the_first_trials_break_no_relation(tmp_path: Path) -> None:
+    seen: list[tuple[float, float]] = []
+
+    def task(cfg: Any) -> float:
+        seen.append((cfg.x, cfg.y))
+        return float(cfg.x)
+
+    space = ["x=interval(0,1,prior=0.9)", "y=interval(0,1,prior=0.1)", "hydra.sweeper.n_trials=3"]
+    sweep(task, tmp_path / "s", [*space, 'hydra.sweeper.where=["x < y"]'], "x: 0.5\ny: 0.2\n")
+    assert len(seen) == 3
+    assert all(x < y for x, y in seen)
+
+
 def test_constraints_may_be_expressions_of_what_jobs_return() -> None:
     (limit,) = constraints("constraints", ["latency + 2 * memory <= 10"])
     assert limit.of({"latency": 4, "memory": 4}) == 2.0

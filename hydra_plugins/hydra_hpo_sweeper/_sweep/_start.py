@@ -34,6 +34,12 @@ def with_start(settings: Settings, plan: Plan, compose: Compose, config: DictCon
     if own is not None and believed is not None:
         # What the configuration lacks is a prior's where there is one.
         own = plan.space.active_only({**believed, **own})
+    # Either may break a relation of the sweep, the first one by what it has from the priors.
+    if own is not None and plan.space.broken_by(own) is not None:
+        own = None
+    if believed is not None and (broken := plan.space.broken_by(believed)) is not None:
+        log.info("No trial runs the values of your priors: they break the relation %r of hydra.sweeper.where.", broken)
+        believed = None
     return replace(settings, baseline=own, priors=priors, believed=believed)
 
 

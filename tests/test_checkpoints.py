@@ -6,6 +6,7 @@ import errno
 import logging
 import math
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -16,10 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweeper_core import create_study
 from sweeper_core.checkpoints.keep import KeepRules, Standing, apply, superfluous
 from sweeper_core.checkpoints.saver import Saver, SaveRules
 from sweeper_core.checkpoints.store import Checkpoint, CheckpointFolder, CheckpointStore, check_writable
 from sweeper_core.checkpoints.warned import Deadline, SignalWatch, end_of_allocation
+from sweeper_core.trial.attrs import LOST
+from sweeper_core.trial.data import TrialData
+from sweeper_core.trial.state import TrialState
 
 
 def save(folder: CheckpointFolder, step: int, size: int = 8) -> None:
@@ -363,6 +368,42 @@ def test_sigterm_ends_the_process_once_the_checkpoint_is_there(tmp_path: Path) -
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
     assert steps(CheckpointFolder(tmp_path)) == [1]
+
+
+def test_a_study_in_python_keeps_the_best_and_continues_lost_trials(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    study = create_study(storage=url, checkpoint_dir=tmp_path / "kept")
+    trial = study.ask()
+    assert (trial.checkpoint, trial.step) == (None, -1)
+    x = trial.suggest_float("x", 0, 1)
+    with trial.save_checkpoint(2) as folder:
+        (folder / "model").write_text("half")
+    trial.report(0.5, 2)
+    trial.report(0.4, 3)
+    study.session.writer.flush()
+    study.session.storage.finish(study.session.study.study_id, 0, TrialState.FAIL, None, lost_data())
+    study = pickle.loads(pickle.dumps(study))
+    again = study.ask()
+    assert (again.number, again.first_step, again.step) == (1, 4, 2)
+    assert again.suggest_float("x", 0, 1) == x
+    assert again.checkpoint is not None
+    assert (again.checkpoint / "model").read_text() == "half"
+    with again.save_checkpoint(5) as folder:
+        (folder / "model").write_text("whole")
+    study.tell(again, 0.3)
+    for value in (0.2, 0.9):
+        later = study.ask()
+        with later.save_checkpoint(0) as folder:
+            (folder / "model").touch()
+        study.tell(later, value)
+    left = [path.parent.relative_to(tmp_path / "kept").parts[1:] for path in tmp_path.rglob(".checkpoint")]
+    assert left == [("2", "0", "step-0")]
+    assert create_study().ask().checkpoint is None
+
+
+def lost_data() -> TrialData:
+    """Return what is stored of a trial whose process has died."""
+    return TrialData(system_attrs={LOST: True})
 
 
 def test_the_end_of_an_allocation() -> None:

@@ -66,6 +66,24 @@ def test_a_job_that_was_killed_goes_on_from_its_checkpoint(tmp_path: Path) -> No
     assert [path.partition("/")[2] for path in kept(tmp_path / "sweep" / "checkpoints")] == ["0/step-5"]
 
 
+@pytest.mark.launcher
+@pytest.mark.parametrize(
+    ("launcher", "number", "states"),
+    [
+        (["hydra/launcher=joblib"], "SIGKILL", ["FAIL", "COMPLETE"]),
+        (["hydra/launcher=submitit_local"], "SIGKILL", ["FAIL", "COMPLETE"]),
+        # Submitit puts the job into the queue again: it is the same trial.
+        (["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=15"], "SIGUSR2", ["COMPLETE"]),
+    ],
+)
+def test_jobs_of_launchers_go_on_too(tmp_path: Path, launcher: list[str], number: str, states: list[str]) -> None:
+    overrides = ("+x=1.0", f"+notes={tmp_path}", "+at=3", f"+signal={number}", "hydra.sweeper.n_trials=1")
+    run("resuming.py", tmp_path / "sweep", *GRID, *overrides, *launcher)
+    assert (tmp_path / "epochs").read_text().splitlines() == [f"1.0 0 {epoch}" for epoch in range(6)]
+    with (tmp_path / "sweep" / "trials.csv").open() as table:
+        assert [row["state"] for row in csv.DictReader(table)] == states
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="signals of POSIX")
 @pytest.mark.parametrize("deleted", [False, True])
 def test_a_job_that_ends_after_a_warning_is_continued(

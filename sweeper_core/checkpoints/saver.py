@@ -88,6 +88,11 @@ class Saver:
         self._told: set[str] = set()
 
     @property
+    def keeps(self) -> bool:
+        """Whether there is a folder for checkpoints."""
+        return self._folder is not None
+
+    @property
     def newest(self) -> Checkpoint | None:
         """The newest complete checkpoint."""
         return None if self._folder is None else self._folder.newest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Literal, Union
 
@@ -35,6 +36,7 @@ def create_study(
     load_if_exists: bool = False,
     directions: Sequence[Direction] | None = None,
     scheduler: Scheduler | str | None = None,
+    checkpoint_dir: str | os.PathLike[str] | None = None,
 ) -> Study:
     """Return a new study.
 
@@ -48,6 +50,7 @@ def create_study(
         directions: One for each objective, instead of ``direction``.
         scheduler: What pauses trials and continues the best of them, or its name (see :mod:`sweeper_core.schedulers`);
             None never continues one that was stopped.
+        checkpoint_dir: Below it trials keep checkpoints (``trial.save_checkpoint``); None keeps none.
 
     Raises:
         DuplicatedStudyError: A study of that name exists, and ``load_if_exists`` is false.
@@ -63,7 +66,7 @@ def create_study(
             raise
         record = opened.create_or_open_study(study_name, None, exist_ok=True)
         _logger.info(f"Using an existing study with name '{record.name}' instead of creating a new one.")
-    return Study(record.name, opened, sampler, pruner, scheduler)
+    return Study(record.name, opened, sampler, pruner, scheduler, checkpoint_dir)
 
 
 def _kind(storage: Storage) -> str:
@@ -79,6 +82,7 @@ def load_study(
     sampler: Sampler | BaseSampler | None = None,
     pruner: BasePruner | None = None,
     scheduler: Scheduler | str | None = None,
+    checkpoint_dir: str | os.PathLike[str] | None = None,
 ) -> Study:
     """Return a study that exists; arguments as for :func:`create_study`.
 
@@ -99,7 +103,7 @@ def load_study(
             )
         (study_name,) = names
         _logger.info(f"Study name was omitted; loading '{study_name}', the only study in the storage.")
-    return Study(study_name, opened, sampler, pruner, scheduler)
+    return Study(study_name, opened, sampler, pruner, scheduler, checkpoint_dir)
 
 
 def delete_study(*, study_name: str, storage: str | Storage) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 from sweeper_core import pruners, samplers
@@ -62,6 +64,7 @@ class Study(StudyView):
         sampler: Sampler | BaseSampler | None = None,
         pruner: BasePruner | None = None,
         scheduler: Scheduler | str | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         opened = get_storage(storage)
         record = opened.create_or_open_study(study_name, None, exist_ok=True)
@@ -69,18 +72,18 @@ class Study(StudyView):
         scheduler = scheduler_of(scheduler)
         if pruner is None:
             pruner = pruners.MedianPruner() if scheduler is None else pruners.NopPruner()
-        self._bind(partial(Session.open, opened, record, sampler, pruner, scheduler=scheduler))
+        self._bind(partial(Session.open, opened, record, sampler, pruner, scheduler=scheduler), checkpoint_dir)
 
-    def _bind(self, open_session: Callable[..., Session]) -> None:
+    def _bind(self, open_session: Callable[..., Session], checkpoint_dir: str | os.PathLike[str] | None = None) -> None:
         self.session = open_session(view=self)
         super().__init__(self.session.log)
-        self._trials = DefineByRun(self.session)
+        self._trials = DefineByRun(self.session, checkpoint_dir)
         self._loops: set[Limits] = set()
         self._local = threading.local()
 
     def __reduce__(self) -> tuple[Any, ...]:
         open_session, arguments = self.session.__reduce__()
-        return _reopened, (type(self), partial(open_session, *arguments))
+        return _reopened, (type(self), partial(open_session, *arguments), self._trials.checkpoint_dir)
 
     @property
     def sampler(self) -> Sampler | BaseSampler:
@@ -336,10 +339,10 @@ class Study(StudyView):
         store_prior(self._log, name, value, confidence)
 
 
-def _reopened(kind: type[Study], open_session: Callable[..., Session]) -> Study:
+def _reopened(kind: type[Study], open_session: Callable[..., Session], checkpoint_dir: Path | None = None) -> Study:
     """Return a study that was pickled."""
     study = kind.__new__(kind)
-    study._bind(open_session)
+    study._bind(open_session, checkpoint_dir)
     return study
 
 

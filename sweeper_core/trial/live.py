@@ -11,10 +11,12 @@ from typing import Any, Protocol
 
 from sweeper_core._changes import check_change
 from sweeper_core._described import described
+from sweeper_core.checkpoints.saver import Saver
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.plain import plain
 from sweeper_core.trial.attempts import first_step
 from sweeper_core.trial.base import BaseTrial, float_argument, step_argument, warn_if_outside
+from sweeper_core.trial.checkpointing import NOWHERE, Checkpointing
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.metrics import data_of, several
 from sweeper_core.trial.record import NOTHING, TrialRecord, constraints_in
@@ -55,6 +57,10 @@ class TrialHost(ABC):
     def describe(self, trial: Trial, data: TrialData) -> None:
         """Store data of the running trial."""
 
+    def saver(self, trial: Trial) -> Saver:
+        """Return what saves the trial's checkpoints."""
+        return NOWHERE
+
     @abstractmethod
     def report(self, trial: Trial, step: int, value: float) -> None:
         """Take in one report; it is stored before :meth:`should_prune` returns, or within a second."""
@@ -68,7 +74,7 @@ class TrialHost(ABC):
         """Return the start, as naive local time."""
 
 
-class Trial(BaseTrial):
+class Trial(Checkpointing, BaseTrial):
     """One run of the objective.
 
     Objectives are given one; it is not made by hand (see :class:`FixedTrial` for tests).
@@ -130,8 +136,13 @@ class Trial(BaseTrial):
 
     @property
     def step(self) -> int:
-        """The last step reported, by this attempt or those before; -1 without one."""
-        return max(self._reports, default=-1)
+        """The step of :attr:`checkpoint`; where no checkpoints are kept, the last one reported. -1 without one."""
+        saver = self._saver
+        return super().step if saver.keeps else max(self._reports, default=-1)
+
+    @property
+    def _saver(self) -> Saver:  # type: ignore[override]
+        return self._host.saver(self)
 
     def suggest(self, name: str, distribution: BaseDistribution) -> Any:
         known = self.known_distributions.get(name)

@@ -166,6 +166,13 @@ PRIVATE_NAMES = (
         optional=True,
     ),
     PrivateName(
+        "submitit.core.job_environment:SignalHandler.checkpoint_and_try_requeue",
+        "_hydra._requeue",
+        "submitit 1.5",
+        "A job that submitit puts into the queue again counts as one that called sys.exit.",
+        optional=True,
+    ),
+    PrivateName(
         "hydra_plugins.hydra_ray_launcher._core:launch_job_on_ray",
         "_hydra._cancel",
         "hydra-ray-launcher 1.2",

@@ -16,6 +16,7 @@ from typing import Any
 
 from hydra.types import TaskFunction
 
+from hydra_plugins.hydra_hpo_sweeper._hydra._requeue import is_requeued
 from hydra_plugins.hydra_hpo_sweeper._lanes._script import show_in_main
 
 TRACE = "_hpo_trace"
@@ -45,6 +46,8 @@ class Guarded:
         try:
             return self.__wrapped__(config)
         except SystemExit as error:
+            if is_requeued(error):
+                raise
             left = JobExit(*error.args)
             _keep_trace(left, error)
             raise left from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from sweeper_core.checkpoints.keep import GB, KeepRules, Standing, apply
 from sweeper_core.checkpoints.store import CheckpointStore
-from sweeper_core.storages.identity import study_uid
+from sweeper_core.study._session.checkpoints import study_root
 from sweeper_core.study._session.standing import standings
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -53,7 +52,4 @@ class Checkpoints:
 
 
 def _root_of(chosen: str, opened: Opened) -> Path:
-    """Return the study's own folder below one that several studies may share."""
-    folder = Path(chosen).expanduser().absolute()
-    study, storage = opened.session.study, opened.session.storage
-    return folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', study.name)}-{study_uid(storage, study)[:8]}"
+    return study_root(Path(chosen).expanduser().absolute(), opened.session.storage, opened.session.study)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sweeper_core._changes import check_change
+from sweeper_core.checkpoints.saver import Saver
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
 from sweeper_core.schedulers.base import Decision, Vacancy
 from sweeper_core.storages.base import Claim, Lease
 from sweeper_core.study._session.adapters import UserSampler
+from sweeper_core.study._session.checkpoints import StudyCheckpoints
 from sweeper_core.study._session.rivals import facts_of
 from sweeper_core.study._session.seeding import generator, quantiles
 from sweeper_core.study._session.session import Session, Started
 from sweeper_core.trial.attrs import LOST, SUGGESTION
 from sweeper_core.trial.base import warn_if_outside
+from sweeper_core.trial.checkpointing import NOWHERE
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.frozen import FrozenTrial, to_local
 from sweeper_core.trial.live import Suggestions, Trial, TrialHost
@@ -115,15 +120,22 @@ class DefineByRun(TrialHost):
 
     Args:
         session: Where suggestions come from and everything is stored.
+        checkpoint_dir: Below it trials keep checkpoints; None keeps none.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, checkpoint_dir: str | os.PathLike[str] | None = None) -> None:
         self._session = session
         self._log = session.log
         self._writer = session.writer
         self._drawing: Any = None
         """The sampler that is known to draw every parameter of this study by itself."""
         self.n_objectives = session.log.n_objectives
+        self._checkpoints = None if checkpoint_dir is None else StudyCheckpoints(session, checkpoint_dir)
+
+    @property
+    def checkpoint_dir(self) -> Path | None:
+        """Below which trials keep checkpoints."""
+        return None if self._checkpoints is None else self._checkpoints.folder
 
     @property
     def study(self) -> Any:
@@ -260,6 +272,10 @@ class DefineByRun(TrialHost):
             self._writer.describe(trial.number, data)
         except UpdateFinishedTrialError:
             self._accept_stale(trial)
+
+    def saver(self, trial: Trial) -> Saver:
+        """Return what saves the trial's checkpoints."""
+        return NOWHERE if self._checkpoints is None else self._checkpoints.saver(trial.number)
 
     def report(self, trial: Trial, step: int, value: float) -> None:
         """Take in one report; it is stored before :meth:`should_prune` returns, or within a second."""

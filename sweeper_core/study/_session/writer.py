@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sweeper_core.storages.base import Lease, Storage
 from sweeper_core.study._session.heartbeat import Heartbeat
@@ -24,6 +24,8 @@ class TrialWriter:
         self._heartbeat = Heartbeat(storage, study_id)
         self._buffer = WriteBuffer(storage, study_id, self._heartbeat)
         self._has_leased = False
+        self.after_end: Callable[[int], None] | None = None
+        """Called with the number of each trial that has been ended."""
         self.flush = self._buffer.flush
         """Store everything that waits in the buffer."""
 
@@ -65,7 +67,10 @@ class TrialWriter:
         if self._has_leased:
             self._heartbeat.discard(number)
             data = self._buffer.take(number).merged(data)
-        return self._storage.finish(self._study_id, number, state, values, data)
+        ended = self._storage.finish(self._study_id, number, state, values, data)
+        if self.after_end is not None:
+            self.after_end(number)
+        return ended
 
     def beat(self) -> None:
         """Renew all leases now."""

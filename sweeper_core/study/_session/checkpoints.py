@@ -1,0 +1,76 @@
+"""The checkpoints of a study's live trials: one saver for each that runs, and the rules for what stays."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from sweeper_core.checkpoints.keep import KeepRules, apply
+from sweeper_core.checkpoints.saver import Saver, SaveRules
+from sweeper_core.checkpoints.store import CheckpointStore
+from sweeper_core.checkpoints.warned import Deadline, SignalWatch, end_of_allocation
+from sweeper_core.exceptions import StorageInternalError
+from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.storages.identity import study_uid
+from sweeper_core.study._session.session import Session
+from sweeper_core.study._session.standing import configuration_of, standings
+from sweeper_core.trial.attempts import checkpoint_attr
+from sweeper_core.trial.data import TrialData
+
+
+def study_root(folder: Path, storage: Storage, study: StudyRecord) -> Path:
+    """Return a study's own folder below one that several studies may share."""
+    return folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', study.name)}-{study_uid(storage, study)[:8]}"
+
+
+class StudyCheckpoints:
+    """Saves checkpoints of live trials, and deletes what nobody needs when trials end.
+
+    Args:
+        session: Stores what was saved, and knows how trials stand.
+        folder: Where the user wants them.
+    """
+
+    def __init__(self, session: Session, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(os.path.abspath(os.path.expanduser(folder)))
+        self._session = session
+        self._root = study_root(self.folder, session.storage, session.study)
+        self._savers: dict[int, tuple[Saver, SignalWatch]] = {}
+        session.writer.after_end = self._ended
+
+    def saver(self, number: int) -> Saver:
+        """Return what saves the checkpoints of a running trial."""
+        known = self._savers.get(number)
+        if known is None:
+            known = self._savers[number] = self._new(number)
+        return known[0]
+
+    def _new(self, number: int) -> tuple[Saver, SignalWatch]:
+        session, signals = self._session, SignalWatch()
+        end = end_of_allocation()
+
+        def milestone(step: int) -> bool:
+            return session.is_milestone(number, step)
+
+        def saved(step: int, warning: str | None) -> None:
+            facts = {"step": step, "warning": warning, "attempt": number}
+            session.writer.describe(number, TrialData(system_attrs={checkpoint_attr(0): facts}))
+
+        configuration = configuration_of(session.log.record(number), session.log.attempts)
+        folder = CheckpointStore(self._root).folder(configuration)
+        deadlines = [] if end is None else [Deadline(end)]
+        return Saver(folder, SaveRules(), deadlines, signals, milestone, saved), signals
+
+    def _ended(self, number: int) -> None:
+        known = self._savers.pop(number, None)
+        if known is not None:
+            known[1].close()
+        if not self._root.exists():
+            return
+        try:
+            self._session.log.sync()
+            found = standings(self._session.log.records, self._session.study.directions)
+            apply(CheckpointStore(self._root), found, KeepRules())
+        except (OSError, StorageInternalError):
+            pass  # at the next trial's end

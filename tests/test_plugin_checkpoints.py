@@ -15,7 +15,7 @@ from plugin_support import run, sweep
 
 from hydra_plugins.hydra_hpo_sweeper._config._readers import CheckpointOptions, checkpoints
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from sweeper_core import current_trial
+from sweeper_core import current_trial, load_study
 
 GRID = ("hydra/sweeper/sampler=grid", "hydra.sweeper.checkpoints.every=2")
 
@@ -68,20 +68,23 @@ def test_a_job_that_was_killed_goes_on_from_its_checkpoint(tmp_path: Path) -> No
 
 @pytest.mark.launcher
 @pytest.mark.parametrize(
-    ("launcher", "number", "states"),
+    ("launcher", "number", "attempts"),
     [
-        (["hydra/launcher=joblib"], "SIGKILL", ["FAIL", "COMPLETE"]),
-        (["hydra/launcher=submitit_local"], "SIGKILL", ["FAIL", "COMPLETE"]),
+        (["hydra/launcher=joblib"], "SIGKILL", 2),
+        (["hydra/launcher=submitit_local"], "SIGKILL", 2),
         # Submitit puts the job into the queue again: it is the same trial.
-        (["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=15"], "SIGUSR2", ["COMPLETE"]),
+        (["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=15"], "SIGUSR2", 1),
     ],
 )
-def test_jobs_of_launchers_go_on_too(tmp_path: Path, launcher: list[str], number: str, states: list[str]) -> None:
+def test_jobs_of_launchers_go_on_too(tmp_path: Path, launcher: list[str], number: str, attempts: int) -> None:
     overrides = ("+x=1.0", f"+notes={tmp_path}", "+at=3", f"+signal={number}", "hydra.sweeper.n_trials=1")
     run("resuming.py", tmp_path / "sweep", *GRID, *overrides, *launcher)
     assert (tmp_path / "epochs").read_text().splitlines() == [f"1.0 0 {epoch}" for epoch in range(6)]
     with (tmp_path / "sweep" / "trials.csv").open() as table:
-        assert [row["state"] for row in csv.DictReader(table)] == states
+        assert [row["state"] for row in csv.DictReader(table)] == ["COMPLETE"]
+    trials = load_study(study_name="hpo", storage=f"sqlite:///{tmp_path / 'sweep' / 'study.db'}").trials
+    assert len(trials) == attempts
+    assert list(trials[-1].intermediate_values) == list(range(6))  # one curve
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="signals of POSIX")

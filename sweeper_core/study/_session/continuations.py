@@ -9,8 +9,9 @@ from sweeper_core.maths.quiet import quiet
 from sweeper_core.schedulers.base import Continue, Decision, New, Scheduler, Vacancy
 from sweeper_core.storages.base import Claim, Lease
 from sweeper_core.study._session.log import TrialLog
-from sweeper_core.trial.attempts import count_retries
+from sweeper_core.trial.attempts import count_retries, made_progress
 from sweeper_core.trial.attrs import FIXED_PARAMS, STOPPED
+from sweeper_core.trial.record import TrialRecord
 
 
 class Continuations:
@@ -71,8 +72,13 @@ class Continuations:
                 purpose, do not count. 0 continues the latter only.
         """
         attempts = self._log.attempts_until(number)
-        if not attempts or not (attempts[-1].internals or FIXED_PARAMS in attempts[-1].system_attrs):
+        if not attempts or not _has_begun(attempts[-1]):
             return False  # it was lost before anything was suggested
         if STOPPED in attempts[-1].system_attrs:
             return True
         return max_retries > 0 and count_retries(attempts) <= max_retries
+
+
+def _has_begun(record: TrialRecord) -> bool:
+    """Return whether it is known what a trial runs; one without parameters has at least reported or saved."""
+    return bool(record.internals) or FIXED_PARAMS in record.system_attrs or made_progress(record)

@@ -51,7 +51,7 @@ class StudyCheckpoints:
         end = end_of_allocation()
 
         def milestone(step: int) -> bool:
-            return session.is_milestone(number, step)
+            return session.rules.is_milestone(number, step)
 
         def saved(step: int, warning: str | None) -> None:
             facts = {"step": step, "warning": warning, "attempt": number}
@@ -69,8 +69,9 @@ class StudyCheckpoints:
         if not self._root.exists():
             return
         try:
-            self._session.log.sync()
-            found = standings(self._session.log.records, self._session.study.directions)
+            session = self._session
+            session.log.sync()
+            found = standings(session.log.records, session.study.directions, session.rules.scheduler is not None)
             apply(CheckpointStore(self._root), found, KeepRules())
         except (OSError, StorageInternalError):
             pass  # at the next trial's end

@@ -331,8 +331,11 @@ def test_a_signal_waits_for_the_checkpoint_and_is_passed_on(tmp_path: Path, hand
     os.kill(os.getpid(), number)
     assert saver.should_save(1)
     assert handlers == []
+    saver.reported()  # of a step before
     with saver.save(1):
         assert handlers == []
+    assert handlers == []
+    saver.reported()
     assert handlers == [number]
     assert warnings == [(1, signal.Signals(number).name)]
     assert not saver.should_save(2)
@@ -355,6 +358,16 @@ def test_a_signal_that_no_save_answers_is_passed_on_in_time(handlers: list[int])
     watch.close()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_signal_does_not_wait_for_a_report_that_came_before_the_save(tmp_path: Path, handlers: list[int]) -> None:
+    saver = Saver(CheckpointFolder(tmp_path), signals=SignalWatch(for_report=0.0))
+    saver.should_save(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    with saver.save(0):
+        pass
+    assert handlers == [signal.SIGTERM]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="ends a forked process")
 def test_sigterm_ends_the_process_once_the_checkpoint_is_there(tmp_path: Path) -> None:
     child = os.fork()
@@ -365,6 +378,7 @@ def test_sigterm_ends_the_process_once_the_checkpoint_is_there(tmp_path: Path) -
         os.kill(os.getpid(), signal.SIGTERM)
         with saver.save(1) as folder:
             (folder / "model.pt").touch()
+        saver.reported()
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
     assert steps(CheckpointFolder(tmp_path)) == [1]

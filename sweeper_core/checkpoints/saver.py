@@ -144,6 +144,16 @@ class Saver:
                 yield draft
             self._after(self._folder, step, begun, warning)
 
+    @property
+    def is_warned(self) -> bool:
+        """Whether a signal waits."""
+        return self._signals is not None and self._signals.pending
+
+    def reported(self) -> None:
+        """Take note that a report is stored: a signal may have waited for it."""
+        if self._signals is not None:
+            self._signals.reported()
+
     @contextmanager
     def _held_back(self) -> Iterator[None]:
         """Hold signals back while a checkpoint is written."""

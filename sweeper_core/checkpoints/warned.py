@@ -14,6 +14,9 @@ from typing import Any
 GRACE = 20.0
 """Seconds that a signal waits for a checkpoint: below the half minute that SLURM and Kubernetes give before SIGKILL."""
 
+FOR_REPORT = 2.0
+"""Seconds that a signal waits, once a checkpoint is saved, for the report of the step that was saved."""
+
 AFTER_JOB = 1.0
 """Seconds that a signal waits when the job has ended meanwhile, so that its result gets out."""
 
@@ -66,15 +69,22 @@ def _signals() -> Iterable[int]:
 
 
 class SignalWatch:
-    """Holds signals back until a checkpoint is saved, then lets them do what they would have done.
+    """Holds signals back until a checkpoint is saved and its step reported, then lets them do what they would do.
+
+    A job that goes on from a checkpoint begins with the step after it: the report of that step has to be there.
 
     SIGTERM ends the process then, or does what a handler of before does with it (submitit's requeues the job); SIGUSR1
     without such a handler is a warning and no more. What comes a second time, or has waited for :data:`GRACE`, is not
     held back. Only the main thread can watch.
+
+    Args:
+        grace: Seconds that a signal waits for a checkpoint.
+        for_report: Seconds that it waits for the report after it.
     """
 
-    def __init__(self, grace: float = GRACE) -> None:
-        self._grace = grace
+    def __init__(self, grace: float = GRACE, for_report: float = FOR_REPORT) -> None:
+        self._grace, self._for_report = grace, for_report
+        self._saved = False
         self._before: dict[int, Any] = {}
         self._pending: int | None = None
         self._timer: threading.Timer | None = None
@@ -106,9 +116,20 @@ class SignalWatch:
         self._saving += 1
 
     def end_save(self, saved: bool) -> None:
-        """Let a signal that waited for this do what it does."""
+        """Let a signal that waited for this do what it does once the step is reported, or soon."""
         self._saving -= 1
-        if self._pending is not None and not self._saving and (saved or self._over):
+        number = self._pending
+        if number is None or self._saving:
+            return
+        if self._over or (saved and not self._for_report):
+            self._send(number)
+        elif saved:
+            self._saved = True
+            self._wait(number, self._for_report)
+
+    def reported(self) -> None:
+        """Let a signal that waited for this do what it does; called when a report is stored."""
+        if self._pending is not None and self._saved and not self._saving:
             self._send(self._pending)
 
     def close(self) -> None:
@@ -137,7 +158,12 @@ class SignalWatch:
         self._over |= again
         self._pending = number
         if self._timer is None:
-            self._timer = _later(self._grace, lambda: os.kill(os.getpid(), number))
+            self._wait(number, self._grace)
+
+    def _wait(self, number: int, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = _later(seconds, lambda: os.kill(os.getpid(), number))
 
     def _send(self, number: int) -> None:
         """Have the main thread pass a signal on, now."""
@@ -156,7 +182,7 @@ class SignalWatch:
             os.kill(os.getpid(), number)
 
     def _settle(self) -> None:
-        self._pending, self._over = None, False
+        self._pending, self._over, self._saved = None, False, False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

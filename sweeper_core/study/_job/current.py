@@ -161,6 +161,7 @@ class NoTrial(CurrentTrial):
         else:
             float_argument("value", value)
         step_argument(step)
+        self._saver.reported()
 
     def should_prune(self) -> bool:
         return False
@@ -236,6 +237,10 @@ class SweptTrial(CurrentTrial):
                 else:
                     self._store(lambda session: session.writer.report(self.number, step, number))
             self._reported.add(step)
+        if self._saver.is_warned:
+            if self._speaks:
+                self._store(lambda session: session.writer.flush())
+            self._saver.reported()
 
     def should_prune(self) -> bool:
         with self._lock:

@@ -1,4 +1,4 @@
-"""Trials: what objectives are handed, what is stored of them, and the history that samplers see."""
+"""Trials: the trial objects of objectives, the stored records, and the history that samplers use."""
 
 from sweeper_core._lazy import lazy_module
 

@@ -1,6 +1,6 @@
-"""Attempts: a configuration may be run in several trials, each of which goes on where the one before stopped.
+"""Attempts: a configuration may run in several trials, each of which continues where the one before stopped.
 
-The configuration's id is the number of its first attempt. The latest attempt speaks for it: its state, its values and
+The configuration's id is the number of its first attempt. The latest attempt represents it: its state, its values and
 its curve, which begins with copies of the earlier reports, are the configuration's. A retry in the sense of Optuna
 (``retry_history`` without ``hpo:continues``) is a configuration of its own.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Attempts:
-    """Which trials are attempts of which configuration. Grows by folding records, the earlier attempt first.
+    """Maps trials to configurations. It grows by folding records, the earlier attempt first.
 
     Folding the same records again changes nothing.
     """
@@ -31,13 +31,13 @@ class Attempts:
         self._latest: dict[int, int] = {}
 
     def fold(self, records: Iterable[TrialRecord]) -> None:
-        """Take in new and changed trials."""
+        """Fold new and changed trials."""
         for record in records:
             if record.system_attrs:
                 self.of(record)
 
     def of(self, record: TrialRecord | FrozenTrial) -> int:
-        """Return the id of a trial's configuration, and remember it."""
+        """Return the id of a trial's configuration, and store it."""
         number = record.number
         known = self._first.get(number)
         if known is not None:
@@ -59,7 +59,7 @@ class Attempts:
         return self._latest.get(first, first)
 
     def __len__(self) -> int:
-        """How many trials are not the first attempt of their configuration."""
+        """Return the number of trials that are not the first attempt of their configuration."""
         return len(self._first)
 
 
@@ -70,7 +70,7 @@ def continued_by(record: TrialRecord | FrozenTrial) -> int | None:
 
 
 def first_step(record: TrialRecord) -> int:
-    """Return the first step that is new in a trial; 0 for a first attempt."""
+    """Return the first new step of a trial; 0 for a first attempt."""
     return int(record.system_attrs.get(FIRST_STEP) or 0)
 
 
@@ -85,31 +85,31 @@ def made_progress(record: TrialRecord) -> bool:
 
 
 def checkpoint_attr(repeat: int) -> str:
-    """Return the name of the attribute that tells of a repeat's newest checkpoint."""
+    """Return the name of the attribute that describes a repeat's newest checkpoint."""
     return f"{CHECKPOINT}:{repeat}" if repeat else CHECKPOINT
 
 
 def saved_step(record: TrialRecord, repeat: int = 0) -> int | None:
-    """Return the step of a repeat's newest checkpoint, by whichever attempt; None without one."""
+    """Return the step of a repeat's newest checkpoint, saved by any attempt; None without one."""
     found = record.system_attrs.get(checkpoint_attr(repeat))
     return int(found["step"]) if isinstance(found, Mapping) else None
 
 
 def own_checkpoints(record: TrialRecord) -> list[Mapping[str, Any]]:
-    """Return what is known of the newest checkpoints that this attempt itself has saved, one for each repeat."""
+    """Return the descriptions of the newest checkpoints that this attempt itself saved, one per repeat."""
     found = (value for name, value in record.system_attrs.items() if name.startswith(CHECKPOINT))
     return [one for one in found if isinstance(one, Mapping) and one.get("attempt") == record.number]
 
 
 def was_warned(record: TrialRecord) -> bool:
-    """Return whether a trial has saved because the end of its job was announced: it can go on."""
+    """Return whether a trial saved a checkpoint on a warning that its job would end, so that it can be continued."""
     return any(one.get("warning") for one in own_checkpoints(record))
 
 
 def new_steps(records: Iterable[TrialRecord]) -> int:
-    """Return how many steps trials have reported, those that an attempt has taken over from earlier ones left out.
+    """Return how many steps trials have reported, without those that an attempt copied from earlier ones.
 
-    Steps that a job passed over between two reports count, too.
+    Steps that a job skipped between two reports count, too.
     """
     total = 0
     for record in records:
@@ -132,7 +132,7 @@ def configurations(records: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 
 def latest_attempts(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """Return what :func:`configurations` returns, for trials as users know them, of whatever library."""
+    """Return what :func:`configurations` returns, for frozen trials of this library or of Optuna."""
     attempts, found = Attempts(), {}
     for trial in sorted(trials, key=lambda trial: trial.number):
         first = attempts.of(trial)
@@ -144,12 +144,12 @@ def latest_attempts(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def is_lost(record: TrialRecord) -> bool:
-    """Return whether a trial has ended without a result because its job or its process went away."""
+    """Return whether a trial ended without a result because its job or process disappeared."""
     return record.state is TrialState.FAIL and LOST in record.system_attrs
 
 
 def count_retries(attempts: Iterable[TrialRecord]) -> int:
-    """Return how many attempts of a configuration, of which the last one counts as lost, have brought it no further.
+    """Return how many attempts of a configuration made no progress; the last one counts as lost.
 
     Attempts that reported a new step, or whose job was ended on purpose, are not counted.
     """

@@ -1,7 +1,7 @@
-"""Names of attributes with a meaning, in one place: those of trials and studies in the storage.
+"""Names of the attributes that this library or Optuna stores with trials and studies.
 
-Names that begin with ``hpo:`` are ours, and Optuna keeps them without looking at them; the others are Optuna's own.
-One more name of ours, ``hpo:choices``, stands inside the JSON of a categorical distribution (see
+Names that begin with ``hpo:`` are ours, and Optuna stores them unread; the others are Optuna's own.
+One more name of ours, ``hpo:choices``, is inside the JSON of a categorical distribution (see
 :data:`sweeper_core.distributions.EXACT_CHOICES`).
 
 ===================  =======================================  ==================================================
@@ -48,40 +48,40 @@ RETRY_HISTORY = "retry_history"
 # Trials, ours
 
 SUGGESTION = "hpo:suggestion"
-"""Where the parameters come from: algorithm, reason, generation."""
+"""The origin of the parameters: algorithm, reason, generation."""
 VERDICT = "hpo:verdict"
-"""``{"step", "reason"}`` of the verdict that stopped it, with ``"forecast"`` where there is one: ``[value that was
-expected at the end, standard deviation]``."""
+"""``{"step", "reason"}`` of the verdict that stopped the trial, and ``"forecast"`` if there is one: ``[expected
+final value, standard deviation]``."""
 CHECKPOINT = "hpo:checkpoint"
-"""``{"step", "warning", "attempt"}`` of the newest checkpoint: after which step, what had announced the end of the job
-(null without), and which trial saved it. That of repeat r > 0 has the name with ``:r`` behind it."""
+"""``{"step", "warning", "attempt"}`` of the newest checkpoint: its step, the warning that the job would end
+(null without one), and the trial that saved it. For repeat r > 0 the name has the suffix ``:r``."""
 METRICS_PREFIX = "hpo:metrics:"
 """Prefix, before a step: all metrics of a report of several by name; NaN and infinities as texts."""
 REPEATS = "hpo:repeats"
 FAILURE = "hpo:failure"
 """Why a trial failed, in one line."""
 TRACEBACK = "hpo:traceback"
-"""The traceback of the exception that ended it."""
+"""The traceback of the exception that ended the trial."""
 BASELINE = "hpo:baseline"
 """True for the trial that runs the configuration's own values."""
 JOB_DIRECTORY = "hpo:job_dir"
-"""Where the job ran."""
+"""The job's directory."""
 LEASE = "hpo:lease"
-"""Who runs the trial (the fields of :class:`sweeper_core.storages.Lease`)."""
+"""The owner of the trial (the fields of :class:`sweeper_core.storages.Lease`)."""
 LOST = "hpo:lost"
-"""True for a trial that was stale: its process died or fell silent."""
+"""True for a trial that was stale: its process died or sent no more heartbeats."""
 ENDED = "hpo:ended"
-"""Why a PRUNED trial is not to be continued, whatever a scheduler thinks of it."""
+"""Why a PRUNED trial must not be continued, even if a scheduler would promote it."""
 
 STOPPED = "hpo:stopped"
-"""True for a lost trial whose job was ended on purpose (by the user, or by a warning that its time is over): it is
-continued however often that happens."""
+"""True for a lost trial whose job was ended on purpose (by the user, or on a warning that its time is over): it does
+not count against the retries."""
 CONTINUES = "hpo:continues"
-"""Number of the attempt before, of the same configuration."""
+"""Number of the previous attempt of the same configuration."""
 FIRST_STEP = "hpo:first_step"
-"""The first step that is new in an attempt: 1 + the last step of the attempt before, or 0 where it had none."""
+"""The first new step of an attempt: 1 + the last step of the previous attempt, or 0 where it had none."""
 ENQUEUED = "hpo:enqueued"
-"""By what the first of some enqueued trials is found again when the answer of a server was lost."""
+"""Marks the first of some enqueued trials, so that it is found again when the server's reply was lost."""
 SOURCE_NUMBER = "hpo:copied_from"
 """Of a copied trial: ``[uid of the study that it comes from, its number there]``."""
 
@@ -90,10 +90,10 @@ SOURCE_NUMBER = "hpo:copied_from"
 METRIC_NAMES = "study:metric_names"
 """Names of the objectives (Optuna's)."""
 ONCE = "hpo:once:"
-"""Prefix: idempotency keys of what was enqueued."""
+"""Prefix: idempotency keys of enqueued trials."""
 WHERE = "hpo:where"
 """The relations between parameters that points satisfy: a list of texts."""
 PRIORS = "hpo:priors"
-"""Values that are believed to be good: ``{parameter: {"value", "confidence"}}``."""
+"""The user's priors: ``{parameter: {"value", "confidence"}}``."""
 STUDY_UID = "hpo:uid"
-"""Tells the study from all others; a copy has one of its own."""
+"""Unique identifier of the study; a copy has its own."""

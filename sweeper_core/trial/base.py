@@ -1,4 +1,4 @@
-"""What every kind of trial offers an objective: suggestions, reports, attributes, constraints."""
+"""The interface of all trials for objectives: suggestions, reports, attributes, constraints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Choice = TypeVar("Choice", None, bool, int, float, str)
 
 
 class BaseTrial(ABC):
-    """The face that objectives see. Live, fixed and frozen trials can stand in for one another."""
+    """The interface that objectives use. Live, fixed and frozen trials are interchangeable."""
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
@@ -31,7 +31,7 @@ class BaseTrial(ABC):
         """Return a value for a floating point parameter.
 
         Args:
-            name: Name of the parameter; asked for again in the same trial, it keeps its value.
+            name: Name of the parameter; a repeated call in the same trial returns the same value.
             low, high: Smallest and largest value, both inclusive; ``low`` positive when ``log``.
             step: Distance of the values ``low, low + step, …``; excludes ``log``.
             log: Search on the logarithmic scale.
@@ -100,15 +100,15 @@ class BaseTrial(ABC):
 
     @abstractmethod
     def report(self, value: float | Mapping[str, float], step: int) -> None:
-        """Tell how good the objective is after ``step`` (0, 1, 2, …), for pruners."""
+        """Report the objective's value after ``step`` (0, 1, 2, …), for pruners."""
 
     @abstractmethod
     def should_prune(self) -> bool:
-        """Return whether the objective had better raise :class:`TrialPruned` now."""
+        """Return whether the objective should raise :class:`TrialPruned` now."""
 
     @abstractmethod
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Store something about the trial under ``key``; JSON must be able to say it."""
+        """Store a JSON value with the trial under ``key``."""
 
     @property
     @abstractmethod
@@ -183,10 +183,10 @@ def warn_if_outside(name: str, value: Any, distribution: BaseDistribution, what:
 
 
 def fixed_value(params: Mapping[str, Any], name: str, distribution: BaseDistribution, owner: str) -> Any:
-    """Return the value that a trial was made with.
+    """Return the given value of a trial's parameter.
 
     Raises:
-        ValueError: It was made without one, or with one that the distribution cannot express.
+        ValueError: There is none, or the distribution cannot express it.
     """
     if name not in params:
         raise ValueError(
@@ -197,8 +197,8 @@ def fixed_value(params: Mapping[str, Any], name: str, distribution: BaseDistribu
     return params[name]
 
 
-# Making a distribution costs more than looking it up, and objectives ask for the same ones in every trial.
-# What warns (a step that does not fit) or raises is made anew each time.
+# Building a distribution costs more than looking it up, and objectives use the same ones in every trial.
+# Arguments that warn (a step that does not fit) or raise are not cached.
 
 
 @functools.lru_cache(maxsize=1024, typed=True)
@@ -217,7 +217,7 @@ def _plain_categorical(choices: tuple[Any, ...], types: tuple[type, ...]) -> Cat
 
 
 _KEYS = frozenset({str, int, bool, type(None)})
-"""Types of choices that are equal only when they look the same, once the types are compared too."""
+"""Types of choices of which two are interchangeable when type and value are equal."""
 
 
 def _float(low: float, high: float, log: bool, step: float | None) -> FloatDistribution:

@@ -1,4 +1,4 @@
-"""The best trial of a study, kept while trials end."""
+"""The best trial of a study, updated as trials end."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sweeper_core.trial.state import TrialState
 
 
 class Best(NamedTuple):
-    """The best trial there is; without a number, there is none.
+    """The best trial; its number is None when there is none.
 
     Attributes:
-        value: As the user gave it.
+        value: The objective's value, its sign not changed.
     """
 
     number: int | None = None
@@ -40,7 +40,7 @@ class BestSoFar:
 
     @classmethod
     def of(cls, directions: Sequence[StudyDirection]) -> BestSoFar:
-        """Return that of a study: none with several objectives."""
+        """Return the tracker for a study; it finds no best trial with several objectives."""
         return cls(directions[0].sign if len(directions) == 1 else None)
 
     def take(self, number: int, values: Sequence[float] | None, system_attrs: Mapping[str, Any]) -> None:
@@ -61,7 +61,7 @@ class BestSoFar:
 def best_first(records: Iterable[TrialRecord], directions: Sequence[StudyDirection], count: int) -> list[TrialRecord]:
     """Return up to ``count`` feasible COMPLETE trials, the best first and the earliest of equals first.
 
-    With several objectives the trials of the Pareto front come first, then those of the front without them, and so on.
+    With several objectives the trials are ordered by non-domination rank: the Pareto front comes first.
     Of trials with the same parameters only the first is returned.
     """
     complete = [
@@ -85,7 +85,7 @@ def _ranks(records: Sequence[TrialRecord], directions: Sequence[StudyDirection])
     """Return a number for each trial, lower for better ones."""
     if len(directions) == 1:
         return (record.values[0] * directions[0].sign for record in records if record.values)
-    import numpy as np  # storages do without
+    import numpy as np  # imported late: storages do not need NumPy
 
     from sweeper_core.maths.pareto import non_domination_ranks
 

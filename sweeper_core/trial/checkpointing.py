@@ -1,4 +1,4 @@
-"""What every trial can do with checkpoints, whoever runs it."""
+"""The checkpoint interface of all trials."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Checkpointing:
         return -1 if newest is None else newest.step
 
     def should_save(self, step: int) -> bool:
-        """Return whether to save after ``step``: every so often, before a stop, and when the job is about to be ended.
+        """Return whether to save after ``step``: at intervals, before a stop, and when the job is about to be ended.
 
-        In distributed training all processes must ask equally often; they get the answer that rank zero gets.
+        In distributed training all processes must call it equally often; they get the result of rank zero.
 
         Raises:
             TypeError: The step is not a number.
@@ -55,11 +55,10 @@ class Checkpointing:
 
     @contextmanager
     def save_checkpoint(self, step: int) -> Iterator[Path]:
-        """Give an empty folder; what is in it when the block ends is the checkpoint of ``step``, whole or not at all.
+        """Yield an empty folder; its content when the block ends becomes the checkpoint of ``step`` atomically.
 
-        An exception that leaves the block leaves no checkpoint. Where none can be written (a full disk), a warning is
-        logged, the earlier one stays, and the job goes on. Of the processes of distributed training only rank zero's
-        folder is kept.
+        When an exception leaves the block, no checkpoint is saved. When it cannot be written (a full disk), a warning
+        is logged, the earlier one stays, and the job goes on. In distributed training only rank zero's folder is kept.
 
         Raises:
             TypeError: The step is not a number.

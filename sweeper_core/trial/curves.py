@@ -1,4 +1,4 @@
-"""Learning curves, as pruners see them: signed so that smaller is better."""
+"""Learning curves for pruners, signed so that smaller is better."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Curve:
     Attributes:
         steps: ``(k,)`` ascending.
         values: ``(k,)`` signed so that smaller is better; NaN where NaN was reported.
-        judged: The last step at which the trial was judged already, or that an earlier attempt has reported; -1 when
+        judged: The last step at which the trial was already judged, or that an earlier attempt reported; -1 when
             there is none.
     """
 
@@ -39,7 +39,7 @@ class Curve:
         return len(self.steps)
 
     def extended(self, step: int) -> Curve:
-        """Return the curve with one more report, whose value is not known."""
+        """Return the curve with one more report, whose value is NaN."""
         return Curve(np.append(self.steps, step), np.append(self.values, np.nan), self.judged)
 
 
@@ -60,7 +60,7 @@ class Slice:
 
 
 class _Column:
-    """A growing :class:`Slice`; a row that is put again keeps its place."""
+    """A growing :class:`Slice`; a row that is set again keeps its place."""
 
     __slots__ = ("_place", "_rows", "_values")
 
@@ -86,15 +86,15 @@ _NOBODY = Slice(np.empty(0, np.int64), np.empty(0))
 
 
 class LearningCurves:
-    """All trials' curves of one study, grown by folding records; columnar, indexed by step.
+    """The learning curves of all trials of a study, grown by folding records; columnar, indexed by step.
 
-    Row ``i`` belongs to the configuration whose first attempt is trial ``i``; its latest attempt speaks for it. The
-    number of any of its attempts names it, too. Folding is cheap; the index is brought up to date when somebody looks,
-    at a cost bounded by the new reports. Not thread-safe: its owner holds a lock.
+    Row ``i`` belongs to the configuration whose first attempt is trial ``i``; its latest attempt represents it. Methods
+    accept the number of any of its attempts. Folding is cheap; reading updates the index, at a cost bounded by the new
+    reports. Not thread-safe: the caller holds a lock.
 
     Args:
         sign: Factor that turns raw values into ones to be minimised.
-        objective: Which of the study's objectives the reports belong to.
+        objective: Index of the objective that the reports belong to.
     """
 
     def __init__(self, sign: float, objective: int = 0) -> None:
@@ -118,7 +118,7 @@ class LearningCurves:
         return len(self._records)
 
     def fold(self, records: Iterable[TrialRecord]) -> None:
-        """Take in new and changed trials; an older view of a trial that has ended is ignored."""
+        """Fold new and changed trials; an older record of a trial that has ended is ignored."""
         for record in records:
             row = self._attempts.of(record)
             missing = record.number + 1 - len(self._records)
@@ -161,7 +161,7 @@ class LearningCurves:
         return Curve(np.array(steps, np.int64), np.array(values, float) * self.sign, judged)
 
     def mark_judged(self, number: int) -> None:
-        """Remember that the trial has been judged with the reports that it has now."""
+        """Mark the trial's current reports as judged."""
         record = self._record(number)
         if record is not None and record.reports:
             self._judged[self.row_of(number)] = record.reports[-1][0]
@@ -173,10 +173,10 @@ class LearningCurves:
         return _NOBODY if column is None else column.view()
 
     def reached(self, step: int, window: int = 1) -> Slice:
-        """Return, for each trial that has come as far as ``step``, its first report there or later.
+        """Return, for each trial that has reached ``step``, its first report at or after it.
 
         Args:
-            window: The mean of that report and the ``window - 1`` before it instead (NaN reports left out).
+            window: Average that report and the ``window - 1`` before it (NaN reports ignored).
         """
         self._refresh()
         column = self._reached.get((step, window))
@@ -241,11 +241,11 @@ class LearningCurves:
         self._stale.clear()
 
     def _file(self, row: int, reports: Reports) -> None:
-        """Bring the columns up to date with the reports of one trial."""
+        """Update the columns with the reports of one trial."""
         known = self._indexed[row]
         seen = len(known)
         if reports[:seen] != known:
-            seen = 0  # a report was filed before the last one, or there is a NaN
+            seen = 0  # a report was inserted before the last one, or there is a NaN
         for step, value in reports[seen:]:
             self._at.setdefault(step, _Column()).put(row, value * self.sign)
         if len(reports) > seen:
@@ -272,7 +272,7 @@ class LearningCurves:
 
 
 def _is_newer(record: TrialRecord, known: TrialRecord) -> bool:
-    """Return whether a record says more of a configuration than the known one: an ended trial does not change."""
+    """Return whether a record is newer than the known one of a configuration; a trial that ended does not change."""
     if record.number != known.number:
         return record.number > known.number
     return record.state.is_finished() or not known.state.is_finished()

@@ -1,4 +1,4 @@
-"""What a trial is given while it runs, beside its state and its values."""
+"""Data stored with a trial while it runs, besides its state and values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TrialData(NamedTuple):
         return self if distributions is self.distributions else self._replace(distributions=distributions)
 
     def merged(self, later: TrialData) -> TrialData:
-        """Return both together; where both have a name, the later one's value counts."""
+        """Return the merged data; for a name in both, the later value counts."""
         if not self:
             return later
         if not later:

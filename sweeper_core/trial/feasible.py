@@ -1,7 +1,7 @@
-"""Feasibility of trials, decided here for everybody: best trials, pruners, samplers, plots and results.
+"""Feasibility of trials, for best trials, pruners, samplers, plots and results.
 
-A trial is feasible when every constraint value that it has is zero or less. NaN is not: a constraint whose value nobody
-knows is not known to hold. A trial without constraint values is feasible.
+A trial is feasible when all its constraint values are zero or less. A NaN constraint is not satisfied, because its
+value is unknown. A trial without constraint values is feasible.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def is_feasible(system_attrs: Mapping[str, Any]) -> bool:
 
 
 def violation(value: float) -> float:
-    """Return a constraint value as columns of constraints hold it: infinite for NaN, which means "none" there."""
+    """Return a constraint value as stored in constraint columns: infinite for NaN, which means "missing" there."""
     return math.inf if math.isnan(value) else value
 
 
 def feasible_rows(constraints: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Return ``(n,)``: which rows of constraints ``(n, c)`` are feasible; NaN where a trial has no such constraint."""
-    import numpy as np  # storages and the command line do without
+    import numpy as np  # imported late: storages and the command line do not need NumPy
 
     if not constraints.shape[1]:
         return np.ones(len(constraints), dtype=bool)

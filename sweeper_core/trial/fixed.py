@@ -15,8 +15,8 @@ class FixedTrial(BaseTrial):
     """A trial that suggests what it was given; no study is needed.
 
     Args:
-        params: The value of every parameter that the objective asks for.
-        number: What ``trial.number`` shall be.
+        params: The value of every parameter that the objective suggests.
+        number: The value of ``trial.number``.
     """
 
     def __init__(self, params: dict[str, Any], number: int = 0) -> None:
@@ -63,7 +63,7 @@ class FixedTrial(BaseTrial):
 
     @property
     def system_attrs(self) -> dict[str, Any]:
-        """Attributes that the library keeps for itself."""
+        """Attributes for internal use of the library."""
         return self._system_attrs
 
     @property

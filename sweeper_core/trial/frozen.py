@@ -1,4 +1,4 @@
-"""The frozen trial: a copy of what is stored, in the form that users know."""
+"""The frozen trial: a copy of a stored trial for users."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sweeper_core.trial.state import TrialState
 
 
 class FrozenTrial(BaseTrial):
-    """A trial's status and results. Changing it changes nothing but this copy.
+    """A trial's status and results. Changes affect only this copy.
 
     Attributes:
-        number: 0, 1, 2, … within the study; -1 for one that no study has yet.
+        number: 0, 1, 2, … within the study; -1 for a trial that is in no study yet.
         state: :class:`TrialState`.
         value, values: What the objective returned; None before the end and for failed trials; a pruned trial
             has its last report.
@@ -60,7 +60,7 @@ class FrozenTrial(BaseTrial):
 
     @classmethod
     def of(cls, record: TrialRecord) -> FrozenTrial:
-        """Return a frozen trial of its own for a stored one."""
+        """Return a new frozen trial for a stored record."""
         return cls(
             record.number,
             record.state,
@@ -126,10 +126,10 @@ class FrozenTrial(BaseTrial):
         return value
 
     def report(self, value: float | Mapping[str, float], step: int) -> None:
-        """Do nothing: the reports of a frozen trial have been made."""
+        """Do nothing: a frozen trial already has its reports."""
 
     def should_prune(self) -> bool:
-        """Return False: a frozen trial is run to its end."""
+        """Return False: a frozen trial is never pruned."""
         return False
 
     def set_user_attr(self, key: str, value: Any) -> None:
@@ -140,10 +140,10 @@ class FrozenTrial(BaseTrial):
         self._system_attrs[key] = value
 
     def validate(self) -> None:
-        """Check that the parts agree with one another.
+        """Check that the attributes are consistent.
 
         Raises:
-            ValueError: They do not; the message says which.
+            ValueError: They are not; the message names them.
         """
         _check_times(self)
         _check_values(self)
@@ -181,7 +181,7 @@ class FrozenTrial(BaseTrial):
 
     @value.setter
     def value(self, value: float | None) -> None:
-        self.value  # noqa: B018 (refuses when there are several)
+        self.value  # noqa: B018 (raises when there are several)
         self._values = None if value is None else [value]
 
     @property
@@ -227,7 +227,7 @@ class FrozenTrial(BaseTrial):
 
     @property
     def system_attrs(self) -> dict[str, Any]:
-        """Attributes that the library keeps for itself."""
+        """Attributes for internal use of the library."""
         return self._system_attrs
 
     @system_attrs.setter
@@ -241,7 +241,7 @@ class FrozenTrial(BaseTrial):
 
     @property
     def duration(self) -> timedelta | None:
-        """Time from start to end, whatever the clock did between; None for a trial without both."""
+        """Time from start to end, independent of changes to local time; None for a trial without both."""
         if self._datetime_start is None or self.datetime_complete is None:
             return None
         return self.datetime_complete.astimezone(timezone.utc) - self._datetime_start.astimezone(timezone.utc)
@@ -263,7 +263,7 @@ def create_trial(
     intermediate_values: dict[int, float] | None = None,
     constraints: dict[str, float] | None = None,
 ) -> FrozenTrial:
-    """Return a trial to be handed to :meth:`Study.add_trial`.
+    """Return a trial for :meth:`Study.add_trial`.
 
     Args:
         state: COMPLETE needs ``value`` or ``values``.
@@ -274,7 +274,7 @@ def create_trial(
         constraints: Values by name, satisfied where zero or less.
 
     Raises:
-        ValueError: The parts do not agree.
+        ValueError: The arguments are inconsistent.
     """
     started = None if state is TrialState.WAITING else datetime.now()
     trial = FrozenTrial(
@@ -317,7 +317,7 @@ def _check_values(trial: FrozenTrial) -> None:
 
 
 MAX_OFFSETS = 4096
-"""How many quarters of an hour are remembered with their offset from UTC."""
+"""Number of quarter hours whose offset from UTC is cached."""
 
 _offsets: dict[tuple[Any, ...], tuple[timedelta, int]] = {}
 
@@ -326,7 +326,7 @@ def to_local(utc: datetime | None) -> datetime | None:
     """Return a stored time (naive UTC) as users see it (naive local time)."""
     if utc is None:
         return None
-    # To ask the system costs many times as much, and no zone changes its offset within a quarter of an hour.
+    # A system call costs many times as much, and no time zone changes its offset within a quarter of an hour.
     key = (utc.toordinal(), utc.hour, utc.minute // 15, time.tzname, time.timezone)
     found = _offsets.get(key)
     if found is None:
@@ -339,7 +339,7 @@ def to_local(utc: datetime | None) -> datetime | None:
 
 
 def _offset_at(utc: datetime) -> tuple[timedelta, int]:
-    """Return how far local time is ahead, and whether it is the second time that the clock shows it."""
+    """Return the offset of local time from UTC, and its ``fold`` (1 for the second occurrence of a local time)."""
     local = utc.replace(tzinfo=timezone.utc).astimezone().replace(tzinfo=None)
     return local - utc, int(_to_utc(local) != utc)
 
@@ -349,5 +349,5 @@ def _to_utc(local: datetime | None) -> datetime | None:
 
 
 def _copied(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy in plain types, which shares nothing that could be changed."""
+    """Return a deep copy in plain types."""
     return {key: plain(value) for key, value in attrs.items()}

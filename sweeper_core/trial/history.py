@@ -1,4 +1,4 @@
-"""The columnar history of a study: what samplers see, and how it grows.
+"""The columnar history of a study, from which samplers work, and the table that builds it.
 
 Notation
 
@@ -9,11 +9,10 @@ c       number of constraints
 raw     internal value of a parameter; NaN where a trial does not have it
 ======  ========================================================================
 
-The latest attempt speaks for a configuration. The rows of trials that are not first attempts stay empty, so that rows
-keep their places, and the first k rows are what was known before trial k.
+The latest attempt represents a configuration. The rows of trials that are not first attempts stay empty, so that rows
+keep their places, and the first k rows are the history before trial k.
 
-Every value here is to be minimised: the signs of objectives to be maximised are turned on the way in,
-once, and nowhere else.
+All values are to be minimised: values of objectives to be maximised are negated once, when a record is folded.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ class Column:
 
 @dataclass(frozen=True)
 class History:
-    """An immutable snapshot of the first ``n`` trials, as samplers see them.
+    """An immutable snapshot of the first ``n`` trials, for samplers.
 
     Attributes:
         states: ``(n,)`` int8, :class:`TrialState`; ``ABSENT`` for a row not read yet, ``FURTHER_ATTEMPT`` for one
@@ -75,16 +74,16 @@ class History:
             ``constraint_names`` of length c.
         last_step: ``(n,)`` step of the last report, -1 without one; ``last_value`` its value, signed
             as the first objective (NaN without one).
-        forecast: ``(n, 2)`` where a pruned trial was expected to end, signed as the first objective, and the
-            standard deviation of that; NaN where nobody has said.
-        repeats: ``(n,)`` how many runs the value is a mean of (1 for most), ``spread`` their standard deviation
+        forecast: ``(n, 2)`` expected final value of a pruned trial, signed as the first objective, and its
+            standard deviation; NaN without a forecast.
+        repeats: ``(n,)`` number of runs that the value is the mean of (1 for most), ``spread`` their standard deviation
             (0 where there is one run only).
         origin: ``(n,)`` names of the algorithms that made the suggestions ("" where unknown).
         generation: ``(n,)`` the small integer that the algorithm stored with it.
         columns: parameters by name, in the order of first appearance.
         layouts: the layout of each trial's parameters, ``n`` entries that share few objects.
-        sources: histories of earlier studies that may serve as evidence.
-        version: which account this is a snapshot of (unique everywhere), and how many changes it had seen.
+        sources: histories of earlier studies, for transfer learning.
+        version: the unique key of the table that this is a snapshot of, and its number of changes.
     """
 
     states: npt.NDArray[np.int8]
@@ -134,8 +133,8 @@ class History:
     def raw(self, space: SearchSpace, rows: Integers | None = None) -> Floats:
         """Return internal values ``(rows, d)`` in terms of ``space``.
 
-        NaN: the trial does not have the parameter, or has a choice that the space does not know. Numbers
-        outside the space's bounds are kept as they are; the caller decides (see :meth:`within`).
+        NaN: the trial does not have the parameter, or has a choice that is not in the space. Numbers
+        outside the space's bounds are not changed (see :meth:`within`).
         """
         count = len(self) if rows is None else len(rows)
         out = np.full((count, len(space)), np.nan)
@@ -152,9 +151,9 @@ class History:
         return space.to_unit(self.raw(space, rows))
 
     def within(self, space: SearchSpace, rows: Integers | None = None) -> Flags:
-        """Return ``(rows,)``: the trial's point could have been suggested from ``space`` as it is now.
+        """Return ``(rows,)``: whether the trial's point lies in ``space``.
 
-        Every active parameter is there and inside its bounds, no inactive one is looked at.
+        Every active parameter is present and inside its bounds; inactive ones are ignored.
         """
         raw = self.raw(space, rows)
         good = np.ones(len(raw), dtype=bool)
@@ -183,7 +182,7 @@ def _in_terms_of(distribution: BaseDistribution, column: Column, raw: Floats) ->
 
 
 class _Series:
-    """A growing array whose earlier snapshots never change: grown by doubling, copied before a shared row changes."""
+    """A growing array with immutable snapshots: it grows by doubling, and is copied before a shared row changes."""
 
     __slots__ = ("_data", "_fill", "_shared")
 
@@ -238,9 +237,9 @@ class _GrowingColumn:
 
 
 class TrialTable:
-    """The growing account of a study: folds changed records, hands out immutable histories.
+    """The growing trial table of a study: folds changed records, returns immutable histories.
 
-    Folding the same records again, in any order of numbers, gives the same account.
+    Folding the same records again, in any order of numbers, gives the same table.
     """
 
     def __init__(self, directions: Sequence[StudyDirection], sources: tuple[History, ...] = ()) -> None:
@@ -249,9 +248,9 @@ class TrialTable:
         self.records: list[TrialRecord | None] = []
         self.changes = 0
         self.serial = secrets.randbits(62)
-        """Tells this account from every other one, in other processes too: what memos may be keyed by."""
+        """Unique key of this table across processes, for caches."""
         self.finished = 0
-        """How many finished trials have been folded."""
+        """Number of finished trials folded."""
         self._signs = np.array([direction.sign for direction in self.directions])
         self._states = _Series(ABSENT, np.int8)
         self._values = _Series(np.nan, float, width=len(self.directions))
@@ -273,7 +272,7 @@ class TrialTable:
         return len(self.records)
 
     def fold(self, records: Iterable[TrialRecord]) -> None:
-        """Take in new and changed trials."""
+        """Fold new and changed trials."""
         for record in records:
             self._fold_one(record)
 
@@ -285,7 +284,7 @@ class TrialTable:
                 return  # an earlier attempt
             self._begin_anew(row, record.number)
         elif known is not None and known.state.is_finished() and not record.state.is_finished():
-            return  # an older view of a trial that has since ended
+            return  # an older record of a trial that has since ended
         self.finished -= known is not None and known.state.is_finished()
         self.changes += 1
         self.records[row] = record
@@ -303,7 +302,7 @@ class TrialTable:
             self._put_attrs(row, record)
 
     def _begin_anew(self, row: int, attempt: int) -> None:
-        """Take what only the attempt before had out of a row. Who relied on its end must look again."""
+        """Reset the parts of a row that belong to the previous attempt, and invalidate caches that used its end."""
         self.serial = secrets.randbits(62)
         self._states.put(attempt, FURTHER_ATTEMPT)
         self._forecast.put(row, np.nan)

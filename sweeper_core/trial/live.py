@@ -1,4 +1,4 @@
-"""The live trial: what an objective is handed while it runs."""
+"""The live trial: the trial object passed to an objective."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sweeper_core.trial.record import NOTHING, TrialRecord, constraints_in
 
 
 class Suggestions(Protocol):
-    """Where the values of one trial's parameters come from.
+    """Source of the values of one trial's parameters.
 
     Attributes:
         unstored: Attributes to be stored with the next parameter.
@@ -32,7 +32,7 @@ class Suggestions(Protocol):
     unstored: Mapping[str, Any]
 
     def value(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
-        """Return a value for a parameter that the trial does not have yet."""
+        """Return a value for a new parameter of the trial."""
 
 
 class TrialHost(ABC):
@@ -47,23 +47,23 @@ class TrialHost(ABC):
     @property
     @abstractmethod
     def study(self) -> Any:
-        """The study, as the user knows it."""
+        """The user's study object."""
 
     @abstractmethod
     def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
-        """Decide where the values of a trial's parameters come from, and return that of the first one."""
+        """Choose the trial's source of parameter values, and return the value of its first parameter."""
 
     @abstractmethod
     def describe(self, trial: Trial, data: TrialData) -> None:
         """Store data of the running trial."""
 
     def saver(self, trial: Trial) -> Saver:
-        """Return what saves the trial's checkpoints."""
+        """Return the saver of the trial's checkpoints."""
         return NOWHERE
 
     @abstractmethod
     def report(self, trial: Trial, step: int, value: float) -> None:
-        """Take in one report; it is stored before :meth:`should_prune` returns, or within a second."""
+        """Record one report; it is stored before :meth:`should_prune` returns, or within a second."""
 
     @abstractmethod
     def should_prune(self, trial: Trial) -> bool:
@@ -77,27 +77,27 @@ class TrialHost(ABC):
 class Trial(Checkpointing, BaseTrial):
     """One run of the objective.
 
-    Objectives are given one; it is not made by hand (see :class:`FixedTrial` for tests).
+    The study creates it and passes it to the objective (see :class:`FixedTrial` for tests).
 
     Args:
-        host: Who runs it.
+        host: The host that runs the trial.
         number: 0, 1, 2, … within the study.
         trial_id: The storage's key.
-        fixed: Values that were decided before: enqueued ones.
-        user_attrs, system_attrs: Those that the trial has already.
+        fixed: Enqueued values of parameters.
+        user_attrs, system_attrs: Attributes that the trial already has.
         params, distributions: Likewise.
     """
 
     plan: Suggestions | None = None
-    """Where the values of parameters come from that were not asked for yet; the host sets it."""
+    """Source of the values of further parameters; set by the host."""
 
     stale: bool = False
-    """Whether the trial was failed because its process gave no heartbeat; the host sets it."""
+    """Whether the trial was failed as stale; set by the host."""
 
     number: int = -1
 
     first_step: int = 0
-    """The first step that is new in this attempt: 0, unless the trial continues one that was lost or paused."""
+    """The first new step of this attempt: 0, unless the trial continues one that was lost or paused."""
 
     def __init__(
         self,
@@ -116,15 +116,15 @@ class Trial(Checkpointing, BaseTrial):
         self.trial_id = trial_id
         self.fixed = fixed
         self.known: dict[str, Any] = {**params} if params else {}
-        """The parameters so far; do not change it."""
+        """The parameters so far; do not modify the mapping."""
         self.known_distributions: dict[str, BaseDistribution] = {**distributions} if distributions else {}
-        """Their distributions; do not change it."""
+        """Their distributions; do not modify the mapping."""
         self._user_attrs = user_attrs
         self._system_attrs = system_attrs
         self._reports: dict[int, float] = {}
 
     def go_on(self, attempt: TrialRecord) -> None:
-        """Take over what the attempts before have decided and reported.
+        """Take over the parameters and reports of the previous attempts.
 
         Args:
             attempt: This trial as it was stored when it began.
@@ -168,7 +168,7 @@ class Trial(Checkpointing, BaseTrial):
         return value
 
     def take(self, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> None:
-        """Note parameters that the host has decided on and stored already."""
+        """Record parameters that the host has already chosen and stored."""
         self.known.update(params)
         for name, distribution in distributions.items():
             if type(distribution) is CategoricalDistribution:
@@ -188,11 +188,11 @@ class Trial(Checkpointing, BaseTrial):
         )
 
     def report(self, value: float | Mapping[str, float], step: int) -> None:
-        """Tell how good the objective is after ``step``; stored before :meth:`should_prune` returns or within a second.
+        """Report the objective's value after ``step``; stored before :meth:`should_prune` returns or within a second.
 
         Args:
-            value: Anything that ``float()`` takes; NaN and infinities too. Or several metrics by name: pruners judge
-                the one that ``set_metric_names`` names, else the first one; the others are kept beside it.
+            value: Anything that ``float()`` accepts, including NaN and infinities, or several metrics by name: pruners
+                use the one that ``set_metric_names`` names, else the first one; the others are stored with it.
             step: 0, 1, 2, …; the first report of a step counts, later ones are ignored with a warning. In a trial that
                 continues another those before :attr:`first_step` are ignored, because they are reported already.
 
@@ -270,7 +270,7 @@ class Trial(Checkpointing, BaseTrial):
 
     @property
     def system_attrs(self) -> dict[str, Any]:
-        """Attributes that the library keeps for itself."""
+        """Attributes for internal use of the library."""
         return copy.deepcopy({**self._system_attrs})
 
     @property
@@ -287,6 +287,6 @@ def _several_objectives(method: str) -> NotImplementedError:
 
 
 def _only_value(distribution: BaseDistribution) -> Any:
-    """Return the value of a distribution that has one only."""
+    """Return the value of a distribution with a single value."""
     low = getattr(distribution, "low", None)
     return distribution.to_external_repr(0.0 if low is None else low)

@@ -1,6 +1,6 @@
-"""Several metrics in one report: one of them is what pruners judge, the others are kept as attributes.
+"""Reports of several metrics: pruners use one of them, the others are stored as attributes.
 
-Optuna's formats have one value for each step of a trial. The other metrics of a step are one attribute,
+Optuna's formats have one value per step of a trial. The other metrics of a step are one attribute,
 ``hpo:metrics:<step>``, and the latest of each is a user attribute under its own name, so that tables show it.
 """
 
@@ -18,16 +18,16 @@ Curve = list[tuple[int, float]]
 def several(
     values: Mapping[Any, Any], judged: str | None, usual: str | None = None, needed: bool = False
 ) -> tuple[float, dict[str, float]]:
-    """Return the value that pruners judge, and all metrics by name.
+    """Return the value for pruners, and all metrics by name.
 
     Args:
-        values: What was reported.
-        judged: Name of the metric that pruners judge; None takes ``usual`` where it is there, and else the first one.
-        needed: Whether there is a pruner, for which the first one is not good enough.
+        values: The reported metrics.
+        judged: Name of the metric for pruners; None takes ``usual`` if it was reported, else the first one.
+        needed: Whether there is a pruner, so that the first one must not be taken by default.
 
     Raises:
         TypeError: A name is no text, or a value no number.
-        ValueError: There are none, or the one that is judged is not among them.
+        ValueError: There are none, or the metric for pruners is not among them.
     """
     if not values:
         raise ValueError("report({}, step) has no metric; give at least one, such as {'loss': 0.5}.")
@@ -56,11 +56,11 @@ def data_of(step: int, value: float, metrics: Mapping[str, float]) -> TrialData:
 
 
 class HasAttributes(Protocol):
-    """A trial as it is stored."""
+    """A trial with system attributes."""
 
     @property
     def system_attrs(self) -> Mapping[str, Any]:
-        """Attributes that the library keeps for itself."""
+        """Attributes for internal use of the library."""
 
 
 def metric_curves(record: HasAttributes) -> dict[str, Curve]:

@@ -1,4 +1,4 @@
-"""The stored trial: what a storage says of one trial at one moment, compact enough to keep all of them."""
+"""The stored trial: an immutable record of one trial, compact enough to keep all of them in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sweeper_core.trial.state import TrialState
 
 
 class _Nothing(dict[str, Any]):
-    """An empty mapping that stays empty, is one object everywhere, and can be pickled and put into JSON."""
+    """An immutable empty mapping, a singleton that can be pickled and converted to JSON."""
 
     __slots__ = ()
 
@@ -32,12 +32,12 @@ NOTHING: Mapping[str, Any] = _Nothing()
 
 
 def nothing() -> Mapping[str, Any]:
-    """Return :data:`NOTHING`, as the default of a dataclass's field: Python 3.10 takes no dictionary as one."""
+    """Return :data:`NOTHING`, as the default factory of dataclass fields: Python 3.10 rejects dictionaries there."""
     return NOTHING
 
 
 class Layout:
-    """Names and distributions of the parameters of a trial; one object serves all trials that share them."""
+    """Names and distributions of a trial's parameters; trials with equal ones share one object."""
 
     __slots__ = ("_decoders", "_hash", "distributions", "names", "steps")
 
@@ -48,7 +48,7 @@ class Layout:
         # The internal value of a float is the float.
         self._decoders = [None if type(it) is FloatDistribution else it.to_external_repr for it in distributions]
         self.steps: dict[str, tuple[BaseDistribution, Layout]] = {}
-        """A memo of whoever hands layouts out: with which distribution a name came next, and the layout then."""
+        """A cache of the layouts that extend this one: the next name, its distribution, and the resulting layout."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Layout, (self.names, self.distributions)  # hashes of strings differ between processes
@@ -71,7 +71,7 @@ class Layout:
         return dict(zip(self.names, self.distributions, strict=True))
 
     def decode(self, internals: tuple[float, ...]) -> dict[str, Any]:
-        """Return the values that users see, by name."""
+        """Return the external values by name."""
         return {
             name: value if decoder is None else decoder(value)
             for name, decoder, value in zip(self.names, self._decoders, internals, strict=True)
@@ -116,7 +116,7 @@ class TrialRecord:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters as the user sees them, made anew at each call."""
+        """The external values by name, a new dictionary at each call."""
         return self.layout.decode(self.internals)
 
     @property
@@ -126,7 +126,7 @@ class TrialRecord:
 
 
 def constraints_in(system_attrs: Mapping[str, Any]) -> dict[str, float]:
-    """Return the constraint values that system attributes carry, named, in both of Optuna's forms."""
+    """Return the named constraint values in system attributes, in both of Optuna's forms."""
     found: dict[str, float] = {}
     if not system_attrs:
         return found

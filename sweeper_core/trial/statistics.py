@@ -1,4 +1,4 @@
-"""Running statistics of a study: what is needed at every trial, updated record by record."""
+"""Running statistics of a study, needed for every trial and updated record by record."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_SPACE = SearchSpace([])
 
 
 class RunningStatistics:
-    """The parameters that all trials share, the trials that run, and the best trial so far.
+    """The parameters that all trials share, the RUNNING trials, and the best trial so far.
 
     Folding the same records again, in any order, changes nothing.
     """
@@ -31,21 +31,21 @@ class RunningStatistics:
         self.joint = NO_SPACE
         """The parameters that every COMPLETE and PRUNED trial has, with equal distributions, sorted by name.
 
-        Empty when there is nothing to suggest, because each has a single value. Other threads may read it.
+        Empty when each of them has a single value. Other threads may read it.
         """
         self.widest = NO_SPACE
-        """What :attr:`joint` was after the first of these trials; since then it can only have become smaller."""
+        """The value of :attr:`joint` after the first of these trials; since then it can only have lost parameters."""
         self.kinds: dict[str, BaseDistribution] = {}
         """The first distribution of each parameter."""
         self.completed = 0
-        """How many trials are COMPLETE."""
+        """Number of COMPLETE trials."""
         self.running: dict[int, TrialRecord] = {}
         """The RUNNING trials by number."""
         self.lost: dict[int, TrialRecord] = {}
         """The lost trials that no later one continues or retries, by number."""
 
     def fold(self, records: Iterable[TrialRecord]) -> None:
-        """Take in new and changed trials."""
+        """Fold new and changed trials."""
         for record in records:
             state = record.state
             if record.layout is not self._seen:
@@ -67,12 +67,12 @@ class RunningStatistics:
                     self.lost[record.number] = record
 
     def _find_again(self, system_attrs: Mapping[str, Any]) -> None:
-        """Note which lost trial a trial with these attributes continues or retries."""
+        """Remove the lost trial that a trial with these attributes continues or retries."""
         for number in (system_attrs.get(CONTINUES, -1), (system_attrs.get(RETRY_HISTORY) or [-1])[-1]):
             self.lost.pop(number, None)
 
     def _count(self, record: TrialRecord) -> None:
-        """Take in a trial that is COMPLETE or PRUNED."""
+        """Count a COMPLETE or PRUNED trial."""
         if record.layout is not self._layout:
             self._intersect(record.layout)
         if record.state is TrialState.COMPLETE:

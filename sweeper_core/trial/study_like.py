@@ -1,4 +1,4 @@
-"""What samplers and pruners of users are handed as the study, described here because they stand below it."""
+"""The study as passed to users' samplers and pruners: protocols, so that lower layers need not import ``Study``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sweeper_core.trial.state import TrialState
 
 @dataclass(frozen=True)
 class Known:
-    """What a built-in sampler or pruner, called by a user's class, knows when it decides for a trial.
+    """The data on which a built-in sampler or pruner, called by a user's class, decides for a trial.
 
     Attributes:
         history: The trials before it.
@@ -30,14 +30,14 @@ class Known:
 
 
 class HasDirections(Protocol):
-    """As much of a study as operators of genetic algorithms see."""
+    """The part of a study that operators of genetic algorithms use."""
 
     @property
     def directions(self) -> Sequence[StudyDirection]: ...
 
 
 class StudyLike(Protocol):
-    """A study, as far as samplers and pruners are concerned. Everything is as of the moment of the call."""
+    """The part of a study that samplers and pruners use. Every call returns the current state."""
 
     @property
     def study_name(self) -> str: ...
@@ -59,10 +59,10 @@ class StudyLike(Protocol):
     def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]: ...
 
     def known_to(self, number: int) -> Known:
-        """Return what is known when something is decided for trial ``number``."""
+        """Return the data for a decision about trial ``number``."""
 
     def set_system_attr(self, key: str, value: Any) -> None:
-        """Store an attribute of the study that is not the user's."""
+        """Store a system attribute of the study."""
 
     def set_trial_system_attr(self, number: int, key: str, value: Any) -> None:
-        """Store an attribute of a running trial that is not the user's."""
+        """Store a system attribute of a running trial."""

@@ -1,6 +1,6 @@
 """A study's trials as a table: the one behind ``trials.csv`` of a sweep and what ``hpo export`` writes.
 
-Who writes it chooses the columns, what they are called, and how a cell becomes text.
+The caller chooses the columns, their names, and the format of the cells.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from sweeper_core.trial.record import TrialRecord
 
 
 class Missing:
-    """A cell for which a trial has nothing, unlike one that is None."""
+    """Marks a missing cell, as distinct from None."""
 
 
 MISSING = Missing()
 
 
 class TrialTable:
-    """The rows and the groups of columns that a study's trials have.
+    """The rows and groups of columns of a study's trials.
 
     Attributes:
-        records: One row each.
+        records: One record per row.
         values: Names of the objectives' columns: ``value``, or ``value_0``, ``value_1``, ….
         params, constraints, user_attrs: Names that any trial has, in the order in which they first occur.
     """

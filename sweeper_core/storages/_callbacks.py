@@ -1,4 +1,4 @@
-"""What to do with trials whose process has died."""
+"""Callbacks for stale trials: trials whose process has died."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sweeper_core.trial.state import TrialState
 
 
 class RetryHeartbeatStaleTrialCallback:
-    """Puts the parameters of a trial whose process has died into the queue again.
+    """Enqueues the parameters of a stale trial again.
 
-    To be given to a storage as ``heartbeat_stale_trial_callback``.
+    It is passed to a storage as ``heartbeat_stale_trial_callback``.
 
     Args:
-        max_retry: How often a trial is tried again; None for as often as it dies.
+        max_retry: Maximum number of retries of a trial; None for no limit.
         inherit_intermediate_values: Whether the new trial starts with the reports of the old one.
     """
 
@@ -26,13 +26,13 @@ class RetryHeartbeatStaleTrialCallback:
 
     @property
     def retries_in_storage(self) -> int | None:
-        """How many retries the storage may make by itself, in one step with giving up; None to be called instead."""
+        """Number of retries that the storage may enqueue itself when it fails the trial; None to be called instead."""
         if self._inherit_intermediate_values or type(self).__call__ is not RetryHeartbeatStaleTrialCallback.__call__:
             return None
         return sys.maxsize if self._max_retry is None else self._max_retry
 
     def __call__(self, study: Any, trial: FrozenTrial) -> None:
-        """Enqueue ``trial`` again, unless it has been tried again often enough."""
+        """Enqueue ``trial`` again, unless it has reached ``max_retry``."""
         history = [*self.retry_history(trial), trial.number]
         if self._max_retry is not None and len(history) > self._max_retry:
             return

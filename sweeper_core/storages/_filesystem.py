@@ -1,4 +1,4 @@
-"""On which kind of file system a path lies."""
+"""Detect the kind of file system that a path lies on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who runs a trial, and whether that process still lives."""
+"""Leases: the process that runs a trial, and whether it is alive."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def is_own(lease: Lease) -> bool:
 
 
 def owner_is_dead(lease: Lease) -> bool:
-    """Return whether the owner is known to be dead; False when that cannot be seen from here.
+    """Return whether the owner is known to be dead; False when this process cannot check.
 
-    Only an owner under the same kernel run and in the same process namespace can be judged.
+    Only an owner of the same boot and in the same process namespace can be checked.
     """
     if not lease.boot or not lease.process_started or (lease.host, lease.boot) != (platform.node(), _boot()):
         return False
@@ -54,7 +54,7 @@ def _is_there(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):  # it is another user's
+    except (OSError, OverflowError):  # the process belongs to another user
         return True
     return not _is_zombie(pid)
 
@@ -68,7 +68,7 @@ _MACHINE_BITS = 38
 
 
 class ProcessName(NamedTuple):
-    """Names a process for as long as its machine is up, in so few bits that they can be a file's time.
+    """Identifies a process until its machine reboots, in few enough bits to be stored as a file's time.
 
     Attributes:
         pid: Its number.
@@ -85,12 +85,12 @@ class ProcessName(NamedTuple):
 
     @classmethod
     def of(cls, number: int) -> ProcessName:
-        """Return the name that is a number, if it is one: else it is the name of nobody that is known."""
+        """Return the process name encoded in a number; any other number gives a name that matches no process."""
         return cls(number >> _MACHINE_BITS, number & (1 << _MACHINE_BITS) - 1)
 
 
 def name_of_process() -> ProcessName | None:
-    """Return the name of the current process; None where its death could not be seen."""
+    """Return the name of the current process; None where other processes could not check whether it is alive."""
     machine = _machine()
     return None if machine is None else ProcessName(os.getpid(), machine)
 
@@ -98,7 +98,7 @@ def name_of_process() -> ProcessName | None:
 def process_is_gone(name: ProcessName) -> bool:
     """Return whether a process of this machine has ended; False for one of another machine.
 
-    It is not seen when its number has been given to another process.
+    A process whose pid was reused counts as running.
     """
     return name.machine == _machine() and _start_of(name.pid) is None and not _is_there(name.pid)
 
@@ -115,7 +115,7 @@ def _machine() -> int | None:
 
 @functools.lru_cache(maxsize=1)
 def _boot() -> str:
-    """Return a name for this run of this kernel, with the process namespace; "" where none can be had."""
+    """Return an identifier of this boot and process namespace; "" where the system provides none."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
@@ -124,7 +124,7 @@ def _boot() -> str:
 
 
 def _start_of(pid: int) -> str | None:
-    """Return when a process started, in the kernel's own words; None when there is no such process."""
+    """Return a process's start time as the kernel formats it; None when there is no such process."""
     if not os.path.isdir("/proc/self"):
         return _output("ps", "-o", "lstart=", "-p", str(pid)) or None
     fields = _stat_of(pid)
@@ -132,11 +132,11 @@ def _start_of(pid: int) -> str | None:
 
 
 def _stat_of(pid: int) -> list[str] | None:
-    """Return what the kernel says of a process, from its state on; None when it is gone or hidden."""
+    """Return the fields of ``/proc/<pid>/stat`` from the state on; None when the process is gone or hidden."""
     try:
-        # The command's name may contain anything, a closing parenthesis too; the fields begin after the last one.
+        # The command's name may contain closing parentheses; the fields begin after the last one.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:  # also when it goes away while it is being read
+    except OSError:  # also when the process ends during the read
         return None
 
 

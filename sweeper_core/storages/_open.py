@@ -1,4 +1,4 @@
-"""From what a user writes to a storage, schemes of one's own included."""
+"""Open the storage that a user names, including schemes registered by other packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sweeper_core.storages.memory import InMemoryStorage
 from sweeper_core.storages.url import JOURNAL_SUFFIXES, StorageURL
 
 GROUP = "sweeper_core.storages"
-"""Entry points of storages of one's own: the name is the URL's scheme, the object a callable ``(url) -> Storage``."""
+"""Entry points for custom storages: the name is the URL's scheme, the object a callable ``(url) -> Storage``."""
 
 _OF_DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
 
@@ -19,12 +19,12 @@ _OF_DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
 def get_storage(
     storage: str | os.PathLike[str] | StorageURL | Storage | None, *, create: bool = True, known: bool = False
 ) -> Storage:
-    """Return the storage that is meant.
+    """Return the storage that the argument names.
 
     Args:
         storage: A storage; what :class:`StorageURL` takes; None for memory.
-        create: Whether a file that is not there is made.
-        known: Whether somebody has reached it before: then a server that is away is waited for.
+        create: Whether to create a missing file.
+        known: Whether the server was reached before: an unreachable one is then waited for.
 
     Raises:
         FileNotFoundError: There is no such file, and it is not to be made.

@@ -1,4 +1,4 @@
-"""What every storage has in common: checks of arguments, and the rules for stale trials."""
+"""Rules shared by all storages: argument checks, and the handling of stale trials."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 MAX_TEXTS = 4096
-"""How many distributions are kept with their JSON."""
+"""Number of distributions whose JSON is cached."""
 
 MAX_NAME = 512
 """Characters that a name may have in Optuna's relational schema."""
@@ -58,7 +58,7 @@ def now() -> datetime:
 
 
 def new_study_name() -> str:
-    """Return a name for a study that was given none."""
+    """Return a name for an unnamed study."""
     return f"no-name-{uuid.uuid4()}"
 
 
@@ -80,7 +80,7 @@ def duplicate(name: str) -> DuplicatedStudyError:
 
 
 def check_runs(number: int, state: TrialState) -> None:
-    """Raise unless the trial is RUNNING: nothing else may be changed."""
+    """Raise unless the trial is RUNNING: trials in other states may not be changed."""
     if state.is_finished():
         raise UpdateFinishedTrialError(f"Trial {number} has already ended as {state.name} and cannot be changed.")
     if state is not TrialState.RUNNING:
@@ -95,7 +95,7 @@ def check_directions(directions: Sequence[StudyDirection]) -> tuple[StudyDirecti
 
 
 def check_name(kind: str, name: str) -> str:
-    """Return a name that every storage can hold."""
+    """Return the name; raise when some storage could not store it."""
     if not isinstance(name, str) or len(name) > MAX_NAME:
         raise ValueError(f"The name of a {kind} must be a string of at most {MAX_NAME} characters, not {name!r}.")
     if not name.isascii() or "\0" in name:
@@ -114,7 +114,7 @@ def as_json(value: Any, name: str) -> str:
     """Return the text of an attribute.
 
     Raises:
-        TypeError: JSON cannot say it.
+        TypeError: JSON cannot represent it.
     """
     try:
         return json.dumps(value)
@@ -161,7 +161,7 @@ _texts: dict[int, tuple[BaseDistribution, str]] = {}
 
 def distribution_text(distribution: BaseDistribution) -> str:
     """Return the JSON of a distribution; the same object for the same one, unless there are very many."""
-    # By identity, because to compare distributions costs as much as to write them down. What is kept keeps its id.
+    # Keyed by id, because comparing distributions costs as much as serializing them. Cached objects keep their id.
     known = _texts.get(id(distribution))
     if known is None:
         if len(_texts) >= MAX_TEXTS:
@@ -171,12 +171,12 @@ def distribution_text(distribution: BaseDistribution) -> str:
 
 
 def attrs_of_point(point: Point) -> dict[str, Any]:
-    """Return the system attributes of the WAITING trial that a point becomes."""
+    """Return the system attributes of the WAITING trial made from a point."""
     return {FIXED_PARAMS: dict(point.params), **point.system_attrs}
 
 
 def fixed_of(params: Mapping[str, Any], system_attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that a trial taken from the queue has to use."""
+    """Return the fixed parameters of a trial taken from the queue."""
     return {**params, **system_attrs.get(FIXED_PARAMS, NOTHING)}
 
 
@@ -209,7 +209,7 @@ def retry_of(lost: TrialRecord, max_retries: int) -> Point | None:
 
 
 def _kept(earlier: TrialRecord) -> dict[str, Any]:
-    """Return the system attributes that hold for the next attempt, too."""
+    """Return the system attributes that the next attempt keeps."""
     return {
         key: value
         for key, value in earlier.system_attrs.items()
@@ -218,12 +218,12 @@ def _kept(earlier: TrialRecord) -> dict[str, Any]:
 
 
 def may_continue(trial: TrialRecord) -> bool:
-    """Return whether a trial is one that can have a next attempt: it was paused or lost."""
+    """Return whether a trial can have a next attempt: it was paused or lost."""
     return trial.state is TrialState.PRUNED or (trial.state is TrialState.FAIL and LOST in trial.system_attrs)
 
 
 def attempt_after(earlier: TrialRecord, lease: Lease | None) -> TrialRecord:
-    """Return the attempt that continues a trial, but for its number and id. It starts now."""
+    """Return the attempt that continues a trial, without number and id; it starts now."""
     attrs = {**_kept(earlier), **attrs_of_continuation(earlier)}
     if LOST in earlier.system_attrs:
         history = [*(earlier.system_attrs.get(RETRY_HISTORY) or ()), earlier.number]
@@ -235,21 +235,21 @@ def attempt_after(earlier: TrialRecord, lease: Lease | None) -> TrialRecord:
 
 
 def attrs_of_continuation(earlier: TrialRecord) -> dict[str, Any]:
-    """Return the attributes by which an attempt is known to continue another."""
+    """Return the attributes that mark an attempt as the continuation of another."""
     return {CONTINUES: earlier.number, FIRST_STEP: earlier.reports[-1][0] + 1 if earlier.reports else 0}
 
 
 def may_come_late(trial: TrialRecord, told: TrialState) -> bool:
-    """Return whether a result may still count, by a retry, that is told of a trial which has ended.
+    """Return whether a result recorded for a trial that has ended may still count, through a retry.
 
-    A failure does not: the retry shall run.
+    A failure does not count: the retry should run.
     """
     lost = trial.state is TrialState.FAIL and LOST in trial.system_attrs and LEASE in trial.system_attrs
     return lost and told is not TrialState.FAIL
 
 
 def retry_for_result(lost: TrialRecord) -> Point:
-    """Return the point of the retry that takes a late result, however often the trial has been repeated."""
+    """Return the point of the retry that takes a late result, regardless of the number of retries."""
     point = retry_of(lost, sys.maxsize)
     assert point is not None
     return replace(point, system_attrs={**point.system_attrs, **attrs_of_continuation(lost)})
@@ -261,6 +261,6 @@ def repeats(system_attrs: Mapping[str, Any], number: int) -> bool:
 
 
 def idempotency_attr(key: str) -> str:
-    """Return the name of the study attribute that remembers a key."""
+    """Return the name of the study attribute that stores an idempotency key."""
     name = ONCE + key
     return name if len(name) <= MAX_NAME else ONCE + hashlib.sha256(key.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Which running trials are stale: their process is dead, or has sent no heartbeat for longer than the lease allows."""
+"""Detect stale trials: their process is dead, or has sent no heartbeat for longer than the lease allows."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from sweeper_core.storages._leases import is_own, owner_is_dead
 from sweeper_core.storages.base import Lease
 
 MAX_SEEN = 10_000
-"""Silent trials that are remembered between two looks."""
+"""Maximum number of silent trials remembered between two checks."""
 
 
 class StaleTrials:
-    """Judges leases. Wall clocks jump, so silence alone is believed only when it was seen at two looks.
+    """Checks leases. Wall clocks jump, so a missing heartbeat counts only when two checks have found it.
 
-    Between these two looks an interval of heartbeats has passed by this process's own monotonic clock, or the whole
-    grace period if that is shorter. A process never judges its own trials.
+    Between these two checks a heartbeat interval has passed by this process's monotonic clock, or the whole grace
+    period if that is shorter. A process never checks its own trials.
     """
 
     def __init__(self) -> None:
         self._seen: dict[Hashable, tuple[Any, float]] = {}
 
     def reason(self, trial: Hashable, lease: Lease, heartbeat: Any, silent: float) -> str | None:
-        """Return why a running trial is stale; None when it is not, as far as is known.
+        """Return why a running trial is stale; None when it is not known to be stale.
 
         Args:
-            trial: Names the trial in this storage.
-            heartbeat: The last heartbeat, as the storage says it; only whether it stays the same matters.
+            trial: Identifies the trial in this storage.
+            heartbeat: The last heartbeat in the storage's own form; it is only compared for equality.
             silent: Seconds since then by the storage's clock.
         """
         if is_own(lease):
@@ -40,7 +40,7 @@ class StaleTrials:
         return None
 
     def is_silent(self, trial: Hashable, pause: float, grace: float, heartbeat: Any, silent: float) -> bool:
-        """Return whether there was no heartbeat for ``grace`` seconds, and none between two looks ``pause`` apart."""
+        """Return whether there was no heartbeat for ``grace`` seconds, and none between two checks ``pause`` apart."""
         if silent < grace:
             self._seen.pop(trial, None)
             return False

@@ -16,16 +16,16 @@ from sweeper_core.trial.best import Best, BestSoFar
 from sweeper_core.trial.record import NO_PARAMETERS, NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
-COMPLETE = TrialState.COMPLETE  # looking up the member of an enum costs more than what is done with it here
+COMPLETE = TrialState.COMPLETE  # looking up the member of an enum costs more than using it here
 
 
 class TrialRow:
-    """A trial, changed in place; the record that others see is made when somebody reads it.
+    """A trial, changed in place; the immutable record is built on demand.
 
     Attributes:
-        reports: In order of step; a list of the row's own once it has grown here.
-        started, completed: Seconds since the epoch while nobody has looked: a datetime costs many times as much.
-        known: The record made last; None when it is out of date, which the log has said since.
+        reports: In order of step; the row's own list once a report was added.
+        started, completed: Seconds since the epoch until the first read: building a datetime costs many times as much.
+        known: The last record built; None when it is out of date, and the log then has an entry for the change.
     """
 
     __slots__ = (
@@ -58,7 +58,7 @@ class TrialRow:
 
     @classmethod
     def of(cls, record: TrialRecord, number: int, trial_id: int, layout: Layout) -> TrialRow:
-        """Return the row of a trial that comes from elsewhere."""
+        """Return the row of a trial record from another storage."""
         row = cls(number, trial_id, record.state)
         row.layout, row.internals, row.values, row.reports = layout, record.internals, record.values, record.reports
         row.user_attrs, row.system_attrs = record.user_attrs, record.system_attrs
@@ -66,13 +66,13 @@ class TrialRow:
         return row
 
     def copy(self) -> TrialRow:
-        """Return a row of its own with the same content."""
+        """Return an independent copy of the row."""
         row = TrialRow.of(self.record, self.number, self.trial_id, self.layout)
         row.known = self.record
         return row
 
     def report(self, step: int, value: float) -> bool:
-        """Put a report in its place; return False when the step has one already."""
+        """Insert a report in order of step; return False when the step has one already."""
         reports = self.reports
         if not isinstance(reports, list):
             reports = self.reports = [*reports]
@@ -87,7 +87,7 @@ class TrialRow:
 
     @property
     def record(self) -> TrialRecord:
-        """The trial as others see it."""
+        """The trial as an immutable record."""
         record = self.known
         if record is None:
             self.started, self.completed = _as_utc(self.started), _as_utc(self.completed)
@@ -126,7 +126,7 @@ def _as_utc(time: datetime | float | None) -> datetime | None:
 
 @dataclass
 class StudyRows:
-    """A study, its trials by number, and what has happened to them."""
+    """A study, its trials by number, and the log of their changes."""
 
     record: StudyRecord
     rows: list[TrialRow] = field(default_factory=list)
@@ -137,7 +137,7 @@ class StudyRows:
     heartbeats: dict[int, float] = field(default_factory=dict)
     """Last heartbeats of leased running trials."""
     log: list[int] = field(default_factory=list)
-    """The trial of every change that somebody may have missed; its length is the study's version."""
+    """The trial's number for every change since its last read; the log's length is the study's version."""
     completed: list[int] = field(default_factory=list)
     """COMPLETE trials that have not been compared with the best."""
 
@@ -145,13 +145,13 @@ class StudyRows:
         self._best = BestSoFar.of(self.record.directions)
 
     def changed(self, row: TrialRow) -> None:
-        """Note that a trial is different; not again before anybody has looked."""
+        """Log that a trial has changed; once until its record is read again."""
         if row.known is not None:
             row.known = None
             self.log.append(row.number)
 
     def add(self, row: TrialRow) -> None:
-        """Take in a new trial."""
+        """Add a trial."""
         self.rows.append(row)
         self.log.append(row.number)
         if row.state is COMPLETE:
@@ -166,11 +166,11 @@ class StudyRows:
 
     @property
     def counted(self) -> int:
-        """How many configurations there are, but for those that wait or whose latest attempt was lost."""
+        """Number of configurations, without those that are WAITING or whose latest attempt was lost."""
         return len(self.rows) - len(self.waiting) - self.lost - self.resumed
 
     def next_attempt(self, number: int) -> TrialRow | None:
-        """Return the attempt that continues a trial, or its retry."""
+        """Return the attempt that continues or retries a trial."""
         return next((row for row in self.rows[number + 1 :] if repeats(row.system_attrs, number)), None)
 
     def since(self, version: int) -> list[TrialRecord]:
@@ -187,7 +187,7 @@ class StudyRows:
         return self._best.best
 
     def copy(self) -> StudyRows:
-        """Return a study of its own with the same content."""
+        """Return an independent copy of the study."""
         return replace(
             self,
             rows=[row.copy() for row in self.rows],
@@ -199,7 +199,7 @@ class StudyRows:
 
 
 MAX_STEPS = 4096
-"""How many steps from one layout to the next are remembered."""
+"""Maximum number of cached steps from one layout to the next."""
 
 
 class Layouts:
@@ -212,7 +212,7 @@ class Layouts:
     def extend(self, row: TrialRow, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
         """Add (or change) parameters of a trial: distribution and internal value."""
         layout = row.layout if row.internals else self._no_parameters
-        if len(described) == 1:  # as objectives ask: one after the other
+        if len(described) == 1:  # the usual case: objectives suggest one parameter after the other
             ((name, (distribution, value)),) = described.items()
             step = layout.steps.get(name)
             if step is None or step[0] is not distribution:
@@ -230,7 +230,7 @@ class Layouts:
     def _step(
         self, layout: Layout, name: str, distribution: BaseDistribution
     ) -> tuple[BaseDistribution, Layout] | None:
-        """Return the layout with one more parameter, and remember it; None where it has the parameter already."""
+        """Return the layout with one more parameter, and cache it; None when it has the parameter already."""
         if name in layout.names:
             return None
         longer = self.interned(Layout((*layout.names, name), (*layout.distributions, distribution)))
@@ -240,5 +240,5 @@ class Layouts:
         return step
 
     def interned(self, layout: Layout) -> Layout:
-        """Return the one object that serves all trials with equal layouts."""
+        """Return the object shared by all trials with equal layouts."""
         return self._known.setdefault(layout, layout)

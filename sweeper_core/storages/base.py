@@ -1,8 +1,8 @@
-"""The contract of a storage: few, whole, atomic operations.
+"""The contract of a storage: a few atomic operations.
 
 Every operation either happens completely or not at all, under any number of threads, processes and
-machines, and is durable when it returns. There is no "look, then set": what depends on the state of a trial is
-decided inside the storage. Trials are named by the study's key and their number.
+machines, and is durable when it returns. Callers never read a state and then set it: the storage itself decides
+what depends on a trial's state. A trial is identified by the study's key and its number.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class StudyRecord:
 
 @dataclass(frozen=True)
 class Lease:
-    """Who runs a trial, and how long it counts as running without a heartbeat.
+    """The owner of a running trial, and how long the trial counts as running without a heartbeat.
 
     Attributes:
-        host, boot, pid, process_started: Name the owner such that its death can be seen from the same machine
+        host, boot, pid, process_started: Identify the owner so that processes of the same machine can check on it
             (boot: an identifier that changes when the machine restarts; process_started: distinguishes
             processes that were given the same pid).
         interval: Seconds between two heartbeats.
@@ -54,12 +54,12 @@ class Lease:
 
 
 class Claim(NamedTuple):
-    """A trial that the caller now runs, and nobody else.
+    """A trial that the caller alone runs.
 
     Attributes:
         fixed: Parameters (external values) that were enqueued with it.
-        started: Where the storage knows it at once; the trial's record has it anyway.
-        reports: Those copied from the attempt that it continues.
+        started: None where the storage does not return it; the trial's record has it in any case.
+        reports: Reports copied from the attempt that it continues.
     """
 
     number: int
@@ -72,7 +72,7 @@ class Claim(NamedTuple):
 
     @classmethod
     def of(cls, record: TrialRecord) -> Claim:
-        """Return the claim of a trial that continues another, whose parameters it has to use."""
+        """Return the claim of a trial that continues another one with the same parameters."""
         fixed = {**record.params, **record.system_attrs.get(FIXED_PARAMS, NOTHING)}
         attrs = record.user_attrs, record.system_attrs
         return cls(record.number, record.trial_id, fixed, *attrs, record.started, record.reports)
@@ -80,7 +80,7 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True)
 class Point:
-    """Parameters (external values, possibly only some) to be tried, with attributes for the trial to be."""
+    """Parameters (external values, possibly only some) to be evaluated, and attributes of their trial."""
 
     params: Mapping[str, Any]
     user_attrs: Mapping[str, Any] = field(default_factory=nothing)
@@ -88,17 +88,17 @@ class Point:
 
 
 class Storage(ABC):
-    """Where studies live. Thread-safe. See the module for what every operation promises.
+    """Base class of storages, which store studies and their trials. Thread-safe; see the module for the guarantees.
 
-    All raise ``KeyError`` for a study or trial that does not exist, :class:`StorageUnavailableError` when the
-    server or file stays out of reach, and other :class:`StorageInternalError` with a clear text.
+    All operations raise ``KeyError`` for a study or trial that does not exist, :class:`StorageUnavailableError` when
+    the server or file stays unreachable, and other :class:`StorageInternalError` with a clear message.
     """
 
     outlives_process: bool = True
-    """Whether trials are still there after the process has ended (and therefore need leases)."""
+    """Whether trials outlive the process (and therefore need leases)."""
 
     quick_writes: bool = True
-    """Whether a small write takes well under a millisecond, because it waits neither for a disk nor for a network."""
+    """Whether a small write takes well under a millisecond, since it waits for neither disk nor network."""
 
     heartbeat_interval: float | None = None
     """Seconds between heartbeats of trials of a bare ``ask``; None: these are not leased."""
@@ -113,12 +113,12 @@ class Storage(ABC):
     def create_or_open_study(
         self, name: str | None, directions: Sequence[StudyDirection] | None, *, exist_ok: bool
     ) -> StudyRecord:
-        """Return the study of that name, made when there is none.
+        """Return the study of that name, created when there is none.
 
         Args:
             name: None makes a new study with a name of its own.
             directions: None only opens.
-            exist_ok: Whether a study that exists may be returned (its stored directions win).
+            exist_ok: Whether an existing study may be returned (with its stored directions).
 
         Raises:
             DuplicatedStudyError: It exists and ``exist_ok`` is false.
@@ -131,7 +131,7 @@ class Storage(ABC):
 
     @abstractmethod
     def get_study(self, study_id: int) -> StudyRecord:
-        """Return the study as it is now, with its attributes."""
+        """Return the current study with its attributes."""
 
     @abstractmethod
     def delete_study(self, study_id: int) -> None:
@@ -149,15 +149,15 @@ class Storage(ABC):
 
         Numbers are unique and gapless under any concurrency.
 
-        A leased trial is its owner's alone, so a reservation with a lease need not have reached the disk yet: a
-        database server that crashes within the next moments may forget it, until something else of the study has
-        been stored since. Only this trial is lost, for which nothing had been stored: :meth:`describe` and
+        Only its owner uses a leased trial, so a reservation with a lease need not be on disk when this returns: if a
+        database server crashes within the next moments, the reservation may be lost, unless something else of the study
+        has been stored since. Only this trial is lost, for which nothing was stored: :meth:`describe` and
         :meth:`report` raise ``UpdateFinishedTrialError`` in its owner, :meth:`finish` returns False, and they never
-        change the trial of another process that was given the number.
+        change the trial of another process that got the same number.
 
         Args:
             limit: Return None when the study has this many configurations already. Attempts of one configuration
-                count once; those that wait do not, nor those whose latest attempt was lost (attribute ``hpo:lost``).
+                count once; WAITING ones do not count, nor those whose latest attempt was lost (attribute ``hpo:lost``).
             lease: None: the trial is never failed by :meth:`fail_stale`.
         """
 
@@ -167,18 +167,18 @@ class Storage(ABC):
     ) -> Claim | None:
         """Begin the next attempt of the configuration whose latest attempt is trial ``number``.
 
-        It is a new trial, RUNNING when this returns (it never waits, so that no other program is handed it), with the
-        attributes ``hpo:continues`` (``number``) and ``hpo:first_step`` (one more than the last step reported, or 0),
-        and with copies of parameters, user attributes and reports of the attempt before. Only one caller can have it,
-        however many try.
+        The attempt is a new trial, RUNNING when this returns (never WAITING, so that no other program can reserve it),
+        with the attributes ``hpo:continues`` (``number``) and ``hpo:first_step`` (one more than the last step reported,
+        or 0), and with copies of parameters, user attributes and reports of the attempt before. Of several concurrent
+        callers only one gets it.
 
         Args:
             number: A trial that was paused (PRUNED) or lost (FAIL with ``hpo:lost``).
-            limit: As for :meth:`reserve`; only a lost configuration counts anew.
+            limit: As for :meth:`reserve`; only the continuation of a lost configuration adds to the count.
             lease: As for :meth:`reserve`.
 
         Returns:
-            The new attempt; None when somebody else has continued or retried the trial, when it is neither paused nor
+            The new attempt; None when another caller has continued or retried the trial, when it is neither paused nor
             lost, or when the limit is reached.
         """
 
@@ -188,14 +188,14 @@ class Storage(ABC):
 
         Raises:
             UpdateFinishedTrialError: The trial has ended.
-            StorageInternalError: The trial still waits.
-            ValueError: A parameter has no distribution, or not a value of its kind.
+            StorageInternalError: The trial is still WAITING.
+            ValueError: A parameter has no distribution, or a value of the wrong kind.
         """
 
     def check(self, data: TrialData) -> None:  # noqa: B027 (optional)
         """Raise what :meth:`describe` would raise because of this data; store nothing.
 
-        For callers that describe later what they have accepted now.
+        Callers that buffer their writes use it.
         """
 
     @abstractmethod
@@ -204,7 +204,7 @@ class Storage(ABC):
 
         Raises:
             UpdateFinishedTrialError: The trial has ended.
-            StorageInternalError: The trial still waits.
+            StorageInternalError: The trial is still WAITING.
         """
 
     @abstractmethod
@@ -219,8 +219,8 @@ class Storage(ABC):
         """End a RUNNING trial; return False (and change nothing) when it is not RUNNING any more.
 
         A result (COMPLETE or PRUNED) of a trial that :meth:`fail_stale` has ended still counts when no retry has
-        started: the retry that waits, or else one that is made now, ends with it at once, with the parameters and
-        reports of the stale attempt, and is not run. What has ended stays as it is.
+        started: the WAITING retry, or else a new one, ends at once with this result and with the parameters and
+        reports of the stale attempt, and is not run. The stale trial itself does not change.
 
         ``data`` is merged as by :meth:`describe`, in the same transaction. ``values`` may contain infinities, not NaN.
         """
@@ -230,25 +230,25 @@ class Storage(ABC):
         """Add WAITING trials; return their numbers.
 
         Args:
-            idempotency_key: When this key was used before in this study, nothing happens and [] is returned.
+            idempotency_key: If this key was used before in this study, nothing is added and [] is returned.
         """
 
     @abstractmethod
     def add_finished(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
-        """Add trials as they are (any state; number and id are given anew); return their numbers."""
+        """Add trials unchanged (in any state) except for new numbers and ids; return the numbers."""
 
     @abstractmethod
     def changes(self, study_id: int, cursor: Any = None) -> tuple[list[TrialRecord], Any]:
         """Return every trial that is new or different since ``cursor`` (None: all), and the next cursor.
 
-        The records are whole. Cost is bounded by what changed and by the unfinished trials, not by the size of
+        The records are complete. The cost depends on the changed and the unfinished trials, not on the size of
         the study. The cursor is opaque, picklable, and valid for this storage and study only.
         """
 
     def best(self, study_id: int) -> Best | None:
         """Return the best feasible COMPLETE trial of a study with one objective, the earliest of equals.
 
-        None (not a :class:`Best` that names no trial) where the storage would have to read trials to know.
+        None (not a :class:`Best` without a trial) where the storage would have to read the trials.
         """
         return None
 
@@ -260,12 +260,12 @@ class Storage(ABC):
     def fail_stale(self, study_id: int, *, max_retries: int = 0) -> list[int]:
         """Fail leased trials whose owner is dead or whose lease has expired; return their numbers.
 
-        Wall clocks jump: an expired lease counts when there was no heartbeat between two calls of one process, an
-        interval apart. Nobody fails trials of its own process.
+        Wall clocks jump, so an expired lease counts only when there was no heartbeat between two calls of one process,
+        an interval apart. A process never fails its own trials.
 
         Each becomes FAIL with ``hpo:lost`` and ``hpo:failure``, and, unless it is already the
         ``max_retries``-th retry, its parameters are enqueued again with ``failed_trial`` (number of the first
-        attempt) and ``retry_history`` (numbers of all attempts), exactly once, however many callers notice.
+        attempt) and ``retry_history`` (numbers of all attempts), exactly once under concurrent calls.
         """
 
     def close(self) -> None:  # noqa: B027 (optional: memory has nothing to release)
@@ -273,4 +273,4 @@ class Storage(ABC):
 
 
 BaseStorage = Storage
-"""The name that Optuna's users know."""
+"""Alias for users of Optuna."""

@@ -1,4 +1,4 @@
-"""By what a study and its trials are known again in another storage."""
+"""Identity of studies and trials across storages."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sweeper_core.trial.attrs import SOURCE_NUMBER, STUDY_UID
 from sweeper_core.trial.record import TrialRecord
 
 Identity = tuple[str, int]
-"""The identifier of the study that a trial was first stored in, and its number there."""
+"""The uid of the study in which a trial was first stored, and its number there."""
 
 
 def study_uid(storage: Storage, study: StudyRecord) -> str:
-    """Return the identifier that tells this study from all others; made at the first call."""
+    """Return the unique identifier of this study, created by the first call."""
     known = storage.get_study(study.study_id).system_attrs.get(STUDY_UID)
     if known:
         return str(known)
@@ -30,5 +30,5 @@ def identity(record: TrialRecord, uid: str) -> Identity:
 
 
 def attrs_to_copy(study: StudyRecord) -> Mapping[str, Any]:
-    """Return the system attributes that a copy of a study has, too: not what tells the study from others."""
+    """Return the system attributes that a copy of a study keeps: all but its identity."""
     return {name: value for name, value in study.system_attrs.items() if name != STUDY_UID}

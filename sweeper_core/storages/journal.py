@@ -1,7 +1,7 @@
-"""Studies in a journal: a file of operations, in Optuna's format, to which everybody appends.
+"""The journal storage: studies in an append-only file of operations, in Optuna's format.
 
-Made for network file systems, where databases must not lie. Every operation takes the lock, reads what is
-new, checks that it is still allowed, and appends its lines with one write.
+It is made for network file systems, on which databases are unsafe. Every write takes the lock, reads the new
+operations, checks that it is still valid, and appends its lines with one write.
 """
 
 from __future__ import annotations
@@ -61,19 +61,19 @@ __all__ = [
 ]
 
 JournalFileStorage = JournalFileBackend
-"""The name that :class:`JournalFileBackend` had before Optuna 4."""
+"""Alias: the name of :class:`JournalFileBackend` before Optuna 4."""
 
 
 class JournalStorage(Storage):
     """Keeps studies in a journal.
 
     Args:
-        log_storage: Where the journal lies.
+        log_storage: The journal's file.
         heartbeat_interval, grace_period, heartbeat_stale_trial_callback: As for
             :class:`~sweeper_core.storages.RDBStorage`.
 
     Raises:
-        StorageFormatError: The file is something else than a journal.
+        StorageFormatError: The file is not a journal.
         StorageUnavailableError: The file cannot be read.
     """
 
@@ -180,7 +180,7 @@ class JournalStorage(Storage):
                 number = study.waiting[0]
                 row = study.rows[number]
                 fixed = fixed_of(row.record.params, row.system_attrs)
-                new.add_attrs(row.trial_id, system=leased)  # first: a trial never runs without its lease
+                new.add_attrs(row.trial_id, system=leased)  # first, so that a RUNNING trial always has its lease
                 new.begin(row.trial_id, now())
             else:
                 number, fixed = len(study.rows), {}
@@ -199,7 +199,7 @@ class JournalStorage(Storage):
             study = self._log.study(study_id)
             earlier = self._log.row(study_id, number).record
             full = limit is not None and LOST in earlier.system_attrs and study.counted >= limit
-            # Whoever continued it may have died before it could say so.
+            # Another process may have continued it already, even one that has died since.
             if full or not may_continue(earlier) or study.next_attempt(number) is not None:
                 return None
             following = len(study.rows)
@@ -272,7 +272,7 @@ class JournalStorage(Storage):
         return retry.trial_id if retry.state is TrialState.WAITING else None
 
     def _begin_late(self, new: Entries, trial_id: int, lost: TrialRow) -> None:
-        """Take a retry from the queue, with the lost one's lease: it is given up too after a crash within the write."""
+        """Start a retry with the stale trial's lease, so that it becomes stale too after a crash within the write."""
         new.add_attrs(trial_id, system={LEASE: lost.system_attrs[LEASE]})
         new.begin(trial_id, lost.record.started)
 
@@ -330,7 +330,7 @@ class JournalStorage(Storage):
                     continue
                 point = retry_of(row.record, max_retries)
                 if point is not None and study.next_attempt(number) is None:
-                    new.enqueue(study_id, point)  # first: a crash in between loses nothing
+                    new.enqueue(study_id, point)  # first, so that a crash in between does not lose the retry
                 new.add_attrs(row.trial_id, system=attrs_of_loss(reason))
                 new.end(row.trial_id, TrialState.FAIL, None)
                 failed.append(number)

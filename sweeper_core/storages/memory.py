@@ -1,4 +1,4 @@
-"""Studies in the memory of one process."""
+"""The in-memory storage: studies in one process."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
 
-# Looking up the members of an enum costs more than what is done with them here.
+# Looking up the members of an enum costs more than using them here.
 RUNNING, COMPLETE = TrialState.RUNNING, TrialState.COMPLETE
 
-# A tuple's own constructor does without the detour through Python that a named one takes.
+# The constructor of the plain tuple avoids the Python call of the named one.
 _new_tuple = tuple.__new__
 
 
 class InMemoryStorage(Storage):
-    """Keeps everything in memory: nothing is on disk, nothing outlives the process.
+    """Keeps all studies in memory: nothing is on disk, nothing outlives the process.
 
     Thread-safe; can be pickled (also by joblib), with all studies.
     """
@@ -80,7 +80,7 @@ class InMemoryStorage(Storage):
         reset_after_fork(self)
 
     def after_fork(self) -> None:
-        """Take a lock of one's own."""
+        """Create a new lock."""
         self._lock = threading.RLock()
 
     def create_or_open_study(
@@ -232,7 +232,7 @@ class InMemoryStorage(Storage):
             return True
 
     def _retry_for_result(self, study: StudyRows, row: TrialRow, state: TrialState) -> TrialRow | None:
-        """Return the retry that takes a late result, off the queue; None when it must not count."""
+        """Remove the retry that takes a late result from the queue and return it; None when the result is rejected."""
         if row.state is not TrialState.FAIL or not may_come_late(row.record, state):
             return None
         lost = row.record

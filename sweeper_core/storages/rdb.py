@@ -1,4 +1,4 @@
-"""Studies in a relational database, in Optuna's schema: SQLite, PostgreSQL, MySQL and MariaDB."""
+"""The relational storage, in Optuna's schema: SQLite, PostgreSQL, MySQL and MariaDB."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from sweeper_core.trial.state import TrialState
 
 
 class RDBStorage(Storage):
-    """Keeps studies in a database, where Optuna's own tools can open them too.
+    """Keeps studies in a database that Optuna's own tools can open, too.
 
     Args:
         url: URL of the database, as SQLAlchemy writes it: ``sqlite:///study.db`` (relative) or
             ``sqlite:////data/study.db``, ``postgresql://user:password@host/name``, ``mysql://…``. Without a
             driver (``postgresql+psycopg``) an installed one is taken. ``{SCHEMA_VERSION}`` is filled in.
         engine_kwargs: Further arguments of ``sqlalchemy.create_engine``.
-        skip_compatibility_check: Do not look at the version of the schema.
+        skip_compatibility_check: Do not check the version of the schema.
         heartbeat_interval: Seconds between heartbeats of trials of a bare ``ask``; None: these have no lease.
         grace_period: Seconds without a heartbeat after which such a trial is stale; None: twice the interval.
         heartbeat_stale_trial_callback: Called with the study and the trial for every stale trial that was failed.
-        failed_trial_callback: The same under its older name.
-        skip_table_creation: Expect all tables to be there.
-        known: Whether the server was reached before, by whomever: then it is waited for when it is away at first.
+        failed_trial_callback: Older name of ``heartbeat_stale_trial_callback``.
+        skip_table_creation: Do not create missing tables.
+        known: Whether the server was reached before, by any process: then the first connection waits for it, too.
 
     Raises:
-        ValueError: The URL or a number makes no sense.
+        ValueError: The URL or a number is invalid.
         ImportError: The driver is not installed.
-        StorageFormatError: The database is of another program or version.
+        StorageFormatError: The database belongs to another program or version.
         StorageUnavailableError: It cannot be reached.
     """
 
@@ -103,11 +103,11 @@ class RDBStorage(Storage):
     # The schema; a storage with an older one opens with `skip_compatibility_check=True`
 
     def get_head_version(self) -> str:
-        """Return the revision of the schema that is written today."""
+        """Return the revision of the current schema."""
         return REVISION
 
     def get_all_versions(self) -> list[str]:
-        """Return all revisions that are understood, the newest first."""
+        """Return all known revisions, the newest first."""
         return [REVISION, *reversed(OLDER_REVISIONS)]
 
     def get_current_version(self) -> str:
@@ -115,7 +115,7 @@ class RDBStorage(Storage):
         return schema_revision(self._database)
 
     def upgrade(self) -> None:
-        """Bring the database from an older revision to today's; nobody else may use it meanwhile.
+        """Upgrade the database from an older revision to the current one; no other process may use it meanwhile.
 
         Raises:
             StorageFormatError: It holds no studies, or something that is not understood.

@@ -1,4 +1,4 @@
-"""What a user writes to name a storage."""
+"""Storage URLs as users write them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ JOURNAL_SUFFIXES = (".log", ".journal")
 
 @dataclass(frozen=True)
 class StorageURL:
-    """What names a storage: the URL of a database or journal, or the path of a journal.
+    """The URL of a database or journal, or the path of a journal.
 
-    It shows itself without its password.
+    Its ``repr`` masks the password.
 
     Args:
         text: ``sqlite:///study.db`` (relative), ``sqlite:////data/study.db``, ``postgresql://user@host/name``,
@@ -33,7 +33,7 @@ class StorageURL:
 
     @cached_property
     def scheme(self) -> str:
-        """The scheme without a driver; ``journal`` for a journal's path, and "" for anything else."""
+        """The scheme without a driver; ``journal`` for a journal's path, "" for other texts without a scheme."""
         scheme, separator, _ = self.text.partition("://")
         if separator:
             return scheme.partition("+")[0].lower()
@@ -41,14 +41,14 @@ class StorageURL:
 
     @cached_property
     def path(self) -> str | None:
-        """The file in which the studies lie, as it was written; None for servers, memory and unknown schemes."""
+        """The file of the studies, as written; None for servers, memory and unknown schemes."""
         if self.scheme not in ("sqlite", "journal"):
             return None
         _, separator, rest = self.text.partition("://")
         if not separator:
             return self.text
         if self.scheme == "sqlite" and not rest.startswith("/"):
-            return None  # that is a host; the storage says so
+            return None  # this part is a host; opening the storage raises
         # Three slashes begin a relative path and four an absolute one.
         path, _, options = rest.removeprefix("/").partition("?" if self.scheme == "sqlite" else "\0")
         in_memory = not path or path.startswith((":memory:", "file:")) or "mode=memory" in options
@@ -65,5 +65,5 @@ class StorageURL:
 
     @property
     def masked(self) -> str:
-        """The text without its password, fit for messages and files."""
+        """The text with its password masked, for messages and files."""
         return masked_url(self.text)

@@ -1,4 +1,4 @@
-"""Operations of one write, as lines of the file and as what they do to the replay."""
+"""The operations of one write: serialized as lines of the file, and applied to the replay."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Entries:
 
     @property
     def content(self) -> bytes:
-        """What is to be appended to the file."""
+        """The lines to append to the file."""
         return ("\n".join(self.lines) + "\n").encode()
 
     def play(self, replay: Replay) -> None:
@@ -58,7 +58,7 @@ class Entries:
         try:
             self.add(op, trial_id=trial_id, **{field: {check_name("attribute", key): value}})
         except TypeError:
-            as_json(value, key)  # says which attribute it is
+            as_json(value, key)  # its error names the attribute
             raise
 
     def add_params(self, trial_id: int, described: Mapping[str, tuple[BaseDistribution, float]]) -> None:
@@ -69,14 +69,14 @@ class Entries:
         params = []
         for name, (distribution, value) in described.items():
             text, number = distribution_text(distribution), float(value)
-            # Put together here, and played as they are: parameters are most of a journal.
+            # Serialized by hand and played without parsing: most operations of a journal are parameters.
             shown = repr(number) if isfinite(number) else _as_json(number)
             self.lines.append(f'{head}{_quoted(name)},"param_value_internal":{shown},"distribution":{_quoted(text)}}}')
             params.append((name, text, number))
         self._plays.append(lambda replay: replay.describe(trial_id, params))
 
     def add_reports(self, row: TrialRow, reports: Sequence[tuple[int, float]]) -> None:
-        """Add reports of a trial, but those of steps that have one."""
+        """Add reports of a trial, except for steps that already have one."""
         known = {step for step, _ in row.reports}
         for step, value in reports:
             if int(step) not in known:
@@ -84,18 +84,18 @@ class Entries:
                 self.add(Op.REPORT, trial_id=row.trial_id, step=int(step), intermediate_value=float(value))
 
     def begin(self, trial_id: int, started: datetime | None) -> None:
-        """Add the start of a trial that waits."""
+        """Add the start of a WAITING trial."""
         start = {"state": int(TrialState.RUNNING), "values": None, "datetime_start": text_of(started)}
         self.add(Op.STATE_VALUES, trial_id=trial_id, **start)
 
     def end(self, trial_id: int, state: TrialState, values: tuple[float, ...] | None) -> None:
-        """Add the end of a trial that runs."""
+        """Add the end of a RUNNING trial."""
         listed = None if values is None else list(values)
         end = text_of(now())
         self.add(Op.STATE_VALUES, trial_id=trial_id, state=int(state), values=listed, datetime_complete=end)
 
     def enqueue(self, study_id: int, point: Point) -> None:
-        """Add a trial that waits."""
+        """Add a WAITING trial."""
         self.add(
             Op.CREATE_TRIAL,
             study_id=study_id,
@@ -121,7 +121,7 @@ def described(row: TrialRow) -> dict[str, tuple[BaseDistribution, float]]:
 
 
 def whole(trial: TrialRecord) -> dict[str, Any]:
-    """Return the fields of a trial that is made with all that it has."""
+    """Return the fields of an operation that creates a complete trial."""
     several = trial.values is not None and len(trial.values) > 1
     names, distributions = trial.layout.names, trial.layout.distributions
     completed = {} if trial.completed is None else {"datetime_complete": text_of(trial.completed)}

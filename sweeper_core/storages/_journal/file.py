@@ -1,8 +1,8 @@
-"""The journal as a file: appended under a lock, read in pieces, its torn end repaired.
+"""The journal file: writers append under a lock, readers read increments, and a torn end is repaired.
 
-The lock is a second file, made in a way that is atomic on network file systems too. Who appends holds it; readers do
-not. A line counts when its newline is there: what follows the last newline was torn off by a crash, is not
-read, and is cut off by the next writer.
+The lock is a second file, whose creation is atomic on network file systems too. Only writers hold it. A line counts
+when its newline is there: bytes after the last newline are a write torn by a crash; readers ignore them and the next
+writer truncates them.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ class BaseJournalFileLock(ABC):
 
     @abstractmethod
     def release(self) -> None:
-        """Give the lock back.
+        """Release the lock.
 
         Raises:
-            RuntimeError: Somebody has taken it away (it was held longer than the grace period).
+            RuntimeError: Another process has broken the lock (it was held longer than the grace period).
         """
 
 
 class _LockFile(BaseJournalFileLock):
-    """The lock is held while a file exists.
+    """A lock that is held while its file exists.
 
     Args:
         filepath: The journal; the lock lies beside it, with ``.lock`` added to its name.
-        grace_period: Seconds after which a lock that nobody has released is taken away from its owner, who
-            must have died; None waits for ever. From an owner on the same machine it is taken away as soon as
-            that one has died.
+        grace_period: Seconds after which a lock that was not released is broken, since its owner must have died;
+            None waits for ever. The lock of an owner on the same machine is broken as soon as that process
+            is dead.
 
     Raises:
         ValueError: The grace period is not positive.
@@ -70,11 +70,11 @@ class _LockFile(BaseJournalFileLock):
 
     @abstractmethod
     def _make(self) -> None:
-        """Make the file, then put the owner's name on it; raise ``FileExistsError`` when it exists."""
+        """Create the file, then store the owner's name in it; raise ``FileExistsError`` when it exists."""
 
     @abstractmethod
     def _owner(self) -> ProcessName | None:
-        """Return who has made the file; None where that cannot be told.
+        """Return the process that created the file; None when it is unknown.
 
         Raises:
             OSError: The file is not there.
@@ -108,12 +108,12 @@ class _LockFile(BaseJournalFileLock):
             pause = min(2 * pause, MAX_PAUSE)
 
     def _taken_from_the_dead(self) -> bool:
-        """Take the lock away from an owner on this machine that has died; return whether there was one."""
+        """Break the lock of a dead owner on this machine; return whether there was one."""
         if not _flock.AVAILABLE or not self._is_of_the_dead():
             return False
         try:
-            # All who can see its death are on this machine. One after the other they look again, lest one of them
-            # takes away the lock that another has just made.
+            # Only processes of this machine can see that the owner is dead. They check again one at a time, so that
+            # none of them breaks a lock that another has just acquired.
             with open(self._target, "rb") as journal, _flock.locked(journal):
                 if not self._is_of_the_dead():
                     return True
@@ -141,16 +141,16 @@ class _LockFile(BaseJournalFileLock):
             found = os.lstat(self._file)
         except OSError:
             return None
-        return found.st_ino, found.st_ctime_ns  # the time of its making; the other one may be set
+        return found.st_ino, found.st_ctime_ns  # the change time: programs can set the modification time
 
 
 class JournalFileSymlinkLock(_LockFile):
     """A lock made by creating a symbolic link, which is atomic on NFS of version 2 and later."""
 
     def _make(self) -> None:
-        # The link must lead to the journal: Optuna looks there for signs of life.
+        # The link must point to the journal: Optuna takes the journal's modification time as a heartbeat.
         os.symlink(self._leads_to, self._file)
-        # A longer target, with the owner's name in it, would take four times as long to make.
+        # Creating a link with a longer target, which contains the owner's name, takes four times as long.
         name = name_of_process()
         if name is not None:
             with suppress(OSError, NotImplementedError):
@@ -184,9 +184,9 @@ class JournalFileBackend:
     Args:
         file_path: The file; it is made when it does not exist.
         lock_obj: The lock; None is :class:`JournalFileSymlinkLock`.
-        fsync: Whether every write is on the disk when it returns. Without it a write survives the death of any
-            process, and with the file's closing reaches the server of a network file system, but the last
-            moments may be missing after a power failure.
+        fsync: Whether every write is on disk when it returns. Without it a write survives the death of any
+            process, and reaches the server of a network file system when the file is closed, but the last
+            writes may be missing after a power failure.
 
     Raises:
         StorageUnavailableError: The file cannot be made or read.
@@ -203,7 +203,7 @@ class JournalFileBackend:
 
     @contextmanager
     def locked(self) -> Iterator[OpenJournal]:
-        """Hold the lock, with the journal open: opened after the lock was taken, it shows all that others wrote."""
+        """Hold the lock and open the journal; it is opened after the lock was acquired, so that it shows all writes."""
         self._lock.acquire()
         try:
             with _ClearErrors(self.path):
@@ -211,7 +211,7 @@ class JournalFileBackend:
             try:
                 yield OpenJournal(self.path, descriptor, self._fsync)
             finally:
-                with _ClearErrors(self.path):  # a network file system may not say before that it has no space
+                with _ClearErrors(self.path):  # a network file system may report a full disk only on close
                     os.close(descriptor)
         finally:
             try:
@@ -233,8 +233,8 @@ class OpenJournal:
     """The file while it is open.
 
     Args:
-        path: Names the file in messages.
-        descriptor: Of the open file; whoever has opened it closes it.
+        path: The file's name in messages.
+        descriptor: Descriptor of the open file; the caller closes it.
         fsync: As for :class:`JournalFileBackend`.
     """
 
@@ -264,12 +264,12 @@ class OpenJournal:
         return content[: content.rfind(b"\n") + 1]
 
     def append(self, offset: int, content: bytes) -> None:
-        """Write complete lines at an offset, the end of all complete ones; what was torn off there is cut away.
+        """Write complete lines at an offset, the end of the last complete line; a torn line there is truncated.
 
-        Either all of it is in the file afterwards, or nothing. The lock is held by the caller.
+        Either all lines are in the file afterwards, or none. The caller holds the lock.
 
         Raises:
-            StorageUnavailableError: It cannot be written, or the lock was taken away and somebody else has written.
+            StorageUnavailableError: The file cannot be written, or the lock was broken and another process has written.
         """
         with _ClearErrors(self._path):
             if os.fstat(self._descriptor).st_size != offset:
@@ -298,11 +298,11 @@ class OpenJournal:
 
 
 class JournalShrunk(Exception):
-    """The file is not what it was: it was replaced, or a write was taken back."""
+    """The file was replaced, or a write was rolled back."""
 
 
 class _ClearErrors:  # a generator would cost more than most of what is guarded
-    """Says which journal it was that could not be used, and why."""
+    """Translates ``OSError`` into an error that names the journal and the reason."""
 
     def __init__(self, path: str) -> None:
         self._path = path

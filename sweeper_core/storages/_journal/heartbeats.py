@@ -1,6 +1,6 @@
-"""Heartbeats beside the journal: a small file for each running trial, whose time is set by the file server.
+"""Heartbeats of the journal storage: one small file per running trial, whose time the file server sets.
 
-So they do not fill the journal, and all machines share one clock.
+Heartbeats therefore do not fill the journal, and all machines share one clock.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class HeartbeatFiles:
             os.unlink(self._path(name))
 
     def last(self, name: str) -> float:
-        """Return the time of the last heartbeat; without one the trial's time begins now."""
+        """Return the time of the last heartbeat; a trial without one gets a first heartbeat now."""
         try:
             return os.stat(self._path(name)).st_mtime
         except FileNotFoundError:
@@ -63,7 +63,7 @@ class HeartbeatFiles:
         while True:
             try:
                 descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
-            except FileNotFoundError:  # others may have removed the folder, just when it was empty
+            except FileNotFoundError:  # another process may have removed the empty folder
                 os.makedirs(self._folder, exist_ok=True)
                 continue
             os.utime(path)

@@ -1,4 +1,4 @@
-"""The journal as one process plays it: it knows what is in the file, and appends what is still allowed."""
+"""One process's replay of the journal: it reads new operations, and appends those that are still valid."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class JournalLog:
         reset_after_fork(self)
 
     def after_fork(self) -> None:
-        """Take a lock of one's own; what another thread was playing has to be played again."""
+        """Replace a lock that another thread held at the fork, and replay the journal from the beginning."""
         if self.lock.acquire(blocking=False):
             self.lock.release()
         else:
@@ -49,10 +49,10 @@ class JournalLog:
         self.replay, self._offset = snapshot.load(self.path)
         self._snapshot_at = self._offset
         self.version = uuid.uuid4().hex
-        """Cursors of another replay of the same journal count differently."""
+        """Identifies this replay: cursors of another replay of the same journal are not comparable."""
 
     def sync(self) -> None:
-        """Play what is new in the file."""
+        """Apply the operations that are new in the file."""
         self._catch_up(self._file)
         self._save_when_due()
 
@@ -70,7 +70,7 @@ class JournalLog:
             snapshot.save(self.path, self._offset, self.replay)
 
     def _start_again(self, file: JournalFileBackend | OpenJournal) -> None:
-        """Play the whole file: the part that was known has changed."""
+        """Replay the whole file, because the part already read has changed."""
         self._forget()
         self._play(file.read(0), salvage=True)
 
@@ -80,7 +80,7 @@ class JournalLog:
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        """Forget everything when the block is interrupted: what was played must be what lies before the offset."""
+        """Reset the replay when the block is interrupted: it must match the bytes before the offset."""
         try:
             yield
         except BaseException:
@@ -99,7 +99,7 @@ class JournalLog:
                 self._offset += len(line)
 
     def _play_rest(self, line: bytes, error: Exception) -> None:
-        """Play the operation at the end of a line whose beginning was torn off by a crash of another program."""
+        """Apply the operation at the end of a line that begins with a write torn by a crash of another program."""
         if self._offset == 0:
             raise StorageFormatError(
                 f"{self.path} is not a journal of studies: its first line is {line[:60]!r}. Give another path."
@@ -111,7 +111,7 @@ class JournalLog:
 
     @contextmanager
     def writing(self) -> Iterator[Entries]:
-        """Hold both locks, know everything that is in the file, and append at the end what was added."""
+        """Hold both locks, read everything that is in the file, and append the added operations at the end."""
         with self.lock:
             content = b""
             with self._file.locked() as file:
@@ -121,7 +121,7 @@ class JournalLog:
                 if new.lines:
                     content = new.content
                     file.append(self._offset, content)
-            # From here on nobody waits, and the file has been closed: it is stored.
+            # From here on the lock is released and the file is closed: the operations are stored.
             if content:
                 with self._all_or_nothing():
                     self._offset += len(content)
@@ -129,7 +129,7 @@ class JournalLog:
             self._save_when_due()
 
     def study(self, study_id: int) -> StudyRows:
-        """Return a study, as far as the file has been played."""
+        """Return a study as of the last operation read."""
         study = self.replay.studies.get(study_id)
         if study is None:
             raise no_study(study_id)
@@ -143,7 +143,7 @@ class JournalLog:
         return rows[number]
 
     def running(self, study_id: int, number: int) -> TrialRow:
-        """Return a trial that runs; raise what others raise of one that does not."""
+        """Return a RUNNING trial; raise the contract's error for a trial in any other state."""
         row = self.row(study_id, number)
         if row.state is not TrialState.RUNNING:
             check_runs(number, row.state)

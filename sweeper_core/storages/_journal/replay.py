@@ -1,7 +1,8 @@
-"""What a journal says: its operations, played from the beginning.
+"""Replay of a journal: its operations, applied from the beginning.
 
-Studies and trials have no keys in the journal: the first study made is 0, the first trial of all studies is 0. So
-every reader must agree on which operations count: those on what does not exist, or has ended, do not.
+Studies and trials have no keys in the journal: the first study created is 0, the first trial of all studies is 0. So
+all readers must agree on which operations are valid: those on a study or trial that does not exist, or on a trial
+that has ended, are not.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Op(IntEnum):
 
 
 class Replay:
-    """The studies of a journal, as far as it has been played."""
+    """The studies of a journal as of the last operation applied."""
 
     def __init__(self) -> None:
         self.studies: dict[int, StudyRows] = {}
@@ -50,7 +51,7 @@ class Replay:
         self._extensions: dict[tuple[int, str, int], Layout] = {}
 
     def apply(self, entry: Mapping[str, Any]) -> None:
-        """Play one operation; unknown ones are left out.
+        """Apply one operation; unknown ones are ignored.
 
         Raises:
             KeyError, TypeError, ValueError: It is not an operation of a journal.
@@ -112,7 +113,7 @@ class Replay:
         self.add(study, row)
 
     def add(self, study: StudyRows, row: TrialRow) -> None:
-        """Take in a trial."""
+        """Add a trial."""
         study.add(row)
         self.trials[row.trial_id] = study, row
         if row.state is TrialState.WAITING:
@@ -143,7 +144,7 @@ class Replay:
         self.describe(entry["trial_id"], [described])
 
     def describe(self, trial_id: int, params: Sequence[tuple[str, str, float]]) -> None:
-        """Play parameters of a trial: name, distribution as JSON, internal value."""
+        """Apply parameters of a trial: name, distribution as JSON, internal value."""
         found = self._open_trial(trial_id)
         if found is None:
             return

@@ -1,7 +1,7 @@
-"""A snapshot beside the journal: what it said up to some place, so that opening need not play all of it.
+"""A snapshot of the replay up to some offset, stored beside the journal, so that opening need not replay all of it.
 
-A snapshot is only a saving of time: it may be missing, old, or of another journal, and then is not used. JSON: reading
-somebody else's snapshot runs no code.
+A snapshot only saves time: a missing or old one, or one of another journal, is not used. The format is JSON, so that
+reading an untrusted snapshot runs no code.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SUFFIX = ".snapshot"
 FORMAT = 1
 
 MIN_STEP = 4 << 20
-"""Bytes of journal that are not worth a snapshot: they are played in less than a tenth of a second."""
+"""Bytes of journal that are not worth a snapshot: replaying them takes less than a tenth of a second."""
 
 SAMPLE = 512
 """Bytes at the beginning of the journal, and before the snapshot's place, by which the journal is recognised."""
@@ -40,8 +40,8 @@ def is_due(offset: int, last: int) -> bool:
 
 
 def save(path: str, offset: int, replay: Replay) -> None:
-    """Write what the journal at ``path`` says up to ``offset``; failure to do so is no failure."""
-    temporary = f"{path}{SUFFIX}.{uuid.uuid4().hex}"  # others may save at the same time, on other machines too
+    """Write a snapshot of the journal at ``path`` up to ``offset``; errors are ignored."""
+    temporary = f"{path}{SUFFIX}.{uuid.uuid4().hex}"  # other processes may save at the same time, on other machines too
     try:
         with suppress(OSError):
             with open(temporary, "w", encoding="utf-8") as file:
@@ -50,11 +50,11 @@ def save(path: str, offset: int, replay: Replay) -> None:
             os.replace(temporary, path + SUFFIX)
     finally:
         with suppress(OSError):
-            os.unlink(temporary)  # which is gone unless something went wrong
+            os.unlink(temporary)  # it still exists only after an error
 
 
 def load(path: str) -> tuple[Replay, int]:
-    """Return what the journal says up to an offset; an empty replay and 0 without a snapshot that fits."""
+    """Return the replay and its offset from a snapshot; an empty replay and 0 without a matching one."""
     try:
         with open(path + SUFFIX, encoding="utf-8") as file:
             head = json.loads(file.readline())

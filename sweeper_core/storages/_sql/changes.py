@@ -1,4 +1,4 @@
-"""What is new in a study since somebody looked last."""
+"""Trials of a study that are new or changed since the last read."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sweeper_core.trial.state import TrialState
 
 @dataclass(frozen=True)
 class Cursor:
-    """How far a reader has come.
+    """The position of a reader.
 
     Attributes:
         top: Largest key of a trial that was read; the keys of a study's trials grow with their numbers.
-        open: What was read of the trials that had not ended.
+        open: The headings read of trials that had not ended.
     """
 
     top: int = -1
@@ -35,7 +35,7 @@ def changes(handle: Handle, study_id: int, since: Cursor) -> tuple[list[TrialRec
         headings = _headings(link, study_id, since)
         if not headings and not link.rows("SELECT 1 FROM studies WHERE study_id = :study", study=study_id):
             raise no_study(study_id)
-        # The details are read after the state, so those of a trial that has ended are complete.
+        # The details are read after the state, so the details of a trial that has ended are complete.
         records = handle.reader.records(link, [item for item in headings if not _still_waiting(item, since)])
         changed = [record for record in records if since.open.get(record.trial_id) != record]
         still_open = {item.trial_id: since.open[item.trial_id] for item in headings if _still_waiting(item, since)}
@@ -43,7 +43,7 @@ def changes(handle: Handle, study_id: int, since: Cursor) -> tuple[list[TrialRec
         top = max((item.trial_id for item in headings), default=since.top)
         return changed, Cursor(max(top, since.top), still_open)
 
-    with nullcontext() if since.top >= 0 else uncollected():  # the first time there may be very many
+    with nullcontext() if since.top >= 0 else uncollected():  # the first read may return very many
         return handle.database.autocommit(read)
 
 
@@ -60,12 +60,12 @@ def _headings(link: Link, study_id: int, since: Cursor) -> list[Heading]:
         keys = ",".join(map(str, since.open))
         rows.extend(link.all(f"SELECT {HEADING} FROM trials WHERE trial_id IN ({keys})"))
         forgotten = since.open.keys() - {row[0] for row in rows}
-        if forgotten:  # by a server that crashed; their keys may be others' by now
+        if forgotten:  # rolled back by a crash of the server; other trials may have their keys now
             return _headings(link, study_id, Cursor(min(forgotten) - 1))
     return sorted(map(heading, rows), key=lambda item: item.number)
 
 
 def _still_waiting(item: Heading, since: Cursor) -> bool:
-    """Return whether a trial still waits as it did; nothing describes it before it is taken."""
+    """Return whether a trial is still WAITING as before; nothing describes it before it is reserved."""
     known = since.open.get(item.trial_id)
     return known is not None and known.state is item.state is TrialState.WAITING

@@ -1,4 +1,4 @@
-"""A database as storages use it: whole operations, patient with a server that is away, errors that can be read."""
+"""Database access for storages: whole operations, retries while the server is unreachable, and clear errors."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PATIENCE = 60.0
-"""Seconds for which an operation tries to reach a server that has been reached before."""
+"""Seconds for which an operation retries to reach a server that was reached before."""
 
 _BUSY = 60.0
-"""Seconds that SQLite waits for other writers; a transaction of ours takes well under a millisecond."""
+"""Seconds that SQLite waits for other writers; our transactions take well under a millisecond."""
 
 _SQLALCHEMY = tuple(int(part) for part in re.findall("[0-9]+", sa.__version__)[:3])
 
@@ -53,7 +53,7 @@ class Link:
         self.dialect = database.dialect
         self.sql = database.sql
         self.attempt = attempt
-        """0; more when the connection was lost and the operation is being done again."""
+        """Number of earlier attempts of the operation, whose connections were lost."""
         self._text = database.text
         self._errors = database.errors
 
@@ -62,7 +62,7 @@ class Link:
         return self.connection.execute(self._text(sql), values).fetchall()
 
     def all(self, sql: str) -> Sequence[tuple[Any, ...]]:
-        """Return all rows of a query without values, as plain tuples (not remembered, may be long)."""
+        """Return all rows of a query without values, as plain tuples (the statement is not cached, may be long)."""
         rows: Sequence[tuple[Any, ...]] = self.connection.exec_driver_sql(sql).cursor.fetchall()
         return rows
 
@@ -73,7 +73,7 @@ class Link:
             yield from batch
 
     def change(self, sql: str, **values: Any) -> int:
-        """Return how many rows a statement has changed."""
+        """Execute a statement and return the number of rows that it changed."""
         return self.connection.execute(self._text(sql), values).rowcount
 
     def insert(self, sql: str, key: str, **values: Any) -> int:
@@ -83,7 +83,7 @@ class Link:
         return int(result.scalar_one() if returning else result.lastrowid)
 
     def send(self, message: Message) -> Sequence[Any]:
-        """Do statements that are sent together, as one transaction; return what the last query has found.
+        """Execute statements that are sent together, as one transaction; return the rows of the last query.
 
         Only where :attr:`Database.takes_scripts`.
         """
@@ -94,20 +94,20 @@ class Link:
                 _last_rows(cursor, self.sql.committed)
             cursor.close()
         except BaseException as error:
-            self.connection.invalidate()  # which takes the transaction back
+            self.connection.invalidate()  # this rolls the transaction back
             if isinstance(error, self._errors):
                 raise sa.exc.DBAPIError(message.sql, None, error, hide_parameters=True) from error
             raise
         return rows
 
     def many(self, sql: str, values: Sequence[Mapping[str, Any]]) -> None:
-        """Do a statement once for each set of values."""
+        """Execute a statement once for each set of values."""
         if values:
             self.connection.execute(self._text(sql), values[0] if len(values) == 1 else list(values))
 
     @contextmanager
     def attempted(self, complaint: str) -> Iterator[None]:
-        """Do without what the block does when the database refuses it; the rest of the operation stands."""
+        """Skip the block's changes when the database rejects them, and go on with the rest of the operation."""
         begin, take_back = self.sql.savepoint
         if begin:
             self.connection.exec_driver_sql(begin)
@@ -119,7 +119,7 @@ class Link:
             _logger.warning("%s: %s", complaint, first_line(error))
 
     def moment(self, at: datetime) -> Any:
-        """Return a time as the driver wants it."""
+        """Return a time in the driver's form."""
         return self.sql.moment(at)
 
 
@@ -141,7 +141,7 @@ class Database:
         url: As SQLAlchemy understands it; without a driver, one that is installed is taken. For SQLite,
             ``?synchronous=FULL`` makes every commit survive a power failure too.
         engine_kwargs: Further arguments of ``sqlalchemy.create_engine``.
-        known: Whether the server was reached before, by whomever: then it is waited for also at first.
+        known: Whether the server was reached before, by any process: then the first connection waits for it, too.
 
     Raises:
         ValueError: The URL cannot be understood.
@@ -159,9 +159,9 @@ class Database:
         self.in_memory = self.dialect == "sqlite" and is_in_memory(parsed)
         self._is_file = self.path is not None and not self.in_memory and not self.path.startswith("file:")
         self.read_only = self._is_file and is_read_only(self.path or "")
-        """Whether nothing can be stored in the file: it may only be read."""
+        """Whether the file is read-only."""
         self.takes_scripts = parsed.get_driver_name() in ("psycopg", "pymysql")
-        """Whether the driver sends several statements at once and returns what each of them found."""
+        """Whether the driver sends several statements at once and returns the result of each."""
         self.quick_writes = self.dialect == "sqlite" and self._synchronous in ("NORMAL", "OFF")
         self._guard: AbstractContextManager[Any] = threading.RLock() if self.in_memory else nullcontext()
         self._texts: dict[str, sa.TextClause] = {}
@@ -169,12 +169,12 @@ class Database:
         self._pool.reached |= known
         self.engine = self._pool.engine
         self.errors: tuple[type[Exception], ...] = (self.engine.dialect.loaded_dbapi.Error,)
-        """What the driver raises."""
+        """Exceptions of the driver."""
         reset_after_fork(self)
         close_at_exit(self)
 
     def after_fork(self) -> None:
-        """Take connections of one's own; the parent's stay open, unused, because closing is a message too."""
+        """Use new connections; the parent's stay open and unused, because closing them sends a message too."""
         if self.in_memory:
             self._guard = threading.RLock()
         else:
@@ -182,7 +182,7 @@ class Database:
             self.engine.dispose(close=False)
 
     def _shared_pool(self, url: sa.URL, engine_kwargs: Mapping[str, Any]) -> _Pool:
-        """Return the connections to a server that all of this process share, a job's and its sweep's too."""
+        """Return the connection pool of a server, shared by the whole process, for example by a job and its sweep."""
         if self.dialect == "sqlite" or engine_kwargs:
             return _Pool(self._engine(url, engine_kwargs))
         key = url.render_as_string(hide_password=False)
@@ -196,7 +196,7 @@ class Database:
         if _SQLALCHEMY >= (2, 0, 43):
             options.setdefault("skip_autocommit_rollback", True)  # saves one message to the server per operation
         if self.dialect == "sqlite":
-            # A connection is used by one thread at a time, though not always by the one that made it.
+            # One thread at a time uses a connection, but not always the thread that opened it.
             given = engine_kwargs.get("connect_args", {})
             options["connect_args"] = {"check_same_thread": False, "timeout": _BUSY, **given}
         if self.in_memory:
@@ -235,7 +235,7 @@ class Database:
         assert self.path is not None
         network = is_on_network(self.path)
         if network:
-            # The write-ahead log needs memory shared by all processes, which no network file system offers.
+            # The write-ahead log needs memory shared by all processes, which network file systems do not offer.
             _say_once(
                 f"{self.shown} lies on a network file system ({network}): SQLite works there without its "
                 "write-ahead log, more slowly, and only as safely as that file system's locks. "
@@ -260,11 +260,11 @@ class Database:
         return self._patiently(lambda connection, attempt: work(Link(self, connection, attempt)))
 
     def transaction(self, work: Callable[[Link], T], *, at_once: bool = True) -> T:
-        """Do ``work`` as one transaction. It may be done again from its beginning, so it must not keep anything.
+        """Execute ``work`` as one transaction. It may be repeated from its beginning, so it must have no side effects.
 
         Args:
-            at_once: Whether it must be on the server's disk when this returns. Where not, PostgreSQL releases its locks
-                without waiting for the disk; the next transaction that waits for it brings this one along.
+            at_once: Whether the transaction must be on the server's disk when this returns. If not, PostgreSQL releases
+                its locks without waiting for the disk; the next transaction that waits for it flushes this one, too.
         """
 
         def whole(connection: sa.Connection, attempt: int) -> T:
@@ -282,7 +282,7 @@ class Database:
         return self._patiently(whole)
 
     def exclusively(self, work: Callable[[Database, Link], None]) -> None:
-        """Do ``work`` as one transaction while nobody else does anything exclusively here."""
+        """Execute ``work`` as one transaction under the database's exclusive lock."""
         before, after = self.sql.exclusively
 
         def alone(link: Link) -> None:
@@ -315,7 +315,7 @@ class Database:
     def _connect(self) -> sa.Connection:
         try:
             return self.engine.connect()
-        except TypeError as error:  # the driver's, for an argument that it does not know
+        except TypeError as error:  # the driver raises it for an unknown argument
             raise ValueError(_wrong_option(self.shown, error)) from error
 
     def _worth_waiting(self, error: Exception) -> bool:
@@ -324,7 +324,7 @@ class Database:
         return is_passing(error) or (self._pool.reached and self.dialect != "sqlite" and is_away(error))
 
     def close(self) -> None:
-        """Close all connections, and leave an SQLite file whole; the next operation opens new ones."""
+        """Close all connections, and checkpoint an SQLite file; the next operation opens new connections."""
         if self.in_memory:
             return
         self.engine.dispose()
@@ -359,7 +359,7 @@ def _last_rows(cursor: Any, sql: str, values: Any = None) -> Sequence[Any]:
 
 
 def _allow_scripts(_dialect: Any, _record: Any, _args: Any, arguments: dict[str, Any]) -> None:
-    """Ask MySQL to take several statements at once."""
+    """Enable several statements per message on MySQL."""
     from pymysql.constants import CLIENT
 
     arguments["client_flag"] = arguments.get("client_flag", 0) | CLIENT.MULTI_STATEMENTS

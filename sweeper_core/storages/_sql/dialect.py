@@ -1,4 +1,4 @@
-"""What databases write differently: one class for each, and here what they share."""
+"""SQL dialects: one class for each kind of database; this module has their base class."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sweeper_core.trial.state import TrialState
 
 
 class Key(NamedTuple):
-    """By what a trial that was reserved here is known again.
+    """Identifies a trial that was reserved by this process.
 
-    A server that crashes may forget a reservation and give number and key to somebody else; the moment at which it was
-    reserved is nobody else's.
+    After a crash a server may lose a reservation and give its number and key to another process; the time of the
+    reservation is unique.
     """
 
     trial_id: int
@@ -30,10 +30,10 @@ class Message(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A RUNNING trial that is to be changed.
+    """A RUNNING trial to be changed.
 
     Attributes:
-        key: The trial must be this one; None: the one of that number.
+        key: The trial must have this key; None for the trial of that number.
     """
 
     study_id: int
@@ -46,7 +46,7 @@ class End(NamedTuple):
 
     Attributes:
         completed: Naive UTC.
-        parts: What is stored with the end.
+        parts: Rows stored with the end.
     """
 
     state: TrialState
@@ -64,23 +64,23 @@ class Dialect(ABC):
     integer: ClassVar[str] = "INTEGER"
     """The type of whole numbers, in a CAST."""
     for_update: ClassVar[str] = " FOR UPDATE"
-    """After a query: keeps others from changing its rows until the transaction ends."""
+    """Suffix of a query that locks its rows until the transaction ends."""
     clock: ClassVar[str] = "CURRENT_TIMESTAMP"
     """The time in the form of a stored heartbeat."""
     may_forget: ClassVar[bool] = False
-    """Whether a crash of the server may undo a reservation."""
+    """Whether a crash of the server may roll back a reservation."""
     and_ours: ClassVar[str] = ""
-    """Condition that a trial is the one that was reserved at ``:started``."""
+    """Condition that a trial was reserved at ``:started``."""
     later: ClassVar[str] = ""
-    """Lets the transaction at hand be committed before it is on disk."""
+    """Allows the current transaction to commit before it is on disk."""
     flush: ClassVar[str] = ""
-    """Commits something small, which is on disk when the statement returns, and with it all that was before."""
+    """Commits a small change synchronously: when it returns, all earlier commits are on disk, too."""
     committed: ClassVar[str] = ""
-    """Ends what :meth:`reserve` and :meth:`merge` have begun, where it takes a message of its own."""
+    """Ends the transaction of :meth:`reserve` and :meth:`merge`, where that takes a message of its own."""
     savepoint: ClassVar[tuple[str, str]] = ("", "")
-    """Statements before and after what may fail within a transaction that goes on."""
+    """Statements around work that may fail within a transaction (a savepoint)."""
     exclusively: ClassVar[tuple[str, str]] = ("", "")
-    """Queries before and after what only one client may do at a time."""
+    """Queries that acquire and release the exclusive lock."""
 
     def __init__(self) -> None:
         self.heartbeat = (
@@ -92,45 +92,45 @@ class Dialect(ABC):
 
     @abstractmethod
     def replacing(self, unique: str, columns: Sequence[str]) -> str:
-        """Return the clause of an INSERT that changes these columns where the unique ones are there already."""
+        """Return the clause of an INSERT that updates these columns when a row with the unique ones exists."""
 
     @abstractmethod
     def keeping(self, table: Table) -> str:
-        """Return the clause of an INSERT that leaves a row as it is where it is there already."""
+        """Return the clause of an INSERT that keeps an existing row unchanged."""
 
     def moment(self, at: datetime) -> Any:
-        """Return a time as the driver wants it."""
+        """Return a time in the driver's form."""
         return at
 
     def returning(self, column: str) -> str:
-        """Return the clause of an INSERT that returns a column; "" where the driver has the row's key anyway."""
+        """Return the clause of an INSERT that returns a column; "" where the driver returns the row's key anyway."""
         return ""
 
     def set_up(self, cursor: Any) -> None:  # noqa: B027 (optional)
         """Set up a new connection."""
 
     def reserve(self, study_id: int, limit: int | None, lease: str | None, started: datetime) -> Message | None:
-        """Return the message that gives out a new trial, when none waits, and returns its number and key.
+        """Return the message that creates a RUNNING trial, when none is WAITING, and returns its number and key.
 
         Args:
-            limit: Give out none beyond so many.
-            lease: As JSON. PostgreSQL, which forgets nothing but the last moments, then does not wait for the disk.
+            limit: Create none when the study has so many.
+            lease: As JSON. With a lease PostgreSQL does not wait for the disk: a crash loses the last moments only.
         """
         return None
 
     def merge(self, target: Target, parts: Parts, end: End | None) -> Message | None:
-        """Return the message that adds rows to a RUNNING trial, or ends it, and returns its key; else does nothing.
+        """Return the message that adds rows to a RUNNING trial, or ends it, and returns its key; else it does nothing.
 
         None where there is no such message.
         """
         return None
 
     def upsert(self, table: Table) -> str:
-        """Return the statement that adds a row, or changes the one that is there; see :meth:`Table.values`."""
+        """Return the statement that inserts or updates a row; see :meth:`Table.values`."""
         return self._upserts[table]
 
     def cast(self, value: str, kind: str) -> str:
-        """Return a parameter of a query with its type, where the server cannot tell it."""
+        """Return a parameter of a query with its type, where the server cannot infer it."""
         return value
 
     def columns(self, table: Table) -> str:
@@ -138,7 +138,7 @@ class Dialect(ABC):
         return f"{table.name} ({', '.join((table.owner, *map(self._quoted, table.columns)))})"
 
     def on_conflict(self, table: Table) -> str:
-        """Return the clause for a row that is there already."""
+        """Return the clause for an existing row."""
         unique, *others = map(self._quoted, table.columns)
         return self.keeping(table) if table.first_counts else self.replacing(f"{table.owner}, {unique}", others)
 
@@ -173,10 +173,10 @@ class StandardConflicts(Dialect):
 
 
 def taking(study_id: int, limit: int | None, started: datetime) -> tuple[str, str]:
-    """Return the statement that locks a study, and the one that adds its next trial unless one waits."""
+    """Return the statement that locks a study, and the one that adds its next trial unless one is WAITING."""
     moment = f"TIMESTAMP '{started.isoformat(' ', 'microseconds')}'"
     room = "" if limit is None else f" AND COALESCE(MAX(number) + 1, 0) < {int(limit)}"
-    # The lock first, in a statement of its own: the next one sees what was committed while it was waited for.
+    # The lock is a statement of its own, so that the next one sees rows committed while it waited.
     return (
         f"SELECT 1 FROM studies WHERE study_id = {int(study_id)} FOR UPDATE",
         "INSERT INTO trials (number, study_id, state, datetime_start) "

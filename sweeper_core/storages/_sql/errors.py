@@ -1,4 +1,4 @@
-"""Errors of databases: which are worth waiting for, and what users are told."""
+"""Database errors: which of them are transient, and their translation for users."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def _code(error: sa.exc.DBAPIError) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """Return what the driver says, in one line."""
+    """Return the first line of the driver's message."""
     origin = getattr(error, "orig", None) or error
     return " ".join(str(origin).split())[:500]
 
 
 def is_passing(error: sa.exc.DBAPIError) -> bool:
-    """Return whether an operation fails for the moment only, because of what others do."""
+    """Return whether an error is transient, caused by concurrent operations."""
     return bool(_CONFLICT.search(str(error.orig))) or _code(error) in _CONFLICT_CODES
 
 

@@ -1,4 +1,4 @@
-"""Ending a trial: in one message where the database takes one, else in steps; and results that come too late."""
+"""Finish a trial, in one message where the database allows it, else in steps; and accept late results."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def finish(
 
 
 def _end(handle: Handle, link: Link, study_id: int, number: int, end: End, again: bool) -> bool:
-    """End a trial; ``again``: an attempt whose answer was lost may have ended it."""
+    """End a trial; ``again``: an earlier attempt, whose reply was lost, may have ended it."""
     key = handle.key(study_id, number)
     trial_id = handle.find(link, study_id, number)[0] if key is None else key.trial_id
     ours = handle.sql.and_ours if key else ""
@@ -70,12 +70,12 @@ def _end(handle: Handle, link: Link, study_id: int, number: int, end: End, again
 
 
 def _is_of_deleted_study(handle: Handle, link: Link, study_id: int, number: int, key: Key | None) -> bool:
-    """Return whether a trial of ours is gone with its study; SQLite gives the study's key to the next one."""
+    """Return whether a trial reserved here was deleted with its study; SQLite reuses the keys of studies."""
     return key is not None and not handle.sql.may_forget and handle.find(link, study_id, number)[0] != key.trial_id
 
 
 def _end_late(handle: Handle, link: Link, study_id: int, number: int, end: End, again: bool) -> bool:
-    """Let the result of a stale trial count by its retry, when that has not started."""
+    """Store the result of a stale trial in its retry, unless the retry has started."""
     handle.lock_study(link, study_id)
     trial_id, now_is = handle.find(link, study_id, number)
     if again and _done_already(handle, link, trial_id, now_is, end):
@@ -100,7 +100,7 @@ def _end_late(handle: Handle, link: Link, study_id: int, number: int, end: End, 
 
 
 def _retry_for_result(handle: Handle, link: Link, study_id: int, lost: TrialRecord) -> tuple[int, TrialState]:
-    """Return key and state of the next attempt after a stale trial, made when there is none."""
+    """Return key and state of the next attempt after a stale trial, created when there is none."""
     found = next_attempt(handle, link, study_id, lost.number)
     if found is not None:
         return found
@@ -109,11 +109,11 @@ def _retry_for_result(handle: Handle, link: Link, study_id: int, lost: TrialReco
 
 
 def _done_already(handle: Handle, link: Link, trial_id: int, now_is: TrialState, end: End) -> bool:
-    """Return whether the first attempt has succeeded although its answer was lost with the connection."""
+    """Return whether the first attempt succeeded although its reply was lost with the connection."""
     return now_is is end.state and _ended_at(handle, link, trial_id, end.completed)
 
 
 def _ended_at(handle: Handle, link: Link, trial_id: int, completed: datetime) -> bool:
     found = handle.heading(link, trial_id).completed
-    # Optuna's tables on MySQL keep whole seconds.
+    # Optuna's tables on MySQL store whole seconds.
     return found is not None and abs(found - completed) <= timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""What all operations on one database share."""
+"""State shared by all operations on one database."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from sweeper_core.storages.base import Claim
 from sweeper_core.trial.state import TrialState
 
 _MAX_KEYS = 10_000
-"""Trials reserved here whose keys are remembered until they end; without its key a trial is looked up."""
+"""Maximum number of cached keys of trials reserved here; a trial whose key is not cached is looked up."""
 
 _MAX_ROWS = 200
-"""Rows that go into one message; more are written in steps."""
+"""Maximum number of rows in one message; more are written in steps."""
 
 
 class NotOursError(UpdateFinishedTrialError):
-    """The reservation was lost in a crash of the server."""
+    """The server lost the reservation in a crash."""
 
     def __init__(self, number: int) -> None:
         super().__init__(
@@ -34,7 +34,7 @@ class NotOursError(UpdateFinishedTrialError):
 
 
 class Handle:
-    """A database with what this process remembers of it."""
+    """A database and this process's caches for it."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -45,7 +45,7 @@ class Handle:
         self._keys: dict[tuple[int, int], Key] = {}
 
     def remember(self, study_id: int, claim: Claim) -> None:
-        """Keep the key of a trial that was reserved here."""
+        """Cache the key of a trial that was reserved here."""
         assert claim.started is not None
         if len(self._keys) >= _MAX_KEYS:
             self._keys.clear()
@@ -56,19 +56,19 @@ class Handle:
         return self._keys.get((study_id, number))
 
     def forget(self, study_id: int, number: int) -> None:
-        """Let the key of a trial go."""
+        """Drop the key of a trial."""
         self._keys.pop((study_id, number), None)
 
     def lock_study(self, link: Link, study_id: int) -> None:
-        """Keep others from adding trials to the study, by the lock that Optuna takes too."""
+        """Take the lock that Optuna takes, too, to add trials to the study."""
         if not link.rows(f"SELECT study_id FROM studies WHERE study_id = :study{self.sql.for_update}", study=study_id):
             raise no_study(study_id)
 
     def find(self, link: Link, study_id: int, number: int) -> tuple[int, TrialState]:
-        """Return a trial's key and state, and keep others from changing it.
+        """Lock a trial and return its key and state.
 
         Raises:
-            NotOursError: It was reserved here, and the one of that number is another.
+            NotOursError: It was reserved here, but the trial of that number is another one now.
         """
         found = link.rows(
             "SELECT trial_id, state, datetime_start FROM trials WHERE study_id = :study AND number = :number"
@@ -84,7 +84,7 @@ class Handle:
         return row[0], TrialState[row[1]]
 
     def is_forgotten(self, study_id: int, number: int, found: tuple[int, datetime | None] | None) -> bool:
-        """Return whether the server has forgotten a reservation of ours; ``found`` has that number now."""
+        """Return whether the server lost a reservation made here; ``found`` has that number now."""
         key = self.key(study_id, number)
         return self.sql.may_forget and key is not None and key != found
 
@@ -93,7 +93,7 @@ class Handle:
         return heading(link.rows(f"SELECT {HEADING} FROM trials WHERE trial_id = :trial", trial=trial_id)[0])
 
     def put(self, link: Link, owner: int, parts: Parts) -> None:
-        """Add rows of one trial or study, or change those that are there."""
+        """Insert or update rows of one trial or study."""
         for table, rows in parts.items():
             self.put_rows(link, table, [(owner, rows)])
 
@@ -104,7 +104,7 @@ class Handle:
     def merge_at_once(self, study_id: int, number: int, parts: Parts, end: End | None = None) -> tuple[bool, bool]:
         """Try to merge rows into a trial, or to end it, in one round trip. Returns ``(applied, reply_lost)``.
 
-        Nothing has happened where it takes a closer look: the trial does not run, or is not the one it was.
+        When not applied, nothing has changed: the trial is not RUNNING, or is another one than the reserved trial.
         """
         if not self.database.takes_scripts or sum(map(len, parts.values())) > _MAX_ROWS:
             return False, False

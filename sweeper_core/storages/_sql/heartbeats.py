@@ -1,4 +1,4 @@
-"""Leases of running trials: heartbeats, and the end of stale trials."""
+"""Leases of running trials: heartbeats, and failing stale trials."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sweeper_core.trial.attrs import LEASE
 
 
 class Patience(NamedTuple):
-    """For trials of Optuna's, which leaves the judgement to whoever was given an interval: seconds."""
+    """Interval and grace period in seconds for trials that Optuna runs, which store no lease."""
 
     interval: float
     grace: float
@@ -52,7 +52,7 @@ def heartbeat(handle: Handle, study_id: int, numbers: Sequence[int]) -> list[int
 
 
 def fail_stale(handle: Handle, study_id: int, max_retries: int, patience: Patience | None) -> list[int]:
-    """End running trials whose owner is dead or whose lease is over; see :meth:`Storage.fail_stale`."""
+    """Fail running trials whose owner is dead or whose lease has expired; see :meth:`Storage.fail_stale`."""
     stale = handle.database.autocommit(lambda link: _stale(handle, link, study_id, patience))
     if not stale:
         return []
@@ -84,7 +84,7 @@ def _running(link: Link, study_id: int) -> list[tuple[Heading, datetime, datetim
 
 
 def _stale(handle: Handle, link: Link, study_id: int, patience: Patience | None) -> list[tuple[Heading, datetime, str]]:
-    """Return the stale trials, with their heartbeats, and why."""
+    """Return the stale trials, each with its heartbeat and the reason."""
     found = []
     for item, beaten, clock, text in _running(link, study_id):
         silent = (clock - beaten).total_seconds()

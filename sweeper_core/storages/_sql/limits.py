@@ -1,7 +1,7 @@
-"""What MySQL would change without a word: texts too long for a column, names that it takes for equal.
+"""Checks for values that MySQL would change silently: texts too long for a column, names that it treats as equal.
 
-SQLite and PostgreSQL keep texts of any length and tell all names apart. Tables that are made here do so on MySQL and
-MariaDB, too; tables of others are asked what they hold.
+SQLite and PostgreSQL store texts of any length and distinguish all names. Tables created here do so on MySQL and
+MariaDB, too; the limits of other tables are queried.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from sweeper_core.storages._sql.tables import PARAMS, Parts, Row, Table
 _logger = logging.getLogger(__name__)
 
 MIN_LIMIT = 65_535
-"""Bytes that every column for texts holds; JSON as it is written here has one byte for each character."""
+"""Bytes that every text column holds; JSON as it is written here has one byte per character."""
 
 SPARE = 65_536
-"""Bytes of a message beside a long text."""
+"""Bytes of a message in addition to a long text."""
 
 
 class Found(NamedTuple):
-    """What a server says of its tables.
+    """Limits of a server's tables.
 
     Attributes:
-        bytes: Length of each column of texts, by table and column.
+        bytes: Length of each text column, by table and column.
         message: Bytes of the longest message.
-        pads: Whether names are equal that differ in spaces at their ends.
-        folds: Whether names are equal that differ in case or accents.
+        pads: Whether names that differ in trailing spaces are equal.
+        folds: Whether names that differ in case or accents are equal.
     """
 
     bytes: dict[tuple[str, str], int]
@@ -38,7 +38,7 @@ class Found(NamedTuple):
 
 
 class Limits:
-    """The limits of one database, asked for when they matter."""
+    """The limits of one database, queried on first use."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -46,10 +46,10 @@ class Limits:
         self._found: Found | None = None
 
     def check(self, parts: Parts) -> Parts:
-        """Return rows that can be stored as they are.
+        """Return the rows; raise when the database would change them.
 
         Raises:
-            ValueError: A text is too long, or its name would be taken for another's.
+            ValueError: A text is too long, or its name equals another one to the server.
         """
         if self._on_mysql:
             for table, rows in parts.items():
@@ -83,7 +83,7 @@ class Limits:
 
     @property
     def found(self) -> Found:
-        """What the server says, asked once."""
+        """The server's limits, queried once."""
         if self._found is None:
             self._found = self._database.autocommit(_ask)
             if self._found.folds:

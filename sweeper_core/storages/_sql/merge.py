@@ -1,4 +1,4 @@
-"""What a RUNNING trial is given: parameters, attributes, reports."""
+"""Merge parameters, attributes and reports into a RUNNING trial."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def report(handle: Handle, study_id: int, number: int, step: int, value: float) 
 
     def add(link: Link) -> None:
         added = link.change(handle.sql.report, study=study_id, number=number, step=step, value=finite, kind=kind)
-        if not added:  # the step has a report already, or the trial does not run
+        if not added:  # the step has a report already, or the trial is not RUNNING
             _, state = handle.find(link, study_id, number)
             check_runs(number, state)
 

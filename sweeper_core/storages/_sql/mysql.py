@@ -13,8 +13,8 @@ from sweeper_core.trial.attrs import LEASE
 UNCOMMITTED = "SET autocommit = 0"
 """Begins a transaction whose end is a message of its own.
 
-When a client dies, MariaDB may take back a transaction in the middle of a message, and yet do another statement of it:
-that one must not commit itself.
+When a client dies, MariaDB may roll back a transaction in the middle of a message and still execute a later statement
+of it, which must not commit itself.
 """
 
 
@@ -29,7 +29,7 @@ class MySQL(Dialect):
 
     def set_up(self, cursor: Any) -> None:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        # Whatever the server's settings, what does not fit is an error and not cut off.
+        # Values that do not fit raise an error instead of being truncated, whatever the server's settings.
         cursor.execute("SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')")
 
     def replacing(self, unique: str, columns: Sequence[str]) -> str:
@@ -56,7 +56,7 @@ class MySQL(Dialect):
     def merge(self, target: Target, parts: Parts, end: End | None) -> Message | None:
         if target.key is None:
             return None
-        # The key first: a server that does not know its tables yet might look for the number among all trials.
+        # The key comes first: a server without table statistics might scan all trials for the number.
         running = (
             f"trial_id = {target.key.trial_id} AND study_id = {int(target.study_id)} "
             f"AND number = {int(target.number)} AND state = 'RUNNING'"
@@ -73,7 +73,7 @@ class MySQL(Dialect):
                 f"({first}{others * (len(rows) - 1)}) AS given{self.on_conflict(table)}"
             )
             values.extend(value for row in rows for value in row)
-        if end is not None:  # last, as long as the trial runs the statements before find it
+        if end is not None:  # last: the statements before it need a RUNNING trial
             statements.append(f"UPDATE trials SET state = %s, datetime_complete = %s WHERE {running}")
             values.extend((end.state.name, end.completed))
         return Message("; ".join(statements), tuple(values))

@@ -65,7 +65,7 @@ class PostgreSQL(StandardConflicts):
         return Message(f"WITH {named} SELECT trial_id FROM trial", values)
 
     def _insert_from_json(self, table: Table, name: str) -> str:
-        """Return the statement that adds rows which come as one value: its text is always the same, and so prepared."""
+        """Return the statement that adds rows passed as one JSON value: its constant text allows it to be prepared."""
         columns = ", ".join(f"c{place} {kind}" for place, kind in enumerate(table.columns.values()))
         chosen = ", ".join(f"c{place}" for place in range(len(table.columns)))
         return (
@@ -76,5 +76,5 @@ class PostgreSQL(StandardConflicts):
 
 
 def _literal(text: str) -> str:
-    """Return a text as PostgreSQL writes it, whatever its settings."""
+    """Return a text as a PostgreSQL literal that does not depend on the server's settings."""
     return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -1,4 +1,4 @@
-"""Many trials at once: enqueued ones, and whole ones from elsewhere."""
+"""Add many trials at once: enqueued trials, and complete records from other studies."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def enqueue(handle: Handle, study_id: int, points: Sequence[Point], idempotency_
     def add(link: Link) -> list[int]:
         handle.lock_study(link, study_id)
         first = _number_of(link, study_id, mark) if mark is not None and link.attempt > 0 else None
-        if first is not None:  # the connection was lost after all was done
+        if first is not None:  # the connection was lost after the commit
             return list(range(first, first + len(parts)))
         if idempotency_key is not None and not _first_time(handle, link, study_id, idempotency_attr(idempotency_key)):
             return []
@@ -45,7 +45,7 @@ def enqueue(handle: Handle, study_id: int, points: Sequence[Point], idempotency_
 
 
 def _marked(points: Sequence[Point], mark: str) -> list[Point]:
-    """Return points of which the first can be found again."""
+    """Return the points with the mark on the first, by which it is found again."""
     first = [replace(point, system_attrs={**point.system_attrs, ENQUEUED: mark}) for point in points[:1]]
     return [*first, *points[1:]]
 
@@ -74,21 +74,21 @@ def _first_time(handle: Handle, link: Link, study_id: int, name: str) -> bool:
 
 
 def add_waiting(handle: Handle, link: Link, study_id: int, trials: Sequence[Parts]) -> list[tuple[int, int]]:
-    """Add trials to the queue of a study, which is locked; return their numbers and keys."""
+    """Add trials to the queue of a locked study; return their numbers and keys."""
     added = _add(link, study_id, [(TrialState.WAITING, None, None)] * len(trials))
     _put_all(handle, link, added, trials)
     return added
 
 
 def add_running(handle: Handle, link: Link, study_id: int, trials: Sequence[TrialRecord]) -> list[tuple[int, int]]:
-    """Add trials that run, with all that they have, to a study, which is locked; return their numbers and keys."""
+    """Add RUNNING trials with all their data to a locked study; return their numbers and keys."""
     added = _add(link, study_id, [(TrialState.RUNNING, trial.started, None) for trial in trials])
     _put_all(handle, link, added, [handle.limits.check(parts_of_trial(trial)) for trial in trials])
     return added
 
 
 def next_attempt(handle: Handle, link: Link, study_id: int, number: int) -> tuple[int, TrialState] | None:
-    """Return key and state of the attempt that continues a trial, or of its retry; None where there is none."""
+    """Return key and state of the attempt that continues or retries a trial; None when there is none."""
     rows = link.rows(
         f"SELECT t.trial_id, t.state, a.{handle.sql.key}, a.value_json FROM trials t "
         f"JOIN {SYSTEM_ATTRS.name} a ON a.trial_id = t.trial_id AND a.{handle.sql.key} IN (:continues, :history) "
@@ -127,7 +127,7 @@ def _put_all(handle: Handle, link: Link, added: Sequence[tuple[int, int]], trial
 def _add(
     link: Link, study_id: int, headings: Sequence[tuple[TrialState, datetime | None, datetime | None]]
 ) -> list[tuple[int, int]]:
-    """Add rows to the table of trials, whose study is locked; return their numbers and keys."""
+    """Insert rows into the table of trials of a locked study; return their numbers and keys."""
     ((first,),) = link.rows("SELECT COALESCE(MAX(number) + 1, 0) FROM trials WHERE study_id = :s", s=study_id)
     link.many(
         "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) "

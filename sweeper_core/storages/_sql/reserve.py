@@ -1,4 +1,4 @@
-"""Taking a trial: in one message where the database takes one, else in steps."""
+"""Reserve a trial, in one message where the database allows it, else in steps."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def reserve(handle: Handle, study_id: int, limit: int | None, lease: Lease | Non
     if claim is None:
         return None
     if lease is None:
-        # Its number may leave this process, and somebody else finish it: a crash of the server must not undo it.
+        # Without a lease another process may finish the trial, so a crash of the server must not roll it back.
         _flush(handle)
     handle.remember(study_id, claim)
     return claim
 
 
 def _at_once(handle: Handle, study_id: int, limit: int | None, lease: Lease | None) -> Claim | None:
-    """Take a new trial with one message, so that the study is locked for no longer than the server works.
+    """Create a trial with one message, so that the study is locked only while the server executes it.
 
-    None where it takes a closer look: a trial waits, the limit may be reached, there is no such study.
+    None where the steps are needed: a trial is WAITING, the limit may be reached, or the study does not exist.
     """
     started = now()
     text = None if lease is None else as_json(attr_of_lease(lease), LEASE)
@@ -74,7 +74,7 @@ def continue_trial(handle: Handle, study_id: int, number: int, limit: int | None
         trial_id, _ = handle.find(link, study_id, number)
         (earlier,) = handle.reader.records(link, [handle.heading(link, trial_id)])
         following = next_attempt(handle, link, study_id, number)
-        if following is not None:  # the connection may have been lost after all was done
+        if following is not None:  # the connection may have been lost after the commit
             (record,) = handle.reader.records(link, [handle.heading(link, following[0])])
             return Claim.of(record) if record.started in started else None
         if not may_continue(earlier):
@@ -95,13 +95,13 @@ def continue_trial(handle: Handle, study_id: int, number: int, limit: int | None
 
 
 def _flush(handle: Handle) -> None:
-    """Wait until the server's disk has all that was committed; nobody waits for a lock meanwhile."""
+    """Wait until all commits are on the server's disk; no lock is held meanwhile."""
     if handle.sql.flush:
         handle.database.autocommit(lambda link: link.rows(handle.sql.flush))
 
 
 def _counted(link: Link, study_id: int, limit: int) -> int:
-    """Return how many configurations count against the limit; a closer look is only taken where it matters."""
+    """Return how many configurations count against the limit, exactly only where the limit may be reached."""
     ((taken,),) = link.rows(
         "SELECT (SELECT COALESCE(MAX(number) + 1, 0) FROM trials WHERE study_id = :study) "
         "- (SELECT COUNT(*) FROM trials WHERE study_id = :study AND state = 'WAITING')",
@@ -126,7 +126,7 @@ def _counted(link: Link, study_id: int, limit: int) -> int:
 
 
 def _take(handle: Handle, link: Link, study_id: int, started: datetime) -> Claim:
-    """Take the oldest trial from the queue or else a new one; Optuna may be quicker, so look again."""
+    """Take the oldest WAITING trial, or else a new one; retry when Optuna has taken the trial first."""
     while True:
         rows = link.rows(
             "SELECT * FROM (SELECT trial_id, number FROM trials WHERE study_id = :study AND state = 'WAITING' "

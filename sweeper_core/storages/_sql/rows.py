@@ -22,12 +22,12 @@ from sweeper_core.trial.state import TrialState
 _logger = logging.getLogger(__name__)
 
 _CHUNK = 1000
-"""Trials whose details are read together."""
+"""Number of trials whose details are read together."""
 
 _FEW = 50
-"""Trials whose details are read by one query; of more the parameters are read by one of their own."""
+"""Maximum number of trials whose details one query reads; beyond it, a separate query reads the parameters."""
 
-# What a row of details is about; for values and reports, the kind of number is added.
+# Kinds of rows of details; for values and reports, the kind of number is added.
 PARAM, VALUE, REPORT, USER_ATTR, SYSTEM_ATTR = 0, 10, 20, 30, 31
 
 _KINDS = ("FINITE", "INF_POS", "INF_NEG", "NAN")
@@ -101,7 +101,7 @@ class Reader:
             return NO_PARAMETERS, ()
         texts, internals = found
         last, layout = self._last
-        if texts != last:  # mostly they are: to compare them costs less than to look them up
+        if texts != last:  # they are mostly equal, and comparing them costs less than a look-up
             try:
                 layout = self._layout(texts)
             except (ValueError, KeyError, TypeError):
@@ -127,7 +127,7 @@ class Reader:
         if layout is None:
             names, distributions = texts
             layout = Layout(names, tuple(map(_distribution, distributions)))
-            if len(self._layouts) > 10_000:  # spaces that change with every trial
+            if len(self._layouts) > 10_000:  # the search space changes with every trial
                 self._layouts.clear()
             self._layouts[texts] = layout
         return layout
@@ -143,7 +143,7 @@ def _distribution(text: str) -> BaseDistribution:
 
 
 class _Details:
-    """What other tables say of some trials, by their key."""
+    """Rows of the other tables for some trials, by key."""
 
     def __init__(self, trial_ids: Iterable[int]) -> None:
         self._ids = sorted(trial_ids)
@@ -167,11 +167,11 @@ class _Details:
                 params.append(row)
             else:
                 self._sort_in(*row)
-        params.sort(key=itemgetter(1, 2))  # of one trial by their keys: in the order in which they were described
+        params.sort(key=itemgetter(1, 2))  # by trial, then by key: the order in which they were described
         self._take_params([(row[1], row[3], row[4], row[5]) for row in params])
 
     def _take_params(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Take in rows of trial, name, value and distribution, sorted by trial: all at once, for there may be many."""
+        """Store rows of trial, name, value and distribution, sorted by trial; in bulk, because there may be many."""
         if not rows:
             return
         ids, names, internals, texts = zip(*rows, strict=True)

@@ -1,4 +1,4 @@
-"""Optuna's relational schema (revision v3.2.0.a), and what is done to a database before its first use."""
+"""Optuna's relational schema (revision v3.2.0.a), and the set-up of a database before its first use."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ CHILDREN_OF_TRIALS = (
 )
 CHILDREN_OF_STUDIES = ("study_directions", "study_user_attributes", "study_system_attributes")
 
-# Indexes of our own; Optuna neither needs them nor minds them.
+# Indexes of our own; Optuna works with and without them.
 UNIQUE_NUMBER = "ix_hpo_trials_study_id_number"
 BY_STATE = "ix_hpo_trials_study_id_state_number"
 
 
 def open_schema(database: Database, *, create: bool, check: bool) -> None:
-    """Make the tables that are missing, and see that those which are there can be understood.
+    """Create missing tables, and check that the existing ones can be read.
 
     Raises:
-        StorageFormatError: The database holds something else, or a schema of another version.
+        StorageFormatError: The database holds other tables, or a schema of another version.
     """
     found = database.autocommit(names_in)
     if create and not database.read_only and not _complete(found):
@@ -65,14 +65,14 @@ def names_in(link: Link) -> set[str]:
 
 
 def revision_of(link: Link, found: set[str]) -> str | None:
-    """Return the revision of the tables that were found; None when there are none of studies."""
+    """Return the revision of the tables that were found; None when there are no tables of studies."""
     if "alembic_version" in found:
         revisions = [str(row[0]) for row in link.rows("SELECT version_num FROM alembic_version")]
         if revisions:
             return revisions[0]
     if "studies" not in found or "trial_values" not in found:
         return None
-    # Before v0.9 revisions were not noted; today somebody may have been stopped before noting his.
+    # Before v0.9 revisions were not stored; today a process may have been stopped before it stored one.
     return REVISION if _columns_are_new(link) else OLDER_REVISIONS[0]
 
 
@@ -89,7 +89,7 @@ def schema_revision(database: Database) -> str:
 
 
 def older_revision(link: Link, found: set[str]) -> str | None:
-    """Return the revision of the tables when an upgrade must come before anything else."""
+    """Return the revision of the tables when they must be upgraded before use."""
     revision = revision_of(link, found)
     return revision if revision in OLDER_REVISIONS else None
 
@@ -113,7 +113,7 @@ def _create(database: Database, link: Link) -> None:
 
 
 def finish_schema(database: Database, link: Link) -> None:
-    """Make what is missing in a database whose tables, as far as they are there, are of today."""
+    """Create what is missing in a database whose existing tables have the current revision."""
     found = names_in(link)
     metadata = tables(link.dialect, collation_of(link))
     ours = set(metadata.tables)
@@ -121,7 +121,7 @@ def finish_schema(database: Database, link: Link) -> None:
         _refuse_foreign(database, link, found, ours)
     refuse_namesakes(database, link, found)
     fresh = "trials" not in found
-    # MySQL ends the transaction at each statement here: a second opener finds tables and goes on from there.
+    # MySQL commits after each of these statements: a second process finds some tables and creates the others.
     metadata.create_all(link.connection, tables=[t for t in metadata.sorted_tables if t.name not in found])
     _stamp(link)
     for name, unique, columns in (
@@ -133,13 +133,13 @@ def finish_schema(database: Database, link: Link) -> None:
 
 
 def _refuse_foreign(database: Database, link: Link, found: set[str], ours: set[str]) -> None:
-    """Stop when tables of another program are there: in a file any, on a server those with our names."""
+    """Raise when there are tables of another program: any in a file, those with our names on a server."""
     visible = {name for name in found if not name.startswith("sqlite_")}
     strange = visible if link.dialect == "sqlite" else visible & (ours - {"alembic_version"})
     if "alembic_version" in visible and not strange:
         revisions = {str(row[0]) for row in link.rows("SELECT version_num FROM alembic_version")}
         strange = {"alembic_version"} if revisions - {REVISION} else set()
-    # A database in which Optuna was stopped while it made its tables is gone on with.
+    # A database in which Optuna was stopped while it created its tables is completed.
     if strange and not strange <= ours | {f"ix_{name}" for name in ("studies_study_name", "trials_study_id")}:
         raise StorageFormatError(
             f"{database.shown} holds other tables ({', '.join(sorted(strange)[:4])}) and no studies. "
@@ -152,7 +152,7 @@ def _refuse_foreign(database: Database, link: Link, found: set[str], ours: set[s
 
 
 def refuse_namesakes(database: Database, link: Link, found: set[str]) -> None:
-    """Stop when a table with one of our names is of another program: it lacks our key."""
+    """Raise when a table with one of our names belongs to another program: it lacks our key."""
     for table in tables(link.dialect).sorted_tables:
         if table.name in found:
             columns = {column["name"] for column in sa.inspect(link.connection).get_columns(table.name)}
@@ -204,7 +204,7 @@ def _check_revision(database: Database, link: Link, found: set[str]) -> None:
 
 
 def collation_of(link: Link) -> str:
-    """Return the collation of MySQL's that tells all names apart, also those that differ in spaces at their ends."""
+    """Return the MySQL collation that distinguishes all names, including those that differ in trailing spaces."""
     if link.dialect != "mysql":
         return PADDING
     exact = "('utf8mb4_nopad_bin', 'utf8mb4_0900_bin')"
@@ -213,13 +213,13 @@ def collation_of(link: Link) -> str:
 
 
 PADDING = "utf8mb4_bin"
-"""Every MySQL has it; with it "a" and "a " are one name."""
+"""Available in every MySQL; it treats "a" and "a " as one name."""
 
 
 def tables(dialect: str, collation: str = PADDING) -> sa.MetaData:
     """Return the tables as Optuna declares them, for one kind of database.
 
-    On MySQL they hold more than Optuna's: its usual collation takes "a" and "A" for the same name of a parameter, its
+    On MySQL they hold more than Optuna's: its usual collation treats "a" and "A" as the same parameter name, its
     times have no fractions of seconds, and its TEXT holds 64 KiB.
     """
     options: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": collation, "mysql_engine": "InnoDB"}

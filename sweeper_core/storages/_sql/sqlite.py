@@ -1,4 +1,4 @@
-"""SQLite: a file, its journal, and how it is left."""
+"""SQLite: the dialect, and the handling of its files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sweeper_core.storages._sql.dialect import StandardConflicts
 
 
 class SQLite(StandardConflicts):
-    """SQLite: no messages, since there is no way to a server."""
+    """SQLite; it needs no combined messages, since there is no server."""
 
     name = "sqlite"
     begin = "BEGIN IMMEDIATE"
@@ -24,16 +24,16 @@ class SQLite(StandardConflicts):
 
 
 def is_read_only(path: str) -> bool:
-    """Return whether a file exists which this process may not change: SQLite also makes files beside it."""
+    """Return whether a file exists that this process cannot change, or beside which it cannot create SQLite's files."""
     folder = os.path.dirname(os.path.abspath(path))
     return os.path.exists(path) and not (os.access(path, os.W_OK) and os.access(folder, os.W_OK))
 
 
 def read_only_uri(path: str) -> str:
-    """Return by what SQLite opens a file that may only be read.
+    """Return the URI with which SQLite opens a read-only file.
 
-    A file in write-ahead-log mode whose log is not there (somebody died, or it lies on read-only media) can only be
-    read when SQLite is told that nobody changes it.
+    A file in write-ahead-log mode without its log (a process died, or the file is on read-only media) can only be
+    read when the URI declares it immutable.
     """
     uri = f"file:{quote(os.path.abspath(path))}?mode=ro"
     with suppress(sqlite3.Error), closing(sqlite3.connect(uri, uri=True)) as connection:
@@ -43,9 +43,9 @@ def read_only_uri(path: str) -> str:
 
 
 def leave(path: str) -> None:
-    """Bring everything to the file itself, and out of write-ahead-log mode when nobody else has it open.
+    """Checkpoint the log into the file, and leave write-ahead-log mode when no other process has the file open.
 
-    In that mode the file could not be read where writing is not allowed. Nobody is waited for.
+    In that mode a read-only location could not read the file. This does not wait for other processes.
     """
     if not os.path.exists(path) or is_read_only(path):
         return

@@ -1,4 +1,4 @@
-"""Studies: made, listed, described, removed."""
+"""Create, list, describe and delete studies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _logger = logging.getLogger(__name__)
 def create_or_open(
     handle: Handle, name: str | None, directions: Sequence[StudyDirection] | None, exist_ok: bool
 ) -> StudyRecord:
-    """Return the study of a name, made when there is none; see :meth:`Storage.create_or_open_study`."""
+    """Return the study of a name, created when there is none; see :meth:`Storage.create_or_open_study`."""
     if name is not None:
         check_name("study", name)
         found = chosen(handle, "study_name = :name", name=name)
@@ -56,12 +56,12 @@ def _create(handle: Handle, name: str, directions: tuple[StudyDirection, ...], e
     except StorageInternalError as error:
         if not isinstance(error.__cause__, sqlalchemy.exc.IntegrityError):
             raise
-    # Somebody else made it in the meantime.
+    # Another process created it in the meantime.
     return create_or_open(handle, name, None, exist_ok)
 
 
 def chosen(handle: Handle, condition: str, **values: Any) -> list[StudyRecord]:
-    """Return the studies of a condition, oldest first."""
+    """Return the studies that satisfy a condition, oldest first."""
     return handle.database.autocommit(lambda link: _studies(link, condition, values))
 
 

@@ -1,4 +1,4 @@
-"""Tables that say more of a trial or a study, and the rows that are put into them."""
+"""Detail tables of trials and studies, and their rows."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
 
 Row = tuple[Union[str, int, float, None], ...]
-"""What a :class:`Table` keeps of its owner, in the order of its columns."""
+"""A row of a :class:`Table`, in the order of its columns, without the owner."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table of rows of which no two of one owner have the same first column.
+    """A table in which owner and first column of a row are unique together.
 
     Attributes:
-        columns: Name and, in PostgreSQL's words, type of each column beside the owner's key.
+        columns: Name and PostgreSQL type of each column except the owner's key.
         owner: The column with the owner's key.
-        first_counts: What is there already stays as it is, instead of being replaced.
+        first_counts: Whether an existing row is kept instead of replaced.
     """
 
     name: str
@@ -59,7 +59,7 @@ Parts = Mapping[Table, Sequence[Row]]
 
 
 def parts_of(data: TrialData) -> Parts:
-    """Return the rows of a trial's data; raise what is wrong with it."""
+    """Return the rows of a trial's data; raise for invalid data."""
     parts = {
         PARAMS: param_rows(internals(data.params, data.distributions)),
         REPORTS: report_rows(data.reports),
@@ -70,7 +70,7 @@ def parts_of(data: TrialData) -> Parts:
 
 
 def parts_of_point(point: Point) -> Parts:
-    """Return the rows of a trial that waits."""
+    """Return the rows of a WAITING trial."""
     return {USER_ATTRS: attr_rows(point.user_attrs), SYSTEM_ATTRS: attr_rows(attrs_of_point(point))}
 
 
@@ -115,7 +115,7 @@ def attr_rows(attrs: Mapping[str, Any]) -> list[Row]:
 
 
 def stored(value: float) -> tuple[float | None, str]:
-    """Return the two columns that say a number: itself if finite, and its kind."""
+    """Return the two columns that represent a number: the number itself if finite, and its kind."""
     if math.isfinite(value):
         return value, "FINITE"
     return None, "NAN" if math.isnan(value) else "INF_POS" if value > 0 else "INF_NEG"

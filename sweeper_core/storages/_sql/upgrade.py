@@ -1,8 +1,8 @@
-"""Databases that older releases of Optuna wrote, brought to today's schema.
+"""Upgrade databases that older releases of Optuna wrote to the current schema.
 
-Every step looks at what is there, so an upgrade that was interrupted is done again from its beginning. SQLite and
-PostgreSQL do all steps as one transaction. MySQL cannot, so the revision is written last: until then the database
-counts as old, and nothing but an upgrade touches it.
+Every step checks the state of the tables, so that an interrupted upgrade can be repeated from its beginning. SQLite and
+PostgreSQL execute all steps as one transaction. MySQL cannot, so the revision is written last: until then the database
+counts as old, and only an upgrade uses it.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from sweeper_core.storages._sql.tables import stored
 _logger = logging.getLogger(__name__)
 
 _CHUNK = 1000
-"""Rows that one statement changes or that are read at a time."""
+"""Number of rows that one statement changes or reads."""
 
 LOCK_TIMEOUT = 10
-"""Seconds that a statement waits for a table that somebody uses; then the others' waiting statements go first."""
+"""Seconds that a statement waits for a locked table; then the waiting statements of other clients go first."""
 
 _SINGLE_MAX = 3.4028234663852886e38
-"""Largest number of single precision: as this some releases stored infinity, and MySQL rounds it."""
+"""Largest number of single precision: some releases stored infinity as this number, and MySQL rounds it."""
 
 _LATE_COLUMNS = (
     ("trials", "number"),
@@ -51,16 +51,16 @@ _LATE_COLUMNS = (
     ("trial_values", "value_type"),
     ("trial_intermediate_values", "intermediate_value_type"),
 )
-"""Columns that tables got in the course of time."""
+"""Columns that later releases added."""
 
 _LEFTOVERS = (("studies", "direction"), ("trials", "value"), ("trial_values", "step"))
-"""Columns that they had before v2.4."""
+"""Columns that tables had before v2.4."""
 
 _WITH_LEFTOVERS = ("studies", "trials", "trial_values")
 
 
 def upgrade(url: str) -> str | None:
-    """Bring a database that an older release of Optuna wrote to today's schema; nobody else may use it meanwhile.
+    """Upgrade a database of an older release of Optuna to the current schema; no other process may use it meanwhile.
 
     Args:
         url: URL of the database, as for ``RDBStorage``.
@@ -116,7 +116,7 @@ def upgrade_database(database: Database) -> str | None:
 def _upgrade(database: Database, link: Link) -> None:
     found = names_in(link)
     if older_revision(link, found) is None:
-        return  # somebody else has done it meanwhile
+        return  # another process has upgraded it meanwhile
     refuse_namesakes(database, link, found)
     if link.dialect == "postgresql":
         link.change(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'")
@@ -140,7 +140,7 @@ class _Upgrade:
         self._key = "`key`" if link.dialect == "mysql" else '"key"'
 
     def add_what_is_missing(self) -> None:
-        """Add tables and columns, and let the columns hold what is moved into them."""
+        """Add tables and columns, and widen the columns that data is moved into."""
         present = names_in(self._link)
         self._metadata.create_all(
             self._link.connection, tables=[t for t in self._metadata.sorted_tables if t.name not in present]
@@ -155,7 +155,7 @@ class _Upgrade:
         self._settle_all(name for name in self._metadata.tables if not self._leftovers(name))
 
     def move_what_lies_elsewhere(self) -> None:
-        """Move what stood in columns and attributes that are no more."""
+        """Move data out of columns and attributes that the current schema does not have."""
         if self._link.dialect == "mysql":
             self._link.change("START TRANSACTION")  # the changes of tables have ended the first
         self._move_numbers()
@@ -179,14 +179,14 @@ class _Upgrade:
             self._link.change("UPDATE trials SET value = NULL")
 
     def settle(self) -> None:
-        """Drop what is empty now, and let the tables be as they are made today."""
+        """Drop what is empty now, and give the tables their current definitions."""
         for table, column in _LEFTOVERS:
             if self._link.dialect != "sqlite" and column in self._columns(table):
                 self._drop_column(table, column)
         self._settle_all(_WITH_LEFTOVERS)
 
     def convert(self, database: Database) -> None:
-        """Write numbers and distributions as they are written today."""
+        """Convert numbers and distributions to their current form."""
         if self._link.dialect == "mysql":
             self._link.change("START TRANSACTION")
         self._convert_numbers("trial_values", "value")
@@ -200,7 +200,7 @@ class _Upgrade:
             _logger.warning("%s: %d complete trials had no value; they count as failed.", database.shown, failed)
 
     def stamp(self) -> None:
-        """Say that all is done."""
+        """Store the new revision."""
         present = names_in(self._link)
         for table in self._metadata.tables.values():
             for index in table.indexes:
@@ -235,7 +235,7 @@ class _Upgrade:
         also = ""
         if self._link.dialect == "mysql":
             if (table, column) == ("trial_values", "step"):
-                # Its other key is what keeps the foreign key satisfied when this one goes.
+                # The table's other key satisfies the foreign key when this one is dropped.
                 self._add_uniqueness(self._metadata.tables[table])
             also = "".join(f"DROP INDEX `{name}`, " for name in self._indexes_with(table, column))
         self._link.change(f"ALTER TABLE {table} {also}DROP COLUMN {column}")
@@ -255,7 +255,7 @@ class _Upgrade:
                 self._add_uniqueness(self._metadata.tables[name])
 
     def _rebuild(self, table: sa.Table) -> None:
-        """Let a table of SQLite, which cannot be changed much, be followed by a new one."""
+        """Replace a table of SQLite, whose definition can hardly be altered, by a new one."""
         present = self._columns(table.name)
         columns = ", ".join(f'"{column.name}"' for column in table.columns if column.name in present)
         metadata = tables("sqlite")
@@ -266,7 +266,7 @@ class _Upgrade:
         self._link.change(f"ALTER TABLE {successor.name} RENAME TO {table.name}")
 
     def _redefine(self, table: sa.Table) -> None:
-        """Give columns whose definitions have changed over time those of today."""
+        """Give columns their current definitions."""
         changed = [
             column
             for column in table.columns
@@ -307,10 +307,10 @@ class _Upgrade:
     def _type(self, column: sa.Column[Any]) -> str:
         return column.type.compile(self._link.connection.dialect)
 
-    # What is in them
+    # Contents
 
     def _move_numbers(self) -> None:
-        """Take numbers from where they stood: before v1.3 in an attribute, before v0.9 nowhere."""
+        """Set the numbers of trials: before v1.3 they were in an attribute, before v0.9 nowhere."""
         attribute = f"FROM trial_system_attributes WHERE {self._key} = '_number'"
         numbers = {
             trial_id: int(text) for trial_id, text in self._link.rows(f"SELECT trial_id, value_json {attribute}")
@@ -327,7 +327,7 @@ class _Upgrade:
         self._link.change(f"DELETE {attribute}")
 
     def _convert_numbers(self, table: str, column: str) -> None:
-        """Say in the column beside it what a number is that databases do not agree on."""
+        """Store the kind of non-finite numbers, which databases treat differently, in the column beside them."""
         (key,) = (item.name for item in self._metadata.tables[table].primary_key)
         changed = []
         for row_id, number in self._link.rows(
@@ -360,7 +360,7 @@ class _Upgrade:
 
 
 def _meant(number: float | None) -> float:
-    """Return what an older release meant by a large number, or by none."""
+    """Return the number that an older release stored as a large number, or as NULL."""
     if number is None:
         return math.nan
     if math.isfinite(number) and math.isclose(abs(number), _SINGLE_MAX, rel_tol=1e-5):

@@ -16,11 +16,11 @@ def parse(url: str) -> sa.URL:
     """Return the parts of a URL.
 
     Raises:
-        ValueError: It cannot be understood.
+        ValueError: It cannot be parsed.
     """
     try:
         parsed = sa.make_url(url)
-        # What follows an unescaped @ of the password would be taken for the host, and shown in errors.
+        # The text after an unescaped @ in the password would be parsed as the host, and shown in errors.
         on_server = "" if parsed.get_backend_name() == "sqlite" else parsed.database
         understood = "@" not in f"{parsed.username}{parsed.host}{on_server}"
         if understood:
@@ -35,7 +35,7 @@ def parse(url: str) -> sa.URL:
 
 
 def shown(url: sa.URL | str) -> str:
-    """Return a URL without its secrets, fit for messages."""
+    """Return a URL with its secrets masked, for messages."""
     parsed = parse(url) if isinstance(url, str) else url
     if parsed.get_backend_name() == "sqlite":
         return f"sqlite:///{parsed.database or ''}"
@@ -51,7 +51,7 @@ _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
 
 
 def with_driver(url: sa.URL) -> sa.URL:
-    """Return the URL with a driver that is installed, when it names none."""
+    """Return the URL with an installed driver when it names none."""
     dialect = "mysql" if url.drivername == "mariadb" else url.drivername
     for driver, module in _DRIVERS.get(dialect, ()):
         if _installed(module):
@@ -69,7 +69,7 @@ def _installed(module: str) -> bool:
 
 
 def advice(url: sa.URL) -> str:
-    """Return how a driver is installed."""
+    """Return the advice on installing a driver."""
     extra = _EXTRAS.get(url.get_backend_name())
     return f"Install it with: {install_line(extra)}" if extra else "Install it with pip."
 
@@ -78,7 +78,7 @@ def dialect_of(url: sa.URL) -> str:
     """Return the kind of database.
 
     Raises:
-        ValueError: Studies are not kept in such a database.
+        ValueError: This kind of database is not supported.
     """
     name = url.get_backend_name()
     dialect = "mysql" if name == "mariadb" else name
@@ -88,6 +88,6 @@ def dialect_of(url: sa.URL) -> str:
 
 
 def is_in_memory(url: sa.URL) -> bool:
-    """Return whether a database of SQLite's lies in memory."""
+    """Return whether the URL names an SQLite database in memory."""
     named = url.database in (None, "", ":memory:", "file::memory:") or "mode=memory" in (url.database or "")
     return named or url.query.get("mode") == "memory"

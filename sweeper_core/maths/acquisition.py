@@ -128,7 +128,7 @@ def _staircase(points: Floats) -> Floats:
 
 
 def _slabs(front: Floats, reference: Floats) -> tuple[Floats, Floats]:
-    """Sweep the third objective upwards; a strip of the first two lives from one level to the one that cuts it."""
+    """Sweep the third objective upwards; a strip of the first two extends from its level to the one that cuts it."""
     levels = np.concatenate([[-np.inf], np.unique(front[:, 2])])
     born: dict[tuple[float, float, float], float] = {}
     lower: list[tuple[float, float, float]] = []
@@ -147,7 +147,7 @@ def _slabs(front: Floats, reference: Floats) -> tuple[Floats, Floats]:
             born.setdefault(strip, float(level))
     for strip in list(born):
         emit(strip, float(reference[2]))
-    order = np.lexsort(np.array(upper).T)  # a set has no order of its own
+    order = np.lexsort(np.array(upper).T)  # sets are unordered
     return np.array(lower)[order], np.array(upper)[order]
 
 

@@ -41,8 +41,8 @@ TINY = 1e-8
 
 MAX_SIGMA = 1e32
 FARTHEST = 3.5
-"""A point may be at most ``sqrt(d) + FARTHEST`` long in units of the distribution, else it is pulled in: five standard
-deviations of the length of a normal vector, so that only points of other origin are touched."""
+"""Points longer than ``sqrt(d) + FARTHEST`` in units of the distribution are shortened to it: five standard
+deviations of the length of a normal vector, so that only injected points are affected."""
 
 
 # --------------------------------------------------------------------------------------------- constants
@@ -121,7 +121,7 @@ def strategy(dim: int, popsize: int | None = None, separable: bool = False, lr_a
 
 @dataclass(frozen=True)
 class Signal:
-    """Moving averages of the steps in one parameter, and the learning rate that they justify ([L] eqs. 14 to 22)."""
+    """Moving averages of the steps of one parameter, and its adapted learning rate ([L] eqs. 14 to 22)."""
 
     average: Floats | float = 0.0
     power: float = 0.0
@@ -141,12 +141,12 @@ class Signal:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """The search distribution N(mean, sigma**2 C) with what CMA-ES remembers beside it.
+    """The search distribution N(mean, sigma**2 C) and the other state of CMA-ES.
 
     Attributes:
         basis, scales: B and D of the eigendecomposition of ``cov``.
         path_sigma, path_cov: The evolution paths.
-        generation: How many updates led here.
+        generation: Number of updates so far.
         of_mean, of_cov: Signals for the adaptation of learning rates.
     """
 
@@ -177,7 +177,7 @@ class Gaussian:
 
 
 def start(mean: Floats, sigma: float, cov: Floats | None = None) -> Gaussian:
-    """Return the distribution to begin with; ``cov`` None for the identity."""
+    """Return the initial distribution; ``cov`` None for the identity."""
     d = len(mean)
     cov = np.eye(d) if cov is None else cov
     basis, scales = _eigen(cov)
@@ -190,8 +190,8 @@ def update(constants: Strategy, state: Gaussian, points: Floats) -> Gaussian:
 
     Args:
         constants: For the dimension and the number of points.
-        points: ``(n, d)``, best first, without amplification. Points that the distribution would hardly have
-            produced itself are pulled towards the mean first (Hansen 2011, "Injecting external solutions").
+        points: ``(n, d)``, best first, without amplification. Points that are improbable under the distribution
+            are first moved towards the mean (Hansen 2011, "Injecting external solutions").
     """
     d, k = constants.dim, constants
     whiten = (state.basis / state.scales) @ state.basis.T  # C^(-1/2)
@@ -230,7 +230,7 @@ def update(constants: Strategy, state: Gaussian, points: Floats) -> Gaussian:
 
 
 def _slowed(before: Gaussian, after: Gaussian, whiten: Floats) -> Gaussian:
-    """Take only the part of a step that its signal-to-noise ratio justifies ([L] algorithm 1)."""
+    """Scale a step by the learning rates adapted to its signal-to-noise ratio ([L] algorithm 1)."""
     d = len(before.mean)
     whiten = whiten / before.sigma
     mean_step = after.mean - before.mean
@@ -264,12 +264,12 @@ def _eigen(cov: Floats) -> tuple[Floats, Floats]:
 
 
 def has_converged(state: Gaussian, smallest: float, bests: Floats) -> bool:
-    """Return whether going on is of no use ([T] B.3): the steps or the recent best values have become all alike.
+    """Return whether the search has converged ([T] B.3): steps or recent best values no longer differ.
 
     Args:
         state: The distribution.
-        smallest: Standard deviation that counts as none.
-        bests: ``(g,)`` best values of the last ``10 + 30 d / n`` generations; fewer are no evidence.
+        smallest: Standard deviation that counts as zero.
+        bests: ``(g,)`` best values of the last ``10 + 30 d / n`` generations; fewer are ignored.
     """
     tiny = bool(np.all(state.deviations < smallest)) and bool(np.all(state.sigma * state.path_cov < smallest))
     flat = len(bests) > 0 and bool(np.ptp(bests) < 1e-12 + 1e-9 * abs(float(bests[-1])))
@@ -278,7 +278,7 @@ def has_converged(state: Gaussian, smallest: float, bests: Floats) -> bool:
 
 
 def patience(constants: Strategy) -> int:
-    """Return over how many generations equal best values mean convergence."""
+    """Return the number of generations over which equal best values mean convergence."""
     return 10 + math.ceil(30 * constants.dim / constants.popsize)
 
 
@@ -286,7 +286,7 @@ def patience(constants: Strategy) -> int:
 
 
 def with_margin(state: Gaussian, low: Floats, high: Floats, margin: float) -> Gaussian:
-    """Return the distribution moved and amplified so that neighbouring values keep a chance ([M] eqs. 7 to 16).
+    """Return the distribution with its mean and amplification corrected for the margin ([M] eqs. 7 to 16).
 
     Args:
         state: The distribution.
@@ -332,8 +332,8 @@ def _both_sides(
 def within_cells(state: Gaussian, low: Floats, high: Floats, quantile: Floats) -> Floats:
     """Return points ``(n, d)`` of the distribution's marginals, without amplification, given intervals.
 
-    What was evaluated was a value, the same for a whole interval of the coordinate. The update wants a coordinate; it
-    is a quantile of the normal distribution cut to the interval.
+    All coordinates of an interval stand for the same evaluated value. The update needs one coordinate: a quantile of
+    the normal distribution truncated to the interval.
 
     Args:
         state: The distribution that the points came from.
@@ -342,7 +342,7 @@ def within_cells(state: Gaussian, low: Floats, high: Floats, quantile: Floats) -
     """
     spread = state.deviations * state.amplify
     a, b = (low - state.mean) / spread, (high - state.mean) / spread
-    # Work in the left tail, where probabilities keep their digits.
+    # Work in the left tail, where probabilities do not lose precision.
     right = a > 0
     left_a, left_b = np.where(right, -b, a), np.where(right, -a, b)
     p, q = ndtr(left_a), ndtr(left_b)
@@ -380,7 +380,7 @@ class Choices:
 
 
 def start_choices(counts: tuple[int, ...]) -> Choices:
-    """Return uniform distributions over so many values each."""
+    """Return uniform distributions over the given numbers of values."""
     return Choices(tuple(np.full(count, 1.0 / count) for count in counts), np.zeros(sum(counts) - len(counts)))
 
 
@@ -434,7 +434,7 @@ def promising(points: Floats, values: Floats, share: float = 0.1, width: float =
     Args:
         points: ``(k, d)`` in the unit cube.
         values: ``(k,)`` to be minimised.
-        share: Which part of the points counts as best (gamma).
+        share: Share of the points that counts as best (gamma).
         width: Standard deviation of the kernel about each (alpha).
     """
     best = points[np.argsort(values, kind="stable")[: max(1, math.floor(len(points) * share))]]

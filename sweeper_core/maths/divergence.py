@@ -14,9 +14,9 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 MIN_BANDWIDTH = 0.5 / 1.64
-"""In grid cells: 90 % of a kernel at least lies within its own cell."""
+"""In grid cells: at least 90 % of a kernel's mass lies within its own cell."""
 TINY = 1e-12
-"""Added to densities so that a ratio exists everywhere."""
+"""Added to densities so that their ratio is finite everywhere."""
 
 
 def grid_density(counts: Integers) -> Floats:

@@ -1,4 +1,4 @@
-"""Where a learning curve will end: Bayesian power laws whose prior is learnt from finished curves.
+"""Extrapolation of learning curves: Bayesian power laws whose prior is learnt from finished curves.
 
 Notation
 
@@ -28,7 +28,7 @@ from scipy.special import logsumexp, ndtr
 Floats = npt.NDArray[np.float64]
 
 CELLS = 12
-"""Neighbouring points of a real curve err alike; a dozen cells, equal in log t, count such an error once."""
+"""Errors of neighbouring points of a real curve are correlated; a dozen cells, equal in log t, count them once."""
 SPAN = 100.0
 """The first cell holds everything before ``1 / SPAN`` of the whole time."""
 EXPONENTS = np.array([0.05, 0.15, 0.3, 0.5, 0.8, 1.2, 2.0, 3.5])
@@ -38,23 +38,23 @@ UNIFORM = 1.0 / (len(EXPONENTS) * len(NOISES))
 PRIOR_CURVES = 3.0
 """The wide prior on (a, b) counts as much as this many finished curves."""
 ITERATIONS = 2
-"""Of expectation maximisation; more narrow the prior without making forecasts any closer."""
+"""Iterations of expectation maximisation; more of them narrow the prior without improving the forecasts."""
 FOLDS = 5
-"""Parts into which curves are cut to see how forecasts err that did not know them."""
+"""Number of folds of the cross-validation that measures forecast errors."""
 MIN_ALIKE = 1e-3
-"""Earlier forecasts that count less than this altogether say nothing about a curve."""
+"""Forecast errors whose total weight is below this are ignored."""
 TINY = 1e-12
-"""Chances below this are not told apart."""
+"""Added to probabilities, so that quotients of them are finite."""
 MISFIT = 1.5
-"""Real curves leave their power law (learning rates are lowered, for one): on those of neural networks the forecasts
-erred by so much more than the model thinks."""
+"""Factor on the spread of forecasts, measured on curves of neural networks. Real curves deviate from the power law
+(for example when the learning rate is lowered)."""
 MAX_STANDARDISED = 20.0
-"""Standardised values beyond are cut off, so that a diverged curve stays a bad one and no more."""
+"""Standardised values beyond this are clipped, so that a diverged curve counts as a bad one only."""
 
 
 @dataclass(frozen=True)
 class Prior:
-    """What finished curves say about any curve.
+    """Prior over curves, learnt from finished ones.
 
     Attributes:
         centre, scale: Standardisation of values: ``(y - centre) / scale``.
@@ -126,11 +126,11 @@ SHAPES = _shapes()
 
 
 def learn(finished: Floats, partial: Floats | None = None) -> Prior:
-    """Return the prior that curves imply.
+    """Return the prior learnt from curves.
 
-    Which curves were stopped depends on what they had reported alone, so that the likelihood of what is known of all
-    curves needs no correction for the missing ends (D. Rubin, Inference and Missing Data, Biometrika 1976);
-    the finished ones alone would be a choice of the good. Expectation maximisation from the wide prior.
+    Whether a curve was stopped depends only on its reports, so the missing ends are missing at random and the
+    likelihood of all reports needs no correction (D. Rubin, Inference and Missing Data, Biometrika 1976); the
+    finished curves alone would be a biased sample. Expectation maximisation from the wide prior.
 
     Args:
         finished: ``(n, K)`` whole curves, made by :func:`cells`; ``n >= 1``. They set centre and scale.
@@ -167,7 +167,7 @@ def forecast(prior: Prior, curve: Floats, errors: Errors | None = None) -> Forec
     """Return the value at the end of a curve ``(K,)``, made by :func:`cells` (all NaN: the prior's own).
 
     Args:
-        errors: How earlier forecasts erred; None believes the power law.
+        errors: Errors of earlier forecasts; None for no correction of the power law.
     """
     y = _standardise(curve[None, :], prior.centre, prior.scale)
     weights, ends, deviations = (part[0] for part in _ends(prior, y))
@@ -181,7 +181,7 @@ def _ends(prior: Prior, y: Floats) -> tuple[Floats, Floats, Floats]:
     evidence, means, covs = _posterior(y, prior.mean, prior.cov)
     log_weights = evidence + np.log(prior.weights)
     weights = np.exp(log_weights - logsumexp(log_weights, axis=(1, 2), keepdims=True)).reshape(len(y), -1)
-    # The end is seen through the same noise as every other point.
+    # The end has the same noise as every other point.
     deviations = np.sqrt(covs[..., 0, 0] + NOISES**2).reshape(len(y), -1)
     ends = means[..., 0].reshape(len(y), -1)
     middle = np.einsum("nk,nk->n", weights, ends)[:, None]
@@ -196,22 +196,22 @@ def _stage(y: Floats) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Errors:
-    """How forecasts of finished curves erred, by stage; all standardised.
+    """Errors of forecasts of finished curves, by stage; all standardised.
 
     Attributes:
-        expected: ``(K + 1, n)`` what was expected at the end of curve i from its first k cells.
-        off: ``(K + 1, n)`` by how much the end was larger than that; NaN where the last of these cells is empty.
+        expected: ``(K + 1, n)`` expected end of curve i from its first k cells.
+        off: ``(K + 1, n)`` the end minus that expectation; NaN where the last of these cells is empty.
     """
 
     expected: Floats
     off: Floats
 
     def corrected(self, stage: int, weights: Floats, ends: Floats, deviations: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return the mixture with the earlier errors at this stage around its mean.
+        """Return the mixture extended by the earlier errors at this stage around its mean.
 
-        The power law counts as much as ``PRIOR_CURVES`` errors, an error the less the further the curve that it is
-        from was expected to end from here. Curves that break away (from a plateau, say) are so expected to do it
-        as often as they have done.
+        The power law has the weight of ``PRIOR_CURVES`` errors; an error's weight falls with the distance between the
+        expected ends of its curve and of this one. So the forecast includes breaks (from a plateau, for example) at
+        their observed frequency.
         """
         known = ~np.isnan(self.off[stage])
         off, middle = self.off[stage][known], float(weights @ ends)
@@ -230,11 +230,11 @@ class Errors:
 
 
 def errors_of(prior: Prior, finished: Floats, ends: Floats, others: Floats) -> Errors:
-    """Return how forecasts of each finished curve erred that were made without knowledge of it.
+    """Return the cross-validated errors of forecasts of finished curves.
 
     Args:
-        prior: Gives centre and scale.
-        finished: ``(n, K)`` curves that nobody chose for how they looked.
+        prior: Source of centre and scale.
+        finished: ``(n, K)`` curves that were not selected by their values.
         ends: ``(n,)`` their last values.
         others: ``(m, K)`` the other curves that the prior was learnt from.
     """
@@ -258,15 +258,15 @@ def _expected_by_stage(prior: Prior, y: Floats) -> Floats:
 
 
 def shifted(chance: float, presumed: float, rate: float) -> float:
-    """Return a chance as it is when an event that the model presumes with one probability happens at another rate.
+    """Return a probability corrected for an event's observed rate, where the model presumes another one.
 
     The odds change by the ratio of the prior odds: M. Saerens et al., Adjusting the Outputs of a Classifier to New
     a Priori Probabilities, Neural Computation 14 (2002), equation 4.
 
     Args:
-        chance: By the model, given what was seen.
-        presumed: By the model when nothing was seen.
-        rate: How often it happens when nothing was seen.
+        chance: The model's posterior probability.
+        presumed: The model's prior probability.
+        rate: The event's observed rate.
     """
     happens = (chance + TINY) / (presumed + TINY) * rate
     fails = (1.0 - chance + TINY) / (1.0 - presumed + TINY) * (1.0 - rate)
@@ -305,7 +305,7 @@ def _posterior(y: Floats, mean: Floats, cov: Floats) -> tuple[Floats, Floats, Fl
 def _inverse(matrices: Floats) -> tuple[Floats, Floats]:
     """Return the inverses of positive definite matrices ``(..., 2, 2)`` and the logarithms of their determinants.
 
-    Written out: LAPACK's calls cost more than the arithmetic of so small ones.
+    The formulas are written out, because LAPACK's call overhead exceeds the arithmetic of such small matrices.
     """
     a, b, d = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 1]
     determinant = a * d - b * b
@@ -330,9 +330,9 @@ def _last_known(row: Floats) -> float:
 def _location_and_scale(ends: Floats) -> tuple[float, float]:
     """Return median and spread of ``(n,)``: an estimate of the standard deviation of a normal.
 
-    The larger of 1.48 median absolute deviations and the root mean square of how far the good half lies below the
-    median: bad ends may lie anywhere, but where most ends are alike (networks that have not begun to learn) the few
-    good ones are what a scale is needed for.
+    The larger of 1.48 median absolute deviations and the root mean square of the good half's distances below the
+    median: bad ends are ignored, but where most ends are equal (networks that have not begun to learn) the scale has
+    to fit the few good ones.
     """
     finite = ends[np.isfinite(ends)]
     if not len(finite):
@@ -344,6 +344,6 @@ def _location_and_scale(ends: Floats) -> tuple[float, float]:
 
 
 def stack(curves: Sequence[Floats]) -> Floats:
-    """Return curves ``(K,)`` as the rows of ``(n, K)``, those without any point left out."""
+    """Return curves ``(K,)`` as the rows of ``(n, K)``, without those that have no point."""
     rows = [curve for curve in curves if not np.isnan(curve).all()]
     return np.array(rows) if rows else np.empty((0, CELLS))

@@ -17,10 +17,10 @@ r2      squared scaled distance, over all columns
 t2      the same with numbers ``REACH`` times as close
 ======  =======================================================================================
 
-The correlation of two points is ``(1 - w) matern52(r2) + w trend(t2)``: a Matérn process, which knows what has been
-seen nearby, upon a trend so smooth that a handful of points show which way is downhill over the whole space. Losses
-have both: a wide valley, and detail in it. The Matérn process alone has to learn the valley piece by piece; the trend
-alone (which is also what a squared exponential amounts to) takes its word for everything.
+The correlation of two points is ``(1 - w) matern52(r2) + w trend(t2)``: a Matérn process, which models local detail,
+plus a trend so smooth that a handful of points determine the direction of descent over the whole space. Losses have
+both: a wide valley, and detail in it. The Matérn process alone has to learn the valley piece by piece; the trend alone
+(to which a squared exponential is similar) is overconfident far from the data.
 
 A categorical with one-hot columns of height 1/sqrt(2) adds ``1[differs] / lengthscale**2`` to r2, which is the
 Hamming distance. So one Euclidean distance serves numbers, categoricals and inactive parameters, and
@@ -48,20 +48,20 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 CHUNK = 256
-"""So many queries are answered at a time: what lies between fits into the processor's cache, which is twice as fast."""
+"""Number of queries per block: intermediate arrays then fit into the processor's cache, which is twice as fast."""
 JITTER = 1e-8
-"""Added to the diagonal, relative to the signal: double precision keeps K positive definite with it."""
+"""Jitter added to the diagonal, relative to the signal: it keeps K positive definite in double precision."""
 REACH = 10.0
-"""How many times as far as the Matérn process the trend sees along a number. With 5 to 20 all is much the same."""
+"""Ratio of the trend's lengthscales to those of the Matérn process. Results are similar for 5 to 20."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns of Z are.
+    """The layout of the columns of Z.
 
     Attributes:
         group: ``(p,)`` integers in ``[0, g)``.
-        numbers: So many of them, the first ones, are (practically) continuous numbers, along which there is a trend.
+        numbers: How many of the first columns are (practically) continuous numbers, along which there is a trend.
     """
 
     group: Integers
@@ -73,7 +73,7 @@ class Columns:
         return int(self.group.max(initial=-1)) + 1
 
     def with_categorical(self, choices: int) -> Columns:
-        """Return these columns and those of one categorical more."""
+        """Return these columns followed by those of one more categorical."""
         return Columns(np.append(self.group, np.full(choices, self.groups)), self.numbers)
 
 
@@ -154,14 +154,14 @@ def default_prior(columns: Columns, *, noise: float | None = None, noise_floor: 
 
 @dataclass(frozen=True)
 class Data:
-    """What a process is fitted to.
+    """Training data of a process.
 
     Attributes:
         Z: ``(n, p)``.
         columns: Of Z.
         y: ``(n,)``.
         noise_factor: ``(n,)`` 1 for one measurement, 1/k for a mean of k.
-        extra_noise: ``(n,)`` variance on top.
+        extra_noise: ``(n,)`` additional noise variance.
     """
 
     Z: Floats
@@ -196,7 +196,7 @@ def matern52(r2: Floats) -> Floats:
     """Return the Matérn-5/2 correlation of squared distances, eq. (4.17)."""
     t = 5.0 * r2
     np.sqrt(t, out=t)
-    correlation = t / 3.0  # in place from here on, which halves the time
+    correlation = t / 3.0  # the operations below are in place, which halves the time
     correlation += 1.0
     correlation *= t
     correlation += 1.0
@@ -452,9 +452,9 @@ class Posterior:
         return Posterior(data, self.hyper, (np.concatenate([self._U, U_new]), factor))
 
     def fantasize(self, Z: Floats) -> Posterior:
-        """Return the posterior as if its own mean had been observed at ``Z`` ``(k, p)`` (the "kriging believer").
+        """Condition on pending points: return the posterior as if its mean had been observed at ``Z`` ``(k, p)``.
 
-        The mean stays as it is, the variance shrinks where a measurement is under way. Ginsbourger et al. (2010).
+        The mean does not change, the variance shrinks around ``Z`` ("kriging believer", Ginsbourger et al. 2010).
         """
         if len(Z) == 0:
             return self
@@ -472,7 +472,7 @@ class Posterior:
 
 
 def _factor_of(K: Floats, noise: Floats) -> Floats:
-    """Return the Cholesky factor of ``K + diag(noise)``; more is added when rounding left it indefinite."""
+    """Return the Cholesky factor of ``K + diag(noise)``; the jitter grows when rounding left it indefinite."""
     scale = max(float(np.max(np.diagonal(K), initial=0.0)), 1e-12)
     for jitter in (0.0, 1e-7, 1e-5, 1e-3, 1e-1):
         covariance = K.copy()

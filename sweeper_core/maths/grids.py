@@ -1,4 +1,4 @@
-"""Evenly spaced decimal numbers, held as integers so that no question about them depends on rounding.
+"""Evenly spaced decimal numbers, held as integers so that results do not depend on rounding.
 
 Notation
 
@@ -24,13 +24,13 @@ MAX_EXACT = 2**53
 """Doubles are exact integers up to here."""
 
 TOLERANCE = 1e-8
-"""A number this part of a step from a grid point is that point: other tools add steps in binary arithmetic."""
+"""Tolerance as a share of the step within which a number is a grid point: other tools add steps in binary."""
 TOLERANCE_ULPS = 4
 """The same in units of the last place of the largest grid point, where these are coarser."""
 
 
 class Grid:
-    """The numbers ``low, low + step, …`` as their decimal notations say them.
+    """The numbers ``low, low + step, …``, exact in decimal notation.
 
     Args:
         first, step, scale: Integers: point ``i`` is ``(first + i step) / scale``.
@@ -78,7 +78,7 @@ class Grid:
         return min(max((2 * gap + stride) // (2 * stride), 0), self.count - 1)
 
     def index(self, value: float) -> int | None:
-        """Return the index of the point that a number is, but for rounding; None when it is none."""
+        """Return the index of the point that a number equals up to rounding; None when it is no grid point."""
         if not math.isfinite(value):
             return None
         index = self.nearest(value)

@@ -28,7 +28,7 @@ AXIS_WEIGHT = 1e6
 """Weight of the other objectives when the extreme point of one is looked for (section IV-B)."""
 
 INFINITE_RANGES = 3.0
-"""Infinite values are moved to so many ranges of the finite ones beyond these."""
+"""Infinite values are replaced by finite ones this many ranges beyond the finite values."""
 
 
 @lru_cache(maxsize=8)

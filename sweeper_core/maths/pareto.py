@@ -42,7 +42,7 @@ def non_domination_ranks(values: Floats, penalty: Floats | None = None, enough: 
     Args:
         values: ``(n, m)``.
         penalty: ``(n,)``; None when there are no constraints.
-        enough: Stop when at least so many points have a rank; the others share the next rank.
+        enough: Stop when at least this many points have a rank; the others share the next rank.
 
     Returns:
         ``(n,)`` ranks without gaps.
@@ -75,7 +75,7 @@ def crowding_distance(values: Floats, ranks: Integers | None = None) -> Floats:
     """Return the crowding distance ``(n,)`` within each front (Deb et al. 2002, section III-B).
 
     The sum over objectives of the gap between a point's two neighbours, in units of the front's range in that
-    objective; infinite at both ends. An objective in which a whole front is equal tells nothing and adds zero.
+    objective; infinite at both ends. An objective in which all points of a front are equal adds zero.
 
     Args:
         values: ``(n, m)``.

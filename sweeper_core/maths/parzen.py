@@ -4,16 +4,16 @@ Notation
 
 ======  =====================================================================================
 k       number of kernels, one per observation
-c       number of points at which a density is wanted, or that are drawn
+c       number of points at which a density is evaluated, or that are drawn
 p       number of numeric coordinates, each in [0, 1]
 q       number of categorical coordinates, each one of ``choices[j]`` codes 0, 1, …
 mu      centres ``(k, p)``; NaN where an observation does not have the coordinate
 sigma   widths ``(k, p)``
 ======  =====================================================================================
 
-A numeric kernel is the normal law truncated to [0, 1]; a categorical one gives its own choice the mass ``own``
-and shares the rest among the others (Aitchison & Aitken 1976). A coordinate that an observation lacks has the
-uniform law.
+A numeric kernel is the normal distribution truncated to [0, 1]; a categorical one gives its own choice the mass
+``own`` and shares the rest among the others (Aitchison & Aitken 1976). A coordinate that an observation lacks has
+the uniform distribution.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ Integers = npt.NDArray[np.int64]
 LOG_SQRT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 
 FULL_WIDTH = 1e6
-"""Width that makes a truncated normal law uniform to double precision."""
+"""Width with which a truncated normal density is uniform to double precision."""
 
 SPREAD_OF_UNIFORM = 12.0**-0.5
-"""Standard deviation of the uniform law on [0, 1]."""
+"""Standard deviation of the uniform distribution on [0, 1]."""
 
 MIN_PRIOR = 1e-9
-"""Share of the uniform law that keeps densities positive."""
+"""Share of the uniform density that keeps densities positive."""
 
 BINS = 100
 """Bins of a marginal estimate of many kernels: as wide as the narrowest useful kernel, of which a row of such bins
@@ -68,7 +68,7 @@ class Points:
         return np.asarray(~np.isnan(self.numbers).all(axis=1) | (self.codes >= 0).any(axis=1))
 
     def and_nowhere(self) -> Points:
-        """Return the points and one more without any coordinate: the centre of the prior."""
+        """Return the points and one more whose coordinates are all missing: the centre of the prior."""
         numbers = np.concatenate([self.numbers, np.full((1, self.numbers.shape[1]), np.nan)])
         return Points(numbers, np.concatenate([self.codes, np.full((1, self.codes.shape[1]), -1, np.int64)]))
 
@@ -76,8 +76,8 @@ class Points:
 def scott_widths(numbers: Floats, dimension: int, factor: float, least: float | Floats) -> Floats:
     """Return kernel widths ``(n, p)`` by Scott's rule, ``factor * spread * n^(-1 / (dimension + 4))``.
 
-    The spread of each coordinate is that of the points and of one prior observation that varies as the uniform
-    law does, so that few or equal points do not make it vanish.
+    The spread of each coordinate is that of the points and of one prior observation with the variance of the
+    uniform distribution, so that it does not vanish for few or equal points.
 
     Args:
         numbers: ``(n, p)``; NaN where missing.
@@ -110,7 +110,7 @@ def own_mass(choices: Integers, kernels: int) -> Floats:
 
 
 class Mixture:
-    """A weighted sum of product kernels and of the uniform law.
+    """A weighted sum of product kernels and of the uniform density.
 
     Args:
         weights: ``(k,)`` not negative.
@@ -118,7 +118,7 @@ class Mixture:
         widths: ``(k, p)``, positive.
         choices: ``(q,)`` numbers of choices.
         own: ``(q,)`` mass of a kernel's own choice.
-        prior: Weight of the uniform law. All weights are normalised together.
+        prior: Weight of the uniform density. All weights are normalised together.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class Mixture:
             return np.asarray(self._features(points) @ self._linear + np.log(self.weights))
 
     def log_prior(self, points: Points) -> Floats:
-        """Return ``(c,)``: the log of weight times density of the uniform law."""
+        """Return ``(c,)``: the log of weight times density of the uniform distribution."""
         with np.errstate(divide="ignore"):
             log_prior = np.full(len(points), np.log(self.prior))
         if len(self.choices):
@@ -206,8 +206,8 @@ class Mixture:
         """Return ``count`` points.
 
         Args:
-            given: One point whose coordinates that are not missing are kept; the others follow the law
-                conditional on them.
+            given: One point whose coordinates that are not missing are kept; the others are drawn from the
+                conditional density.
         """
         shares = np.append(self.weights, self.prior)
         if given is not None:
@@ -221,7 +221,7 @@ class Mixture:
         return points if given is None else _overlay(points, given)
 
     def _draw_numbers(self, chosen: Integers, rng: np.random.Generator) -> Floats:
-        """Draw from the chosen kernels by inversion, one random number a coordinate; ``k`` is the uniform law."""
+        """Draw from the chosen kernels by inversion, one random number per coordinate; ``k`` is the uniform density."""
         u = rng.random((len(chosen), self._mu.shape[1]))
         uniform = np.broadcast_to((chosen == len(self))[:, None], u.shape)
         kernel = np.minimum(chosen, len(self) - 1)
@@ -237,7 +237,7 @@ class Mixture:
             return np.empty(u.shape, np.int64)
         v = rng.random(u.shape)
         centre = np.where((chosen == len(self))[:, None], -1, self._codes[np.minimum(chosen, len(self) - 1)])
-        # One of the others: the codes above the own one are one place farther.
+        # One of the other choices: codes from the kernel's own one on are shifted by one.
         other = np.floor(v * (self.choices - 1)).astype(np.int64)
         other += other >= centre
         anything = np.minimum((v * self.choices).astype(np.int64), self.choices - 1)
@@ -251,9 +251,9 @@ def _overlay(points: Points, given: Points) -> Points:
 
 
 class Marginals:
-    """Estimates of each coordinate by itself; the arguments are those of :class:`Mixture`.
+    """Univariate estimates of each coordinate; the arguments are those of :class:`Mixture`.
 
-    There is always a trace of the uniform law, so that densities have a logarithm.
+    A small share of the uniform density is always included, so that densities have a logarithm.
     """
 
     def __init__(
@@ -291,7 +291,7 @@ class Marginals:
     def densities(self, points: Points) -> tuple[Floats, Floats]:
         """Return the density in each numeric coordinate ``(c, p)`` and the mass of each code ``(c, q)``."""
         heights = self._weights / (self._mass * self._sigma * np.sqrt(2.0 * np.pi))
-        # Single precision is plenty for a sum of kernels, and several times as fast; centred, nothing cancels.
+        # Single precision suffices for a sum of kernels, and is several times as fast; centring avoids cancellation.
         slope = np.asarray(np.sqrt(0.5) / self._sigma, np.float32)
         z = np.asarray(points.numbers, np.float32)[:, None, :] - np.asarray(self._mu, np.float32)
         z *= slope

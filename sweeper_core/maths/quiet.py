@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Run floating-point arithmetic under an error state of its own: infinities and NaN are values here.
+    """Run floating-point arithmetic under its own NumPy error state: infinities and NaN are ordinary values.
 
-    Programs set ``numpy.seterr(all="raise")`` to find faults of their own. The state is the thread's; warning filters,
-    which are the process's, are left alone.
+    Callers may have set ``numpy.seterr(all="raise")``. The error state belongs to the thread; warning filters, which
+    belong to the process, are not changed.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""A smooth model of losses over a table of points, for showing and weighing, not for searching.
+"""A smooth model of losses over a table of points, for plots and importances, not for searching.
 
 Notation
 
@@ -8,8 +8,8 @@ U     ``(n, d)``: numbers in [0, 1], categories as indices, NaN where a point do
 y     ``(n,)`` losses
 ====  ==============================================================================
 
-The Gaussian process sees ``log(1 + (y - min y) / s)`` with s the median distance from the best: it keeps the order of
-losses, and lets neither a few far-out ones nor the many beside the optimum have all of the scale.
+The Gaussian process models ``log(1 + (y - min y) / s)`` with s the median distance from the best: it keeps the order
+of losses, and neither a few outliers nor the many values near the optimum dominate the scale.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from sweeper_core.maths.gp import Columns, Data, Posterior, default_prior, fit
 Floats = npt.NDArray[np.float64]
 
 MAX_POINTS = 100
-"""Points that are fitted: a third of them the best ones, of the others an even selection. More cannot be seen."""
+"""Maximum number of points fitted: a third of them the best, the others an even selection. More do not show."""
 MIN_POINTS = 4
 ABSENT = 0.5
-"""Where a number stands that a point does not have; an indicator of its own says so."""
+"""Coordinate of a missing number; a separate indicator column marks it."""
 ITERATIONS = 25
 
 
@@ -61,7 +61,7 @@ class Surrogate:
 
     @property
     def ignorance(self) -> float:
-        """The standard deviation far from everything that was tried."""
+        """The standard deviation far from all points."""
         return self._spread * float(np.sqrt(self._posterior.hyper.signal))
 
     def loss(self, transformed: Floats) -> Floats:

@@ -9,9 +9,9 @@ x       winsorized and scaled: 0 is the median, 1 about a standard deviation
 power   exponent of the Yeo-Johnson family; 1 changes nothing, less pulls large values in
 ======  ====================================================================================
 
-Losses have long upper tails (a diverged run is a million times worse than a good one) that would spend a
-model's whole resolution. Every transformation here is smooth and increasing, so it has a density: two of
-them can be compared by the likelihood of the *original* values, the model's plus the logarithm of the slope.
+Losses have long upper tails (a diverged run is a million times worse than a good one) that would use up a
+model's whole resolution. Every transformation here is smooth and increasing, so two of them can be compared by
+the likelihood of the *original* values: the model's log likelihood plus the logarithm of the slope.
 
 Source: Yeo & Johnson, A new family of power transformations to improve normality or symmetry (Biometrika 2000).
 """
@@ -29,9 +29,9 @@ POWERS = np.linspace(-2.0, 2.0, 41)
 FENCE = 2.0
 """How many interquartile ranges above the upper quartile values are winsorized: of a normal sample, 1 in 3000."""
 DEPTH = 50.0
-"""Below so many widths under the median, too, growth is logarithmic, so that powers of x do not overflow."""
+"""Growth is logarithmic also this many widths below the median, so that powers of x do not overflow."""
 POWER_DEVIATION = 1.0
-"""Prior standard deviation of the power around 1: ten values alone do not say much about a tail."""
+"""Prior standard deviation of the power around 1: ten values alone hardly determine a tail."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Warp:
 
     Attributes:
         middle, width: Location and scale that turn y into x.
-        fence: The x above which growth nearly stops.
+        fence: The x above which values are winsorized.
         power: Yeo-Johnson exponent.
         shift, stretch: Mean and standard deviation of the transformed values.
     """
@@ -71,7 +71,7 @@ class Warp:
 def winsorize(x: Floats, fence: float) -> Floats:
     """Return x with growth like log(log) above ``fence`` and like log below ``-DEPTH``; smooth in value and slope.
 
-    A plain logarithm would leave 1e30 at seventy widths, and all other values squeezed together.
+    A plain logarithm would leave 1e30 at seventy widths, and compress all other values.
     """
     above = np.minimum(np.maximum(x - fence, 0.0), 1e300)
     below = np.minimum(np.maximum(-DEPTH - x, 0.0), 1e300)

@@ -1,4 +1,4 @@
-"""Samplers: algorithms that suggest the next point. One algorithm a file; names load on first use."""
+"""Samplers: algorithms that suggest the next point. Each file has one algorithm; names load on first use."""
 
 from sweeper_core._lazy import lazy_module
 

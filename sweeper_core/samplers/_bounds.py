@@ -1,4 +1,4 @@
-"""What becomes of coordinates that an algorithm proposes beyond the unit cube."""
+"""Repair of coordinates that an algorithm proposes outside or on the bounds of the unit cube."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 NEAR = 0.02
-"""An end is searched itself once the algorithm's own centre is so near to it."""
+"""Distance from an end within which the algorithm's centre must be for points on the end."""
 
 
 END = 1e-4
-"""A search that comes so near to an end has been stopped by it."""
+"""Distance within which a coordinate counts as being at an end."""
 
 
 def inside(unit: Floats, centre: Floats) -> Floats:
     """Return coordinates ``(d,)`` within the unit cube.
 
-    Those beyond an end are mirrored there, so that no heap of points lies on it. Where ``centre`` ``(d,)``, what the
-    algorithm searches around, is at the end already, they are put on it: an optimum at an end is met exactly.
+    Coordinates beyond an end are reflected there, so that points do not accumulate on it. Where ``centre`` ``(d,)``,
+    the centre of the search, is at the end, they are clipped to it, so that an optimum at an end is met exactly.
     """
     if unit.size == 0 or (unit.min() >= 0.0 and unit.max() <= 1.0):
         return unit
@@ -30,11 +30,11 @@ def inside(unit: Floats, centre: Floats) -> Floats:
 
 
 def beside_ends(unit: Floats, centres: Floats, rng: np.random.Generator) -> Floats:
-    """Return the coordinates ``(d,)`` that a search within the cube ended at, those at an end moved beside it.
+    """Return the coordinates ``(d,)`` that a search within the cube found, those at an end moved beside it.
 
-    What a model does not know is largest at the ends, so a search for what it might gain is stopped by one after
-    another. A point beside the end says as much of that side, and ranges are often open in practice. So the end itself
-    is for when the best points ``centres`` ``(k, d)`` are there; until then points are drawn between it and these.
+    A model's variance is largest at the ends, so the maximum of an acquisition function lies at one end after another.
+    A point beside the end is as informative, and ranges are often open in practice. So the end itself is suggested only
+    when the best points ``centres`` ``(k, d)`` are there; until then points are drawn between it and these.
     """
     far = np.full((2, len(unit)), NEAR)
     if len(centres):

@@ -1,4 +1,4 @@
-"""No point of a finite space twice, until all have been."""
+"""Avoid duplicate points on a finite space until all its points were suggested."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
 
 TRIES = 64
-"""How many neighbours of a known point are looked at before the gaps are listed."""
+"""Number of neighbours of a known point that are tried before the remaining points are listed."""
 
 
 def make_distinct(
     request: Request, history: History, rng: np.random.Generator, params: dict[str, Any], *, near: bool = True
 ) -> dict[str, Any]:
-    """Return ``params``, or another point when a trial is there already and the finite space has points left.
+    """Return ``params``, or another point when a trial has it already and the finite space has points left.
 
-    Costs one comparison of each column where nothing is to be done. The given values are kept.
+    It costs one comparison of each column when the point is new. The given values are kept.
 
     Args:
         near: Prefer a neighbour of ``params`` (for algorithms that have chosen it); else draw uniformly.
@@ -43,7 +43,7 @@ def make_distinct(
 def _neighbour(
     space: SearchSpace, params: Mapping[str, Any], free: Sequence[str], attempt: int, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Return the values to keep or step to: one parameter moves at first, more of them, and farther, later."""
+    """Return the values of a neighbour: one parameter moves at first, later more of them, and farther."""
     moved = dict(params)
     count = min(1 + attempt // 16, len(free))
     for place in rng.choice(len(free), size=count, replace=False):

@@ -1,4 +1,4 @@
-"""Points of a space: drawing them uniformly, telling which are known already, numbering them.
+"""Points of a space: drawing them uniformly, finding known ones, numbering them.
 
 A *lattice* numbers the points of a finite space: each parameter's values have digits
 0, 1, …; a point's code is the number with these digits (the first parameter's is the most significant,
@@ -26,18 +26,18 @@ from sweeper_core.trial.history import Column, History
 Codes = npt.NDArray[np.int64]
 
 MISSING = -2
-"""The digit of a parameter that a trial does not have."""
+"""The digit of a missing parameter."""
 
 MAX_LISTED_POINTS = 100_000
-"""Spaces with more points are treated as if they had no end: a sweep does not get there."""
+"""Spaces with more points are treated as infinite: no sweep exhausts them."""
 
 
 def complete(space: SearchSpace, known: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Return a point with the ``known`` (external) values where active, uniform ones for the rest.
 
-    Each parameter has its own random number, active or not, so that parameters do not disturb one another. Where the
-    space has relations, the point is uniform among those that satisfy them; where no such point has the known values,
-    it satisfies none.
+    Each parameter, active or not, has its own random number, so that parameters are independent. Where the space has
+    relations, the point is uniform among those that satisfy them; where no such point has the known values, the
+    relations are ignored.
     """
     if space.where and (found := space.region.completed(known, rng)) is not None and space.allows(found):
         return found
@@ -52,7 +52,7 @@ def complete(space: SearchSpace, known: Mapping[str, Any], rng: np.random.Genera
 
 
 def point_at(space: SearchSpace, units: Sequence[float], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the active values of the point at unit coordinates ``(d,)``, the given (external) ones in their place."""
+    """Return the active values of the point at unit coordinates ``(d,)``, with the given (external) ones set."""
     params: dict[str, Any] = {}
     for parameter in space.parents_first:
         name = parameter.name
@@ -67,10 +67,10 @@ def point_at(space: SearchSpace, units: Sequence[float], given: Mapping[str, Any
 
 
 def is_known(space: SearchSpace, history: History, params: Mapping[str, Any]) -> bool:
-    """Return whether some trial, of whatever state, is at this point of the space.
+    """Return whether a trial of any state is at this point of the space.
 
-    A trial with further parameters that the space does not have is another point: define-by-run spaces
-    are asked for one parameter at a time.
+    A trial with parameters that are not in the space is another point: define-by-run trials request one
+    parameter at a time.
     """
     same: npt.NDArray[np.bool_] | None = None
     for name, value in params.items():
@@ -91,7 +91,7 @@ def is_known(space: SearchSpace, history: History, params: Mapping[str, Any]) ->
 
 
 def code_in_column(column: Column, distribution: BaseDistribution, value: Any) -> float | None:
-    """Return how a history's column would hold an (external) value; None when it has never seen it."""
+    """Return the raw value of an (external) value in a history's column; None when the column does not have it."""
     if column.choices is None:
         return None if isinstance(distribution, CategoricalDistribution) else float(value)
     if not isinstance(distribution, CategoricalDistribution):
@@ -105,7 +105,7 @@ class Digits:
 
     Attributes:
         name: The parameter.
-        count: How many values there are.
+        count: Number of values.
     """
 
     def __init__(self, name: str, count: int) -> None:
@@ -156,7 +156,7 @@ class ListDigits(Digits):
         return table[np.where(np.isnan(column.raw), len(table) - 1, column.raw).astype(np.int64)]
 
     def _equal_to(self, choice: Any) -> int:
-        """Return the only digit whose value equals a choice whatever its type, as distributions take it; else -1."""
+        """Return the only digit whose value equals a choice of any type, as in distributions; else -1."""
         equal = [digit for digit, value in enumerate(self._values) if value == choice]
         return equal[0] if len(equal) == 1 else -1
 
@@ -173,7 +173,7 @@ class Lattice:
 
     Args:
         axes: The digits of each parameter, the last one fastest.
-        space: Where conditions say which parameters are active; None when all always are.
+        space: The space whose conditions determine the active parameters; None when all are always active.
         where: The space whose relations the points have to satisfy, if it is another one.
     """
 
@@ -182,14 +182,14 @@ class Lattice:
     ) -> None:
         self.axes = tuple(axes)
         self.size = math.prod(axis.count for axis in self.axes)
-        """How many codes there are; the points are fewer when parameters are inactive."""
+        """Number of codes; there are fewer points when parameters can be inactive."""
         self.strides = [math.prod(axis.count for axis in self.axes[place + 1 :]) for place in range(len(self.axes))]
         self._space = space
         self._valid = self._codes_of_points(space) if space is not None else self._allowed_codes(where)
 
     @property
     def n_points(self) -> int:
-        """How many different points there are."""
+        """Number of distinct points."""
         return self.size if self._valid is None else len(self._valid)
 
     def point(self, index: int) -> Codes | int:
@@ -204,7 +204,7 @@ class Lattice:
         }
 
     def visited(self, history: History) -> Codes:
-        """Return the indices of the points at which a trial of whatever state is, ascending, each once."""
+        """Return the distinct indices, ascending, of the points of all trials, of any state."""
         digits = self.digits(history)
         good = np.all((digits >= 0) | ((digits == MISSING) & (self._valid is not None)), axis=1)
         if self._space is not None:
@@ -244,7 +244,7 @@ class Lattice:
         return good
 
     def _codes_of_points(self, space: SearchSpace) -> Codes | None:
-        """Return the codes of the points, ascending, where conditions or relations leave out some."""
+        """Return the codes of the points, ascending, where conditions or relations exclude some."""
         if space.where:
             return self._allowed_codes(space)
         if not space.is_conditional:
@@ -273,7 +273,7 @@ class Lattice:
         active = space.active_mask(raw)
         columns = [space.position(axis.name) for axis in self.axes if axis.name in space]
         places = [place for place, axis in enumerate(self.axes) if axis.name in space]
-        # Of codes that differ in inactive parameters only, the one with zeros is the point's.
+        # Of codes that differ only in inactive parameters, the point has the one with zeros.
         first = np.all(active[:, columns] | (digits[:, places] == 0), axis=1)
         return np.asarray(codes[first & space.allowed(np.where(active, raw, np.nan))])
 

@@ -1,4 +1,4 @@
-"""How priors take part in a search: how far the results so far let them be trusted, and points that they draw.
+"""Priors in a search: their weight given the results so far, and points drawn from them.
 
 Notation
 
@@ -34,7 +34,7 @@ Floats = npt.NDArray[np.float64]
 
 BETA = 5.0
 INITIAL_TRUST = 0.8
-"""Users who state a prior are right more often than not."""
+"""Initial probability that the priors are useful."""
 GOOD = 0.25
 """Share of the trials that counts as the best ones."""
 MAX_EVIDENCE = 50.0
@@ -96,9 +96,9 @@ def _log_mean_exp(x: Floats) -> float:
 
 
 def drawn(request: Request, history: History, rng: np.random.Generator) -> Suggestion | None:
-    """Return a point that the priors draw, or None where the sampler is to suggest.
+    """Return a point drawn from the priors, or None when the sampler suggests the point.
 
-    The very first trial is the priors' own values.
+    The first trial gets the priors' own values.
     """
     density = density_of(request)
     if density is None:

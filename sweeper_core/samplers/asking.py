@@ -1,4 +1,4 @@
-"""Asking a sampler for a point: what holds for the suggestions of all samplers is seen to here, once."""
+"""Call a sampler, and apply the rules for the suggestions of all samplers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sweeper_core.trial.history import History
 
 
 def ask(sampler: Sampler, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
-    """Return the sampler's suggestion, computed under an error state of its own.
+    """Return the sampler's suggestion, computed under a separate NumPy error state.
 
-    Where the request has priors of which the sampler takes no account, they draw some of the points.
-    On a finite space a point that some trial has already is replaced as :attr:`Suggestion.if_known` says, until all
-    points have been suggested. Where the space has relations, a point that breaks one is replaced by the nearest that
-    is found to satisfy all; the given values are kept, also where they break one themselves.
+    Where the request has priors that the sampler does not use, some of the points are drawn from them.
+    On a finite space a point that a trial already has is replaced according to :attr:`Suggestion.if_known`, until all
+    points have been suggested. Where the space has relations, a point that breaks one is replaced by the nearest one
+    found that satisfies all; the given values are kept, even if they break a relation.
     """
     with quiet():
         leave = sampler.heeds_priors or sampler.ends

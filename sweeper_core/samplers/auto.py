@@ -1,7 +1,7 @@
-"""The default sampler: one algorithm after another, by what the study is and how far it has come.
+"""The default sampler: it chooses the algorithm by the study's properties and progress.
 
-Which one, and what was measured for each branch: ``docs/samplers.md``. The choice is a function of the request
-and the history alone, so a resumed study goes on as it would have.
+``docs/samplers.md`` has the rules and the measurements for each branch. The choice is a function of the request
+and the history alone, so a resumed study continues as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from sweeper_core.trial.history import ABSENT, History
 from sweeper_core.trial.state import TrialState
 
 MAX_GP = 1000
-"""From so many finished trials on, a process sees only a part of them, and cheap algorithms that see all catch up."""
+"""Number of finished trials from which a process uses only a part of them, and cheap algorithms catch up."""
 MAX_GP_OF_NUMBERS = 600
-"""The same where CMA-ES can take over: it begins where the best points lie, and goes on where the process, sure of
-its basin by then, finds little more."""
+"""The same where CMA-ES can take over: it starts from the best points, and makes progress where the process, which
+has converged to its basin by then, finds little more."""
 WORTH_CMAES = 1000
-"""CMA-ES takes some hundreds of trials to pay: with a smaller budget the process stays."""
+"""CMA-ES needs some hundreds of trials to be worthwhile: with a smaller budget the process stays."""
 MAX_GP_OF_SEVERAL = 400
-"""The same for two and three objectives, where every suggestion costs as many processes."""
+"""The same for two and three objectives, where every suggestion needs one process per objective."""
 MAX_GP_OF_MANY = 150
-"""The same for four objectives and more, where the process sees one random mixture of them at a time."""
+"""The same for four or more objectives, where the process models one random scalarisation at a time."""
 MAX_CMAES_PARAMETERS = 100
-"""Parameters beyond which a covariance matrix takes longer to learn than trials are left."""
+"""Maximum number of parameters: learning a larger covariance matrix takes more trials than are left."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An algorithm, in the words of :attr:`Suggestion.origin`, and the reason for it."""
+    """An algorithm, named as in :attr:`Suggestion.origin`, and the reason for it."""
 
     algorithm: str
     why: str
@@ -68,7 +68,7 @@ class AutoSampler(OptunaFace):
         }
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
-        """Return the suggestion of the algorithm that :func:`choose` names; ``why`` tells the reason."""
+        """Return the suggestion of the algorithm that :func:`choose` returns; ``why`` is the reason."""
         choice = choose(request, history)
         if choice.algorithm == "cmaes":
             history = replace(history, sources=(head_of(history, MAX_GP_OF_NUMBERS),))
@@ -93,7 +93,7 @@ def choose(request: Request, history: History) -> Choice:
 
 
 def suits_cmaes(request: Request, history: History) -> bool:
-    """Return whether a study is long, and one of numbers, all nearly continuous, without conditions or constraints."""
+    """Return whether a study is long and has only nearly continuous numbers, without conditions or constraints."""
     space = request.space
     free = [p for p in space if p.name not in request.given and not p.distribution.single()]
     return (
@@ -110,7 +110,7 @@ def _is_fine(cardinality: int | None) -> bool:
 
 
 def head_of(history: History, count: int) -> History:
-    """Return the history as if only its first ``count`` finished trials had been read: what CMA-ES begins from."""
+    """Return the history restricted to its first ``count`` finished trials, from which CMA-ES starts."""
     finished = np.cumsum(history.states == TrialState.COMPLETE)
     states = np.where(finished <= count, history.states, ABSENT).astype(np.int8)
     return replace(history, states=states, sources=())

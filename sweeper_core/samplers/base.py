@@ -1,7 +1,7 @@
-"""The contract of a sampler: a pure function of what is known.
+"""The contract of a sampler: a pure function of request, history and generator.
 
-A sampler sees no study and no storage. The same request, history and generator give the same
-suggestion; whatever it remembers between calls is a memo that may be thrown away at any time.
+A sampler has no access to study and storage. The same request, history and generator give the same
+suggestion; state kept between calls is only a cache that may be cleared at any time.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from sweeper_core.trial.state import TrialState
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a sampler.
+    """A request for a suggestion.
 
     Attributes:
         space: All parameters of the point, those in ``given`` too.
-        number: The trial that will have the suggestion. The history holds the trials before it.
-        given: Values (external) that are fixed already: enqueued, partially fixed, or suggested earlier in a
+        number: The number of the trial that gets the suggestion. The history holds the trials before it.
+        given: Fixed values (external): enqueued, partially fixed, or suggested earlier in a
             define-by-run trial.
-        budget: How many trials the study is meant to have; None when nobody knows.
-        priors: Values that are believed to be good, by parameter.
+        budget: Planned number of trials of the study; None when unknown.
+        priors: The user's priors over good values, by parameter.
     """
 
     space: SearchSpace
@@ -45,14 +45,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A point, and where it comes from.
+    """A point and its origin.
 
     Attributes:
         params: A value (external) for every active parameter of the space, the given ones too.
         origin: The algorithm, in one word ("tpe").
-        why: In a few words, when the choice of algorithm needs a reason.
+        why: A short reason for the choice of the algorithm, where there is one.
         generation: Stored with the trial: what CMA-ES, NSGA and the grid need to replay themselves.
-        if_known: What becomes of a point of a finite space that some trial has already, while others are left:
+        if_known: How a point of a finite space that a trial already has is replaced, while others are left:
             "move" takes a neighbour, "draw" another point at random, "keep" suggests it again.
     """
 
@@ -74,17 +74,17 @@ class Sampler(ABC):
     """
 
     ends = False
-    """Whether ``optimize`` stops by itself once the sampler is exhausted."""
+    """Whether ``optimize`` stops once the sampler is exhausted."""
 
     heeds_priors = False
-    """Whether :meth:`suggest` takes account of a request's priors; in the place of others, the priors draw points."""
+    """Whether :meth:`suggest` uses a request's priors; for other samplers, some points are drawn from the priors."""
 
     constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None
-    """The user's function from a trial that has just been evaluated to its constraint values (satisfied where
-    <= 0); ``Study`` calls it and stores what it returns with the trial's end."""
+    """The user's function that maps a trial just evaluated to its constraint values (satisfied where <= 0); ``Study``
+    calls it and stores the result with the trial's end."""
 
     after_trial_strategy: Callable[[Any, FrozenTrial, TrialState, Sequence[float] | None], None] | None = None
-    """The user's function of the study, a trial that ends, its state and its values; called before that is stored."""
+    """The user's function of the study, a trial that ends, its state and its values; called before these are stored."""
 
     def __init__(self, seed: int | None = None) -> None:
         if seed is not None and seed < 0:
@@ -99,11 +99,11 @@ class Sampler(ABC):
         """Return a point for the request; called by :func:`sweeper_core.samplers.asking.ask`."""
 
     def exhausted(self, space: SearchSpace, history: History) -> bool:
-        """Return whether every point that this sampler could suggest from a finite space is in the history."""
+        """Return whether the history has every point of a finite space that this sampler could suggest."""
         return exhausted(space, history)
 
     independent = False
-    """Whether a parameter can be drawn by itself (:meth:`draw`), whatever else is known."""
+    """Whether each parameter can be drawn independently (:meth:`draw`)."""
 
     def draw(self, distribution: BaseDistribution, u: float) -> Any:
         """Return a value (external) for one parameter of a define-by-run trial; only where ``independent``.

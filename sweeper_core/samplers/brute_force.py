@@ -1,4 +1,4 @@
-"""Exhaustive search, also of spaces that only the objective knows."""
+"""Exhaustive search, also of define-by-run spaces."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Integers = npt.NDArray[np.int64]
 
 
 class BruteForceSampler(OptunaFace):
-    """Suggests every point of a finite space once, in random order; then the study ends by itself.
+    """Suggests every point of a finite space once, in random order; then the study stops.
 
-    The space need not be known beforehand: where objectives ask for one parameter after the other, and for different
-    ones in different branches, the tree of what has been asked so far tells where something is left. Once
-    everything has been tried, points repeat.
+    The space may be defined by run: where objectives suggest one parameter after the other, and different ones in
+    different branches, a tree of all suggestions so far shows which values are left. Once all points have been
+    tried, points repeat.
 
     Args:
         seed: The generator of trial ``k`` derives from ``(seed, k)``; None draws a seed at random.
-        avoid_premature_stop: Try values again that only trials still running have; otherwise these count as tried,
-            and the search may end although such a trial dies or goes on into branches unknown.
+        avoid_premature_stop: Suggest values again that only running trials have; otherwise these count as tried,
+            and the search may end although such a trial fails or enters new branches.
 
     Raises:
-        ValueError: When asked: a parameter has no finite list of values.
+        ValueError: A parameter has no finite list of values (raised by :meth:`suggest`).
     """
 
     ends = True
@@ -51,7 +51,7 @@ class BruteForceSampler(OptunaFace):
         return Suggestion(self._grown(request, history, rng), "bruteforce", if_known="keep")
 
     def exhausted(self, space: SearchSpace, history: History) -> bool:
-        """Return whether all points, of the space or of what objectives have asked for, have been tried."""
+        """Return whether all points of the space, or of the tree of suggestions so far, have been tried."""
         if len(history) == 0:
             return False
         if len(space) and _knows_all(space, history):
@@ -60,7 +60,7 @@ class BruteForceSampler(OptunaFace):
         return not tree.is_open(tree.rows, frozenset())
 
     def _listed(self, request: Request, history: History, rng: np.random.Generator) -> dict[str, Any]:
-        """Return a point of a space that is known beforehand."""
+        """Return a point of a space given in advance."""
         lattice = lattice_of(request.space)
         if lattice is not None:
             left = lattice.matching(request.given)
@@ -72,7 +72,7 @@ class BruteForceSampler(OptunaFace):
         return complete(request.space, request.given, rng)
 
     def _grown(self, request: Request, history: History, rng: np.random.Generator) -> dict[str, Any]:
-        """Return a point, one parameter after the other, each towards where something is left."""
+        """Return a point, built one parameter after the other from values with untried points."""
         tree = _Tree(history, self.avoid_premature_stop)
         rows = tree.matching(request.given)
         params = dict(request.given)
@@ -89,9 +89,9 @@ class BruteForceSampler(OptunaFace):
 
 
 class _Tree:
-    """What has been asked for and tried, as sets of trials that share values.
+    """The tree of suggested values, as sets of trials that share values.
 
-    A node is the set of trials that have certain values; its next parameter is one that all of them have.
+    A node is the set of trials with certain values; its next parameter is one that all of them have.
     """
 
     def __init__(self, history: History, retry_running: bool) -> None:
@@ -119,7 +119,7 @@ class _Tree:
         return rows[:0] if code is None else rows[column.raw[rows] == code]
 
     def is_open(self, rows: Integers, fixed: frozenset[str]) -> bool:
-        """Return whether anything is left to try below the node of these trials, which share the fixed parameters."""
+        """Return whether untried points are left below the node of these trials, which share the fixed parameters."""
         if len(rows) == 0:
             return True
         ended = rows[~self._running[rows]]
@@ -135,7 +135,7 @@ class _Tree:
         return any(self.is_open(self.with_value(rows, name, value), below) for value in distribution.values())
 
     def _next(self, ended: Integers, fixed: frozenset[str]) -> str | None:
-        """Return a parameter that all trials have; those that failed may have ended before they asked."""
+        """Return a parameter that all trials have; failed trials may have ended before they suggested it."""
         whole = ended[~self._failed[ended]]
         layouts = {self._history.layouts[row] for row in (whole if len(whole) else ended).tolist()}
         first = next(iter(sorted(layouts, key=lambda layout: layout.names)))
@@ -152,8 +152,8 @@ class _Tree:
 
 
 def _knows_all(space: SearchSpace, history: History) -> bool:
-    """Return whether the space is all there is: no trial has a parameter that the space does not, and none failed
-    before it had asked for all."""
+    """Return whether the space is complete: no trial has a parameter that is not in the space, and none failed
+    before it had suggested all parameters."""
     names = frozenset(space.names)
     if not all(names.issuperset(layout.names) for layout in set(history.layouts)):
         return False

@@ -39,13 +39,13 @@ Integers = npt.NDArray[np.int64]
 
 ORIGIN = "cmaes"
 KEPT = 32
-"""How many earlier states are remembered, for trials that end late."""
+"""Number of earlier states cached, for trials that end late."""
 
 MIDDLE_OF = 256
-"""Allowed points of which the middle one is begun at, where the space has relations."""
+"""Number of allowed points whose middle one is the starting point, where the space has relations."""
 
 REMEMBERED = 200
-"""Trials, the newest, that tell where others will fail."""
+"""Number of newest trials from which failures are predicted."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Memo:
     """Replayed states of one study and space.
 
     Attributes:
-        serial: Which account of the study they were replayed from.
-        rows: The trials taken in.
+        serial: The trial table that they were replayed from.
+        rows: The trials processed.
         runs: The last states, oldest first.
     """
 
@@ -66,36 +66,36 @@ class Memo:
 
 
 class CmaEsSampler(OptunaFace):
-    """Covariance matrix adaptation: learns which way and how far to go; for 100 trials and more.
+    """Covariance matrix adaptation evolution strategy, for 100 trials or more.
 
     Works in coordinates in which each parameter spans the unit interval on its own scale. Integers, stepped numbers
     and ordered choices are intervals of their coordinate; unordered choices have probabilities of their own
-    (CatCMA). Parameters that a trial does not have (a condition) leave its other parameters' learning untouched.
+    (CatCMA). Parameters that a trial does not have (a condition) do not affect the learning of its other parameters.
     Failed trials count as worse than any value; infeasible ones as worse than feasible ones. Needs one objective.
 
-    The state is replayed from the trials that this algorithm suggested. Trials that run at the same time need not
-    end together: whichever have ended make up the next population.
+    The state is replayed from the trials that this algorithm suggested. Concurrent trials need not end together: the
+    next population consists of those that have ended.
 
     Args:
-        x0: Values to begin at; the middle of the scale for parameters that are not in it.
-        sigma0: First standard deviation in unit coordinates; 1/6 by default.
-        n_startup_trials: So many trials must have completed before CMA-ES begins.
+        x0: Initial values; the middle of the scale for parameters that are not in it.
+        sigma0: Initial standard deviation in unit coordinates; 1/6 by default.
+        n_startup_trials: Number of trials that must be complete before CMA-ES begins.
         independent_sampler: Suggests until then, and single parameters of define-by-run trials; random by default.
-        warn_independent_sampling: Log when a parameter is left to it.
+        warn_independent_sampling: Log when it suggests a parameter.
         seed: The generator of trial ``k`` derives from ``(seed, k)``; None draws a seed at random.
-        consider_pruned_trials: Learn from pruned trials too, by their last report.
-        restart_strategy: None, "ipop" (with larger populations) or "bipop" (large and small ones in turn): begin
-            anew elsewhere when the search has converged.
+        consider_pruned_trials: Learn also from pruned trials, by their last report.
+        restart_strategy: None, "ipop" (with larger populations) or "bipop" (large and small ones in turn): restart
+            elsewhere when the search has converged.
         popsize: Trials per update; ``4 + floor(3 ln d)`` by default.
         inc_popsize: Factor of the population at a restart; -1 for 2.
         use_separable_cma: Learn variances only, no correlations: for many parameters.
-        with_margin: Keep a least probability of leaving the current integer; None for yes where there are any.
+        with_margin: Keep a minimum probability of leaving the current integer; None for yes where there are integers.
         lr_adapt: Adapt the learning rates to noisy and multimodal objectives.
-        source_trials: Finished trials of a similar task: begin where their best ones lie. By default the sources
+        source_trials: Finished trials of a similar task, for a warm start from their best ones. By default the sources
             of the history, if there are any.
 
     Raises:
-        ValueError: Arguments out of range or exclusive of one another.
+        ValueError: Arguments are out of range or mutually exclusive.
     """
 
     def __init__(
@@ -215,7 +215,7 @@ class CmaEsSampler(OptunaFace):
         return np.array([row for row in rows.tolist() if history.origin[row] == ORIGIN], np.int64)
 
     def _siblings(self, space: SearchSpace, dims: Dimensions, run: Run, history: History) -> Floats:
-        """Return the coordinates ``(k, d)`` of those trials suggested from the same state that have all of them."""
+        """Return the coordinates ``(k, d)`` of the trials that were suggested from this state and have all of them."""
         rows = np.flatnonzero(history.generation == run.updates + 1)
         rows = np.array([row for row in rows.tolist() if history.origin[row] == ORIGIN], np.int64)
         units = _encoded(space, dims, history, rows)[0]
@@ -310,7 +310,7 @@ def _middle(space: SearchSpace) -> Floats:
 
 
 def _outcomes(space: SearchSpace, dims: Dimensions, history: History) -> Outcomes | None:
-    """Return where the newer trials failed and where they did not; None when none has failed."""
+    """Return the outcomes of the newest trials; None when none has failed."""
     failed = history.states == TrialState.FAIL
     if not failed.any():
         return None

@@ -1,4 +1,4 @@
-"""The Gaussian-process sampler: the most that can be had from each of a few hundred trials.
+"""The Gaussian-process sampler, the most sample-efficient one for up to a few hundred trials.
 
 Notation
 
@@ -8,9 +8,9 @@ m, c    number of objectives, of constraints
 p       number of embedded columns
 ======  =======================================================================================
 
-A space-filling start, then at each trial: a process for every objective (and constraint, and for failures), the
-logarithm of an expected improvement, and its maximum over the space. Running trials count as if they had returned
-what the process expects of them.
+After a space-filling start, each suggestion fits a process to every objective (and constraint, and to failures), and
+maximises the logarithm of an expected improvement over the space. Running trials are pending points: the posterior is
+conditioned on its mean there.
 """
 
 from __future__ import annotations
@@ -48,40 +48,40 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 ELITE = 64
-"""Among so many best points the incumbent is looked for: the smallest posterior mean, which noise does not fool."""
+"""Number of best points of which the incumbent is the one with the smallest posterior mean, robust against noise."""
 PARENTS = 10
 DRAWS = 48
-"""Draws of the space-filling start, of which the one farthest from all points is taken. More would drive every
-point into a corner of a space of many dimensions."""
+"""Draws of the space-filling start, of which the one farthest from all points is taken. With more of them every
+point would lie in a corner of a high-dimensional space."""
 EXPLORATION = 0.04
-"""Share of the suggestions that look into the choice of a categorical that was tried least: a process can be sure,
-wrongly, that a choice is bad after one unlucky point."""
+"""Share of the suggestions that use the least tried choice of a categorical: after one unlucky point a process can be
+overconfident that a choice is bad."""
 MIN_VISITS = 2
-"""Every choice is tried so often as soon as there are trials enough for all: the first points may have been given."""
+"""Minimum number of trials per choice once there are enough trials for all: first points may have been enqueued."""
 EXTRA_DRAWS = 8
-"""So many times the draws where relations leave a part of the space."""
+"""Factor on the draws where relations restrict the space."""
 WEIGHT_OF_FAILURE = 3.0
-"""In the space-filling start, a failure counts as so many visits: a choice that always fails is tried less often."""
+"""Visits that a failure counts as in the space-filling start: a choice that always fails is tried less often."""
 MIN_POINTS = 4
-"""Points with values before the first model, however many have failed."""
+"""Minimum number of points with values before the first model."""
 WARM_START = 3
 """Points before the first model when earlier studies have been given."""
 MAX_RECENT = 20
 FAILURES_BORNE, CARE_FOR_FAILURES = 0.0, 8.0
 VIOLATIONS_BORNE, CARE_FOR_VIOLATIONS = 0.3, 6.0
 """The share of lost runs among the ``MAX_RECENT`` above which a distance from the edge is kept, and how many standard
-deviations a further share of 1 adds to it: 1.2 when three of twenty have failed. The share regulates itself, as
-probabilities cannot: the search picks the very points where they are wrong. A violated constraint says by how
-much, and optima lie on its edge; a failure says nothing."""
+deviations a further share of 1 adds to it: 1.2 when three of twenty have failed. The observed share corrects itself;
+modelled probabilities do not, because the search selects the points where they are wrong. A violated constraint has
+a magnitude, and optima lie on its edge; a failure has none."""
 BEYOND = 0.1
-"""No objective is expected to fall farther below its best value than by this part of its range. What a point at an end
-of the front gains is as large as it reaches beyond the end, and would be hoped for wherever an objective is
-least known: in one corner of the space after another."""
+"""Limit of an objective's improvement on its best value, as a share of its range. The gain of a point at an end of
+the front grows without bound with its distance beyond the end, so without a limit one corner of the space after
+another would be suggested, wherever an objective is most uncertain."""
 MAX_FAILURES_TO_EXPLORE = 0.1
-"""With a larger share of failures among the ``MAX_RECENT`` there are no exploration steps, which go where little is
-known."""
+"""With a larger share of failures among the ``MAX_RECENT`` there are no exploration steps, which suggest uncertain
+points."""
 MAX_FRONT = 32
-"""A three-dimensional front is thinned to this many points before it is cut into boxes."""
+"""A three-dimensional front is thinned to this many points before the decomposition into boxes."""
 
 
 class GPSampler(OptunaFace):
@@ -94,12 +94,12 @@ class GPSampler(OptunaFace):
     Args:
         seed: Seed of the generators.
         independent_sampler: Makes the first ``n_startup_trials`` suggestions instead of the space-filling design.
-        n_startup_trials: So many points come before the first model; None takes 10, or fewer when the study is
-            meant to be short.
+        n_startup_trials: Number of points before the first model; None takes 10, or fewer when the study has a
+            small budget.
         deterministic_objective: The objective has no noise; else noise is inferred.
         constraints_func: Takes a finished trial and returns its constraint values, satisfied where <= 0.
-        warn_independent_sampling: Accepted for compatibility; every parameter is part of the model here, so there
-            is nothing to warn of.
+        warn_independent_sampling: Accepted for compatibility, without effect: every parameter is part of the
+            model.
     """
 
     heeds_priors = True
@@ -146,7 +146,7 @@ class GPSampler(OptunaFace):
         return task.suggestion(*self._start(task))
 
     def _started(self, task: _Task) -> bool:
-        """Return whether enough is known for a model; failures count, beside some points that did not fail."""
+        """Return whether there are enough points for a model; failures count, besides some points with values."""
         if task.sources:
             return len(task.observations) >= max(min(self._length(task), WARM_START), 1)
         length, known = self._length(task), len(task.observations) + len(task.failed)
@@ -180,7 +180,7 @@ class GPSampler(OptunaFace):
         return found, "exploring a choice rarely tried" if len(fixed) > len(task.fixed) else ""
 
     def _explored(self, task: _Task) -> list[tuple[int, float]]:
-        """Return a choice of a categorical hardly tried yet, or now and then the least tried one, to be held fixed."""
+        """Return a rarely tried choice of a categorical, or at times the least tried one, to be held fixed."""
         held = {position for position, _ in task.fixed}
         axes = [axis for axis in task.encoding.categorical if axis.position not in held and not axis.conditional]
         if not axes:
@@ -197,10 +197,10 @@ class GPSampler(OptunaFace):
         return []
 
     def _exploration_step(self, task: _Task) -> ExplorationStep:
-        """Return whether, and where to, this suggestion leaves the search.
+        """Return the exploration step of this suggestion.
 
-        Only a process that knows what it has found polishes digits. Beside noise it has other points to measure, so
-        what is worth having has to be more than the noise.
+        Only a process without noise keeps refining a converged optimum by negligible amounts. With noise it suggests
+        other points anyway, so a significant improvement has to exceed the noise.
         """
         if (
             task.observations.values.shape[1] > 1
@@ -219,7 +219,7 @@ class GPSampler(OptunaFace):
         return turn
 
     def _acquisition(self, task: _Task, turn: ExplorationStep) -> tuple[Sum, Floats]:
-        """Return what is to be maximised, and the best points so far ``(k, d)``."""
+        """Return the acquisition function, and the best points so far ``(k, d)``."""
         m = task.observations.values.shape[1]
         feasibilities = [*self._feasibilities(task), *task.beliefs]
         if m == 1 or m > 3:
@@ -236,7 +236,7 @@ class GPSampler(OptunaFace):
         means = model.posterior.mean(task.Z[elite])
         parents = task.observations.unit[elite[np.argsort(means, kind="stable")[:PARENTS]]]
         posterior = model.posterior.fantasize(task.pending_Z)
-        # What is expected of running trials is no longer an improvement.
+        # The incumbent includes the values fantasized for running trials.
         expected = np.append(means, [] if turn.held else model.posterior.mean(task.pending_Z))
         lowest = float(np.min(expected)) - turn.margin * _slope(model.warp, float(y[elite[0]]))
         return Sum([ExpectedImprovement(posterior, lowest), *feasibilities]), parents
@@ -284,7 +284,7 @@ class GPSampler(OptunaFace):
         if len(rows) < 2:
             return None
         scale = float(np.median(np.abs(values[rows]))) or float(np.max(np.abs(values[rows]))) or 1.0
-        # arcsinh keeps the sign and tames violations by orders of magnitude.
+        # arcsinh keeps the sign and compresses violations that differ by orders of magnitude.
         y = np.arcsinh(values[rows] / scale)
         least = _least_log_probability(values[rows] > 0.0, VIOLATIONS_BORNE, CARE_FOR_VIOLATIONS)
         return self._feasibility(task, task.Z[rows], y, 0.0, least, outcome=False)
@@ -301,14 +301,14 @@ class GPSampler(OptunaFace):
         encoding = task.encoding
         ones = np.ones(len(y))
         model = model_of(Target(Z, encoding.columns, y, ones, np.zeros(len(y)), warped=False), self._memo)
-        # What matters is the next outcome, not the smooth function behind it: at an edge, where failures and
-        # successes lie side by side, that function may be sure to be on the right side of one half.
+        # Predict the next outcome with its noise, not the smooth latent function: at an edge, between failures and
+        # successes, the latent function may be overconfident to be on the right side of one half.
         noise = model.posterior.hyper.noise if outcome else 0.0
         return Feasibility(model.posterior, float(model.warp(np.array([threshold]))[0]), least, noise)
 
 
 class _Task:
-    """All that one suggestion is about."""
+    """The data of one suggestion."""
 
     def __init__(self, encoding: Encoding, request: Request, history: History, rng: np.random.Generator) -> None:
         self.encoding = encoding
@@ -325,7 +325,7 @@ class _Task:
         self.pending_Z = encoding.embed(self.pending.unit, self.pending.active)
         self.failed_Z = encoding.embed(self.failed.unit, self.failed.active)
         self.order = np.argsort(np.concatenate([self.numbers, self.failed_numbers]), kind="stable")
-        """Of the points with observations, and then those that failed, by their numbers."""
+        """Numbers of the trials: first the points with observations, then the failed ones."""
         self.lost = (np.arange(len(self.order)) >= len(self.Z))[self.order]
         """Which of them, in that order, failed."""
         self.sources = sources_of(history, encoding)
@@ -334,15 +334,15 @@ class _Task:
             np.concatenate([points.unit for points in everything]),
             np.concatenate([points.active for points in everything]),
         )
-        """All points in the history, the failed ones at the end."""
+        """All points in the history, the failed ones last."""
         rows = np.concatenate([self.numbers, pending_numbers, self.failed_numbers])
         same = [history.layouts[row].names for row in rows.tolist()]
         whole = set(encoding.space.names)
         narrow = [row for row, names in enumerate(same) if whole.issuperset(names)]
         keys = encoding.keys(self.seen.unit, self.seen.active)
         self.known = {keys[row] for row in narrow}
-        """Keys of all points in the history. A trial with more parameters than the space is another point: objectives
-        that define their parameters as they run ask for one at a time."""
+        """Keys of all points in the history. A trial with more parameters than the space is another point:
+        define-by-run objectives request one parameter at a time."""
 
     def _fixed(self, request: Request) -> list[tuple[int, float]]:
         if not request.given:
@@ -353,7 +353,7 @@ class _Task:
 
     @property
     def free(self) -> int:
-        """How many parameters are to be chosen."""
+        """Number of free parameters."""
         held = {position for position, _ in self.fixed}
         return sum(axis.position not in held for axis in self.encoding.axes)
 
@@ -372,7 +372,7 @@ class _Task:
         return unit if space.where and not space.region.allowed_at(moved[None])[0] else moved
 
     def suggestion(self, unit: Floats, why: str = "") -> Suggestion:
-        """Return the suggestion of a point ``(d,)``, with the given values as they were given."""
+        """Return the suggestion of a point ``(d,)``, with the given values unchanged."""
         params = self.encoding.params(unit)
         if self.request.given:
             params = self.encoding.space.active_only({**params, **self.request.given})
@@ -402,24 +402,24 @@ def _visits(unit: Floats, axis: Feature) -> Integers:
 
 
 def _chance(task: _Task, axis: Feature) -> Floats:
-    """Return each choice's probability not to fail, by the rule of succession."""
+    """Return each choice's survival probability, by the rule of succession."""
     good, bad = _visits(task.observations.unit, axis), _visits(task.failed.unit, axis)
     return np.asarray((good + 1.0) / (good + bad + 2.0))
 
 
 def _least_log_probability(lost: Flags, borne: float, care: float) -> float:
-    """Return the log probability of success that is asked for, from which of the runs (in order) were lost."""
+    """Return the required log probability of success, from which of the runs (in order) were lost."""
     excess = float(np.mean(lost[-MAX_RECENT:])) - borne
     return float(log_ndtr(care * excess)) if excess > 0.0 else -np.inf
 
 
 def _slope(warp: Warp, y: float) -> float:
-    """Return what a unit of the values is in units of the process, at ``y``."""
+    """Return the slope of the transformation at ``y``: units of the process per unit of the values."""
     return float(np.exp(warp.log_slope(np.array([y]))[0]))
 
 
 def _elite(observations: Observations, y: Floats, inside: Flags) -> Integers:
-    """Return the best feasible points ``inside`` that ran to their end (pruned ones when there is nothing else)."""
+    """Return the best feasible complete points ``inside`` (pruned ones when there are no others)."""
     rows = np.flatnonzero(observations.feasible & inside)
     finished = rows[observations.noise_std[rows] == 0.0]
     rows = finished if len(finished) else rows
@@ -437,9 +437,9 @@ def _scalarised(values: Floats, rng: np.random.Generator) -> Floats:
 def _reference(means: Floats, front: Floats) -> Floats:
     """Return the reference point ``(m,)`` for points ``(n, m)`` and their front.
 
-    With two objectives, a tenth of their extent beyond the worst of all points: a reference close to the front sees
-    nothing to gain from the ends that are still missing. With three, most of the volume up to so far a point
-    lies at the ends, and the middle would starve: there, beyond the front and the better three quarters.
+    With two objectives it is a tenth of their extent beyond the worst of all points: with a reference close to the
+    front, missing ends would have no gain. With three, most of the volume up to such a distant point lies at the
+    ends, and the middle would be neglected: the reference is beyond the front and the better three quarters.
     """
     if means.shape[1] == 2:
         return np.asarray(means.max(axis=0) + 0.1 * np.ptp(means, axis=0) + 1e-6)
@@ -448,7 +448,7 @@ def _reference(means: Floats, front: Floats) -> Floats:
 
 
 def _boxes(front: Floats, reference: Floats) -> tuple[Floats, Floats]:
-    """Return the boxes that a new point can gain: what ``front`` ``(k, m)`` leaves, and a little beyond its ends."""
+    """Return the boxes that a new point can gain: those that ``front`` ``(k, m)`` leaves, and a bit beyond its ends."""
     if len(front) == 0:
         return undominated_boxes(front, reference)
     best = front.min(axis=0)

@@ -28,24 +28,24 @@ ORIGIN = "grid"
 GridValueType = Union[str, float, int, bool, None]
 
 MAX_GRID = 2**20
-"""Points of the largest grid that is covered; more would not fit into a sweep, and their order into memory."""
+"""Maximum number of points of a grid; no sweep covers more, and their order would not fit into memory."""
 
 
 class GridSampler(OptunaFace):
-    """Suggests every point of a grid once; then the study ends by itself where it is asked to.
+    """Suggests every point of a grid once; then the sampler is exhausted.
 
-    Trial ``k`` takes point ``k`` of the order, so that processes side by side do not choose the same; where that
-    one is taken (enqueued, or out of step after a resume) the next that is free. The history tells which are:
-    an interrupted cover goes on where it stopped. Once the grid is covered, points repeat.
+    Trial ``k`` takes point ``k`` of the order, so that concurrent processes do not choose the same one; where it
+    is taken (enqueued, or shifted after a resume), the next free one. The history shows which points are taken, so
+    an interrupted search continues where it stopped. Once the grid is covered, points repeat.
 
     Args:
         search_space: Values to combine, by name of parameter; None takes every value of the study's space,
-            which must be finite, and heeds its conditions.
-        seed: Shuffles the order; None keeps it: the last parameter changes fastest.
+            which must be finite, with its conditions.
+        seed: Seed for shuffling the order; None for no shuffling: the last parameter changes fastest.
 
     Raises:
-        ValueError: A parameter has no values; or, when asked, the space is not finite, or has parameters
-            that ``search_space`` does not.
+        ValueError: A parameter has no values; :meth:`suggest` raises it when the space is not finite, or has
+            parameters that are not in ``search_space``.
     """
 
     ends = True
@@ -56,7 +56,7 @@ class GridSampler(OptunaFace):
         super().__init__(seed)
         self.search_space = None if search_space is None else {name: list(v) for name, v in search_space.items()}
         self._own = None if self.search_space is None else _lattice_of_lists(self.search_space)
-        """Of the lists, as if there were no relations."""
+        """The lattice of the lists, without relations."""
         self._of_space: tuple[SearchSpace, Lattice] | None = None
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
@@ -85,7 +85,7 @@ class GridSampler(OptunaFace):
         return self.exhausted(SearchSpace.of(known.joint), known.history)
 
     def _next(self, lattice: Lattice, request: Request, history: History) -> int:
-        """Return the index of the first point in order, from the trial's own on, that is free and fits the given."""
+        """Return the index of the first free point that has the given values, in order from the trial's own on."""
         order = _order(self.seed, lattice.n_points)
         start = request.number % lattice.n_points
         free = np.ones(lattice.n_points, bool)
@@ -100,10 +100,10 @@ class GridSampler(OptunaFace):
         return int(order[later[0] if len(later) else turn[0]])
 
     def _covered(self, lattice: Lattice, history: History) -> Integers:
-        """Return the points that trials have, and those that trials were given but did not ask for all values of.
+        """Return the points that trials have, and those assigned to trials that did not use all of their values.
 
-        A trial may end early, and an objective may never ask for a parameter of the grid. Which point such a trial was
-        given is stored with it, or follows from its number.
+        A trial may end early, and an objective may never suggest a parameter of the grid. The point assigned to such a
+        trial is stored with it, or follows from its number.
         """
         if self._own is None:
             return lattice.visited(history)
@@ -155,7 +155,7 @@ def _lattice_of_lists(lists: Mapping[str, Sequence[Any]]) -> Lattice:
         if isinstance(values, (str, bytes)) or len(values) == 0:
             raise ValueError(f"The grid needs a list of values for parameter {name!r}, not {values!r}.")
     choices = {name: CategoricalDistribution(values).choices for name, values in lists.items()}
-    # A value that is listed twice is one value.
+    # Duplicate values of a list count once.
     distinct = {name: list({choice_key(value): value for value in values}.values()) for name, values in choices.items()}
     lattice = Lattice([ListDigits(name, values) for name, values in distinct.items()])
     _check_size(lattice.size)
@@ -183,7 +183,7 @@ def _check_size(count: int) -> None:
 
 
 def _held(space: SearchSpace) -> dict[str, Any]:
-    """Return the parameters with a single value: those that are held fixed around a grid of lists."""
+    """Return the parameters with a single value, which are held fixed around a grid of lists."""
     held = [parameter for parameter in space if parameter.distribution.single()]
     return {parameter.name: digits_of(parameter.name, parameter.distribution).value(0) for parameter in held}
 

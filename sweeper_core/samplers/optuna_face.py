@@ -1,6 +1,6 @@
 """The methods of Optuna's samplers on top of :class:`Sampler`.
 
-Classes that users write may hand over to a built-in sampler by these methods, or be derived from one and replace some.
+Users' classes may delegate to a built-in sampler through these methods, or subclass one and override some.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class OptunaFace(Sampler, BaseSampler):
     def sample_independent(
         self, study: StudyLike, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Return a value for one parameter, beside those that the trial has."""
+        """Return a value for one parameter, given those of the trial."""
         space = SearchSpace.of({**trial.distributions, param_name: param_distribution})
         given = {name: value for name, value in trial.params.items() if name != param_name}
         return self._sample(study, trial, space, given, param_name).params[param_name]

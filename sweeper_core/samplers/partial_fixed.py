@@ -1,4 +1,4 @@
-"""Some parameters fixed, the others left to another sampler."""
+"""The sampler that fixes some parameters and delegates the others to another sampler."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from sweeper_core.trial.study_like import StudyLike
 
 
 class PartialFixedSampler(OptunaFace):
-    """Fixes some parameters and asks another sampler for the rest, given these.
+    """Fixes some parameters; another sampler suggests the others, given these.
 
-    What a trial brings with it (an enqueued point) is kept, also against the fixed values. Names that a space
-    does not have are passed over. A finite space is exhausted when the points with the fixed values are.
+    Enqueued values of a trial take precedence over the fixed values. Names that are not in a space are ignored. A
+    finite space is exhausted when the points with the fixed values are.
 
     Args:
         fixed_params: Values by name of parameter.
@@ -54,7 +54,7 @@ class PartialFixedSampler(OptunaFace):
         self.ends = bool(getattr(base_sampler, "ends", False))
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
-        assert isinstance(self.base_sampler, Sampler)  # others are asked by the methods at the end
+        assert isinstance(self.base_sampler, Sampler)  # users' samplers are called by the methods below
         given = {**self._fixed_in(request.space), **request.given}
         return replace(ask(self.base_sampler, replace(request, given=given), history, rng), if_known="keep")
 
@@ -70,10 +70,10 @@ class PartialFixedSampler(OptunaFace):
         ]
         return self.base_sampler.exhausted(SearchSpace(kept), history)
 
-    # What follows serves a base sampler that a user has written.
+    # The following methods are for a user's base sampler.
 
     def infer_relative_search_space(self, study: StudyLike, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return what the base sampler suggests together, but for the fixed parameters."""
+        """Return the base sampler's relative search space without the fixed parameters."""
         if not isinstance(self.base_sampler, BaseSampler):
             return super().infer_relative_search_space(study, trial)
         space = self.base_sampler.infer_relative_search_space(study, trial)
@@ -119,7 +119,7 @@ class PartialFixedSampler(OptunaFace):
 
 
 def _checked(parameter: Parameter, value: Any) -> Any:
-    """Return the value as the parameter's kind has it; outside of the bounds it is kept, with a warning."""
+    """Return the value converted to the parameter's kind; a value out of bounds is kept, with a warning."""
     distribution = parameter.distribution
     internal = distribution.to_internal_repr(value)
     if not distribution.contains(value):

@@ -23,32 +23,32 @@ _logger = logging.get_logger(__name__)
 
 
 CORNER = 1 / 32
-"""Where continuous parameters are in the corner: the middle of the first of sixteen cells, not the end itself."""
+"""Coordinate of continuous parameters in the corner: the middle of the first of sixteen cells, not the end itself."""
 
 
 MAX_PLACES = 2**17
-"""Of a sequence, in search of those that satisfy relations; further points are random."""
+"""Maximum number of points of a sequence checked for relations; further points are random."""
 
 
 class QMCSampler(OptunaFace):
     """Takes trial ``k`` from place ``k`` of a Sobol' or Halton sequence, one dimension for each parameter.
 
-    The place is the trial's number, so that processes side by side never take the same one and a resumed study goes
-    on where it stopped. Choices and integers have intervals of equal width. Sobol' sequences are most even when
-    the number of trials is a power of two. Where the space has relations, places that break one are passed over.
+    The place is the trial's number, so that concurrent processes never take the same one and a resumed study
+    continues where it stopped. Choices and integers have intervals of equal width. Sobol' sequences are most even
+    when the number of trials is a power of two. Where the space has relations, places that break one are skipped.
 
     Args:
         qmc_type: "sobol" or "halton".
-        scramble: Randomise the sequence (Owen's scrambling); its evenness stays. The plain sequence begins in
+        scramble: Randomise the sequence (Owen's scrambling) without loss of evenness. The plain sequence begins in
             the middle of the space.
-        seed: Of the scrambling, and of parameters that are drawn independently. None draws one at random;
-            processes that share a study must then be given the same.
+        seed: Seed of the scrambling and of independent parameters. None draws one at random; processes that
+            share a study must have the same seed.
         independent_sampler: Suggests single parameters of define-by-run trials; random by default.
         warn_asynchronous_seeding: Log when ``scramble`` comes without a seed.
-        warn_independent_sampling: Log when a parameter is left to the independent sampler.
+        warn_independent_sampling: Log when the independent sampler suggests a parameter.
 
     Raises:
-        ValueError: There is no such sequence.
+        ValueError: ``qmc_type`` is unknown.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class QMCSampler(OptunaFace):
         if len(space) > 1 and len(request.given) >= len(space) - 1:
             self._warn_once(request)
             return self.independent_sampler.suggest(request, history, rng)
-        # The plain sequences have the space's corner in place 0, which is no good first trial. The second trial has it:
+        # The plain sequences have the space's corner in place 0, a poor first trial; the second trial takes that place:
         # the first 2^k trials still are the first 2^k places, which have each of 2^k values equally often.
         place = request.number if self.scramble else request.number ^ 1
         if space.where:
@@ -118,7 +118,7 @@ class QMCSampler(OptunaFace):
 
 
 def _allowed_unit(space: SearchSpace, kind: str, scramble_seed: int | None, place: int) -> Floats | None:
-    """Return the coordinates ``(d,)`` of an allowed point by its place among these; None where they are too rare."""
+    """Return the coordinates ``(d,)`` of the allowed point at a place among these; None where they are too rare."""
     count = 2 * (place + 1)
     while count <= MAX_PLACES:
         found = _allowed_units(space, kind, scramble_seed, len(qmc.points(kind, len(space), count, scramble_seed)))

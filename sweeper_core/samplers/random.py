@@ -17,8 +17,8 @@ from sweeper_core.trial.history import History
 class RandomSampler(OptunaFace):
     """Draws every parameter independently and uniformly, on its own scale.
 
-    On a finite space that is known beforehand no point is drawn twice until all have been; where objectives
-    ask for one parameter after the other, each is drawn freely.
+    On a finite space given in advance no point is drawn twice until all have been drawn; parameters of define-by-run
+    trials are drawn independently.
 
     Args:
         seed: The generator of trial ``k`` derives from ``(seed, k)``; None draws a seed at random.

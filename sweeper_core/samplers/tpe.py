@@ -6,17 +6,17 @@ of some points drawn from l, the one with the largest l/g is suggested.
 Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization" (the rule); Falkner et al. 2018, "BOHB"
 (several parameters jointly); Ozaki et al. 2022, "Multiobjective TPE" (fronts and hypervolume);
 Watanabe 2023, "Tree-Structured Parzen Estimator: Understanding Its Algorithm Components" (the components).
-What differs from these, and why:
+Differences from these, and the reasons:
 
-- Good points weigh by rank, ln(n + 1) - ln(rank), as the parents of CMA-ES do: their order is evidence too,
-  and unlike the improvement itself it does not depend on the scale of the objective.
-- Widths follow Scott's rule on the spread of the points, joined by one prior point of the uniform law's spread. They
-  shrink as the good points gather, in each parameter for itself.
-- The prior is uniform, with the same share in l and g: where nothing is known, their ratio is 1.
-- A parameter that a trial lacks has the uniform law in its kernel, so changed spaces keep their encoded.
+- Good points are weighted by rank, ln(n + 1) - ln(rank), like the parents of CMA-ES: the rank is informative, and
+  unlike the improvement it does not depend on the scale of the objective.
+- Widths follow Scott's rule on the spread of the points and of one prior point with the uniform distribution's spread.
+  They shrink as the good points concentrate, for each parameter separately.
+- The prior is uniform, with the same share in l and g: without data nearby, their ratio is 1.
+- A parameter that a trial lacks has the uniform density in its kernel, so trials of changed spaces stay usable.
 - Parameters under one condition are a block, modelled jointly within the trials that have it.
-- Failed trials, and those that violate constraints, give a chance to be of use that the ratio is weighed with.
-- Kernels of g are bounded in number: the newest trials, and an even sample of the older ones that stands for all.
+- Failed trials, and those that violate constraints, determine a success probability that weights the ratio.
+- The number of kernels of g is limited: the newest trials, and an even sample that represents the older ones.
 """
 
 from __future__ import annotations
@@ -48,35 +48,35 @@ _Kernels = tuple[Floats, Points, Floats, Integers, Floats, float]
 _Law = TypeVar("_Law", Mixture, Marginals)
 
 MAX_GOOD = 25
-"""Good points of a long study with one objective: more would blur what the best have in common."""
+"""Maximum number of good points with one objective: more would blur the common features of the best."""
 
 MAX_GOOD_OF_SEVERAL = 100
 """The same for several objectives, whose front has to be covered."""
 
 MINIMAL_WIDTH = 0.03
-"""Widths stop shrinking here, at a thirtieth of the range, so that the search does not freeze."""
+"""Minimum width, a thirtieth of the range, so that the search does not stagnate."""
 
 WIDTH_FACTOR = 0.8
 """Scott's rule is for estimating a density; a little narrower searches better over many functions."""
 
 PRIOR_WEIGHT = 0.4
-"""Weight of the uniform prior beside an average observation's 1."""
+"""Weight of the uniform prior, where an average observation has 1."""
 
 MIN_PRIOR_WEIGHT = 1e-9
-"""Keeps both densities positive everywhere when no prior is wanted."""
+"""Weight of the prior when none is requested: it keeps both densities positive everywhere."""
 
 MAX_RESOLVED = 100.0
-"""Where parameters are modelled apart, kernels of g are a hundredth of the range at the narrowest: what has been
-tried is then avoided, value by value. Jointly, the other parameters tell points apart."""
+"""Minimum width of the kernels of g in univariate models, a hundredth of the range, so that values already tried are
+avoided. In multivariate models the other parameters distinguish points."""
 
 MIN_BLAME = 0.01
-"""What a failure that can be avoided still says against the choice that led to it."""
+"""Minimum weight of an avoidable failure in the model of the choice that led to it."""
 
 MIN_BLOCK_TRIALS = 4
-"""Trials that have a conditional block's parameters before these are modelled."""
+"""Minimum number of trials with a conditional block's parameters before these are modelled."""
 
 MEMOS = 24
-"""Histories in a space's coordinates that are remembered (define-by-run asks for many growing spaces)."""
+"""Number of cached histories in a space's coordinates (define-by-run trials have many growing spaces)."""
 
 
 def default_gamma(x: int) -> int:
@@ -100,28 +100,28 @@ def default_weights(x: int) -> Floats:
 
 
 class TPESampler(OptunaFace):
-    """Draws from where good trials are dense and bad ones are not.
+    """Draws points where good trials are dense and bad ones are not.
 
     Args:
         consider_prior: Accepted for old configurations; the prior is always considered.
-        prior_weight: Weight of the uniform prior beside an average trial's 1; None chooses.
+        prior_weight: Weight of the uniform prior, where an average trial has 1; None for the default.
         consider_magic_clip: Whether widths have a lower limit; None means yes.
         consider_endpoints: Whether the ends of the range count as two more points for the widths; None means no.
         n_startup_trials: Complete and pruned trials before which suggestions are random.
         n_ei_candidates: Points drawn from l of which the best is suggested.
-        gamma: From the number of finished trials to the number of good ones; None chooses.
-        weights: From a number of trials to their weights, oldest first; None weighs good trials by rank and bad
+        gamma: Maps the number of finished trials to the number of good ones; None for the default.
+        weights: Maps a number of trials to their weights, oldest first; None weights good trials by rank and bad
             ones equally. With several objectives it is used for the bad ones only.
         seed: The generator of trial ``k`` derives from ``(seed, k)``; None draws a seed at random.
-        multivariate: Model the parameters jointly; False models each by itself; None means True.
+        multivariate: Model the parameters jointly; False models each separately; None means True.
         group: Accepted: parameters under the same condition always form a group. Needs ``multivariate``.
         warn_independent_sampling: Accepted; parameters are never sampled outside the model for want of a group.
-        constant_liar: Count running trials as bad, so that trials side by side do not crowd.
-        constraints_func: From a finished trial to its constraints, satisfied where <= 0; the study calls it.
+        constant_liar: Count running trials as bad, so that concurrent trials do not cluster.
+        constraints_func: Maps a finished trial to its constraints, satisfied where <= 0; the study calls it.
 
     Raises:
-        ValueError: ``group`` without ``multivariate``, a negative ``prior_weight``, no candidate; when asked,
-            weights that are negative, not finite or all zero.
+        ValueError: ``group`` without ``multivariate``, a negative ``prior_weight``, no candidate; in
+            :meth:`suggest`, weights that are negative, not finite or all zero.
     """
 
     heeds_priors = True
@@ -166,7 +166,7 @@ class TPESampler(OptunaFace):
         self._encoded: dict[tuple[int, SearchSpace], tuple[int, list[EncodedTrials]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the memo behind: the serials of its histories mean nothing in another process."""
+        """Drop the cache: the serials of its histories are not valid in another process."""
         return {**self.__dict__, "_encoded": {}}
 
     @staticmethod
@@ -194,7 +194,7 @@ class TPESampler(OptunaFace):
         return believed or Suggestion(complete(request.space, request.given, rng), "tpe", "random start", 0, "draw")
 
     def _point(self, request: Request, history: History, rng: np.random.Generator) -> dict[str, Any]:
-        """Return the point that the trials of ``history`` speak for, block by block, parents first."""
+        """Return the point suggested by the model of ``history``, block by block, parents first."""
         space, blocks = request.space, self._blocks(request.space, history)
         params: dict[str, Any] = {}
         for encoded in blocks:
@@ -217,7 +217,7 @@ class TPESampler(OptunaFace):
         return {name: params[name] for name in space.names if name in params}
 
     def _blocks(self, space: SearchSpace, history: History) -> list[EncodedTrials]:
-        """Return the history in the coordinates of each block, from memory where there is one."""
+        """Return the history in the coordinates of each block, from the cache where possible."""
         token, changes = history.version
         known = self._encoded.pop((token, space), None)
         if known is None or known[0] > changes:
@@ -228,10 +228,10 @@ class TPESampler(OptunaFace):
         return known[1]
 
     def _blame(self, encoded: EncodedTrials, blocks: list[EncodedTrials], history: History) -> Floats:
-        """Return ``(n,)``: how much each failed trial says against its values in a block.
+        """Return ``(n,)``: the weight of each failed trial in the failure model of a block.
 
-        A failure that parameters under a condition explain, so that it can be avoided there, is not held against the
-        choice that they depend on: what counts is the chance to fail that remains where their good trials are.
+        A failure that conditional parameters explain can be avoided by them, so it does not count fully against the
+        choice that they depend on: its weight is the remaining failure probability near their good trials.
         """
         blame = np.ones(len(history))
         failed = history.states == TrialState.FAIL
@@ -245,7 +245,7 @@ class TPESampler(OptunaFace):
         return blame
 
     def _remaining(self, block: Coordinates, points: Points, sound: Integers, failed: Integers) -> float:
-        """Return the mean chance to fail where trials of a block did not fail."""
+        """Return the mean failure probability at the trials of a block that did not fail."""
         fine, useless = even(sound), even(failed)
         here = points.take(fine.rows)
         groups = Groups(fine, useless, fine, useless, 1.0)
@@ -271,7 +271,7 @@ class TPESampler(OptunaFace):
         return rank(block, points, self._groups(history, rows, there, blame), drawing)
 
     def _groups(self, history: History, rows: Integers, there: Flags, blame: Floats) -> Groups:
-        """Return the trials that have the block's parameters by what they are evidence of."""
+        """Return the trials that have the block's parameters, grouped for the densities."""
         gamma = self.gamma or (default_gamma if history.n_objectives == 1 else default_gamma_multiobjective)
         best = best_of(history, rows, max(1, min(gamma(len(rows)), len(rows))))
         failed = (history.states == TrialState.FAIL) & there
@@ -306,7 +306,7 @@ class TPESampler(OptunaFace):
         return Group(group.rows, group.weights * own[np.searchsorted(bad, group.rows)])
 
     def _rank_multivariate(self, block: Coordinates, points: Points, groups: Groups, drawing: Drawing) -> Points:
-        """Draw candidates from l and return them by l/g and their chance to survive, best first."""
+        """Draw candidates from l and return them by l/g times survival probability, best first."""
         good, bad = points.take(groups.good.rows), points.take(groups.bad.rows)
         prior = self._prior(groups)
         widths = self._scott(block, good, block.numeric)
@@ -325,7 +325,7 @@ class TPESampler(OptunaFace):
     def _rank_univariate(self, block: Coordinates, points: Points, groups: Groups, drawing: Drawing) -> Points:
         """Draw each parameter from its own l, and return the points by the product of the parameters' l/g, best first.
 
-        Each parameter's own best of all candidates would be too greedy, the more so the more parameters there are.
+        Taking each parameter's best candidate separately would be too greedy, especially with many parameters.
         """
         good, bad = points.take(groups.good.rows), points.take(groups.bad.rows)
         prior = self._prior(groups)
@@ -346,7 +346,7 @@ class TPESampler(OptunaFace):
                 for score, (sound, failed) in zip(scores, both, strict=True)
             ]
         given = drawing.given
-        if given is not None:  # what is given already tells nothing about the parameters that are left
+        if given is not None:  # given values do not affect the univariate models of the others
             scores = [np.where(np.isnan(given.numbers), scores[0], 0.0), np.where(given.codes < 0, scores[1], 0.0)]
         total = scores[0].sum(axis=1) + scores[1].sum(axis=1)
         return ranked(candidates, drawing.believed(candidates, total))
@@ -362,15 +362,15 @@ class TPESampler(OptunaFace):
         return np.maximum(widths, self._least(block, centres)) if block.in_cells else widths
 
     def _least(self, block: Coordinates, centres: Points) -> Floats:
-        """Kernels in cells reach half a cell: narrower ones would tell nothing of the neighbours."""
+        """Kernels in cells are at least half a cell wide: narrower ones would not cover the neighbours."""
         return 0.5 * block.cells_at(centres.numbers)
 
     def _kernels(self, block: Coordinates, centres: Points, group: Group, widths: Floats, prior: float) -> _Kernels:
-        """Return what an estimate with a prior is made of.
+        """Return the components of an estimate with a prior.
 
         Args:
-            prior: Weight of the uniform law relative to all observations together. It is the same for l and g:
-                a place of which nothing is known is then neither good nor bad.
+            prior: Weight of the uniform density relative to all observations together. It is the same for l and g,
+                so that a point far from all data is neither good nor bad.
         """
         own = own_mass(block.choices, len(centres) + 1)
         return group.weights, centres, widths, block.choices, own, prior * max(float(group.weights.sum()), 1.0)
@@ -378,7 +378,7 @@ class TPESampler(OptunaFace):
     def _outcomes(
         self, law: type[_Law], block: Coordinates, points: Points, groups: Groups, widths: Floats
     ) -> tuple[_Law, _Law]:
-        """Return estimates of where trials survived and where they failed, as fine as half of l's kernels."""
+        """Return density estimates of surviving and failed trials, with half the kernel widths of l."""
         common = 0.5 * widths.mean(axis=0)
         both = []
         for group in (groups.sound, groups.failed):
@@ -390,7 +390,7 @@ class TPESampler(OptunaFace):
 
 
 def _informative_source(request: Request, history: History, least: int) -> History | None:
-    """Return the earlier study with most to say to a trial of the start; every other trial stays random."""
+    """Return the most informative earlier study for a trial of the start; every other trial stays random."""
     fitting = [source for source in history.sources if source.n_objectives == history.n_objectives]
     counts = [int(_ended(source).sum()) for source in fitting]
     if request.number % 2 or max(counts, default=0) < max(least, MIN_BLOCK_TRIALS):
@@ -404,14 +404,14 @@ def ranked(candidates: Points, scores: Floats) -> Points:
 
 
 def _ended(history: History) -> Flags:
-    """Return ``(n,)``: the trials that ended with something to rank."""
+    """Return ``(n,)``: the finished trials that can be ranked."""
     return np.asarray((history.states == TrialState.COMPLETE) | (history.states == TrialState.PRUNED))
 
 
 def _completed(
     space: SearchSpace, block: Coordinates, decided: dict[str, Any], known: dict[str, Any], rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Return random values of a block, beside what is decided already."""
+    """Return random values of a block, given the values already chosen."""
     if not space.where:
         return complete(space.select(block.names), known, rng)
     point = complete(space, decided, rng)
@@ -421,7 +421,7 @@ def _completed(
 def _first_new(
     space: SearchSpace, tried: History | None, block: Coordinates, candidates: Points, known: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the best candidate's values, or of the best one that is not in ``tried``, where there is one."""
+    """Return the values of the best candidate that is not in ``tried``, or of the best one when all are."""
     best = {**block.values_of(candidates, 0), **known}
     if tried is None or not is_known(space, tried, best):
         return best

@@ -1,7 +1,7 @@
-"""The base class for samplers that users write: it is handed the study and the trial.
+"""The base class for users' samplers, which get the study and the trial.
 
-Such samplers run beside the built-in ones, which in turn offer the same methods, so that a user's class
-can hand over to them, or be derived from one and replace a method.
+Built-in samplers have the same methods, so that a user's class can delegate to one, or subclass it and override
+a method.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sweeper_core.trial.study_like import StudyLike
 class BaseSampler(ABC):
     """Base class of samplers.
 
-    For each trial, :meth:`before_trial` is called when it starts. When it asks for its first parameter,
-    :meth:`infer_relative_search_space` says which parameters are to be suggested together and
-    :meth:`sample_relative` suggests them; every parameter that these do not cover is suggested by
-    :meth:`sample_independent` when it is asked for. :meth:`after_trial` is called before the end is stored.
+    For each trial, :meth:`before_trial` is called when it starts. At the trial's first suggest call,
+    :meth:`infer_relative_search_space` returns the parameters to be suggested together and :meth:`sample_relative`
+    suggests them; :meth:`sample_independent` suggests every other parameter when the trial requests it.
+    :meth:`after_trial` is called before the end is stored.
 
     In all methods ``study`` is the :class:`Study` and ``trial`` a :class:`FrozenTrial` of the running trial.
     """
@@ -55,7 +55,7 @@ class BaseSampler(ABC):
         """Learn from a trial that ends; its state is not stored yet."""
 
     def _raise_error_if_multi_objective(self, study: StudyLike) -> None:
-        """Refuse a study with several objectives; a name that samplers written for Optuna call.
+        """Reject a study with several objectives; samplers written for Optuna call this method.
 
         Raises:
             ValueError: The study has several objectives.
@@ -64,4 +64,4 @@ class BaseSampler(ABC):
             raise ValueError(f"{self} is for studies with one objective, but this one has {len(study.directions)}.")
 
     def reseed_rng(self) -> None:  # noqa: B027 (optional)
-        """Start a random generator of its own in each of several threads."""
+        """Reseed the random generator, so that each of several threads has its own."""

@@ -1,4 +1,4 @@
-"""The base class for genetic samplers that users write: it counts generations and remembers their parents."""
+"""The base class for users' genetic samplers: it counts generations and stores their parents."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ COMPLETE = (TrialState.COMPLETE,)
 class BaseGASampler(BaseSampler):
     """Base class of users' genetic samplers.
 
-    A generation ends when ``population_size`` of its trials are complete. Generations are kept in the trials'
-    attributes and parents in the study's, under names that begin with the class's, so that other processes
-    agree. The built-in genetic samplers do not need it: they replay themselves from the history.
+    A generation ends when ``population_size`` of its trials are complete. Generations are stored in the trials'
+    attributes and parents in the study's, under names that begin with the class's, so that all processes share
+    them. The built-in genetic samplers do not use them: they replay their state from the history.
 
     Args:
-        population_size: Complete trials of a generation; it may be set later, but before a trial asks.
+        population_size: Number of complete trials of a generation; it must be set before the first suggestion.
     """
 
     def __init__(self, population_size: int | None) -> None:

@@ -1,7 +1,7 @@
 """A run of CMA-ES over the trials of a study: replayed from the history, restarted when it has converged.
 
-The state is a function of the trials that the sampler suggested and that have ended, taken in the order of their
-numbers, a population at a time. A trial that ends late is put in its place, and the run is replayed from there.
+The state is a function of the finished trials that the sampler suggested, in the order of their numbers, one
+population at a time. A trial that ends late is inserted in its place, and the run is replayed from there.
 
 Notation
 
@@ -33,17 +33,17 @@ Integers = npt.NDArray[np.int64]
 Allowed = Callable[[Floats, Integers], bool]
 
 TRIES = (3, 6)
-"""How many points are drawn at a time to find one within the bounds; then one is mirrored there. One that is
-mirrored is not of the distribution, so few should be."""
+"""Number of draws to find a point within the bounds; after them one is reflected there. Reflected points do not
+follow the distribution, so they should be few."""
 
 PROPOSALS = 8
-"""How many points are drawn where trials have failed, until one is likely to survive."""
+"""Maximum number of draws to find a point that is likely to survive, where trials have failed."""
 
 MAX_RESAMPLED = 100
-"""How often a point that breaks a relation of the space is drawn again."""
+"""Number of redraws of a point that breaks a relation of the space."""
 
 NEIGHBOURS = 5
-"""Trials nearest to a point by which its chance to survive is told."""
+"""Number of nearest trials from which a point's survival probability is estimated."""
 
 ANOTHER_CHOICE = 4.0
 """Squared distance, in standard deviations, of two values of a choice: as far apart as two points of two dimensions
@@ -52,12 +52,12 @@ that were drawn independently."""
 
 @dataclass(frozen=True)
 class Dimensions:
-    """How the parameters of a space are laid out for CMA-ES.
+    """The layout of a space's parameters for CMA-ES.
 
     Attributes:
         numbers, choices: Columns of the space that are dimensions, and that are unordered choices.
-        axes: Of the dimensions.
-        counts: How many values each choice has.
+        axes: The axes of the dimensions.
+        counts: Number of values of each choice.
         discrete: ``(d,)`` which dimensions have countably many values.
     """
 
@@ -93,11 +93,11 @@ def dimensions_of(space: SearchSpace) -> Dimensions:
 
 @dataclass(frozen=True)
 class Config:
-    """What a run of CMA-ES is told to do; see :class:`sweeper_core.samplers.CmaEsSampler`.
+    """Configuration of a run of CMA-ES; see :class:`sweeper_core.samplers.CmaEsSampler`.
 
     Attributes:
-        mean: ``(d,)`` to begin with.
-        sigma, cov: Of the first distribution; ``cov`` None for the identity.
+        mean: ``(d,)`` the initial mean.
+        sigma, cov: Parameters of the initial distribution; ``cov`` None for the identity.
         popsize: None for the default of the dimension.
         restart: None, "ipop" or "bipop".
         growth: Factor of the population at each (large) restart.
@@ -123,10 +123,10 @@ class Run:
     """The state after some updates.
 
     Attributes:
-        used: How many trials have been taken in; updates: how many populations.
+        used: Number of trials processed; updates: number of populations.
         popsize: Of the current descent.
         bests: Best values of the recent generations of the current descent.
-        restarts: How many of the descents with a grown population; spent: trials of large and small descents.
+        restarts: Number of descents with a grown population; spent: trials of large and small descents.
         small: Whether the current descent is one of the small ones of BIPOP.
     """
 
@@ -154,10 +154,10 @@ def advance(
     """Return the state after one population.
 
     Args:
-        dims, config, run: The layout, the orders, the state before.
+        dims, config, run: The layout, the configuration, the state before.
         units: ``(n, d)`` coordinates of the evaluated points, NaN where unknown.
         chosen: ``(n, c)`` values of the choices, -1 where unknown.
-        keys: ``(n, k)`` what the points are ordered by, the last column first.
+        keys: ``(n, k)`` sort keys of the points, the last column first.
         values: ``(n,)`` objective values; infinite for failures.
     """
     order = np.lexsort(keys.T)
@@ -187,7 +187,7 @@ def advance(
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Where trials failed and where they did not.
+    """Points of failed and of successful trials.
 
     Attributes:
         units: ``(n, d)`` coordinates, NaN where unknown.
@@ -200,9 +200,9 @@ class Outcomes:
     failed: npt.NDArray[np.bool_]
 
     def survival(self, state: cma.Gaussian, unit: Floats, chosen: Integers) -> float:
-        """Return the chance of a point not to fail: the share of survivors among its nearest neighbours.
+        """Return the survival probability of a point: the share of survivors among its nearest neighbours.
 
-        Near is meant in the standard deviations of the search distribution, whatever its shape.
+        Distances are Mahalanobis distances of the search distribution.
         """
         known = np.where(np.isnan(self.units), unit, self.units)
         far = ((state.standardised(known) - state.standardised(unit[None])) ** 2).sum(axis=1)
@@ -221,8 +221,8 @@ def draw(
 ) -> tuple[Floats, Integers]:
     """Return coordinates ``(d,)`` in the unit cube, and values of the choices ``(c,)``.
 
-    Where trials have failed, a point is taken with its chance to survive, else another one is drawn: the
-    distribution is truncated softly, as it is hard at the bounds.
+    Where trials have failed, a point is accepted with its survival probability, else another one is drawn:
+    a soft truncation of the distribution, beside the hard one at the bounds.
 
     Args:
         dims, run: The layout and the state.
@@ -248,7 +248,7 @@ def draw(
 def _draw_allowed(
     dims: Dimensions, run: Run, siblings: Floats, rng: np.random.Generator, allowed: Allowed | None
 ) -> tuple[Floats, Integers]:
-    """Return a point of the distribution that is truncated to the allowed part, if one of many draws is there."""
+    """Return a point of the distribution truncated to the allowed part, if one of many draws lies in it."""
     point = _draw_one(dims, run, siblings, rng)
     for _ in range(MAX_RESAMPLED if allowed is not None else 0):
         assert allowed is not None
@@ -282,7 +282,7 @@ def _point_within(dims: Dimensions, run: Run, siblings: Floats, rng: np.random.G
 def orthogonal(normal: Floats, others: Floats) -> Floats:
     """Return normal vectors ``(t, d)`` turned at right angles to ``others`` ``(k, d)``, their lengths kept.
 
-    Each vector still has the normal distribution, but a population covers its space more evenly
+    Each vector still has the normal distribution, but the population covers the space more evenly
     (Wang, Emmerich, Bäck 2014, "Mirrored orthogonal sampling"). After d vectors a new set of axes begins.
     """
     d = normal.shape[1]
@@ -298,8 +298,8 @@ def orthogonal(normal: Floats, others: Floats) -> Floats:
 def _coordinates(dims: Dimensions, state: cma.Gaussian, units: Floats, seed: int) -> Floats:
     """Return the coordinates behind evaluated values.
 
-    They themselves where continuous; the median of the distribution within the cell of a discrete value (steadier than
-    a draw from it); a draw from the distribution where there was no value.
+    Continuous coordinates do not change; a discrete value becomes the median of the distribution within its cell
+    (steadier than a draw from it); a missing value becomes a draw from the distribution.
     """
     unknown = np.isnan(units)
     vague = unknown | dims.discrete
@@ -312,7 +312,7 @@ def _coordinates(dims: Dimensions, state: cma.Gaussian, units: Floats, seed: int
 
 
 def _corrected(dims: Dimensions, config: Config, state: cma.Gaussian) -> cma.Gaussian:
-    """Return the distribution with its mean within the bounds, and with margins where they are wanted."""
+    """Return the distribution with its mean within the bounds, and with margins where they are configured."""
     state = replace(state, mean=np.where(dims.discrete, state.mean, np.clip(state.mean, 0.0, 1.0)))
     if not config.margin or not dims.discrete.any():
         return state
@@ -323,7 +323,7 @@ def _corrected(dims: Dimensions, config: Config, state: cma.Gaussian) -> cma.Gau
 
 
 def _restarted(dims: Dimensions, config: Config, run: Run, constants: cma.Strategy) -> Run:
-    """Begin a new descent somewhere else where this one has come to its end (Auger, Hansen 2005; Hansen 2009)."""
+    """Restart elsewhere when the current descent has converged (Auger, Hansen 2005; Hansen 2009)."""
     recent = run.bests if len(run.bests) == cma.patience(constants) else ()
     if not dims.numbers or not cma.has_converged(run.gaussian, 1e-12 * config.sigma, np.array(recent)):
         return run
@@ -350,7 +350,7 @@ def _restarted(dims: Dimensions, config: Config, run: Run, constants: cma.Strate
 
 
 def first_mean(dims: Dimensions, x0: Mapping[str, Any] | None, space: SearchSpace) -> Floats:
-    """Return ``(d,)`` the coordinates of a user's starting point, the middle where nothing is said.
+    """Return ``(d,)`` the coordinates of a user's starting point, the middle for missing parameters.
 
     Raises:
         ValueError: A value is outside its parameter's bounds.

@@ -9,8 +9,8 @@ parents        ``(p, d)``
 bounds         ``(d, 2)``, lower and upper ends; the samplers here hand over the unit cube
 =============  ===================================================================================
 
-A child may leave the bounds; the sampler repairs it. The argument ``study`` has ``directions`` and nothing
-else that can be relied on.
+A child may leave the bounds; the sampler repairs it. Operators may only use ``directions`` of the argument
+``study``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sweeper_core.trial.study_like import HasDirections
 Floats = npt.NDArray[np.float64]
 
 SMALLEST = 1e-10
-"""Keeps quotients finite where parents agree."""
+"""Keeps quotients finite where parents are equal."""
 
 
 class BaseCrossover(ABC):
@@ -163,7 +163,7 @@ class UNDXCrossover(BaseCrossover):
 
 
 class _TwoChildrenCrossover(BaseCrossover):
-    """What the two forms of simulated binary crossover share: one child taken from two."""
+    """Base of the two forms of simulated binary crossover: one child is selected from two."""
 
     n_parents = 2
 
@@ -284,7 +284,7 @@ class UniformMutation(BaseMutation):
 
 
 class OwnMutation(PolynomialMutation):
-    """The samplers' default: polynomial steps, every tenth one a new uniform value, which finds the other basins."""
+    """The samplers' default: polynomial steps; every tenth one is a uniform draw, which finds other basins."""
 
     def mutation(
         self, param: float, rng: np.random.RandomState, study: HasDirections, search_space_bounds: Floats

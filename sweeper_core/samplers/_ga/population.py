@@ -1,12 +1,12 @@
-"""What genetic samplers share: the population replayed from the history, and the making of children.
+"""Base of the genetic samplers: the population replayed from the history, and the generation of children.
 
-The population is elitist and steady-state: every completed trial, whoever suggested it, competes for a place
+The population is elitist and steady-state: every completed trial, of any origin, competes for a place
 as soon as it ends, so that parallel lanes never wait for a generation. It is a function of the history alone:
-trials are folded in by blocks of ``population_size`` numbers, the survivors of one block meeting the trials of the
-next. The fold over blocks whose trials have all ended is memoised.
+trials are folded in blocks of ``population_size`` numbers, in which the survivors of the previous blocks compete with
+the trials of the next one. The fold over blocks whose trials have all ended is memoised.
 
-Children are made in unit coordinates. A parameter that a parent does not have (a condition, a changed range) comes
-from another parent, or is drawn uniformly.
+Children are generated in unit coordinates. A parameter that a parent does not have (a condition, a changed range)
+comes from another parent, or is drawn uniformly.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ Integers = npt.NDArray[np.int64]
 
 COMPLETE = TrialState.COMPLETE
 MAX_DRAWS = 8
-"""How often a child outside the bounds, or at a point that is there already, is made anew before it is taken."""
+"""Maximum number of attempts to generate a child that is within the bounds and not a known point."""
 EXTRA_DRAWS = 4
-"""So many times these draws where the space has relations."""
+"""Factor on these attempts where the space has relations."""
 
 
 @dataclass(frozen=True)
 class Survivors:
-    """The individuals that may have children.
+    """The individuals that may become parents.
 
     Attributes:
         rows: ``(k,)`` numbers of their trials.
@@ -66,9 +66,9 @@ class Survivors:
 
 @dataclass(frozen=True)
 class Memo:
-    """The survivors of the first ``blocks`` blocks of the account ``serial``, all of whose trials have ended.
+    """The survivors of the first ``blocks`` blocks of the trial table ``serial``, all of whose trials have ended.
 
-    ``content`` is what they were chosen by in the last block: constraints may be filed after a trial's end.
+    ``content`` identifies the data of the last block: constraints may be stored after a trial's end.
     """
 
     serial: int
@@ -79,7 +79,7 @@ class Memo:
 
 @dataclass(frozen=True)
 class StudyView:
-    """What operators and strategies may know of the study."""
+    """The part of the study passed to operators and strategies."""
 
     directions: tuple[StudyDirection, ...]
 
@@ -124,7 +124,7 @@ class GeneticSampler(OptunaFace, BaseGASampler):
         self.crossover_prob = crossover_prob
         self.swapping_prob = swapping_prob
         self.constraints_func = constraints_func
-        """Called by the study when a trial has ended; what it returns is in the history's constraints."""
+        """Called by the study when a trial has ended; its results are the history's constraints."""
         self.elite_population_selection_strategy = elite_population_selection_strategy
         self.child_generation_strategy = child_generation_strategy
         self.after_trial_strategy = after_trial_strategy
@@ -201,7 +201,7 @@ class GeneticSampler(OptunaFace, BaseGASampler):
         return self._fold(history, rows, individuals, last * size, size)
 
     def _remembered(self, history: History, closed: int) -> tuple[int, Integers]:
-        """Return how many blocks are folded already, and their survivors."""
+        """Return the number of memoised blocks, and their survivors."""
         memo = self._memo
         if (
             memo is not None
@@ -230,7 +230,7 @@ class GeneticSampler(OptunaFace, BaseGASampler):
     def _child(
         self, request: Request, history: History, survivors: Survivors, rng: np.random.Generator
     ) -> dict[str, Any] | None:
-        """Return a point bred from the survivors that have any of the parameters asked for; None if too few do."""
+        """Return a child of the survivors that have any of the requested parameters; None if there are too few."""
         space = request.space
         raw = history.raw(space, survivors.rows)
         wanted = [column for column, name in enumerate(space.names) if name not in request.given]
@@ -244,7 +244,7 @@ class GeneticSampler(OptunaFace, BaseGASampler):
             child = self._cross(space, parents, history, random)
             child = self._mutate(space, child, parents[0], np.array(wanted), history, random)
             params = point_at(space, child.tolist(), request.given)
-            # A point that is there already tells nothing new.
+            # A known point gives no new information.
             if space.allows(params) and not is_known(space, history, params):
                 break
         return params
@@ -252,7 +252,7 @@ class GeneticSampler(OptunaFace, BaseGASampler):
     def _users_child(
         self, request: Request, history: History, survivors: Survivors, rng: np.random.Generator
     ) -> dict[str, Any]:
-        """Return the point that the user's strategy makes, what it leaves out drawn uniformly."""
+        """Return the point of the user's strategy, its missing parameters drawn uniformly."""
         assert self.child_generation_strategy is not None
         asked = {name: it for name, it in request.space.distributions.items() if name not in request.given}
         parents = frozen_trials(history, survivors.rows)
@@ -316,7 +316,7 @@ class GeneticSampler(OptunaFace, BaseGASampler):
         cells = parameter.distribution.cardinality
         if cells is None or getattr(parameter.distribution, "log", False) or int(moved * cells) != int(unit * cells):
             return moved
-        # The step was too small to reach another value: take the neighbour on that side, or on the other at the end.
+        # The step was too small to reach another value: take the neighbour on that side, or at an end on the other.
         up = unit < 1.0 / cells or (moved > unit and unit < 1.0 - 1.0 / cells)
         return unit + (1.0 if up else -1.0) / cells
 

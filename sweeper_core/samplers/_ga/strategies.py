@@ -1,4 +1,4 @@
-"""Individuals of the history as frozen trials, for the strategies that users of genetic samplers write."""
+"""Individuals of the history as frozen trials, for users' strategies of genetic samplers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 
 EliteStrategy = Callable[[Any, list[FrozenTrial]], list[FrozenTrial]]
-"""From the study's view and all candidates to the survivors."""
+"""Maps the study's view and all candidates to the survivors."""
 
 ChildStrategy = Callable[[Any, dict[str, BaseDistribution], list[FrozenTrial]], dict[str, Any]]
-"""From the study's view, the parameters asked for, and the parents to a child's parameters."""
+"""Maps the study's view, the requested parameters and the parents to a child's parameters."""
 
 AfterStrategy = Callable[[Any, FrozenTrial, TrialState, Sequence[float] | None], None]
-"""What is done with the study, a trial that ends, its state and its values."""
+"""Called with the study, a trial that ends, its state and its values."""
 
 
 def frozen_trials(history: History, rows: npt.NDArray[np.int64]) -> list[FrozenTrial]:
-    """Return the completed trials of some rows, with the values' own signs."""
+    """Return the completed trials of some rows, with the signs of the values restored."""
     signs = np.array([direction.sign for direction in history.directions])
     return [_frozen(history, row, history.values[row] * signs) for row in rows.tolist()]
 

@@ -1,4 +1,4 @@
-"""What the Gaussian-process sampler maximises: a sum of logarithms of improvements and probabilities."""
+"""Acquisition functions of the Gaussian-process sampler: sums of log improvements and log probabilities."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from sweeper_core.samplers._gp.search import Acquisition
 Floats = npt.NDArray[np.float64]
 
 STIFFNESS = 1e4
-"""Weight of a probability of success below the one asked for. The logarithm of the improvement falls without end on the
-safe side of a cliff behind which it would be large, so the mere product would send run after run over the edge."""
+"""Weight of a success probability below the required one. On the safe side of a feasibility edge the log improvement
+falls without bound, so with the plain product run after run would be suggested beyond the edge."""
 CAUTION = 0.5
-"""Share of the variances that the improvement of several objectives is reckoned with: with all of it, one corner of the
-space after another would be hoped for, wherever an objective is least known."""
+"""Factor on the variances in the hypervolume improvement: with the full variances one corner of the space after another
+would be suggested, wherever an objective is most uncertain."""
 
 
 @dataclass(frozen=True)

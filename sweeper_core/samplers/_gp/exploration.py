@@ -1,19 +1,19 @@
-"""Where to look when a search stands still.
+"""Exploration steps for a stalled search.
 
 Notation
 
 ======  =======================================================================================
 n       number of points with observations
 y       ``(n,)`` values as measured, in order of their numbers, smaller is better
-extent  from the median of the first values to the best one: what the search has gained so far
+extent  difference of the median of the first values and the best one: the gain of the search so far
 branch  a choice of an unconditional categorical that other parameters depend on
 ======  =======================================================================================
 
-A process that has found a minimum expects a little more from its immediate neighbourhood, and nothing from a branch
-whose two or three points were bad ones: it would go on to polish digits that nobody needs for as long as it is asked.
-So when nothing worth having was gained for some time, every other suggestion is a detour: into a branch that has been
-left behind, with improvement measured against the best of that branch alone; or, where there is none, to where the
-process can hope for an improvement that is worth having.
+A process that has found a minimum expects small improvements in its immediate neighbourhood, and none in a branch
+whose two or three points were bad: it would keep refining a converged optimum by negligible amounts. So when the last
+trials have gained too little, every other suggestion is an exploration step: into a neglected branch, with
+improvement measured against the best of that branch alone; or, where there is none, to the point that is most likely
+to bring a significant improvement.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 FIRST = 20
-"""The first so many values tell what the search began with; before that it cannot stand still."""
+"""Number of first values whose median is the baseline; before that the search cannot be stalled."""
 STILL = 8
-"""The search stands still when so many trials in a row have gained nothing worth having."""
+"""The search is stalled when this many trials in a row have brought no significant improvement."""
 PATIENCE = 2
-"""So many trials for each free parameter, if that is more, before an improvement worth having is asked for: in many
-dimensions a search goes on downhill after longer pauses."""
+"""Stalled trials per free parameter before a step requires a larger improvement: in many dimensions a search
+progresses after longer pauses."""
 WORTH = 0.003
-"""What is worth having, as a share of the extent."""
+"""A significant improvement, as a share of the extent."""
 AMBITION = 0.01
-"""The improvement that a detour asks for, as a share of the extent."""
+"""The improvement that an exploration step requires, as a share of the extent."""
 EVEN_SHARE, WORST_GAP = 0.2, 2.0
 """Branches get trials in inverse proportion to ``EVEN_SHARE`` plus the gap (in extents, up to ``WORST_GAP``) between
 their best value and the best of all, and in proportion to the share of their trials that succeed: the leader gets at
@@ -49,11 +49,11 @@ most six times as many as one that is an extent behind."""
 
 @dataclass(frozen=True)
 class ExplorationStep:
-    """A restriction or an ambition for one suggestion; with neither, the suggestion is an ordinary one.
+    """A restriction or a required improvement for one suggestion; without either, the suggestion is an ordinary one.
 
     Attributes:
-        held: Positions and unit coordinates that name the branch to be searched; empty for all of them.
-        margin: The improvement asked for, in units of the values.
+        held: Positions and unit coordinates that identify the branch to be searched; empty for all branches.
+        margin: The required improvement, in units of the values.
     """
 
     held: tuple[tuple[int, float], ...] = ()
@@ -75,11 +75,11 @@ def exploration_step(
     fixed: Sequence[tuple[int, float]],
     rng: np.random.Generator,
 ) -> ExplorationStep:
-    """Return the detour of trial ``number``: every other one where the search stands still.
+    """Return the exploration step of trial ``number``, one for every other trial of a stalled search.
 
     Args:
-        encoding: Of the space.
-        observations: On one objective.
+        encoding: The encoding of the space.
+        observations: Observations of one objective.
         seen: Unit coordinates of all trials ``(k, d)``, failed and running ones too.
         number: Number of the trial.
         fixed: Positions (and coordinates) that are not free.
@@ -110,7 +110,7 @@ def _standing(y: Floats, worth: float) -> int:
 
 
 def _left_behind(axis: Feature, seen: Floats, unit: Floats, y: Floats, extent: float) -> float | None:
-    """Return the coordinate of the branch that has fewest trials beside its share; None when the leader has."""
+    """Return the coordinate of the branch with the fewest trials relative to its share; None if it is the leader."""
     inside, tried = axis.which(unit), np.sum(axis.which(seen), axis=0)
     best = np.min(np.where(inside, y[:, None], np.inf), axis=0)  # infinite where no trial succeeded
     gap = np.minimum((best - y.min()) / max(extent, 1e-300), WORST_GAP)

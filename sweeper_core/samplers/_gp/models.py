@@ -1,15 +1,15 @@
 """The Gaussian processes of one suggestion: one for each objective, constraint, and for failures.
 
 Hyperparameters are fitted at certain numbers of points only, and in between the Cholesky factor is extended.
-Which fit serves is a function of the number of points alone, so that a study that is resumed suggests
-what the uninterrupted one would have:
+The fit used is a function of the number of points alone, so that a resumed study makes the same
+suggestions as an uninterrupted one:
 
 * with n points, the fit is that of the first ``c = checkpoint(n)`` of them (every count up to 31, every second
   up to 63, every fourth up to 127, and so on);
 * it starts from the prior's median and from the fit of ``anchor(c)``, the next smaller of 4, 6, 8, 12, 16, 24, …,
   which starts from its own anchor in turn. A resumed study repeats this short chain once.
 
-All fits are memoised by their data; forgetting them costs time and changes nothing.
+All fits are memoised by their data; clearing the cache only costs time.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ Integers = npt.NDArray[np.int64]
 T = TypeVar("T")
 
 FIRST_STEP = 32
-"""Up to this many points every new one brings a new fit; then the steps between fits double with the points."""
+"""Up to this many points every new one causes a new fit; then the intervals between fits double with the points."""
 MAX_FIT = 256
-"""Hyperparameters are fitted to at most so many points: the cost is cubic, and the gain beyond is small."""
+"""Maximum number of points for fitting hyperparameters: the cost is cubic, and the gain beyond is small."""
 MAX_MODEL = 500
 """With more points, a local model of ``BEST + NEAREST`` of them is used."""
 BEST = NEAREST = 180
@@ -52,7 +52,7 @@ class Memo:
         self._known: dict[str, OrderedDict[Hashable, Any]] = {kind: OrderedDict() for kind in self.SIZES}
 
     def get(self, kind: str, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what is known for ``key``, or what ``make`` returns."""
+        """Return the cached value for ``key``, or compute it with ``make``."""
         known = self._known[kind]
         if key in known:
             known.move_to_end(key)
@@ -66,7 +66,7 @@ class Memo:
 
 
 def digest(*arrays: Floats) -> bytes:
-    """Return what tells arrays apart, in few bytes."""
+    """Return a short hash of the arrays."""
     hashed = hashlib.blake2b(digest_size=16)
     for array in arrays:
         hashed.update(repr(array.shape).encode())
@@ -126,12 +126,12 @@ class Target:
         )
 
     def data(self, warp: Warp) -> Data:
-        """Return what the process sees."""
+        """Return the training data of the process."""
         return Data(self.Z, self.columns, warp(self.y), self.noise_factor, self.noise_std**2)
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What tells targets apart."""
+        """The cache key of the target."""
         arrays = digest(self.Z, self.y, self.noise_factor, self.noise_std)
         kinds = self.columns.groups, self.columns.numbers
         return arrays, kinds, self.warped, self.noise, str(self.run_variance)
@@ -147,14 +147,14 @@ class Learned:
 
 @dataclass(frozen=True)
 class Model:
-    """A posterior and the transformation that its outputs have gone through."""
+    """A posterior and the transformation of its outputs."""
 
     warp: Warp
     posterior: Posterior
 
 
 def learn(target: Target, memo: Memo) -> Learned:
-    """Return the fit that serves a target, by the schedule at the top."""
+    """Return the fit for a target, by the schedule at the top."""
     return _fit_at(target, max(checkpoint(len(target.y)), 1), memo)
 
 
@@ -170,7 +170,7 @@ def _fit_at(target: Target, count: int, memo: Memo) -> Learned:
 
 
 def _best_fit(target: Target, warm: list[Hyper]) -> Learned:
-    """Return the most probable transformation and hyperparameters, judged on the values as they were measured."""
+    """Return the most probable transformation and hyperparameters by the likelihood of the untransformed values."""
     best: tuple[float, Learned] | None = None
     for warp in warps(target.y) if target.warped else warps(target.y)[:1]:
         found = _fit_warped(target, warp, warm)
@@ -215,7 +215,7 @@ def model_of(target: Target, memo: Memo, focus: Floats | None = None) -> Model:
     """Return the posterior of a target given all its points, or the local ones when there are too many.
 
     Args:
-        focus: ``(p,)`` embedded point around which a local model looks; None for the best one.
+        focus: ``(p,)`` embedded point at the centre of a local model; None for the best one.
     """
     learned = learn(target, memo)
     n = len(target.y)
@@ -231,7 +231,7 @@ def model_of(target: Target, memo: Memo, focus: Floats | None = None) -> Model:
 
 
 def refitted(target: Target, memo: Memo) -> Model:
-    """Return the posterior of a target with hyperparameters fitted to all of it: for values that change as a whole."""
+    """Return the posterior with hyperparameters fitted to all points, for targets whose values all change together."""
     learned = memo.get("fit", target.key, lambda: _best_fit(_thinned(target), []))
     return Model(learned.warp, Posterior(target.data(learned.warp), learned.hyper))
 

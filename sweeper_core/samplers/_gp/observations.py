@@ -1,4 +1,4 @@
-"""What a history says to a Gaussian process: points, values and how far each value can be trusted.
+"""Observations for a Gaussian process from a history: points, values and their noise.
 
 Notation
 
@@ -28,7 +28,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Observations:
-    """Points with something known about them, in order of their numbers.
+    """Points with observed values, in order of their numbers.
 
     Attributes:
         unit, active: ``(n, d)`` as :class:`Encoding` has them.
@@ -88,9 +88,9 @@ def points_of(history: History, encoding: Encoding, rows: Integers) -> tuple[Poi
 
 
 def gather(history: History, encoding: Encoding) -> tuple[Observations, Integers]:
-    """Return the finished trials that fit the space, and their numbers.
+    """Return the observations of the finished trials that fit the space, and their numbers.
 
-    Complete ones count, and pruned ones when there is one objective.
+    Complete trials are used, and with one objective pruned ones too.
     """
     complete = history.completed
     usable = complete[~np.any(np.isnan(history.values[complete]), axis=1)] if len(complete) else complete
@@ -116,12 +116,12 @@ def gather(history: History, encoding: Encoding) -> tuple[Observations, Integers
 
 
 def extrapolated(history: History, complete: Integers, pruned: Integers) -> tuple[Floats, Floats]:
-    """Return what pruned trials would probably have reached ``(k,)``, and the noise_std in it.
+    """Return the extrapolated final values of pruned trials ``(k,)``, and their noise_std.
 
-    A trial is stopped because it looked worse than its peers, so a report above the median of the final values is
-    drawn towards that median by the part of the run that was left to go; a report below it stands. The
-    noise_std, too, is that part: half of the spread of all values for a trial that was stopped at once. Where the
-    pruner has followed the curve to its end, its forecast and its noise_std are taken instead.
+    A trial is stopped because it looked worse than others, so a report above the median of the final values is
+    shrunk towards that median by the remaining fraction of the run; a report below it is not changed. The
+    noise_std is proportional to that fraction: half of the spread of all values for a trial stopped at once. Where the
+    pruner has extrapolated the curve, its forecast and standard deviation are used instead.
     """
     last = history.last_value[pruned]
     final = history.values[complete, 0]
@@ -139,7 +139,7 @@ def extrapolated(history: History, complete: Integers, pruned: Integers) -> tupl
 
 
 def _finite(values: Floats) -> Floats:
-    """Return a copy in which infinite values are as bad (good) as the worst (best) finite one of the objective."""
+    """Return a copy in which infinite values are replaced by the worst (best) finite one of the objective."""
     values = values.copy()
     for column in values.T:
         finite = column[np.isfinite(column)]

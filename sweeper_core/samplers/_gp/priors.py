@@ -34,14 +34,14 @@ class Belief:
         self.power = power
 
     def score(self, Z: Floats) -> Floats:
-        """Return ``(q,)``; inactive parameters count as if they had no prior."""
+        """Return ``(q,)``; inactive parameters contribute nothing."""
         total = np.zeros(len(Z))
         for feature, density in self.factors:
             total += self.power * density.log(_coordinate(feature, Z))
         return total
 
     def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
-        """Return the score ``(q,)`` and its derivatives ``(q, p)`` along numbers; choices are not climbed."""
+        """Return the score ``(q,)`` and its derivatives ``(q, p)`` along numbers; those along choices are zero."""
         slope = np.zeros_like(Z)
         for feature, density in self.factors:
             if feature.numeric:

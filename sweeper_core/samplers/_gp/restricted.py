@@ -1,4 +1,4 @@
-"""Keeping a maximisation inside the part of the space that satisfies its relations.
+"""Restrict a maximisation to the part of the space that satisfies its relations.
 
 Notation
 
@@ -20,20 +20,20 @@ from sweeper_core.samplers._gp.space import Encoding, fix
 Floats = npt.NDArray[np.float64]
 
 MIN_POOL = 250
-"""Candidates wanted, of the thousand and more that are drawn everywhere; else others are drawn inside."""
+"""Minimum number of allowed candidates among the thousand or more drawn everywhere; else more are drawn inside."""
 SCALES = (0.1, 0.03, 0.01, 0.003)
-"""Of the random steps that follow gradients, which end at the first edge: optima often lie on one."""
+"""Scales of the random steps after the gradient steps, which end at the first edge: optima often lie on an edge."""
 DIRECTIONS = 32
 """Random steps of each scale from each point."""
 
 
 class Restriction:
-    """The allowed part of a space, some coordinates being held.
+    """The allowed part of a space, with some coordinates fixed.
 
     Args:
-        encoding: Of the space.
-        fixed: Positions and unit coordinates that are held.
-        rng: Decides what is drawn.
+        encoding: The encoding of the space.
+        fixed: Positions and unit coordinates that are fixed.
+        rng: Source of all randomness.
     """
 
     def __init__(self, encoding: Encoding, fixed: Sequence[tuple[int, float]], rng: np.random.Generator) -> None:
@@ -45,11 +45,11 @@ class Restriction:
         )
 
     def inside(self, unit: Floats) -> Floats:
-        """Return those of the points that are allowed."""
+        """Return the allowed points among those given."""
         return np.asarray(unit[self._region.allowed_at(unit)])
 
     def some(self, draws: Floats, count: int) -> Floats:
-        """Return ``count`` allowed points, of ``draws`` first; of these one where none is found."""
+        """Return ``count`` allowed points, preferably from ``draws``; one of ``draws`` when none is found."""
         found = self.filled(draws, count)[:count]
         return found if len(found) else draws[:1]
 
@@ -65,12 +65,12 @@ class Restriction:
         return np.concatenate([found, self.inside(fix(self._encoding.snap(drawn), self._fixed))])
 
     def towards(self, inside: Floats, targets: Floats) -> Floats:
-        """Return the points on the way from allowed ones to targets where the allowed part ends."""
+        """Return the points where the lines from allowed points to targets leave the allowed part."""
         moved = self._encoding.snap(self._region.towards(inside, np.where(self._moving, targets, inside)))
         return np.asarray(np.where(self._region.allowed_at(moved)[:, None], moved, inside))
 
     def refined(self, starts: Floats, score: Callable[[Floats], Floats]) -> Floats:
-        """Return the starts after random steps, along edges too, that raise the score ``(q,)``."""
+        """Return the starts after random steps, also along edges, that increase the score ``(q,)``."""
         best, height = starts.copy(), score(starts)
         for scale in SCALES if self._moving.any() else ():
             origin = np.repeat(best, DIRECTIONS, axis=0)

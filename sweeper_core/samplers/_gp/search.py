@@ -54,11 +54,11 @@ class Search:
     """One maximisation.
 
     Args:
-        encoding: Of the space.
-        acquisition: To be maximised.
+        encoding: The encoding of the space.
+        acquisition: The function to be maximised.
         fixed: Position and unit coordinate of the parameters that must not change.
-        known: Keys (see :meth:`Encoding.keys`) of points that must not come out, if others are left.
-        rng: Decides the candidates.
+        known: Keys (see :meth:`Encoding.keys`) of points to be avoided, if others are left.
+        rng: Source of all randomness.
     """
 
     def __init__(
@@ -153,14 +153,14 @@ class Search:
         moved = starts.copy()
         moved[:, positions] = np.where(moving, found.reshape(len(starts), len(axes)), starts[:, positions])
         moved = self.encoding.snap(moved) if self._restriction is None else self._restriction.towards(starts, moved)
-        # A parameter that others depend on may have moved over an edge: scores are taken anew, starts kept.
+        # A parameter that others depend on may have crossed an edge: compute the scores again, keep the starts.
         both = np.concatenate([moved, starts])
         score = self.score(both)
         better = score[: len(starts)] >= score[len(starts) :]
         return np.where(better[:, None], both[: len(starts)], starts)
 
     def _sweep(self, starts: Floats) -> Floats:
-        """Return the starts after changing one discrete coordinate at a time, each time the one that gains most."""
+        """Coordinate ascent: change one discrete coordinate at a time, the one with the largest gain."""
         rounded = [axis for axis in self._continuous if axis.count is not None]
         if not self._discrete and not rounded:
             return starts

@@ -7,9 +7,9 @@ n, k    number of points of the study, of its sources together
 p, t    number of embedded columns, of tasks (the sources and the study, which is the last)
 ======  =======================================================================================
 
-The distance between tasks has a lengthscale of its own. When the tasks are alike it is long, and points of a source
-count almost as much as the study's own; when they are not, the likelihood makes it short. The study's own process,
-which knows no source, stands beside it: whichever foretells the study's points better is asked.
+The distance between tasks has its own lengthscale. When the tasks are similar it is long, and points of a source
+count almost as much as the study's own; otherwise the likelihood makes it short. A second process is fitted to the
+study's points alone: the one that predicts the study's points better is used.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ Integers = npt.NDArray[np.int64]
 
 MAX_SOURCES = 3
 MAX_POINTS = 120
-"""All sources together have at most so many points: the better half of them the best ones."""
+"""Maximum number of points of all sources together: the better half of them the best ones."""
 DISTRUST = 0.3
-"""Standard deviation that every value of a source has beside its own noise, in units of the source's spread."""
+"""Additional noise std of every value of a source, in units of the source's spread."""
 NARROWEST, WIDEST = 0.3, 1.5
-"""Limits of the study's spread relative to the sources', until it has points enough to have its own."""
+"""Limits of the study's spread relative to the sources', until it has enough points of its own."""
 
 
 ENOUGH = 4
-"""Points of the study that can tell whether the sources help."""
+"""Number of the study's points needed to judge whether the sources help."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What is used of one earlier study: points ``(k, d)``, embedded ``(k, p)``, and standardised values ``(k,)``."""
+    """Data of one earlier study: points ``(k, d)``, embedded ``(k, p)``, and standardised values ``(k,)``."""
 
     unit: Floats
     Z: Floats
@@ -53,7 +53,7 @@ class Source:
 
 
 def sources_of(history: History, encoding: Encoding) -> list[Source]:
-    """Return the earlier studies of one objective that share enough with the space to say something."""
+    """Return the earlier studies of one objective that share enough parameters with the space."""
     if history.n_objectives != 1:
         return []
     usable = [source for source in history.sources if source.n_objectives == 1]
@@ -85,7 +85,7 @@ def best_of(sources: Sequence[Source]) -> Floats:
 
 
 def informed_model(target: Target, sources: Sequence[Source], memo: Memo) -> Model:
-    """Return the model with the sources, or the one without where that foretells the study's own points better."""
+    """Return the model with the sources, or the one without if it predicts the study's own points better."""
     n = len(target.y)
     if n > MAX_MODEL:
         return model_of(target, memo)
@@ -100,7 +100,7 @@ def informed_model(target: Target, sources: Sequence[Source], memo: Memo) -> Mod
 def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> tuple[Model, Floats]:
     """Return the study's model given its own points and those of the sources; inputs are the study's ``(q, p)``.
 
-    Also returned: the logarithm of the slope ``(n,)`` of the transformation that its own values have gone through.
+    The second result is the logarithm of the slope ``(n,)`` of the transformation of its own values.
     """
     tasks = len(sources) + 1
     marks = np.eye(tasks) * ONE_HOT
@@ -129,8 +129,8 @@ def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> tuple[
 def aligned(target: Target, sources: Sequence[Source], memo: Memo) -> tuple[Floats, Floats]:
     """Return the study's values ``(n,)`` on the scale of its sources, and the log slopes ``(n,)`` of the change.
 
-    Few points of the study, chosen where the sources are good, say nothing of its mean and spread over the space.
-    So they get the mean and spread that the sources' models have at the same points.
+    A few points, chosen where the sources are good, do not determine the study's mean and spread over the space.
+    So they get the mean and spread of the sources' models at the same points.
     """
     n = len(target.y)
     if n == 0:
@@ -155,7 +155,7 @@ def _alone(target: Target, source: Source, memo: Memo) -> Model:
 
 
 class OnTask(Posterior):
-    """A posterior over all tasks, seen from one of them: inputs lack the columns of the task."""
+    """A posterior over all tasks, restricted to one of them: inputs lack the columns of the task."""
 
     def __init__(self, everything: Posterior, task: Floats) -> None:
         self._everything = everything

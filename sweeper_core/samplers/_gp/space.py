@@ -1,4 +1,4 @@
-"""How points of a search space become rows of a Gaussian process, and how candidates are drawn.
+"""The encoding of search spaces for a Gaussian process, and the drawing of candidates.
 
 Notation
 
@@ -7,7 +7,7 @@ d       number of parameters of the space
 q       number of points
 p       number of embedded columns (see :mod:`sweeper_core.maths.gp`)
 unit    ``(q, d)`` unit-cube coordinates as in :mod:`sweeper_core.search_space.space`, but never NaN: inactive
-        parameters keep a dormant coordinate, which comes to life when a parent changes
+        parameters have a dormant coordinate, which is used when a parent changes
 active  ``(q, d)`` which parameters exist at each point
 Z       ``(q, p)`` embedded points
 ======  =======================================================================================
@@ -40,7 +40,7 @@ MAX_FEW = 16
 """Numbers with at most so many values are searched value by value, and have no trend and the lengthscales of choices;
 those with more are taken as continuous, then rounded."""
 MAX_CHOICES = 32
-"""At most so many choices are looked at in one sweep over a categorical."""
+"""Maximum number of choices tried in one sweep over a categorical."""
 MAX_LISTED = 4096
 """Numbers with more values are never listed."""
 ONE_HOT = np.sqrt(0.5)
@@ -49,7 +49,7 @@ HEIGHT = 0.5
 
 @dataclass(frozen=True)
 class Feature:
-    """One parameter's place in the embedding.
+    """One parameter's part of the embedding.
 
     Attributes:
         position: Column of the parameter in the space.
@@ -172,7 +172,7 @@ class Encoding:
         return self.space.decode(raw[0])
 
     def keys(self, unit: Floats, active: Flags | None = None) -> list[bytes]:
-        """Return what tells points apart: their coordinates (rounded to 1e-9) where active."""
+        """Return keys that identify points: their active coordinates, rounded to 1e-9."""
         active = self.active(unit) if active is None else active
         marked = np.where(active, np.round(unit * 1e9), -1.0).astype(np.int64)
         return [row.tobytes() for row in marked]

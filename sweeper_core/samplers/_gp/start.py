@@ -1,4 +1,4 @@
-"""How many points come before the first model."""
+"""The length of the initial design."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from sweeper_core.samplers.base import Request
 LONG = 10
 """Points before the first model where the budget is unknown, or large."""
 SHORT = 3
-"""Points from which a model has something to say: the fewest of any start."""
+"""Minimum number of points before the first model."""
 SHARE = 4
 """A short study spends no more than a quarter of its trials on the start, and two."""
 LONG_SHARE = 10
-"""A long one can spend a tenth, which guards against a first model that is wrong."""
+"""Share of a long study spent on the start, which guards against a wrong first model."""
 
 
 def start_length(request: Request, encoding: Encoding) -> int:

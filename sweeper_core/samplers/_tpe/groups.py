@@ -1,4 +1,4 @@
-"""The trials that TPE's densities are made of."""
+"""Groups of trials for TPE's density estimates."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 KERNELS = 256
-"""Kernels of g. Its resolution is set by the widths, which shrink as n^(-1/(d + 4)): more kernels change little."""
+"""Maximum number of kernels of g. The widths shrink as n^(-1/(d + 4)) only, so that more kernels change little."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Trials ``(k,)`` and their weights ``(k,)``, how many trials each stands for."""
+    """Trials ``(k,)`` and their weights ``(k,)``: the number of trials that each represents."""
 
     rows: Integers
     weights: Floats
@@ -32,11 +32,11 @@ NOBODY = Group(np.empty(0, np.int64), np.empty(0))
 
 @dataclass(frozen=True)
 class Groups:
-    """The good and the bad trials (the bad with failed and running ones), and those that are of use or not.
+    """The good and the bad trials (the bad with failed and running ones), and the useful and useless trials.
 
-    Of no use are failed trials and those that violate a constraint; where there are none, both groups are empty.
-    ``caution`` is the exponent of the chance to be of use: 1 for constraints; 3 for failures, which cost as much as
-    a result and say nothing of the objective.
+    Failed trials and those that violate a constraint are useless; where there are none, both groups are empty.
+    ``caution`` is the exponent of the probability to be useful: 1 for constraints; 3 for failures, which cost as
+    much as a result and give no objective value.
     """
 
     good: Group
@@ -51,7 +51,7 @@ class Groups:
 
 
 def even(rows: Integers) -> Group:
-    """Return at most KERNELS trials: the newer half as they are, the others an even sample of the older ones."""
+    """Return at most KERNELS trials: half of them the newest, the others an even sample of the older ones."""
     if len(rows) <= KERNELS:
         return Group(rows, np.ones(len(rows)))
     half = KERNELS // 2
@@ -61,7 +61,7 @@ def even(rows: Integers) -> Group:
 
 
 def log_survival(sound: Floats, failed: Floats, groups: Groups) -> Floats:
-    """Return the log chance of a trial not to fail (Nadaraya-Watson, from log densities), times its importance."""
+    """Return the weighted log survival probability of a trial (Nadaraya-Watson, from log densities)."""
     sound = sound + math.log(groups.sound.weights.sum())
     failed = failed + math.log(groups.failed.weights.sum())
     return np.asarray(groups.caution * (sound - np.logaddexp(sound, failed)))

@@ -1,7 +1,7 @@
-"""Coordinates in which TPE models a space, and the history in these coordinates.
+"""The coordinates of TPE's models, and the history in these coordinates.
 
-Numbers (and ordered choices) lie in [0, 1]; integers, stepped numbers and ordered choices own cells of
-which the coordinate is the middle. Other choices are codes.
+Numbers (and ordered choices) lie in [0, 1]; each value of integers, stepped numbers and ordered choices has a cell,
+whose middle is its coordinate. Other choices are codes.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Coordinates:
         return self.axes.snap(numbers)
 
     def cells_at(self, numbers: Floats) -> Floats:
-        """Return the widths ``(n, p)`` of the cells around coordinates; 0 where continuous, and where missing."""
+        """Return the widths ``(n, p)`` of the cells around coordinates; 0 for continuous and missing ones."""
         return np.nan_to_num(self.axes.widths(numbers), nan=0.0)
 
     def point_of(self, params: dict[str, Any]) -> Points:
@@ -94,9 +94,9 @@ class Coordinates:
 
 
 class AllowedCandidates:
-    """Which points of a block satisfy a space's relations, beside values that are decided already.
+    """Finds the points of a block that satisfy a space's relations, given the values already chosen.
 
-    Relations with parameters of later blocks are satisfied as yet.
+    Relations with parameters of later blocks count as satisfied.
     """
 
     def __init__(self, space: SearchSpace, block: Coordinates, decided: Mapping[str, Any]) -> None:
@@ -104,7 +104,7 @@ class AllowedCandidates:
         self._decided = space.region.internal(decided)
 
     def __call__(self, points: Points) -> Flags:
-        """Return which ``(n,)``."""
+        """Return ``(n,)``: which points satisfy the relations."""
         raw = np.full((len(points), len(self._space)), np.nan)
         columns = [self._space.position(name) for name in self._block.names]
         raw[:, columns[: self._block.numeric]] = self._block.axes.from_unit(points.numbers)
@@ -113,16 +113,16 @@ class AllowedCandidates:
 
 
 EXTRA_DRAWS = 16
-"""Points drawn for each candidate where relations leave a part of the space."""
+"""Draws per candidate where relations restrict the space."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """How candidates of a block are drawn.
+    """Arguments for drawing the candidates of a block.
 
     Attributes:
-        rng: Decides the candidates.
-        given: The block's coordinates that are decided already; None when none is.
+        rng: Source of all randomness.
+        given: The block's coordinates that are already chosen; None when there are none.
         allowed: Which points satisfy the relations of the space; None when there are none.
         belief: Log density ``(k,)`` of the priors at ``k`` points, times their power; None without priors.
     """
@@ -133,11 +133,11 @@ class Drawing:
     belief: Callable[[Points], Floats] | None = None
 
     def believed(self, candidates: Points, score: Floats) -> Floats:
-        """Return scores ``(k,)`` with the priors' part."""
+        """Return scores ``(k,)`` with the priors' log densities added."""
         return score if self.belief is None else score + self.belief(candidates)
 
     def candidates(self, block: Coordinates, draw: Callable[[int], Points], count: int) -> Points:
-        """Return ``count`` points, or fewer where hardly any that are drawn satisfy the relations."""
+        """Return ``count`` points, or fewer where too few draws satisfy the relations."""
         drawn = draw(count if self.allowed is None else EXTRA_DRAWS * count)
         found = Points(block.snap(drawn.numbers), drawn.codes)
         return found if self.allowed is None else found.take(np.flatnonzero(self.allowed(found))[:count])
@@ -154,7 +154,7 @@ def blocks_of(space: SearchSpace) -> tuple[Coordinates, ...]:
 
 
 class EncodedTrials:
-    """A history in the coordinates of one block; kept between calls so that only new rows are converted."""
+    """A history in the coordinates of one block; it is cached, so that only new rows are converted."""
 
     def __init__(self, block: Coordinates) -> None:
         self.block = block
@@ -165,7 +165,7 @@ class EncodedTrials:
         self._tables: list[tuple[int, Integers]] = [(-1, np.empty(0, np.int64))] * len(block.choices)
 
     def read(self, history: History) -> tuple[Points, Flags]:
-        """Return the coordinates of all trials, missing where a trial lacks a parameter, and which have any."""
+        """Return the coordinates of all trials (missing where a trial lacks a parameter), and which trials have any."""
         n, known = len(history), len(self._final)
         if n > known:
             self._grow(n)

@@ -1,4 +1,4 @@
-"""Which trials are good: the order in which TPE ranks them, and where it cuts."""
+"""The split of TPE: the ranking of trials, and the choice of the good ones."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Integers = npt.NDArray[np.int64]
 def best_of(history: History, rows: Integers, count: int) -> Integers:
     """Return the ``count`` best of finished trials, best first where there is one objective.
 
-    Feasible complete trials come first, by value; then pruned ones, those that got farther first, by their
-    last report; then infeasible ones, by how much they violate.
+    Feasible complete trials come first, by value; then pruned ones, by last step (the largest first) and last
+    report; then infeasible ones, by total violation.
     """
     feasible = history.feasible[rows]
     complete = history.states[rows] == TrialState.COMPLETE
@@ -50,7 +50,7 @@ def best_complete(history: History, rows: Integers, count: int) -> Integers:
 
 
 def _best_of_several(values: Floats, count: int) -> Integers:
-    """Whole fronts as far as they fit, then the points of the next that add the most hypervolume."""
+    """Take whole fronts while they fit, then the points of the next front that add the most hypervolume."""
     ranks = non_domination_ranks(values, enough=count)
     sizes = np.cumsum(np.bincount(ranks))
     last = int(np.searchsorted(sizes, count))

@@ -146,7 +146,7 @@ def test_looking_and_deleting(url: str, capsys: pytest.CaptureFixture[str]) -> N
     ("arguments", "message"),
     [
         (["best", "--storage", "URL", "--study", "t"], "no study 't'.*Studies: s"),
-        (["best", "--storage", "nonsense", "--study", "s"], "'nonsense' is not a storage"),
+        (["best", "--storage", "nonsense", "--study", "s"], "'nonsense' does not exist"),
         (["export", "--storage", "URL", "--study", "s", "x.txt"], "must end in .jsonl"),
         (["import", "--storage", "URL", "README"], "not a study in JSON lines"),
         (["import", "--storage", "URL", "missing.jsonl"], "missing.jsonl"),

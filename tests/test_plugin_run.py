@@ -195,7 +195,7 @@ def test_a_result_that_comes_late_is_shown_as_the_trial_that_has_it(
     lost, retry = records(there)
     assert (lost.state, retry.state, retry.values) == (FAIL, COMPLETE, (0.5,))
     output = capsys.readouterr().out
-    assert "its result counts as trial 1" in output
+    assert "its result counts by attempt 1" in output
     assert "Trial 1 complete 0.5 (best 0.5, trial 1)" in output
     assert "Trial 0 complete" not in output
 

@@ -23,7 +23,12 @@ MAX_LISTED_RANGE = 100_000
 """A cast that changes the values of a range one by one has to list them."""
 
 
-NO_PRIOR: Any = object()
+class _NoPrior:
+    def __repr__(self) -> str:
+        return "none"
+
+
+NO_PRIOR: Any = _NoPrior()
 """What a function has that was given no prior: null may be one."""
 
 
@@ -109,7 +114,7 @@ def _flag(name: str, value: Any) -> bool:
     return value
 
 
-def interval(start, end, log=False, step=None, prior=NO_PRIOR, confidence=None):  # type: ignore[no-untyped-def]
+def interval(start, end, log=False, step=None, *, prior=NO_PRIOR, confidence=None):  # type: ignore[no-untyped-def]
     """Every number between two bounds, both included; ``log``: on a logarithmic scale; ``step``: on a grid."""
     low, high = (float(_number("interval", name, value)) for name, value in (("start", start), ("end", end)))
     stepped = None if step is None else _number("interval", "step", step)
@@ -117,7 +122,7 @@ def interval(start, end, log=False, step=None, prior=NO_PRIOR, confidence=None):
     return _stating(sweep, prior, confidence)
 
 
-def range(start, stop=None, step=1, prior=NO_PRIOR, confidence=None):  # type: ignore[no-untyped-def]
+def range(start, stop=None, step=1, *, prior=NO_PRIOR, confidence=None):  # type: ignore[no-untyped-def]
     """The numbers from ``start`` on in steps of ``step``, ``stop`` excluded; ``range(n)`` starts at 0."""
     if stop is None:
         start, stop = 0, start

@@ -1,1 +1,1 @@
-"""Checkpoints of running trials: folders that appear whole or not at all."""
+"""Checkpoints of running trials: folders that appear atomically."""

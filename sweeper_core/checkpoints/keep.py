@@ -1,4 +1,4 @@
-"""Which checkpoints of a study stay: those of the best trials, and of trials that can still go on."""
+"""Retention of a study's checkpoints: those of the best trials, and of trials that can be continued."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Literal
 from sweeper_core.checkpoints.store import Checkpoint, CheckpointStore, delete
 
 Fate = Literal["running", "paused", "ended"]
-"""``paused``: it does not run, and may go on."""
+"""``paused``: the configuration is not running and may be continued."""
 GB = 10**9
 
 
 @dataclass(frozen=True)
 class KeepRules:
-    """What stays.
+    """Retention rules.
 
     Attributes:
-        best: How many ended trials, the best ones, keep their newest checkpoint.
-        last: How many checkpoints a trial keeps that can still go on.
-        max_bytes: Above it, paused trials lose theirs, the least promising first; None: no limit.
+        best: Number of best ended trials that keep their newest checkpoint.
+        last: Number of checkpoints that a trial keeps while it can be continued.
+        max_bytes: Above this size, paused trials lose their checkpoints, the least promising first; None: no limit.
     """
 
     best: int = 1
@@ -31,7 +31,7 @@ class KeepRules:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a configuration stands.
+    """The status of a configuration.
 
     Attributes:
         merit: The smaller, the better: its value when it has ended, its last report when it is paused; None without one
@@ -47,7 +47,7 @@ Held = Mapping[int, Sequence[Sequence[Checkpoint]]]
 
 
 def superfluous(held: Held, standings: Mapping[int, Standing], rules: KeepRules) -> list[Checkpoint]:
-    """Return the checkpoints that are to be deleted; those of running and of unknown configurations never are."""
+    """Return the checkpoints to be deleted, none of running or unknown configurations."""
     known = {number: standings[number] for number in held if number in standings}
     paused = [number for number, standing in known.items() if standing.fate == "paused"]
     ended = [number for number, standing in known.items() if standing.fate == "ended"]
@@ -66,7 +66,7 @@ def superfluous(held: Held, standings: Mapping[int, Standing], rules: KeepRules)
 
 
 def apply(store: CheckpointStore, standings: Mapping[int, Standing], rules: KeepRules) -> None:
-    """Delete what does not stay, and what killed jobs of trials that do not run have left half-written."""
+    """Delete the checkpoints that are not retained, and drafts left by killed jobs of trials that are not running."""
     folders = store.folders()
     for number, repeats in folders.items():
         if number in standings and standings[number].fate != "running":

@@ -18,10 +18,10 @@ from sweeper_core.logging import get_logger
 _logger = get_logger(__name__)
 
 SECONDS_BETWEEN = 30.0
-"""Between two saves when nothing was said about steps: the most that a kill costs, and what it is worth to avoid."""
+"""Seconds between two saves by default: the most work that a kill loses."""
 
 MIN_FREE = 2**20
-"""Bytes of free space below which a failure to write is one of a full disk, whatever exception a library made of it."""
+"""Bytes of free space below which a failed write counts as caused by a full disk, whatever exception was raised."""
 
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -29,11 +29,11 @@ _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 @dataclass(frozen=True)
 class SaveRules:
-    """How often a trial saves, and what it keeps while it runs.
+    """How often a trial saves, and how many checkpoints it keeps while it runs.
 
     Attributes:
         every: Steps between two saves; None: :data:`SECONDS_BETWEEN`.
-        last: How many checkpoints it keeps.
+        last: Number of checkpoints that it keeps.
         max_gb: The study's limit, which one checkpoint should not exceed.
     """
 
@@ -44,7 +44,7 @@ class SaveRules:
 
 @dataclass
 class Timing:
-    """How long things take in this job, in seconds."""
+    """Durations of steps and saves in this job, in seconds."""
 
     asked: float | None = None
     step: float = 0.0
@@ -55,11 +55,11 @@ class Saver:
     """Saves the checkpoints of one running trial.
 
     Args:
-        folder: Where they are; None keeps none.
-        rules: How often, and how many stay.
+        folder: The folder of the checkpoints; None saves none.
+        rules: How often to save, and how many to keep.
         deadlines: Known ends of the job.
-        signals: Warnings that come as signals; None hears none.
-        milestone: Whether a pruner that looks only now and then may stop the trial at a step.
+        signals: Source of warnings by signals; None for none.
+        milestone: Returns whether a pruner that judges only at milestones may stop the trial at a step.
         saved: Called after each save with the step and the warning that led to it (None without).
         clock: ``time.time()``.
     """
@@ -99,7 +99,7 @@ class Saver:
 
     @property
     def warning(self) -> str | None:
-        """What has announced the end of this job: a signal's name, or ``end``; None when nothing has."""
+        """The warning that this job will end: a signal's name, or ``end``; None without one."""
         if self._signals is not None and self._signals.pending:
             return self._signals.heard
         timing = self._timing
@@ -107,7 +107,7 @@ class Saver:
         return "end" if near else None
 
     def should_save(self, step: int) -> bool:
-        """Return whether the job had better save after this step."""
+        """Return whether the job should save after this step."""
         if self._folder is None:
             return False
         if self._signals is not None:
@@ -129,9 +129,9 @@ class Saver:
 
     @contextmanager
     def save(self, step: int) -> Iterator[Path]:
-        """Give a folder to write a checkpoint into; see :meth:`CheckpointFolder.saving`.
+        """Yield a folder for a checkpoint; see :meth:`CheckpointFolder.saving`.
 
-        What keeps it from being written is a warning in one line, and the job goes on: the earlier ones are there.
+        When it cannot be written, a one-line warning is logged and the job goes on; the earlier ones are kept.
         """
         if self._folder is None:
             with scratch() as nowhere:
@@ -146,11 +146,11 @@ class Saver:
 
     @property
     def is_warned(self) -> bool:
-        """Whether a signal waits."""
+        """Whether a signal is pending."""
         return self._signals is not None and self._signals.pending
 
     def reported(self) -> None:
-        """Take note that a report is stored: a signal may have waited for it."""
+        """Record that a report is stored; a pending signal may be waiting for it."""
         if self._signals is not None:
             self._signals.reported()
 
@@ -187,7 +187,7 @@ class Saver:
             self._say_not_saved(step, f"the disk of {folder.path} is full")
 
     def _say_not_saved(self, step: int, why: str) -> None:
-        self._last_time = self._clock()  # not again with every step
+        self._last_time = self._clock()  # do not retry at every step
         _logger.warning(f"The checkpoint of step {step} was not saved: {why}. The job goes on; earlier ones stay.")
 
     def _tell_twice(self, step: int) -> None:
@@ -205,7 +205,7 @@ class Saver:
 
 
 class _CannotBegin(Exception):
-    """No folder could be made to write a checkpoint into."""
+    """No folder for a checkpoint could be created."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -213,7 +213,7 @@ class _CannotBegin(Exception):
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Give a folder that is gone when the block ends."""
+    """Yield a folder that is deleted when the block ends."""
     import tempfile  # the core is imported in milliseconds
 
     with tempfile.TemporaryDirectory(prefix="hpo-checkpoint-", ignore_cleanup_errors=True) as folder:
@@ -222,10 +222,10 @@ def scratch() -> Iterator[Path]:
 
 @contextmanager
 def _drafted(folder: CheckpointFolder, step: int) -> Iterator[Path]:
-    """Give a draft of a checkpoint; where there can be none, a folder that is thrown away.
+    """Yield the folder of a new checkpoint; if it cannot be created, a temporary folder.
 
     Raises:
-        _CannotBegin: After the block, when there could be none.
+        _CannotBegin: After the block, when it could not be created.
     """
     with ExitStack() as stack:
         try:
@@ -242,7 +242,7 @@ def _drafted(folder: CheckpointFolder, step: int) -> Iterator[Path]:
 
 
 def is_full(error: BaseException, folder: Path) -> bool:
-    """Return whether something failed because a disk, or a quota, is full."""
+    """Return whether an operation failed because a disk or quota is full."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno in _FULL:

@@ -7,8 +7,8 @@ Layout below the store's root::
     12/0/.saving-8-host-77-ab    one that is being written, by process 77 of that host
     12/0/.deleting-ab            one that is being deleted
 
-A checkpoint is written under a name of the second kind, brought to the disk, and renamed. It counts when every file of
-its manifest is there, at least as long as it was. Nothing else below the root is ever touched.
+A checkpoint is written under a ``.saving`` name, synced to disk, and renamed. It is valid when every file of its
+manifest exists with at least the recorded size. Other files below the root are never touched.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SAVING = re.compile(r"\.saving-\d+-(.+)-(\d+)-[0-9a-f]{8}")
 _DELETING = re.compile(r"\.deleting-[0-9a-f]{8}")
 _NUMBER = re.compile(r"0|[1-9]\d*")
 _NOT_SUPPORTED = {errno.EINVAL, errno.EBADF, errno.EACCES, errno.EPERM, errno.ENOTSUP}
-"""What file systems answer that have no ``fsync`` for a kind of file."""
+"""Errors of file systems that do not support ``fsync`` for a kind of file."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Checkpoint:
     Attributes:
         path: Its folder.
         step: The step after which it was saved.
-        again: 0, or how often its step had been saved before.
+        again: Number of earlier saves of the same step.
         size: Its length in bytes.
     """
 
@@ -53,7 +53,7 @@ class CheckpointFolder:
     """The checkpoints of one configuration and repeat.
 
     Args:
-        path: The folder that holds them; it is made with the first checkpoint.
+        path: The folder that holds them; it is created with the first checkpoint.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,10 +76,10 @@ class CheckpointFolder:
 
     @contextmanager
     def saving(self, step: int) -> Iterator[Path]:
-        """Give an empty folder, and make it the checkpoint of ``step`` when the block ends without an exception.
+        """Yield an empty folder, which becomes the checkpoint of ``step`` when the block ends without an exception.
 
         Raises:
-            OSError: It cannot be written. The checkpoints of before are untouched.
+            OSError: It cannot be written. Earlier checkpoints are not affected.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         draft = self.path / f".saving-{step}-{_host()}-{os.getpid()}-{_token()}"
@@ -99,10 +99,10 @@ class CheckpointFolder:
             delete(one)
 
     def clear_drafts(self, all_of_them: bool = False) -> None:
-        """Delete what killed processes have left half-written or half-deleted.
+        """Delete checkpoints that killed processes left half-written or half-deleted.
 
         Args:
-            all_of_them: Also what a living process of this machine writes: no job of the configuration runs any more.
+            all_of_them: Delete also drafts of live processes of this machine; no job of the configuration is running.
         """
         for name in _names(self.path):
             saving = _SAVING.fullmatch(name)
@@ -110,7 +110,7 @@ class CheckpointFolder:
                 shutil.rmtree(self.path / name, ignore_errors=True)
 
     def remove_if_empty(self) -> None:
-        """Remove the folder, and that of the configuration, when nothing is in them."""
+        """Remove the folder, and that of the configuration, when they are empty."""
         with suppress(OSError):
             self.path.rmdir()
             self.path.parent.rmdir()
@@ -141,9 +141,9 @@ class CheckpointStore:
 
 
 def delete(checkpoint: Checkpoint) -> None:
-    """Delete a checkpoint, or as much of it as the user has added nothing to; never raises.
+    """Delete a checkpoint except for files that the user has added; never raises.
 
-    It stops being one at once, and however far the deletion comes.
+    It becomes invalid at once, even if the deletion is interrupted.
     """
     manifest = _manifest(checkpoint.path)
     if manifest is None:
@@ -160,7 +160,7 @@ def delete(checkpoint: Checkpoint) -> None:
 
 
 def check_writable(root: Path) -> None:
-    """Raise ``OSError`` when checkpoints cannot be saved below a folder; leave nothing."""
+    """Raise ``OSError`` when checkpoints cannot be saved below a folder; leave no files behind."""
     missing = [path for path in (root, *root.parents) if not path.exists()]
     root.mkdir(parents=True, exist_ok=True)
     probe = root / f".probe-{_token()}"
@@ -200,7 +200,7 @@ def _publish(draft: Path, parent: Path, step: int) -> None:
 
 
 def _read(path: Path) -> Checkpoint | None:
-    """Return the complete checkpoint in a folder; None when a part is missing or the folder is somebody else's."""
+    """Return the complete checkpoint in a folder; None when a part is missing or the folder is no checkpoint."""
     found, manifest = _COMPLETE.fullmatch(path.name), _manifest(path)
     if found is None or manifest is None or path.is_symlink():
         return None
@@ -233,10 +233,10 @@ def _files(folder: Path) -> dict[str, int]:
 
 
 def _sync(path: Path) -> None:
-    """Bring a file or a folder's entries to the disk.
+    """Sync a file or a folder's entries to disk.
 
     Raises:
-        OSError: The disk did not take it.
+        OSError: The sync failed.
     """
     if path.is_symlink() or (os.name == "nt" and path.is_dir()):
         return
@@ -258,7 +258,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _alive(host: str, pid: int) -> bool:
-    """Return whether a process of this machine lives; those of other machines count as dead."""
+    """Return whether a process of this machine is alive; those of other machines count as dead."""
     if host != _host():
         return False
     if pid == os.getpid() or os.name == "nt":

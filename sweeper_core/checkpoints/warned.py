@@ -1,4 +1,4 @@
-"""Warnings that a process is going to be ended: signals, and the times of known ends."""
+"""Warnings that a process will be ended: signals, and deadlines."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from types import FrameType
 from typing import Any
 
 GRACE = 20.0
-"""Seconds that a signal waits for a checkpoint: below the half minute that SLURM and Kubernetes give before SIGKILL."""
+"""Seconds that a signal waits for a checkpoint: less than the 30 seconds of SLURM and Kubernetes before SIGKILL."""
 
 FOR_REPORT = 2.0
 """Seconds that a signal waits, once a checkpoint is saved, for the report of the step that was saved."""
 
 AFTER_JOB = 1.0
-"""Seconds that a signal waits when the job has ended meanwhile, so that its result gets out."""
+"""Seconds that a signal waits when the job has ended meanwhile, so that its result is delivered."""
 
 END_TIMES = ("SLURM_JOB_END_TIME",)
-"""Variables that tell when the allocation ends, in seconds since the epoch."""
+"""Environment variables with the end of the allocation, in seconds since the epoch."""
 
 MAX_FIXED_MARGIN = 30.0
 """Seconds before a known end from which every chance to save is used, at most; plus what a step and a save take."""
 
 
 class Deadline:
-    """A known end, which comes nearer.
+    """A known end of the job.
 
     Args:
-        at: When, by ``time.time()``.
-        whole: Seconds from the beginning to it: a twentieth of them is the fixed margin.
+        at: The time of the end, by ``time.time()``.
+        whole: Seconds from the beginning to the end: a twentieth of them is the fixed margin.
     """
 
     def __init__(self, at: float, whole: float = math.inf) -> None:
@@ -51,7 +51,7 @@ class Deadline:
 
 
 def end_of_allocation(environment: Mapping[str, str] | None = None) -> float | None:
-    """Return when the scheduler ends this process's allocation, by ``time.time()``; None where that is not known."""
+    """Return the end of this process's allocation, by ``time.time()``; None where it is unknown."""
     environment = os.environ if environment is None else environment
     for name in END_TIMES:
         with suppress(KeyError, ValueError):
@@ -60,7 +60,7 @@ def end_of_allocation(environment: Mapping[str, str] | None = None) -> float | N
 
 
 def _signals() -> Iterable[int]:
-    """Return the signals that may be warnings: SIGTERM, SIGUSR1, and SIGUSR2 where somebody waits for it (submitit)."""
+    """Return the signals that may be warnings: SIGTERM, SIGUSR1, and SIGUSR2 where it has a handler (submitit)."""
     yield signal.SIGTERM
     if (first := getattr(signal, "SIGUSR1", None)) is not None:
         yield first
@@ -69,13 +69,13 @@ def _signals() -> Iterable[int]:
 
 
 class SignalWatch:
-    """Holds signals back until a checkpoint is saved and its step reported, then lets them do what they would do.
+    """Defers signals until a checkpoint is saved and its step reported, then passes them to their usual handling.
 
     A job that goes on from a checkpoint begins with the step after it: the report of that step has to be there.
 
-    SIGTERM ends the process then, or does what a handler of before does with it (submitit's requeues the job); SIGUSR1
-    without such a handler is a warning and no more. What comes a second time, or has waited for :data:`GRACE`, is not
-    held back. Only the main thread can watch.
+    SIGTERM then ends the process, or runs the previous handler (submitit's requeues the job); SIGUSR1 without a handler
+    is only a warning. A second signal, or one that has waited for :data:`GRACE`, is not deferred. Only the main thread
+    can watch.
 
     Args:
         grace: Seconds that a signal waits for a checkpoint.
@@ -92,10 +92,10 @@ class SignalWatch:
         self._over = False
         self._process = 0
         self.heard: str | None = None
-        """Name of the signal that was heard last; None before one."""
+        """Name of the last signal received; None before one."""
 
     def install(self) -> None:
-        """Begin to watch, in the main thread; elsewhere nothing happens."""
+        """Begin to watch in the main thread; do nothing in other threads."""
         if threading.current_thread() is not threading.main_thread() or self._before:
             return
         self._process = os.getpid()
@@ -108,15 +108,15 @@ class SignalWatch:
 
     @property
     def pending(self) -> bool:
-        """Whether a signal waits for a checkpoint."""
+        """Whether a signal is waiting for a checkpoint."""
         return self._pending is not None
 
     def begin_save(self) -> None:
-        """Hold signals back until the save has ended, however long it takes."""
+        """Defer signals until the save has ended, however long it takes."""
         self._saving += 1
 
     def end_save(self, saved: bool) -> None:
-        """Let a signal that waited for this do what it does once the step is reported, or soon."""
+        """Deliver a signal that waited for the save once the step is reported, or soon."""
         self._saving -= 1
         number = self._pending
         if number is None or self._saving:
@@ -128,12 +128,12 @@ class SignalWatch:
             self._wait(number, self._for_report)
 
     def reported(self) -> None:
-        """Let a signal that waited for this do what it does; called when a report is stored."""
+        """Deliver a signal that waited for this report; called when a report is stored."""
         if self._pending is not None and self._saved and not self._saving:
             self._send(self._pending)
 
     def close(self) -> None:
-        """Watch no longer; a signal that still waits does what it does in a moment."""
+        """Stop watching; a pending signal is delivered shortly."""
         number = self._pending
         if self in _watching:
             _watching.remove(self)
@@ -166,7 +166,7 @@ class SignalWatch:
         self._timer = _later(seconds, lambda: os.kill(os.getpid(), number))
 
     def _send(self, number: int) -> None:
-        """Have the main thread pass a signal on, now."""
+        """Make the main thread deliver a signal now."""
         if threading.current_thread() is threading.main_thread():
             self._pass_on(number, None)
         else:
@@ -189,11 +189,11 @@ class SignalWatch:
 
 
 _watching: list[SignalWatch] = []
-"""Those that watch in this process, the latest last."""
+"""The active watchers of this process, the latest last."""
 
 
 def end_of_job() -> None:
-    """Watch no longer for the job that ends in this thread."""
+    """Stop watching for the job that ends in this thread."""
     if threading.current_thread() is threading.main_thread():
         for watch in reversed(_watching.copy()):
             watch.close()

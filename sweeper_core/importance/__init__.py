@@ -1,4 +1,4 @@
-"""Which parameters mattered."""
+"""Parameter importances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of importance evaluators, and the trials that they look at."""
+"""The contract of importance evaluators, and the selection of their trials."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class BaseImportanceEvaluator(ABC):
         """Return the importance of each parameter, the largest first; not normalised.
 
         Args:
-            study: The study to look at.
+            study: The study to evaluate.
             params: Names to assess; None lets the evaluator choose.
-            target: What to explain instead of the objective value.
+            target: Function of a trial to explain instead of the objective value.
         """
 
 
@@ -46,7 +46,7 @@ def _is_finite(trial: FrozenTrial, target: Target | None) -> bool:
 
 
 def check_params(study: Study, params: Sequence[str] | None) -> None:
-    """Check the names that a caller asks for.
+    """Check the names of requested parameters.
 
     Raises:
         TypeError: They are not a list of strings.

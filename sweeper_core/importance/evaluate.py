@@ -1,4 +1,4 @@
-"""The one question that users ask: which parameters mattered?"""
+"""Evaluate parameter importances."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def get_param_importances(
     target: Target | None = None,
     normalize: bool = True,
 ) -> dict[str, float]:
-    """Return how much each parameter mattered, the most important first.
+    """Return the importance of each parameter, the most important first.
 
     Args:
-        study: The study to look at; its completed trials with finite values count.
-        evaluator: How to judge; by default :class:`SpreadImportanceEvaluator`, which is PED-ANOVA that a converged
-            search does not mislead.
+        study: The study to evaluate; its completed trials with finite values count.
+        evaluator: The method; by default :class:`SpreadImportanceEvaluator`, a PED-ANOVA that stays valid after the
+            search has converged.
         params: Names to assess. By default the default evaluator and PED-ANOVA take every parameter, the forests
             those that all completed trials have.
         target: What to explain instead of the objective value, such as ``lambda t: t.values[0]``. The forests need
-            it with several objectives; the others ask what leads to small values of it.
+            it with several objectives; the others explain small values of it.
         normalize: Whether the importances sum to 1.
 
     Raises:

@@ -1,7 +1,7 @@
 """Importances from a random forest: functional ANOVA, and mean decrease in impurity.
 
-The forest is scikit-learn's: its trees are compiled, well kept and already present where people train models; our
-own would be slower and one more thing to trust. What is ours is the decomposition of the trees' variance.
+The forest is scikit-learn's: its trees are compiled, well maintained and usually installed where models are trained.
+This module decomposes the trees' variance.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Table:
-    """Trials as a forest sees them.
+    """Training data of a forest.
 
     Attributes:
         columns: ``(n, e)`` in [0, 1]: one column for a number, one indicator for each choice of a categorical.
@@ -135,10 +135,10 @@ def _boxes(tree: Any, n_columns: int) -> Boxes:
 
 
 def _distributions(trials: list[FrozenTrial], params: list[str] | None) -> dict[str, BaseDistribution]:
-    """Return the parameters to assess, as the trials that have all of them knew them.
+    """Return the parameters to assess, with the distributions of the trials that have all of them.
 
     Raises:
-        ValueError: A wanted parameter's range changed, or no trial has all of them.
+        ValueError: A requested parameter's range changed, or no trial has all of them.
     """
     if params is None:
         return intersection([trial.distributions for trial in trials])

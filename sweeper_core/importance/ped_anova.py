@@ -39,7 +39,7 @@ Floats = npt.NDArray[np.float64]
 MAX_CELLS = 50
 """Cells of the grid over a continuous parameter, as in the authors' implementation."""
 MIN_IN_REGIME = 2
-"""Trials that must share a range before anything is said of it."""
+"""Minimum number of trials with the same range for an importance over it."""
 
 
 class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
@@ -142,7 +142,7 @@ def _lowest(trials: Sequence[FrozenTrial], losses: Floats, quantile: float) -> S
 
 
 def _first_fronts(study: Study, trials: Sequence[FrozenTrial], count: int) -> list[FrozenTrial]:
-    """Whole fronts while they fit; of the next one the points that add the most hypervolume."""
+    """Take whole fronts while they fit, then the points of the next front that add the most hypervolume."""
     signs = np.array([direction.sign for direction in study.directions])
     losses = np.array([trial.values for trial in trials]) * signs
     ranks = non_domination_ranks(losses)

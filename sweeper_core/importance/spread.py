@@ -1,8 +1,8 @@
-"""The default evaluator: PED-ANOVA, over points that are spread evenly where the trials are not.
+"""The default evaluator: PED-ANOVA over evenly spread points where the trials are not evenly spread.
 
-PED-ANOVA asks what distinguishes the best trials from all. Where a search has converged, all trials agree in what
-matters most, and only what does not matter much is left to tell the best ones apart. So where trials do not fill the
-ranges evenly, a model of them is asked about points that do.
+PED-ANOVA compares the best trials with all. Where a search has converged, all trials have similar values of the most
+important parameters, and the best ones differ from them only in unimportant ones. So where trials do not fill the
+ranges evenly, a model fitted to them predicts evenly spread points.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ DRAWS = 600
 
 
 class SpreadImportanceEvaluator(BaseImportanceEvaluator):
-    """PED-ANOVA of the trials; of even points that a Gaussian process of the trials values, where a search converged.
+    """PED-ANOVA of the trials; after convergence, of even points whose values a Gaussian process predicts.
 
-    Every trial's set of parameters (with conditional ones) stays as it is; values are drawn anew from the ranges.
+    Every trial keeps its set of parameters (with conditional ones); new values are drawn from the ranges.
     For several objectives without a target it is PED-ANOVA of the trials.
     """
 
@@ -77,7 +77,7 @@ def _unit(distribution: BaseDistribution, value: object) -> float:
 
 
 def _spread(trials: Sequence[FrozenTrial], losses: Floats) -> tuple[list[FrozenTrial], Floats]:
-    """Return even points as trials, and what the model expects of each."""
+    """Return even points as trials, and the model's prediction for each."""
     table = _Table(trials)
     model = Surrogate(table.rows(trials), table.choices, losses)
     rng = np.random.default_rng(0)  # the same study has the same importances

@@ -1,4 +1,4 @@
-"""Rules that stop bad trials early, one in a file; every verdict carries its reason."""
+"""Pruners, which stop bad trials early; each file has one, and every verdict has a reason."""
 
 from __future__ import annotations
 

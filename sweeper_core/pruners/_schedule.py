@@ -1,4 +1,4 @@
-"""When a rule is applied: not before a warm-up, then once in an interval of steps."""
+"""Schedule of a rule: after a warm-up, once per interval of steps."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ class Schedule:
         return before < begin
 
     def is_milestone(self, curve: Curve) -> bool:
-        """Return whether the rule, which does not look at every report, looks at the last one."""
+        """Return whether the rule, which does not judge every report, judges the last one."""
         return self.interval > 1 and self.is_due(curve)

@@ -1,4 +1,4 @@
-"""A trial's number as a fraction, by which every process gives it to the same share without asking."""
+"""Maps trial numbers to fractions, so that all processes assign a trial to the same share without communication."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
-"""The fractional parts of its multiples fill [0, 1) most evenly, and never repeat."""
+"""The golden ratio: the fractional parts of its multiples fill [0, 1) most evenly, and never repeat."""
 
 
 def golden_fraction(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The contract of a pruner: judge one learning curve beside those of its curves."""
+"""The contract of a pruner: judge one learning curve given those of the other trials."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sweeper_core.trial.study_like import StudyLike
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether to stop, and why.
+    """Whether to stop, and the reason.
 
     Attributes:
         reason: A clause that can follow "trial 17 stopped at step 4: ".
-        forecast: Where the trial would probably have ended, with the standard deviation of that (not signed: as
-            the trial reports); None when the rule has no idea.
+        forecast: Expected final value of the trial and its standard deviation (in the trial's own sign); None when
+            the rule makes no forecast.
     """
 
     stop: bool
@@ -37,18 +37,18 @@ class Pruner(BasePruner):
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         """Return whether the running attempt of configuration ``number``, with the reports ``curve``, should stop now.
 
-        It never waits for other trials: ``curves`` are all other trials as they are known at this moment.
+        It never waits for other trials: ``curves`` has the current learning curves of all other trials.
         """
 
     def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
-        """Return whether the last report of ``curve`` is where a pruner that looks now and then does look.
+        """Return whether the last report of ``curve`` is a milestone: one at which a periodic pruner judges.
 
-        A checkpoint is worth it there. False for pruners that look at every report.
+        A checkpoint is useful there. False for pruners that judge every report.
         """
         return False
 
     def prune(self, study: StudyLike, trial: FrozenTrial) -> bool:
-        """Judge the trial as it is stored: for pruners that users write and that hand over to this one."""
+        """Judge the stored trial, for users' pruners that delegate to this one."""
         curves = study.known_to(trial.number).curves
         with quiet():
             return self.judge(curves.row_of(trial.number), curves.curve(trial.number), curves).stop

@@ -1,4 +1,4 @@
-"""Stop trials whose curve, followed to its end, has next to no chance of beating the best."""
+"""Stop trials whose extrapolated curve is very unlikely to beat the best."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from sweeper_core.trial.curves import EMPTY_CURVE, Curve, Floats, LearningCurves
 from sweeper_core.trial.state import TrialState
 
 MAX_CURVES = 100
-"""The latest so many COMPLETE trials, and so many PRUNED ones, teach the prior; more would not change it."""
+"""Maximum number of latest COMPLETE, and of PRUNED, trials for the prior; more would hardly change it."""
 
 
 @dataclass(frozen=True)
 class _Learnt:
-    """What the ended trials say about any curve."""
+    """The prior and the forecast errors learnt from ended trials."""
 
     prior: Prior
     errors: Errors
@@ -32,16 +32,16 @@ class ExtrapolationPruner(Pruner):
     """Stop a trial whose chance to end better than the best COMPLETE trial is far below that of a new trial.
 
     The chance comes from power laws fitted to the trial's reports, with a prior learnt from the curves of the
-    COMPLETE and PRUNED trials, and from how earlier forecasts erred (:mod:`sweeper_core.maths.extrapolation`). Reports
-    of NaN are left out. It is compared with the chance of a new trial, not with a fixed one: the last of n trials in
-    random order is the best of them with probability 1 / n before it has reported anything.
+    COMPLETE and PRUNED trials, and from the errors of earlier forecasts (:mod:`sweeper_core.maths.extrapolation`).
+    NaN reports are ignored. The threshold is relative to the chance of a new trial: before any report, the last of n
+    trials in random order is the best of them with probability 1 / n.
 
-    A share of the trials, decided by their number alone, always runs to its end. With the first ``n_startup_trials``
-    these are the curves that show how forecasts err: those of the survivors would show only how good trials go on.
+    A share of the trials, chosen by their number alone, always runs to its end. These curves and the first
+    ``n_startup_trials`` give unbiased forecast errors: the survivors would be a biased sample of good trials.
 
     Args:
         threshold: Stop when the chance is below this share of a new trial's.
-        max_resource: How many steps a whole trial has; ``"auto"``: one more than the last step of the
+        max_resource: Number of steps of a complete trial; ``"auto"``: one more than the last step of the
             longest COMPLETE trial.
         n_startup_trials: Nothing is stopped before this many trials are COMPLETE.
         n_warmup_steps: Nothing is stopped at steps before this one.
@@ -110,7 +110,7 @@ class ExtrapolationPruner(Pruner):
         )
 
     def forecast(self, curve: Curve, curves: LearningCurves) -> Forecast | None:
-        """Return what is expected at the end of a curve, signed; None without COMPLETE trials to learn from."""
+        """Return the forecast of the end of a curve, signed; None without COMPLETE trials to learn from."""
         horizon = self._horizon(curves)
         learnt = self._learnt(curves, horizon)
         return None if learnt is None else forecast(learnt.prior, _cells(curve, horizon), learnt.errors)
@@ -118,8 +118,8 @@ class ExtrapolationPruner(Pruner):
     def chance(self, end: Forecast, goal: float, curves: LearningCurves) -> float:
         """Return the chance that a trial with this forecast ends below the signed goal, that of the best so far.
 
-        A normal prior believes in ends far beyond the best, because losses and accuracies have a limit that it does not
-        know; so its odds are corrected to what is true of a new trial.
+        A normal prior overestimates the chance of ends far beyond the best, because it ignores the limits of losses and
+        accuracies; so its odds are corrected by the chance of a new trial.
         """
         new = self.forecast(EMPTY_CURVE, curves)
         assert new is not None, "there is a forecast for the trial"
@@ -143,7 +143,7 @@ class ExtrapolationPruner(Pruner):
     def _learn(self, curves: LearningCurves, horizon: int) -> _Learnt | None:
         complete = np.sort(curves.finals.rows)
         chosen = self._is_explored(complete) | (np.arange(len(complete)) < self._n_startup_trials)
-        # Trials after the last COMPLETE one are left out, so that what is learnt changes with that one only.
+        # Trials after the last COMPLETE one are ignored, so that the prior changes only with a COMPLETE trial.
         before = range(int(complete[-1])) if len(complete) else range(0)
         pruned = np.array([row for row in before if curves.state(row) is TrialState.PRUNED], np.int64)
         unbiased, others, partial = (
@@ -161,7 +161,7 @@ class ExtrapolationPruner(Pruner):
 
 
 def _chance_of_new(curves: LearningCurves) -> float:
-    """Return the probability that the last of so many trials in random order is the best of them."""
+    """Return the probability that the last of n trials in random order is the best of them."""
     return 1.0 / max(len(curves), 2)
 
 

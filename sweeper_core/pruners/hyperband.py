@@ -1,4 +1,4 @@
-"""Hyperband: successive halving in several brackets, which differ in how early they begin to stop trials.
+"""Hyperband: successive halving in several brackets with different lowest rungs.
 
 L. Li et al., Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization, JMLR 18 (2018).
 
@@ -27,21 +27,21 @@ from sweeper_core.trial.curves import Curve, Floats, LearningCurves
 class HyperbandPruner(Pruner):
     """Stop trials by successive halving among the trials of the same bracket.
 
-    A trial's bracket follows from its number alone, so every process finds the same one without asking: bracket
-    ``b`` owns a part of [0, 1) in proportion to the trials that Hyperband gives it, and trial ``k`` belongs where
-    the fractional part of ``k`` times the golden ratio falls. So each bracket has its share, to one or two trials,
-    after any number of trials.
+    A trial's bracket is a function of its number, so all processes compute the same one without communication:
+    bracket ``b`` has a part of [0, 1) in proportion to its number of trials in Hyperband, and trial ``k`` belongs to
+    the part with the fractional part of ``k`` times the golden ratio. So each bracket has its share, to one or two
+    trials, after any number of trials.
 
     Args:
         min_resource: Step of the lowest rung of all.
-        max_resource: How many steps a whole trial has; ``"auto"``: one more than the last step of the longest
-            COMPLETE trial (nobody is stopped before there is one).
-        reduction_factor: One in so many goes on from a rung.
-        bootstrap_count: The first so many trials at each rung are stopped there.
+        max_resource: Number of steps of a complete trial; ``"auto"``: one more than the last step of the longest
+            COMPLETE trial (no trial is stopped before there is one).
+        reduction_factor: One trial in this many continues from a rung.
+        bootstrap_count: Number of first trials that are stopped at each rung.
         min_peers, smoothing: As for :class:`~sweeper_core.pruners.SuccessiveHalvingPruner`.
 
     Raises:
-        ValueError: An argument is out of its range, or ``bootstrap_count`` goes with ``max_resource="auto"``.
+        ValueError: An argument is out of range, or ``bootstrap_count`` is combined with ``max_resource="auto"``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Give a trial some steps without improvement before another rule may stop it."""
+"""Delay another pruner until a trial has not improved for some reports."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sweeper_core.trial.curves import Curve, LearningCurves
 
 
 class PatientPruner(Pruner):
-    """Ask ``wrapped_pruner`` only about trials that have not improved for more than ``patience`` reports.
+    """Apply ``wrapped_pruner`` only to trials that have not improved for more than ``patience`` reports.
 
     Args:
-        wrapped_pruner: The rule that decides then, a user's own too; None stops such a trial at once.
-        patience: How many reports without improvement are forgiven.
+        wrapped_pruner: The pruner to apply, also a user's own; None stops such a trial at once.
+        patience: Number of tolerated reports without improvement.
         min_delta: The trial has stopped improving when the best of its last ``patience + 1`` reports is worse
             than the best before them by more than this.
 
@@ -44,7 +44,7 @@ class PatientPruner(Pruner):
         recent = self._patience + 1
         if len(curve) <= recent:
             return GO_ON
-        # fmin ignores NaN; where there is nothing but NaN the comparison is false and the trial goes on.
+        # fmin ignores NaN; when all are NaN the comparison is false and the trial goes on.
         before = float(np.fmin.reduce(curve.values[:-recent]))
         lately = float(np.fmin.reduce(curve.values[-recent:]))
         if not before + self._min_delta < lately:

@@ -1,4 +1,4 @@
-"""Stop trials that are worse than most finished ones were at the same step (the median stopping rule).
+"""The median stopping rule: stop trials that are worse than most finished ones were at the same step.
 
 D. Golovin et al., Google Vizier: A Service for Black-Box Optimization, KDD 2017, section 3.5.2.
 """
@@ -15,8 +15,8 @@ from sweeper_core.trial.curves import Curve, LearningCurves
 class PercentilePruner(Pruner):
     """Stop a trial whose best report so far is not among the best ``percentile`` percent at its step.
 
-    It is compared with what the COMPLETE trials reported at exactly the same step. A trial that has reported
-    nothing but NaN is stopped.
+    It is compared with the reports of the COMPLETE trials at exactly the same step. A trial that has reported
+    only NaN is stopped.
 
     Args:
         percentile: Between 0 and 100; the share of the finished trials that are good enough.
@@ -63,7 +63,7 @@ class PercentilePruner(Pruner):
         if len(others) < self._n_min_trials:
             return GO_ON
         bar = self._bar(others, curves.sign)
-        if not best * curves.sign > bar * curves.sign:  # a bar of NaN stops nobody
+        if not best * curves.sign > bar * curves.sign:  # a bar of NaN stops no trial
             return GO_ON
         return Verdict(True, f"{best:.6g} is worse than the {self._name} {bar:.6g} of {_trials(len(others))}")
 

@@ -1,7 +1,7 @@
-"""Asynchronous successive halving: at ever later rungs only the best fraction of the trials goes on.
+"""Asynchronous successive halving: at each rung only the best fraction of the trials continues.
 
-L. Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020 (ASHA), in the variant that
-decides at once and never resumes a stopped trial.
+L. Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020 (ASHA), in the stopping variant,
+which decides at once and never resumes a stopped trial.
 
 Notation
 
@@ -28,12 +28,12 @@ from sweeper_core.trial.curves import Curve, Floats, LearningCurves, smoothed
 
 @dataclass(frozen=True)
 class Halving:
-    """The rule at one rung: who is among the best ``1 / eta`` goes on.
+    """The rule at one rung: the best ``1 / eta`` of the trials continue.
 
     Attributes:
-        bootstrap: The first so many trials at a rung are stopped there, whatever their result.
-        min_peers: With fewer other trials at the rung, everybody goes on.
-        window: How many reports, up to the one at the rung, are averaged.
+        bootstrap: Number of first trials at a rung that are stopped there regardless of their result.
+        min_peers: With fewer other trials at the rung, all trials continue.
+        window: Number of reports, up to the one at the rung, that are averaged.
     """
 
     eta: int
@@ -51,7 +51,7 @@ class Halving:
             rung *= self.eta
 
     def verdict(self, rung: int, value: float, others: Floats, sign: float) -> Verdict:
-        """Judge a result beside the results ``(k,)`` of the others at the same rung, all signed."""
+        """Judge a result given the results ``(k,)`` of the others at the same rung, all signed."""
         if math.isnan(value):
             return Verdict(True, f"it reported NaN at the rung of step {rung}")
         others = others[~np.isnan(others)]
@@ -71,23 +71,23 @@ class Halving:
 class SuccessiveHalvingPruner(Pruner):
     """Stop a trial at a rung unless its result there is among the best ``1 / reduction_factor``.
 
-    Every trial that has ever come as far as a rung counts there, running and stopped ones too. A trial is judged at the
-    report with which it reaches a rung; several rungs at once are judged one after the other.
+    Every trial that has reached a rung counts there, including running and stopped ones. A trial is judged at the
+    report with which it reaches a rung; several rungs reached at once are judged one after the other.
 
     Args:
         min_resource: Step of the lowest rung; ``"auto"`` takes a tenth of the longest COMPLETE trial (and stops
-            nobody before there is one). Earlier, the order of learning curves says little of the order of their ends.
-        reduction_factor: One in so many goes on.
-        min_early_stopping_rate: Leave out so many of the lowest rungs.
-        bootstrap_count: The first so many trials at each rung are stopped there, so that nobody goes on
+            no trial before there is one). Earlier, the ranking of learning curves hardly predicts their final ranking.
+        reduction_factor: One trial in this many continues.
+        min_early_stopping_rate: Number of lowest rungs to skip.
+        bootstrap_count: Number of first trials that are stopped at each rung, so that no trial continues
             before the rung has that many results.
-        min_peers: Stop nobody at a rung that fewer others have reached, because a best fraction of them means
-            nothing yet. None: ``reduction_factor - 1``, the fewest for which ``1 / reduction_factor`` of all is
+        min_peers: Stop no trial at a rung that fewer other trials have reached, because their best fraction is
+            not meaningful. None: ``reduction_factor - 1``, the fewest for which ``1 / reduction_factor`` of all is
             a whole trial; 0 when ``bootstrap_count`` is given. With 0 the decisions are those of Optuna's pruner.
-        smoothing: Compare means of so many reports, up to the one at the rung.
+        smoothing: Compare means of this many reports, up to the one at the rung.
 
     Raises:
-        ValueError: An argument is out of its range, or ``bootstrap_count`` goes with ``min_resource="auto"``.
+        ValueError: An argument is out of range, or ``bootstrap_count`` is combined with ``min_resource="auto"``.
     """
 
     def __init__(

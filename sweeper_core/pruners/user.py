@@ -1,4 +1,4 @@
-"""The base class for pruners that users write: it is handed the study and the trial."""
+"""The base class for users' pruners, which get the study and the trial."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class WilcoxonPruner(Pruner):
 
     The one-sided signed-rank test on the differences at common steps must reject that the trial is not worse,
     and the mean of the trial's reports must be worse than that of all the best trial's. Reports of either trial
-    that are NaN or infinite stop nobody.
+    that are NaN or infinite stop no trial.
 
     Args:
         p_threshold: Level of the test; larger stops more trials.

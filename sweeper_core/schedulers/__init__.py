@@ -1,4 +1,4 @@
-"""Who runs next: rules that pause trials, and continue the best of the paused ones, one in a file."""
+"""Schedulers, which pause trials and continue the best of the paused ones; each file has one."""
 
 from __future__ import annotations
 

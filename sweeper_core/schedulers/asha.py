@@ -1,4 +1,4 @@
-"""Asynchronous successive halving with promotion: trials pause at rungs, and the best of each rung go on.
+"""Asynchronous successive halving with promotion: trials pause at rungs, and the best of each rung are continued.
 
 L. Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020, algorithm 2 (ASHA).
 
@@ -10,8 +10,7 @@ eta   reduction_factor: one in eta results at a rung is promoted
 ====  ===================================================================
 
 Rung ``k`` lies after ``r * eta ** k`` steps: at that step where steps count from 1, at the one before where they count
-from 0. A configuration's result at a rung is its first report there or later. How many steps there are need not be
-known.
+from 0. A configuration's result at a rung is its first report there or later. The number of steps may be unknown.
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ class ASHAScheduler(Scheduler):
 
     A free worker continues the best paused trial of the highest rung that has one among the best
     ``1 / reduction_factor`` of all results there, and begins a configuration where no rung has any. Unlike the pruner
-    of the same name it takes nothing for lost: who is not among the best now may be so when worse ones have come.
+    of the same name it discards no trial: one that is not among the best now may be later, after worse results.
 
     Args:
         min_resource: Steps up to the lowest rung.
-        reduction_factor: One in so many is promoted.
+        reduction_factor: One trial in this many is promoted.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -60,11 +59,11 @@ class ASHAScheduler(Scheduler):
         return nothing_to_continue(request, curves)
 
     def _promotable(self, rung: int, paused: dict[int, Curve], curves: LearningCurves) -> Continue | None:
-        """Return the promotion of the best trial that rests at a rung; None when it is not good enough."""
+        """Return the promotion of the best trial paused at a rung; None when it is not good enough."""
         refused: set[int] = set()
         for result, row in sorted(self._resting(rung, paused, curves)):
             group = self._group(row, curves)
-            if group in refused:  # a better one of its group was refused
+            if group in refused:  # a better one of its group was rejected
                 continue
             rank, count = self._rank(row, result, _step(paused[row], rung), curves)
             if rank <= count // self.reduction_factor:
@@ -73,7 +72,7 @@ class ASHAScheduler(Scheduler):
         return None
 
     def _resting(self, rung: int, paused: dict[int, Curve], curves: LearningCurves) -> Iterator[tuple[float, int]]:
-        """Yield result and number of those whose last rung is this one."""
+        """Yield result and number of the configurations whose last rung is this one."""
         for row, curve in paused.items():
             if self._lowest(row, curves) <= rung <= _resource(curve) < rung * self.reduction_factor:
                 result = _result(curve, rung)
@@ -120,7 +119,7 @@ class ASHAScheduler(Scheduler):
         return self.min_resource
 
     def _group(self, number: int, curves: LearningCurves) -> int:
-        """Return which of the groups that are compared apart a configuration belongs to."""
+        """Return the group of a configuration; configurations are compared within groups only."""
         return int(self._groups(np.array([number]), curves)[0])
 
     def _groups(self, rows: Integers, curves: LearningCurves) -> Integers:
@@ -129,15 +128,15 @@ class ASHAScheduler(Scheduler):
 
 
 def _step(curve: Curve, resource: int) -> int:
-    """Return the step at which a resource is used up: who counts steps from 0 has used one at step 0."""
+    """Return the step at which a resource is used up: when steps count from 0, step 0 has used one."""
     return resource - 1 if curve.steps[0] <= 0 else resource
 
 
 def _is_due(number: int, curve: Curve, step: int, curves: LearningCurves) -> bool:
     """Return whether a trial is to be judged now by its result at the rung of a step.
 
-    Once, when it gets there; but no trial pauses at what may be its last step, because it would have nothing left to
-    do. So where no other trial has come farther yet, it is judged at its next report.
+    It is judged once, when it reaches the rung. But no trial should pause at its last step, with no work left: where no
+    other trial has got farther yet, it is judged at its next report.
     """
     beyond = curves.reached(step + 1).rows
     if np.any(beyond != number):

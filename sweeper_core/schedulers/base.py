@@ -1,7 +1,7 @@
 """The contract of a scheduler: what a free worker does next, and when a running trial pauses.
 
-A scheduler is a pure function of what is stored, so every process of a study finds the same answer without asking.
-Processes agree by the storage alone: one of them continues a paused trial, the others decide anew.
+A scheduler is a pure function of the stored trials, so all processes of a study make the same decision. Only the
+storage coordinates them: one process continues a paused trial, the others decide again.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Continue:
 
 @dataclass(frozen=True)
 class Wait:
-    """Do nothing now: what running trials report decides what comes next."""
+    """Do nothing now: the next decision depends on reports of running trials."""
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Nothing is left to be done.
+    """No work is left.
 
     Attributes:
         reason: A clause that can follow "the sweep ends: ".
@@ -70,13 +70,13 @@ class Scheduler(ABC):
 
     @abstractmethod
     def next(self, request: Vacancy, history: History, curves: LearningCurves) -> Decision:
-        """Return what a free worker does next."""
+        """Return the next action of a free worker."""
 
     @abstractmethod
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         """Return whether running configuration ``number``, with the reports ``curve``, should pause now.
 
-        ``curves`` are those of all configurations as they are known at this moment.
+        ``curves`` has the current learning curves of all configurations.
         """
 
     def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
@@ -88,10 +88,10 @@ class Scheduler(ABC):
 
 
 def nothing_to_continue(request: Vacancy, curves: LearningCurves) -> Decision:
-    """Return what is left to do where no paused configuration has earned more steps.
+    """Return the next action where no paused configuration is promoted.
 
-    When no further one may begin, the most advanced of the paused ones is still carried on until one is COMPLETE: a
-    sweep has to end with a result of full length.
+    When no further configuration may begin, the most advanced paused one is continued until one is COMPLETE: a sweep
+    has to end with at least one complete trial.
     """
     if request.may_begin:
         return New()
@@ -104,7 +104,7 @@ def nothing_to_continue(request: Vacancy, curves: LearningCurves) -> Decision:
 
 
 def most_advanced(curves: LearningCurves) -> int | None:
-    """Return the paused configuration that has come farthest, among equals the best; None without one."""
+    """Return the paused configuration with the largest last step, the best of equals; None without one."""
     ranked = [(-curve.steps[-1], curve.values[-1], row) for row in curves.paused() if len(curve := curves.curve(row))]
     finite = [entry for entry in ranked if entry[1] == entry[1]]
     return int(min(finite)[2]) if finite else None

@@ -16,14 +16,14 @@ from sweeper_core.trial.curves import Integers, LearningCurves
 class HyperbandScheduler(ASHAScheduler):
     """Promote trials as :class:`ASHAScheduler` does, each within its bracket.
 
-    A configuration's bracket follows from its number alone, in Hyperband's shares. Bracket ``b`` pauses its trials
-    first after ``min_resource * reduction_factor ** b`` steps.
+    A configuration's bracket is a function of its number, in Hyperband's shares. Bracket ``b`` first pauses its trials
+    after ``min_resource * reduction_factor ** b`` steps.
 
     Args:
         min_resource: Steps up to the lowest rung of all.
-        max_resource: How many steps a whole trial has; ``"auto"``: those of the longest COMPLETE trial (before there is
-            one, all trials are of bracket 0).
-        reduction_factor: One in so many is promoted.
+        max_resource: Number of steps of a complete trial; ``"auto"``: those of the longest COMPLETE trial (before there
+            is one, all trials are in bracket 0).
+        reduction_factor: One trial in this many is promoted.
 
     Raises:
         ValueError: An argument is out of its range.

@@ -1,4 +1,4 @@
-"""Never continue what has been stopped."""
+"""The scheduler that never continues a stopped trial."""
 
 from __future__ import annotations
 

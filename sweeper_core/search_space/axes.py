@@ -1,4 +1,4 @@
-"""The geometry of parameters: where a value lies on the unit interval, and what value lies at a coordinate.
+"""The geometry of parameters: maps values to coordinates on the unit interval, and back.
 
 Notation
 
@@ -10,14 +10,14 @@ unit    coordinates in [0, 1], of the same shape
 ======  =====================================================================================
 
 A continuous number is scaled between its bounds, after the logarithm where the scale is logarithmic. Each of ``count``
-values owns a cell of the unit interval: evenly spaced values and choices have cells of equal width, with the value
+values has a cell of the unit interval: evenly spaced values and choices have cells of equal width, with the value
 in the middle; integers on a logarithmic scale reach from ``log(k - 1/2)`` to ``log(k + 1/2)``. A single value has the
 coordinate 1/2. NaN stays NaN.
 
 Ranges are often open in practice (a decay rate of exactly 0 or 1 ends the run), so no coordinate of a continuous axis
-stands for the very end: the values at coordinates nearer than ``MARGIN`` to 0 and 1 are those at ``MARGIN``.
+maps to the end itself: coordinates nearer than ``MARGIN`` to 0 and 1 map to the value at ``MARGIN``.
 
-:class:`Axis` answers for one parameter, a value at a time or for an array; :class:`Axes` for the columns of a table.
+:class:`Axis` maps one parameter, a value at a time or an array; :class:`Axes` maps the columns of a table.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 MARGIN = 1e-6
-"""Nearest to the ends of a continuous axis that a value at a coordinate lies."""
+"""Minimum distance of mapped values from the ends of a continuous axis."""
 
 
 class Axis:
@@ -48,7 +48,7 @@ class Axis:
     Attributes:
         low, high: The smallest and the largest (internal) value.
         log: Whether the scale is logarithmic.
-        count: How many values there are, evenly spaced unless ``log`` (then the integers); None when continuous.
+        count: Number of values, evenly spaced unless ``log`` (then the integers); None when continuous.
         grid: The evenly spaced values; None on a logarithmic scale and for continuous axes.
         start, width: The scale at coordinate 0, and its length, after the logarithm and times ``shrink``.
         is_single: Whether there is only one value.

@@ -1,4 +1,4 @@
-"""From an expression to a relation: what the words in it are, and whether its parts fit together."""
+"""Bind an expression to parameters: resolve its words, and check its types."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from sweeper_core.search_space.relations import (
 )
 
 UNKNOWN = object()
-"""What a lookup returns for a name that it does not know."""
+"""The result of a lookup for an unknown name."""
 
 _LITERALS = {"true": True, "false": False, "null": None}
 MAX_SHOWN = 6
-"""Choices that a message shows."""
+"""Maximum number of choices in a message."""
 
 Kinds = Mapping[str, Sequence[tuple[str, BaseDistribution]]]
 """By key, the parameters (names and distributions) of which at most one is active at a time."""
@@ -42,12 +42,12 @@ def relation(
     constant: Callable[[str], Any] = lambda name: UNKNOWN,
     known: Iterable[str] = (),
 ) -> Relation:
-    """Return what a text says about parameters.
+    """Return the relation between parameters that a text expresses.
 
     Args:
         text: An expression (:mod:`sweeper_core.search_space.expressions`) that is true or false.
         kinds: The parameters by key.
-        constant: The value of a name that is no parameter's key; ``UNKNOWN`` where there is none.
+        constant: Returns the value of a name that is no parameter's key; ``UNKNOWN`` where there is none.
         known: Further names, for the message about an unknown one.
 
     Raises:
@@ -174,7 +174,7 @@ class _Binder:
             raise self.error(node, f"{what} has no order; compare it by == or !=, or by in [..]")
 
     def _refuse_continuous(self, node: syntax.Node, sides: Sequence[syntax.Node]) -> None:
-        """Refuse an equality that no sampled values would ever satisfy."""
+        """Reject an equality that no sampled values would satisfy."""
         words = [word for side in sides for word in _words(side)]
         continuous = [
             word

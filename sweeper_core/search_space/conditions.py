@@ -16,7 +16,7 @@ _COMPARISONS = {
     ">=": lambda a, b: a >= b,
 }
 MAX_LISTED = 1000
-"""Parents with more values are compared at the values next to the operands."""
+"""Parents with more values are checked only at the values next to the operands."""
 OPERATORS = ("in", "not in", *_COMPARISONS)
 
 
@@ -25,7 +25,7 @@ class Clause:
     """One test on another parameter: ``parent operator operand``.
 
     Attributes:
-        parent: Name of the parameter that is looked at.
+        parent: Name of the tested parameter.
         operator: ``in`` and ``not in`` (operand: tuple of values, compared by type and value),
             ``<``, ``<=``, ``>``, ``>=`` (operand: a number).
     """
@@ -62,7 +62,7 @@ class Clause:
 
 
 def _witnesses(distribution: BaseDistribution, *clauses: Clause) -> Iterator[Any]:
-    """Yield values of a distribution such that clauses that hold together for any value do for one of these."""
+    """Yield values of a distribution such that clauses that hold together for any value hold for one of these."""
     count = distribution.cardinality
     if isinstance(distribution, CategoricalDistribution) or (count is not None and count <= MAX_LISTED):
         yield from distribution.values()

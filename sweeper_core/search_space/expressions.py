@@ -1,4 +1,4 @@
-"""The expression language of relations, conditions and constraints: read here, never evaluated as Python.
+"""The expression language of relations, conditions and constraints: a parser; nothing is evaluated as Python.
 
 ::
 
@@ -12,9 +12,9 @@
     power        := atom ["**" sign]
     atom         := number | "text" | word | function "(" sum ("," sum)* ")" | "(" alternatives ")"
 
-A word is a name or a text without quotes; what it is, is found out where the names are known
-(:mod:`sweeper_core.search_space.relations`). Names that look like arithmetic (``db/engine``, ``my-lr``) are recognised
-when they are told to the parser. Comparisons may be chained (``1 < a <= b``).
+A word is a name or a text without quotes; :mod:`sweeper_core.search_space.binding` resolves it. Names that look like
+arithmetic (``db/engine``, ``my-lr``) are recognised when they are passed to the parser. Comparisons may be chained
+(``1 < a <= b``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 MAX_DEPTH = 50
-"""Of parentheses and functions within one another; deeper ones are a mistake."""
+"""Maximum nesting depth of parentheses and functions."""
 
 FUNCTIONS = {"abs": (1, 1), "log": (1, 1), "sqrt": (1, 1), "min": (2, None), "max": (2, None)}
 """The least and the largest number (None: any) of arguments of each function."""
@@ -40,12 +40,12 @@ _KEYWORDS = {"and", "or", "not", "in"}
 
 
 class ExpressionError(ValueError):
-    """An expression that cannot mean anything; the message shows the place by the sign ▸.
+    """An invalid expression; the message marks the place with the sign ▸.
 
     Attributes:
         text: The whole expression.
-        at: Where in it.
-        reason: What is wrong there.
+        at: The position of the error.
+        reason: The error.
     """
 
     def __init__(self, text: str, at: int, reason: str) -> None:
@@ -181,7 +181,7 @@ class BooleanParser:
         return self.test()
 
     def test(self) -> Node:
-        """Read what stands between ``and``, ``or`` and ``not``."""
+        """Read an operand of ``and``, ``or`` and ``not``."""
         raise NotImplementedError
 
     def parenthesised(self) -> Node:
@@ -345,7 +345,7 @@ class ExpressionParser(BooleanParser):
 
 
 def parse(text: str, known: Collection[str] = ()) -> Node:
-    """Return what an expression says.
+    """Return the parsed expression.
 
     Args:
         text: The expression.

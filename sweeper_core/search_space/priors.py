@@ -1,4 +1,4 @@
-"""What a user believes about good values: priors of parameters, and their densities on the unit interval.
+"""User priors over good values of parameters, and their densities on the unit interval.
 
 Notation
 
@@ -7,7 +7,7 @@ n, d    number of points, of parameters
 u       coordinate of a value in [0, 1] of :mod:`sweeper_core.search_space.axes`
 c       coordinate of the prior's value
 s       spread of the prior, as a share of the interval
-density relative to the uniform one: 1 is what holds without a prior
+density relative to the uniform one: 1 without a prior
 ======  =====================================================================================
 
 A number's prior is a normal density around its value, cut off at the ends of the interval and mixed with the uniform
@@ -43,7 +43,7 @@ DEFAULT_CONFIDENCE = "medium"
 
 @dataclass(frozen=True)
 class Prior:
-    """A value that is believed to be good.
+    """A user prior: a value that is expected to be good.
 
     Attributes:
         value: External.
@@ -61,7 +61,7 @@ class Prior:
             raise ValueError(f"confidence must be one of {', '.join(CONFIDENCES)}, not {self.confidence!r}")
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is stored."""
+        """Return the stored form."""
         return {"value": self.value, "confidence": self.confidence}
 
 
@@ -70,7 +70,7 @@ Priors = Mapping[str, Prior]
 
 
 def read_priors(stored: Any) -> dict[str, Prior]:
-    """Return priors from what is stored; what is no prior is left out."""
+    """Return priors from their stored form; invalid entries are ignored."""
     if not isinstance(stored, Mapping):
         return {}
     return {
@@ -124,7 +124,7 @@ class Density:
         return np.asarray(np.exp(-0.5 * ((u - self.centre) / self.spread) ** 2) / scale)
 
     def draw(self, rng: np.random.Generator) -> float:
-        """Return a coordinate that the prior draws."""
+        """Return a coordinate drawn from the prior."""
         uniform, other = rng.random(2).tolist()
         if not self.numeric:
             return float(self.centre if uniform < self.strength else other)
@@ -168,7 +168,7 @@ class PriorDensity:
         return sum((factor.log(unit[:, factor.position]) for factor in self.factors), np.zeros(len(unit)))
 
     def draw(self, given: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-        """Return a point that the priors draw, uniform in the other parameters, with the ``given`` values."""
+        """Return a point drawn from the priors, uniform in the other parameters, with the ``given`` values."""
         by_name = {self.space.names[factor.position]: factor for factor in self.factors}
         point: dict[str, Any] = {}
         for parameter in self.space.parents_first:
@@ -197,10 +197,10 @@ def _external(parameter: Parameter, value: Any) -> Any:
 
 
 def check_prior(parameter: Parameter, prior: Prior, words: str) -> None:
-    """Refuse a prior that a parameter cannot have.
+    """Reject a prior that a parameter cannot have.
 
     Args:
-        words: The distribution, as the user knows it.
+        words: The distribution in the user's terms.
 
     Raises:
         ValueError: The value is outside, not on the grid, or none of the choices.

@@ -1,4 +1,4 @@
-"""The part of a search space in which its relations hold: telling whether points are there, and drawing some.
+"""The part of a search space in which its relations hold: membership tests, and drawing points.
 
 Notation
 
@@ -10,8 +10,8 @@ unit    coordinates ``(n, d)`` in [0, 1]
 given   internal values ``(d,)`` that are decided already, NaN where not
 ======  =====================================================================================
 
-Points are drawn uniformly and kept where they are allowed. Where hardly any is, the draws are improved: those that
-violate least beget the next ones, until some are inside; then each takes random steps that stay inside.
+Points are drawn uniformly, and allowed ones are kept (rejection sampling). Where hardly any is allowed, an evolution
+strategy improves the draws by their violation until some are inside; then each takes random steps that stay inside.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ Rng = np.random.Generator
 BATCHES = (32, 256, 2048, 8192)
 """Points drawn uniformly, batch by batch, before they are improved."""
 POPULATION, PARENTS, ROUNDS = 512, 48, 60
-"""Points of a round of improvement, how many beget the next, and how many rounds there are."""
+"""Points per round of improvement, number of parents of the next round, and number of rounds."""
 STEPS = 12
-"""Random steps of a point that was found by improvement: it forgets how it came in."""
+"""Random steps of a point found by improvement, after which it is independent of the entry point."""
 NEARBY = 256
-"""Points drawn around one that is not allowed, to find the nearest that is."""
+"""Points drawn around a forbidden one to find the nearest allowed point."""
 HALVINGS = 20
-"""Of the way from an allowed point to one that is not: the edge is met to a millionth of the way."""
+"""Bisections of the line from an allowed to a forbidden point: the edge is located to a millionth of the line."""
 MAX_LISTED = 50_000
-"""Points of a finite space that are looked at one by one."""
+"""Maximum number of points of a finite space that are listed."""
 COUNTED = 8192
-"""Points that the share of the allowed part is told from."""
+"""Number of points from which the share of the allowed part is estimated."""
 
 
 class ParameterLike(Protocol):
@@ -241,7 +241,7 @@ class Region:
     # ------------------------------------------------------------------------------------------------- share
 
     def share(self) -> tuple[float, Relation | None]:
-        """Return about which share of the space is allowed, and the relation that holds least often.
+        """Return the estimated share of the space that is allowed, and the relation that holds least often.
 
         The share is exact where the points can be listed, and 0 where no point was found, not even by improvement.
         """

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 EQUAL = 1e-9
-"""Numbers that differ by less, relative to the larger one (and to 1), are equal: steps of 0.1 add up."""
+"""Relative tolerance (absolute below 1) within which numbers are equal: rounding errors of steps of 0.1 add up."""
 
 OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
@@ -85,7 +85,7 @@ class Columns:
 
 
 def equal(choice: Any, value: Any) -> bool:
-    """Return whether a choice is meant by a value: texts, truth values and numbers are three kinds."""
+    """Return whether a choice equals a value: texts, truth values and numbers are distinct kinds."""
     if isinstance(choice, bool) or isinstance(value, bool):
         return choice is value
     return bool(choice == value)
@@ -270,11 +270,11 @@ Truth = Compared | Chosen | SameChoice | Joined | Always
 
 @dataclass(frozen=True)
 class Relation:
-    """What points have to satisfy.
+    """A relation that points have to satisfy.
 
     Attributes:
-        text: As the user wrote it.
-        truth: What it says.
+        text: The user's text.
+        truth: The parsed relation.
         keys: The parameters of each key that it names.
         constants: Names and values that it takes from a configuration.
     """
@@ -286,7 +286,7 @@ class Relation:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The parameters that it looks at."""
+        """The parameters that it uses."""
         return tuple(name for names in self.keys for name in names)
 
     def __str__(self) -> str:

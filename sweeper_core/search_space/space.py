@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 MIN_SHARE = 1e-3
-"""Of a space that its relations leave; with less, the space is better described by narrower ranges."""
+"""Share of a space that its relations allow; below it, narrower ranges describe the space better."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class SearchSpace:
         return not self.where or not self.region.broken(params)
 
     def broken_by(self, params: Mapping[str, Any]) -> str | None:
-        """Return a relation that keeps all points with these (external) values out; None if some are allowed."""
+        """Return a relation that excludes all points with these (external) values; None if some are allowed."""
         import numpy as np
 
         if not self.where:
@@ -201,10 +201,10 @@ class SearchSpace:
         return self.region.allowed(raw) if self.where else np.ones(len(raw), dtype=bool)
 
     def check_where(self) -> float:
-        """Return about which share of the space the relations leave.
+        """Return the estimated share of the space that the relations allow.
 
         Raises:
-            ValueError: They leave nothing.
+            ValueError: They allow no point.
         """
         if not self.where:
             return 1.0

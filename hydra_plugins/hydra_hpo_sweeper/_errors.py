@@ -1,4 +1,4 @@
-"""The user's mistake, or a job's, in one line."""
+"""Errors of users and jobs, as one-line messages."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ MAX_LINE = 300
 
 
 MIN_BEGINNING = 3
-"""Letters of a name that are enough to guess the rest."""
+"""Length of a prefix that identifies a name for a suggestion."""
 
 
 class ConfigError(Exception):
-    """A setting or a search space that cannot mean anything; the message names the key and the remedy."""
+    """An invalid setting or search space; the message names the key and the remedy."""
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(str(message).split()))
 
 
 def in_short(text: str) -> str:
-    """Return a text on one line, safe to show; of a long one its beginning and its end.
+    """Return a text on one line, safe to show; a long one is shortened in the middle.
 
-    A failure's text comes from users' code: it may have a storage's password or escape sequences in it.
+    A failure's text comes from users' code: it may contain a storage's password or escape sequences.
     """
     from sweeper_core.report.texts import printable  # what Hydra scans imports nothing that it does not need
 

@@ -1,9 +1,9 @@
-"""The modules of hydra-optuna-sweeper that scripts import, for where it is not installed.
+"""Stand-ins for the modules of hydra-optuna-sweeper that scripts import, where it is not installed.
 
-A finder that a line in ``hydra_hpo_sweeper_names.pth`` appends to ``sys.meta_path`` when Python starts asks
-:func:`find_spec` for what nobody else has found under ``hydra_plugins.hydra_optuna_sweeper``. So the names can be
-imported before Hydra has looked for plugins, no file lies where pip would put the plugin's, and the plugin itself,
-where it is installed, is found first.
+A line in ``hydra_hpo_sweeper_names.pth`` appends a finder to ``sys.meta_path`` when Python starts. The finder calls
+:func:`find_spec` for modules under ``hydra_plugins.hydra_optuna_sweeper`` that no other finder has found. So the names
+can be imported before Hydra searches for plugins, no file is where pip would install the plugin's, and an installed
+plugin is found first.
 """
 
 import sys
@@ -70,7 +70,7 @@ class OptunaSweeperConf(HPOSweeperConf):
     start: Any = "none"
 
     def __post_init__(self) -> None:
-        """Let a sampler that is given here go before the one of the defaults list."""
+        """Let a sampler given here take precedence over the one of the defaults list."""
         if self.sampler is not None:
             self.defaults = [{"sampler": "tpe"}, "_self_", {"pruner": "none"}]
             self.sampler = asdict(self.sampler) if is_dataclass(self.sampler) else self.sampler  # type: ignore[arg-type]
@@ -167,7 +167,7 @@ def _config() -> dict[str, Any]:
 
 
 def _sweeper(module: str) -> type:
-    # One class a name: Hydra knows a plugin by its class's module and name.
+    # One class per name: Hydra identifies a plugin by its class's module and name.
     return type("OptunaSweeper", (HPOSweeper,), {"__module__": module})
 
 
@@ -175,7 +175,7 @@ class StandIn(Loader):
     """Fills a module with the plugin's names."""
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """Leave it to Python."""
+        """Use Python's default module creation."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Put the names in."""
@@ -197,7 +197,7 @@ class Finder(MetaPathFinder):
 
 
 def find_spec(name: str) -> ModuleSpec | None:
-    """Return a stand-in's specification; None for other names, and where the plugin itself is in its place."""
+    """Return a stand-in's specification; None for other names, and where the plugin itself is installed."""
     short = name.removeprefix(OPTUNA_SWEEPER)
     package = sys.modules.get(OPTUNA_SWEEPER)
     if short not in MODULES or (package is not None and not hasattr(package, STAND_IN)):
@@ -208,6 +208,6 @@ def find_spec(name: str) -> ModuleSpec | None:
 
 
 def install() -> None:
-    """Have the names found from now on."""
+    """Install the finder."""
     if not any(hasattr(finder, STAND_IN) for finder in sys.meta_path):
         sys.meta_path.append(Finder())

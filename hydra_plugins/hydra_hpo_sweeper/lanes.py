@@ -1,4 +1,4 @@
-"""What a lane type of one's own is made of: see ``docs/extending.md``."""
+"""The parts for custom lane types: see ``docs/extending.md``."""
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, Job, JobResult, Lanes, LaneSetup
 

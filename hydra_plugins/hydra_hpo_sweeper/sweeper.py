@@ -20,7 +20,7 @@ class HPOSweeper(Sweeper):
         self.task_function: TaskFunction | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what Hydra hands over."""
+        """Store Hydra's arguments."""
         self.hydra_context = hydra_context
         self.config = config
         self.task_function = task_function

@@ -10,10 +10,10 @@ from sweeper_core.trial.state import TrialState
 
 
 class MaxTrialsCallback:
-    """Stops the study once it has a number of trials, whoever ran them.
+    """Stops the study once it has a number of trials, of this or other processes.
 
     Args:
-        n_trials: How many.
+        n_trials: Number of trials.
         states: Trials in these states count; None counts all.
     """
 

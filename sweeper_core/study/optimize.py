@@ -33,7 +33,7 @@ _logger = get_logger(__name__)
 
 @dataclass(eq=False)
 class Limits:
-    """When to start no more trials.
+    """Limits after which no more trials are started.
 
     Attributes:
         n_trials: After this many; None for no limit.
@@ -170,7 +170,7 @@ class Loop:
                 self._end_if_exhausted()
 
     def _next(self) -> Trial | None:
-        """Return the trial to run next; None when this thread is done."""
+        """Return the next trial; None when this thread is done."""
         lease = self._lease
         if lease is not None and time.monotonic() - self._looked >= lease.interval:
             self._looked = time.monotonic()
@@ -183,7 +183,7 @@ class Loop:
             return found
 
     def _scheduled(self) -> Trial | None:
-        """Return the trial that the scheduler wants to run next; wait for other threads where it does."""
+        """Return the trial that the scheduler chooses next; wait for other threads if it waits."""
         while self._limits.open:
             found = self._trials.scheduled(Vacancy(may_begin=not self._full), self._lease)
             if isinstance(found, Trial):
@@ -192,13 +192,13 @@ class Loop:
                 return self._trials.begin(self._lease, scheduled=False)
             self._full |= isinstance(found, New)
             if isinstance(found, Stop) or (isinstance(found, Wait) and not self._active):
-                return None  # what other processes run is theirs to carry on
+                return None  # the running trials belong to other processes, which continue them
             if isinstance(found, Wait):
                 self._turn.wait()
         return None
 
     def _ended(self) -> None:
-        """Tell the threads that wait that a trial has ended."""
+        """Notify waiting threads that a trial has ended."""
         if self._session.rules.scheduler is not None:
             with self._turn:
                 self._active -= 1
@@ -243,14 +243,14 @@ class Loop:
             if raised is not None and outcome.state is TrialState.FAIL and not isinstance(raised, self._catch):
                 raise raised
         finally:
-            # Its traceback leads to this frame: what the objective held would live until the garbage collector runs.
+            # Its traceback refers to this frame, so the objective's objects would live until garbage collection.
             raised = None
 
     def _explain_refusal(self, trial: Trial, outcome: Outcome) -> None:
-        """Say why a trial's end was not stored.
+        """Log or raise why a trial's end was not stored.
 
         Raises:
-            ValueError: Somebody else has ended it.
+            ValueError: Another caller has ended it.
         """
         stored = self._trials.frozen(trial)
         if stored is None or not stored.state.is_finished():
@@ -292,7 +292,7 @@ class Reporter:
             self._say(self._line(trial, outcome.values or []))
 
     def _say(self, line: str) -> None:
-        # As `Logger.info` does, but for the search through the stack for the caller, which is always this line.
+        # Like `Logger.info`, but without the search of the stack for the caller, which is always this line.
         _logger.handle(_logger.makeRecord(_logger.name, INFO, __file__, 0, line, (), None))
 
     def _line(self, trial: Trial, values: list[float]) -> str:
@@ -307,6 +307,6 @@ class Reporter:
     def _about_best(self) -> str:
         number, value = self._trials.best()
         said = self._best
-        if said[0] != number:  # which is seldom
+        if said[0] != number:  # this is rare
             said = self._best = (number, f" Best is trial {number} with value: {value}.")
         return said[1]

@@ -42,15 +42,15 @@ def create_study(
 
     Args:
         storage: A URL (``sqlite:///study.db``), the path of a journal (``study.log``), or a storage; None for memory.
-        sampler: What suggests; None chooses by the problem.
-        pruner: What judges reports; None is :class:`MedianPruner`, and nothing beside a scheduler.
-        study_name: None makes one up.
+        sampler: The sampler; None chooses by the problem.
+        pruner: The pruner; None is :class:`MedianPruner`, and no pruner with a scheduler.
+        study_name: None generates a name.
         direction: ``"minimize"`` (the default) or ``"maximize"``.
-        load_if_exists: Return the study of that name when there is one; its own directions count.
+        load_if_exists: Return the study of that name when there is one, with its own directions.
         directions: One for each objective, instead of ``direction``.
         scheduler: What pauses trials and continues the best of them, or its name (see :mod:`sweeper_core.schedulers`);
             None never continues one that was stopped.
-        checkpoint_dir: Below it trials keep checkpoints (``trial.save_checkpoint``); None keeps none.
+        checkpoint_dir: Root folder of the trials' checkpoints (``trial.save_checkpoint``); None saves none.
 
     Raises:
         DuplicatedStudyError: A study of that name exists, and ``load_if_exists`` is false.
@@ -70,7 +70,7 @@ def create_study(
 
 
 def _kind(storage: Storage) -> str:
-    """Return where a storage keeps its studies, in one word."""
+    """Return the kind of a storage, in one word."""
     name = type(storage).__name__.removesuffix("Storage")
     return {"InMemory": "memory"}.get(name, name)
 
@@ -150,7 +150,7 @@ def get_all_study_summaries(storage: str | Storage, include_best_trial: bool = T
     """Return a summary of each study, oldest first.
 
     Args:
-        include_best_trial: Whether ``best_trial`` is looked for.
+        include_best_trial: Whether to find ``best_trial``.
     """
     opened = get_storage(storage)
     return [_summary(opened, record, include_best_trial) for record in opened.list_studies()]

@@ -1,4 +1,4 @@
-"""The study: an optimisation as users know it."""
+"""The study: the user's interface to an optimisation."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _logger = get_logger(__name__)
 
 
 class Study(StudyView):
-    """An optimisation: trials, and what suggests their parameters.
+    """An optimisation: its trials, sampler, pruner and scheduler.
 
     Made by :func:`create_study` and :func:`load_study`.
 
     Args:
-        study_name: A study that exists.
-        storage: Where: a URL, a path or a storage.
+        study_name: The name of an existing study.
+        storage: A URL, a path or a storage.
         sampler: None chooses by the problem (see :class:`AutoSampler`).
         pruner: None is :class:`MedianPruner`, and :class:`NopPruner` beside a scheduler. Beside one, a trial that the
             pruner stops is never continued.
@@ -87,7 +87,7 @@ class Study(StudyView):
 
     @property
     def sampler(self) -> Sampler | BaseSampler:
-        """What suggests; it may be replaced between trials."""
+        """The sampler; it may be replaced between trials."""
         return self.session.sampler
 
     @sampler.setter
@@ -96,7 +96,7 @@ class Study(StudyView):
 
     @property
     def pruner(self) -> BasePruner:
-        """What judges reports; it may be replaced between trials."""
+        """The pruner; it may be replaced between trials."""
         pruner = self.session.pruner
         assert pruner is not None
         return pruner
@@ -107,7 +107,7 @@ class Study(StudyView):
 
     @property
     def scheduler(self) -> Scheduler | None:
-        """What pauses trials and continues them; it may be replaced between trials, also by a name."""
+        """The scheduler; it may be replaced between trials, also by a name."""
         return self.session.rules.scheduler
 
     @scheduler.setter
@@ -127,14 +127,14 @@ class Study(StudyView):
         *,
         scheduler: Scheduler | str | None = None,
     ) -> None:
-        """Run the objective again and again.
+        """Run trials of the objective.
 
         Args:
             func: Maps a :class:`Trial` to a number, or to a sequence with one number for each objective. It may
                 raise :class:`TrialPruned`.
-            n_trials: Start so many trials; None for no limit. Trials that a scheduler continues do not count.
-            timeout: Start none after so many seconds; trials that run then are finished.
-            n_jobs: Number of threads; -1 for one a processor.
+            n_trials: Number of trials to start; None for no limit. Trials that a scheduler continues do not count.
+            timeout: Seconds after which no trial is started; running trials are finished.
+            n_jobs: Number of threads; -1 for one per processor.
             catch: Exceptions of ``func`` after which the study goes on; the trial is FAIL in any case.
             callbacks: Each called with the study and a copy of the trial after every trial.
             gc_after_trial: Collect garbage after each trial.
@@ -195,7 +195,7 @@ class Study(StudyView):
         self._inside(work)
 
     def stop(self) -> None:
-        """Let running trials finish and start no more; to be called by an objective or a callback.
+        """Let running trials finish and start no more; an objective or a callback calls it.
 
         Raises:
             RuntimeError: The study is not being optimised by this thread.
@@ -206,10 +206,10 @@ class Study(StudyView):
             limits.stop()
 
     def ask(self, fixed_distributions: dict[str, BaseDistribution] | None = None) -> Trial:
-        """Return a new trial (or the first that waits in the queue), to be told the result of later.
+        """Return a new trial (or the first WAITING one); pass its result to :meth:`tell`.
 
         Args:
-            fixed_distributions: Parameters to suggest right away, together.
+            fixed_distributions: Parameters to suggest at once, together.
         """
         trial = self._trials.begin(None if self._optimizes else lease_of_ask(self._log.storage))
         if fixed_distributions:
@@ -231,8 +231,8 @@ class Study(StudyView):
 
         Args:
             trial: The trial, or its number.
-            values: A number, or a sequence with one for each objective. Values that are not acceptable (NaN, wrong
-                count) make the trial FAIL, with a warning, when ``state`` is None.
+            values: A number, or a sequence with one for each objective. With invalid values (NaN, wrong count) the
+                trial becomes FAIL, with a warning, when ``state`` is None.
             state: COMPLETE, PRUNED (the last report becomes the value) or FAIL; None decides by the values.
             skip_if_finished: Do nothing for a finished trial instead of raising.
 
@@ -277,7 +277,7 @@ class Study(StudyView):
     def enqueue_trial(
         self, params: dict[str, Any], user_attrs: dict[str, Any] | None = None, skip_if_exists: bool = False
     ) -> None:
-        """Add a trial to the queue, with parameters that its suggestions will return.
+        """Enqueue a trial with fixed values of parameters.
 
         Args:
             params: Values by name; parameters that are left out are suggested.
@@ -316,7 +316,7 @@ class Study(StudyView):
         self._log.storage.add_finished(self._study_id, [trial.to_record() for trial in checked])
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Store something about the study under ``key``; JSON must be able to say it."""
+        """Store a JSON value with the study under ``key``."""
         self._log.storage.set_study_attrs(self._study_id, user={key: plain(value)})
 
     def set_metric_names(self, metric_names: list[str]) -> None:
@@ -331,7 +331,7 @@ class Study(StudyView):
         self._log.refresh()
 
     def set_prior(self, name: str, value: Any, confidence: str = DEFAULT_CONFIDENCE) -> None:
-        """Say which value of a parameter is believed to be good; None takes it back (unless it is a choice).
+        """Set a user prior: a value of a parameter expected to be good; None removes it (unless it is a choice).
 
         Raises:
             ValueError: The confidence is not low, medium or high, or no trial could have the value.
@@ -366,7 +366,7 @@ def _same(stored: Any, wanted: Any) -> bool:
 
 
 def lease_of_ask(storage: Storage) -> Lease | None:
-    """Return the lease of a trial that a script asks for; None where the storage expects no heartbeat."""
+    """Return the lease of a trial of ``ask``; None where the storage expects no heartbeat."""
     interval, grace = storage.heartbeat_interval, storage.grace_period
     return None if interval is None else this_process(interval, 2 * interval if grace is None else grace)
 

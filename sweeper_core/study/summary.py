@@ -11,7 +11,7 @@ from sweeper_core.trial.frozen import FrozenTrial
 
 
 class StudySummary:
-    """What :func:`get_all_study_summaries` says of a study.
+    """Summary of a study, from :func:`get_all_study_summaries`.
 
     Attributes:
         study_name: Its name.

@@ -38,7 +38,7 @@ RETIRED = {
     "consider_prior",
 }
 LEFTOVERS: dict[str, tuple[Any, ...]] = {
-    # What hydra-optuna-sweeper's sampler configurations fill in by themselves.
+    # Defaults that hydra-optuna-sweeper's sampler configurations fill in.
     "n_startup_trials": (1, 10),
     "n_ei_candidates": (24,),
     "multivariate": (False,),
@@ -112,7 +112,7 @@ def build_pruner(config: Any) -> BasePruner | None:
 
 
 def build_scheduler(config: Any) -> Scheduler | None:
-    """Return the scheduler that a configuration describes; None where nothing is continued that was stopped.
+    """Return the scheduler that a configuration describes; None where stopped trials are never continued.
 
     Raises:
         ConfigError: It is unknown, or an argument is unknown or wrong.
@@ -230,7 +230,7 @@ _TYPES: Mapping[frozenset[str], tuple[Callable[[Any], Any], str]] = {
 
 
 def _typed(build: Callable[..., Any], name: str, value: Any, place: str) -> Any:
-    """Return an argument as the number or flag that its annotation asks for.
+    """Return an argument as the number or flag of its annotation.
 
     Raises:
         ConfigError: It is none.
@@ -249,7 +249,7 @@ def _typed(build: Callable[..., Any], name: str, value: Any, place: str) -> Any:
 
 
 def _parameters(build: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """Return the parameters of a callable; of one that does not tell, that it takes any."""
+    """Return the parameters of a callable; one without a signature accepts any."""
     try:
         return inspect.signature(build).parameters
     except ValueError:
@@ -279,7 +279,7 @@ def _refuse_unless_left_over(
 
 
 def _argument(name: str, value: Any, place: str) -> Any:
-    """Return an argument as Python sees it: objects built, functions imported."""
+    """Return an argument's Python value: objects are built, functions imported."""
     if isinstance(value, Mapping) and "_target_" in value:
         return _object(name, value, place)
     if isinstance(value, Mapping):

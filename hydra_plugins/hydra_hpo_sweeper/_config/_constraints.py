@@ -1,4 +1,4 @@
-"""Limits on what jobs return: ``{latency: "<= 10"}``, or expressions, ``["latency + 2 * memory <= 10"]``."""
+"""Constraints on jobs' results: ``{latency: "<= 10"}``, or expressions, ``["latency + 2 * memory <= 10"]``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Constraint:
         return f"{self.entry} {self.operator} {self.bound:g}"
 
     def of(self, returned: Any) -> float:
-        """Return :meth:`violation` of what a job returned.
+        """Return :meth:`violation` of a job's result.
 
         Raises:
             ValueError: It has no such number.
@@ -42,13 +42,13 @@ class Constraint:
         return self.violation(_number_in(returned, self.entry))
 
     def violation(self, value: float) -> float:
-        """Return by how much a value breaks the limit; 0 or less when it keeps it."""
+        """Return the violation of the limit; 0 or less when the value satisfies it."""
         return value - self.bound if self.operator == "<=" else self.bound - value
 
 
 @dataclass(frozen=True)
 class Inequality:
-    """A limit on what follows from several entries.
+    """A limit on an expression of several entries.
 
     Attributes:
         entry: The expression, a comparison of numbers.
@@ -60,7 +60,7 @@ class Inequality:
         return self.entry
 
     def of(self, returned: Any) -> float:
-        """Return by how much what a job returned breaks the limit; see :meth:`Constraint.of`."""
+        """Return the violation of the limit by a job's result; see :meth:`Constraint.of`."""
         sides = _compared(self.entry, lambda name: _number_in(returned, name))
         assert sides is not None
         left, right = (float(side.evaluate(Columns({}, {}, 1))[0]) for side in (sides.left, sides.right))

@@ -16,7 +16,7 @@ GROUP = "hydra_hpo_sweeper.lanes"
 
 @dataclass(frozen=True)
 class LaneType:
-    """A lane type that is not one of ours.
+    """A user's lane type.
 
     Attributes:
         make: Called with a :class:`LaneSetup` and the arguments; returns the lanes.
@@ -33,7 +33,7 @@ class LaneType:
 
 
 def registered_lane_types() -> dict[str, EntryPoint]:
-    """Return the lane types that installed packages offer."""
+    """Return the lane types of installed packages."""
     return {point.name: point for point in entry_points(group=GROUP)}
 
 

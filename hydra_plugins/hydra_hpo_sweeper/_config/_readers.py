@@ -32,8 +32,8 @@ class Repeat:
     Attributes:
         key: The override's key.
         values: At least one value.
-        aggregate: How the repeats' values become the trial's: mean, median, max or min.
-        early_stop: Whether a suggestion that is clearly bad after its first repeats is spared the others.
+        aggregate: Aggregation of the repeats' values: mean, median, max or min.
+        early_stop: Whether the other repeats are skipped when the first ones are clearly bad.
     """
 
     key: str
@@ -44,7 +44,7 @@ class Repeat:
 
 @dataclass(frozen=True)
 class EarlierStudy:
-    """A study to learn from."""
+    """An earlier study for transfer learning."""
 
     storage: str
     study_name: str
@@ -52,7 +52,7 @@ class EarlierStudy:
 
 @dataclass(frozen=True)
 class MlflowOptions:
-    """How the sweep is logged to MLflow; None: MLflow's own default."""
+    """Settings for MLflow; None: MLflow's own default."""
 
     tracking_uri: str | None = None
     experiment: str | None = None
@@ -61,13 +61,13 @@ class MlflowOptions:
 
 @dataclass(frozen=True)
 class CheckpointOptions:
-    """Where checkpoints are, how often they are saved, and which of them stay.
+    """Settings for checkpoints: their folder, how often they are saved, and which are retained.
 
     Attributes:
         dir: None means below the sweep directory.
-        every: Steps; None means as the job asks, at most once in 30 seconds.
-        keep_best: Trials, over the sweep.
-        keep_last: Checkpoints of a trial that can still go on.
+        every: Steps between two saves; None saves at the job's calls, at most once in 30 seconds.
+        keep_best: Number of best trials whose checkpoints are kept.
+        keep_last: Number of checkpoints kept of a trial that can be continued.
         max_gb: None means no limit.
     """
 
@@ -181,7 +181,7 @@ def lanes(key: str, value: Any) -> str | LaneType:
 
 def one_of(names: tuple[str, ...]) -> Callable[[str, Any], str]:
     def read(key: str, value: Any) -> str:
-        # YAML takes a bare off for false.
+        # YAML reads a bare off as false.
         word = (
             {None: "auto", False: "off", True: "auto"}.get(value, value) if not isinstance(value, (list, dict)) else ""
         )
@@ -213,7 +213,7 @@ def storage(key: str, value: Any) -> Any:
     if isinstance(value, Storage):
         return value
     if value is not None and not (isinstance(value, str) and _names_storage(value)):
-        # Without the value, in which there may be a password.
+        # The message omits the value, which may contain a password.
         raise ConfigError(
             f"hydra.sweeper.{key} must be a URL such as sqlite:///study.db, postgresql://user@host/name, "
             "mysql://user@host/name or journal:///study.log, or the path of a journal that ends in .log or .journal."
@@ -311,7 +311,7 @@ def repeat(value: Any, aggregate: Any, early_stop: Any) -> Repeat | None:
 
 
 def start(key: str, value: Any) -> str:
-    """Return what the first trial is; null and false are none."""
+    """Return the kind of the first trial; null and false mean none."""
     return one_of(STARTS)(
         key, {None: "none", False: "none", True: "config"}.get(value, value) if value in (None, False, True) else value
     )
@@ -328,7 +328,7 @@ _DEVICE = re.compile(r"\d+|(GPU|MIG)-[\w/-]+", re.IGNORECASE)
 
 
 def devices(key: str, value: Any) -> tuple[str, ...] | str | int | None:
-    """Return the devices' names, how many there shall be, ``auto`` for all of the machine's, or None."""
+    """Return the devices' names, their number, ``auto`` for all of the machine's, or None."""
     value = without_quotes(value)
     if value is None or value == "auto":
         return value  # type: ignore[no-any-return]

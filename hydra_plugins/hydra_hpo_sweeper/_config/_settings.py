@@ -52,7 +52,7 @@ def _setting(reader: Callable[[str, Any], Any]) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that ``hydra.sweeper`` says, checked.
+    """The checked settings of ``hydra.sweeper``.
 
     The fields are documented, and have their defaults, in :class:`HPOSweeperConf`; a new setting is one field there and
     one here, with its reader.
@@ -62,8 +62,8 @@ class Settings:
         params: ``params`` and the older ``search_space`` together, to be read by ``_space._plan.read_plan``.
         storage: None means the sweep directory's own.
         baseline: The configuration's own point, once the search space is known; None when it is not to be run.
-        priors: Those of the search space, once it is known.
-        believed: The point that has the priors' values; None without priors.
+        priors: Priors of the search space, once it is known.
+        believed: The point with the priors' values; None without priors.
         n_trials: None means no limit.
         devices: None, ``"auto"`` or the devices' names.
         resume: Whether the last sweep of this application is continued.
@@ -166,7 +166,7 @@ def read_settings(config: DictConfig) -> Settings:
 
 
 def _refuse_several(config: DictConfig) -> None:
-    """Refuse several samplers or pruners: Hydra merges their settings into one, and then names no choice."""
+    """Reject several samplers or pruners: Hydra merges their settings into one, and then has no choice."""
     choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
     for kind in ("sampler", "pruner"):
         if choices.get("hydra/sweeper") in ("hpo", "optuna") and f"hydra/sweeper/{kind}" not in choices:
@@ -174,7 +174,7 @@ def _refuse_several(config: DictConfig) -> None:
 
 
 def _refuse_ranks(environ: Mapping[str, str]) -> None:
-    """Refuse to run inside a rank of torchrun: each of them would run a sweep of its own."""
+    """Raise inside a rank of torchrun: each rank would run a sweep of its own."""
     if "TORCHELASTIC_RUN_ID" in environ:
         raise ConfigError(
             "torchrun started this sweep, so that each of its ranks would run one; start the sweep with python "

@@ -1,4 +1,4 @@
-"""Ending jobs that run elsewhere, by the means of the library that runs them."""
+"""Cancel jobs that run elsewhere, through the launcher's library."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from weakref import WeakKeyDictionary, WeakSet
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 QUEUED = ("PENDING", "REQUEUED")
-"""Slurm's states of a job that has no machine yet."""
+"""Slurm's states of a pending job."""
 
 
 class Canceller(Protocol):
-    """Ends the job for which a lane's thread waits."""
+    """Cancels the job for which a lane's thread waits."""
 
     slow_to_tell: bool
-    """Whether the thread learns of the end so late (it asks every half minute) that nobody should wait for it."""
+    """Whether the thread notices the end too late to wait for it (it polls every half minute)."""
 
     def cancel(self, thread: threading.Thread) -> bool:
-        """Return whether it is being ended; the thread then learns of it from the launcher."""
+        """Return whether the job is being cancelled; the launcher then notifies the thread."""
 
     def queued(self, thread: threading.Thread) -> bool:
-        """Return whether the job waits in a queue, as far as is known without asking."""
+        """Return whether the job is known to be in a queue, without a query."""
 
     def close(self) -> None:
-        """Leave everything as it was found."""
+        """Restore the patched functions."""
 
 
 class Noted(ABC):
-    """Notes what each thread starts through a function of the launcher's, which keeps that to itself.
+    """Records the jobs that each thread starts through a launcher's function, which does not expose them.
 
     Args:
         owner: The module or class that has the function.
@@ -45,7 +45,7 @@ class Noted(ABC):
         self._owner, self._name = owner, name
         self._original = getattr(owner, name)
         self._lock = threading.Lock()
-        # A thread that has ended takes its notes along: they may keep what a job returned.
+        # The records are thread-local, so they end with the thread: they may refer to a job's result.
         self._started: WeakKeyDictionary[threading.Thread, Sequence[Any]] = WeakKeyDictionary()
         self._cancelled: WeakSet[threading.Thread] = WeakSet()
 
@@ -62,20 +62,20 @@ class Noted(ABC):
         setattr(owner, name, noting)
 
     def cancel(self, thread: threading.Thread) -> bool:
-        """End what the thread has started, or is about to start."""
+        """Cancel the jobs that the thread has started or is about to start."""
         with self._lock:
             self._cancelled.add(thread)
             jobs = self._started.get(thread, [])
         return self._end_all(jobs)
 
     def queued(self, thread: threading.Thread) -> bool:
-        """Return whether all that the thread has started waits in a queue."""
+        """Return whether all jobs that the thread has started are in a queue."""
         with self._lock:
             jobs = self._started.get(thread, [])
         return bool(jobs) and all(self.is_queued(job) for job in jobs)
 
     def is_queued(self, job: Any) -> bool:
-        """Return whether one job waits in a queue; where nobody can tell, it does not."""
+        """Return whether one job is in a queue; False when unknown."""
         return False
 
     def _end_all(self, jobs: Sequence[Any]) -> bool:
@@ -89,10 +89,10 @@ class Noted(ABC):
 
     @abstractmethod
     def end(self, job: Any) -> None:
-        """End one job."""
+        """Cancel one job."""
 
     def close(self) -> None:
-        """Stop taking notes."""
+        """Stop recording."""
         setattr(self._owner, self._name, self._original)
 
 
@@ -111,7 +111,7 @@ class SubmititJobs(Noted):
         job.cancel(check=False)
 
     def is_queued(self, job: Any) -> bool:
-        """Return what submitit knows from its last call of ``sacct``, made while it waits; this makes no other."""
+        """Return the state from submitit's last call of ``sacct``, without a new call."""
         try:
             state = job.watcher.get_state(job.job_id, mode="cache")
         except Exception:  # local jobs have no queue, and no state in their watcher
@@ -120,7 +120,7 @@ class SubmititJobs(Noted):
 
 
 class RayTasks(Noted):
-    """Tasks of Ray. (To leave the cluster would end them too, and this process with them when a thread still waits.)"""
+    """Tasks of Ray. (Leaving the cluster would end them too, but also this process while a thread still waits.)"""
 
     def __init__(self) -> None:
         from hydra_plugins.hydra_ray_launcher import _core

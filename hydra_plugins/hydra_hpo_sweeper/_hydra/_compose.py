@@ -1,18 +1,17 @@
-"""A job's configuration without composing everything anew.
+"""Compose a job's configuration from a cached common part.
 
-Hydra composes each job's configuration from all its files. What depends on a job's overrides in that work is little:
+Hydra composes each job's configuration from all its files, but little of that work depends on a job's overrides:
 
 1. Overrides that choose configs from groups decide the defaults list, which decides what the files give.
 2. All other overrides are then applied to the result, one after the other.
-3. The lists of overrides and the few things of the moment (working directory, copied environment) are noted.
+3. The lists of overrides and the current state (working directory, copied environment) are stored.
 
-So the result of the first step is kept, once for each combination of group choices, and the second and third are
-done for each job with Hydra's own functions. Whatever is out of the ordinary goes to Hydra's own composition: an
-override of Hydra's own configuration other than those this sweeper adds itself, and anything that raises, so that
-errors are worded by Hydra.
+So the result of the first step is cached, once for each combination of group choices, and the second and third are
+done for each job with Hydra's own functions. Hydra's own composition handles all special cases: overrides of Hydra's
+own configuration other than those that this sweeper adds, and anything that raises, so that the errors are Hydra's.
 
-A launcher copies a job's configuration four times, and most of it is Hydra's own node. That node therefore is of a
-class that copies itself by way of bytes; in all else it is the ``DictConfig`` that it would have been. Measured on
+A launcher copies a job's configuration four times, and most of it is Hydra's own node. That node therefore has a
+class that copies itself through bytes, and otherwise behaves like the original ``DictConfig``. Measured on
 Hydra 1.3.8 (processor time of 30 inline trials, median of 20 sweeps each way): 20 ms a job less.
 """
 
@@ -40,14 +39,14 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._public import hydra_overrides
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 OWN_OVERRIDES = ("hydra.sweep.subdir", "hydra.job.env_set.")
-"""Parts of Hydra's configuration that may differ from job to job: nothing in the composition depends on them."""
+"""Parts of Hydra's configuration that may differ between jobs: the composition does not depend on them."""
 
 MAX_TEMPLATES = 64
-"""Combinations of group choices that are kept; the cache is emptied when it is full."""
+"""Maximum number of cached combinations of group choices; the cache is emptied when it is full."""
 
 
 class ComposedOnce(ConfigLoader):
-    """A config loader that composes what jobs have in common once, and asks ``inner`` for everything else."""
+    """A config loader that composes the jobs' common part once, and delegates everything else to ``inner``."""
 
     def __init__(self, inner: ConfigLoader) -> None:
         self.inner = inner
@@ -69,7 +68,7 @@ class ComposedOnce(ConfigLoader):
         self._reset()
 
     def __getattr__(self, name: str) -> Any:
-        # Hydra's loader has more methods than the contract; a launcher may know them.
+        # Hydra's loader has more methods than the contract; a launcher may use them.
         if name == "inner":
             raise AttributeError(name)
         return getattr(self.inner, name)
@@ -123,7 +122,7 @@ class ComposedOnce(ConfigLoader):
     def _group_positions(
         self, master: DictConfig, lines: Sequence[str], overrides: Sequence[Override]
     ) -> frozenset[int]:
-        """Return which overrides are about config groups; asked of Hydra once for each form of override list."""
+        """Return which overrides are about config groups; cached for each form of override list."""
         form = tuple(_form(override) for override in overrides)
         known = self._groups.get(form)
         if known is None:
@@ -138,7 +137,7 @@ class ComposedOnce(ConfigLoader):
         return known
 
     def _template(self, master: DictConfig, group_lines: Sequence[str]) -> DictConfig:
-        """Return a fresh copy of what the files give under these group choices."""
+        """Return a new copy of the configuration composed from the files with these group choices."""
         key = tuple(group_lines)
         copier = self._templates.get(key)
         if copier is None:
@@ -154,7 +153,7 @@ class ComposedOnce(ConfigLoader):
             copier = self._templates[key] = _copier(config)
         return copier()
 
-    # --- the rest of the contract: nothing of this is asked for each job -----------------------------------------
+    # --- the rest of the contract, not used for each job ----------------------------------------------------------
 
     def load_configuration(self, *args: Any, **kwargs: Any) -> DictConfig:
         return self.inner.load_configuration(*args, **kwargs)
@@ -214,12 +213,12 @@ def _touches_hydra(override: Override) -> bool:
 
 
 def _form(override: Override) -> tuple[Any, ...]:
-    """Return what decides whether an override is about a group: all but the value, unless that is a mapping."""
+    """Return the part of an override that determines whether it is about a group: the value only if a mapping."""
     return override.type, override.key_or_group, override.package, isinstance(override.value(), dict)
 
 
 def _copier(config: DictConfig) -> Callable[[], DictConfig]:
-    """Return a function that makes copies; by way of bytes, which is several times as fast as ``deepcopy``."""
+    """Return a function that makes copies through bytes, several times as fast as ``deepcopy``."""
     try:
         data = pickle.dumps(config)
         pickle.loads(data)
@@ -229,7 +228,7 @@ def _copier(config: DictConfig) -> Callable[[], DictConfig]:
 
 
 def _note(config: DictConfig, overrides: Sequence[Override], inner: ConfigLoader) -> None:
-    """Write down what Hydra writes down after applying overrides."""
+    """Store the same data as Hydra after applying overrides."""
     hydra = config.hydra
     for override in overrides:
         hydra_line = override.is_hydra_override()

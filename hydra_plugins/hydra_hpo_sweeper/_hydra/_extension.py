@@ -1,8 +1,8 @@
-"""What Hydra does before any sweeper sees a command, and has to do differently for this one.
+"""Patches of Hydra's code that runs before any sweeper gets the command line.
 
 Its parser must let ``interval`` also take ``log`` and ``step``, ``choice`` also ``null``, and both and ``range`` a
-prior; every other input means what it meant. An interpolation of this sweeper's settings that does not resolve is
-answered in one line.
+prior; every other input keeps its meaning. An interpolation of this sweeper's settings that does not resolve gives a
+one-line error.
 """
 
 import re
@@ -40,7 +40,7 @@ def _replace(owner: Any, name: str, change: Any) -> None:
 
 
 def _instantiate_of(original: Any) -> Any:
-    # Hydra resolves all of a plugin's configuration when it makes the plugin; its answer is a traceback.
+    # Hydra resolves all of a plugin's configuration when it instantiates the plugin, and fails with a traceback.
     def instantiate_sweeper(self: Any, **arguments: Any) -> Any:
         try:
             return original(self, **arguments)
@@ -89,7 +89,7 @@ _ZIP = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*zip\s*\(.*\)\s*", re.DOTALL)
 
 
 class _Zip(Override):
-    """``name=zip(…)``: a sweep that Hydra passes on to the sweeper as it is written."""
+    """``name=zip(…)``: a sweep that Hydra passes unchanged to the sweeper."""
 
     def sweep_iterator(self, *args: Any, **kwargs: Any) -> Any:
         raise HydraException(f"{self.input_line}: zip() is understood by hydra/sweeper=hpo.")

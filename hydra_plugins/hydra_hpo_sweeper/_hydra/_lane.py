@@ -1,4 +1,4 @@
-"""The number of the lane that a job runs in, as jobs and their configurations read it."""
+"""The number of a job's lane, for jobs and their configurations."""
 
 import os
 from typing import Any
@@ -16,7 +16,7 @@ def lane() -> int:
 
 
 def register_resolver() -> None:
-    """Let configurations say ``${hpo.lane:}``. Hydra hands its resolvers on to launchers' processes."""
+    """Register the resolver ``${hpo.lane:}``. Hydra passes its resolvers to launchers' processes."""
     # The newer name is the older one's replacement from OmegaConf 2.4 on; before, it meant something else.
     newer = not omegaconf.__version__.startswith(("2.1", "2.2", "2.3"))
     register: Any = OmegaConf.register_resolver if newer else OmegaConf.register_new_resolver

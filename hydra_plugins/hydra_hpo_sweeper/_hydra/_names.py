@@ -1,7 +1,7 @@
 """Every private name of Hydra, of OmegaConf and of launchers that this plugin uses.
 
-A test imports each of them on the installed versions. ``seen`` are the versions on which the name was last found to
-mean what the plugin takes it to mean.
+A test imports each of them on the installed versions. ``seen`` are the versions on which the name was last verified to
+have the expected meaning.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ OMEGACONF = "omegaconf 2.3.0, 2.3.1 and 2.4.1rc1"
 
 @dataclass(frozen=True)
 class PrivateName:
-    """A name that its library does not promise to keep.
+    """A name without a stability guarantee of its library.
 
     Attributes:
         path: ``module:attribute``, the attribute possibly dotted; the last may be an attribute of instances.

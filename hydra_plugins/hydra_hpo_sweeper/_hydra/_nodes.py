@@ -23,7 +23,7 @@ def keys_below(config: Any, prefix: str = "") -> Iterator[str]:
 
 
 def merged_below(parent: DictConfig, *parts: Any) -> DictConfig:
-    """Return mappings merged into one that stays below ``parent``, where their interpolations look."""
+    """Return merged mappings below ``parent``, from which their interpolations are resolved."""
     merged = OmegaConf.merge(*parts)
     merged._set_parent(parent)
     assert isinstance(merged, DictConfig)

@@ -21,10 +21,10 @@ CASTS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def parser_with(functions: Mapping[str, Callable[..., Any]], config_loader: Any = None) -> OverridesParser:
-    """Return a parser of overrides that knows Hydra's functions, with those given in the place of its own.
+    """Return a parser of overrides with Hydra's functions, overridden by the given ones.
 
     Args:
-        config_loader: Hydra's; ``glob`` looks config groups up in it.
+        config_loader: Hydra's loader, in which ``glob`` looks up config groups.
     """
     table = create_functions()
     for name, function in functions.items():

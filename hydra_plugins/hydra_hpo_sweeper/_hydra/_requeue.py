@@ -1,4 +1,4 @@
-"""Jobs that their launcher has put into the queue again: they end here, and are not over.
+"""Jobs that their launcher has requeued: they end in this process, but run again.
 
 Private name of submitit, seen in 1.5: ``SignalHandler.checkpoint_and_try_requeue``, which calls ``sys.exit`` when the
 job has been put into the queue. Where the name is gone, such a job ends like one that calls ``sys.exit``.

@@ -1,4 +1,4 @@
-"""What a job returned, as Hydra keeps it: the attribute without an underscore raises the job's own exception."""
+"""A job's return value in Hydra's ``JobReturn``: its public attribute raises the job's own exception."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from hydra.core.utils import JobReturn
 
 
 def returned_by(job_return: JobReturn) -> Any:
-    """Return what a job returned, or the exception that it raised."""
+    """Return a job's return value, or the exception that it raised."""
     return job_return._return_value
 
 
 def let_go(job_return: JobReturn) -> None:
-    """Keep nothing alive that the next job may need room for."""
+    """Release references to objects whose memory the next job may need."""
     job_return._return_value = None

@@ -1,4 +1,4 @@
-"""Entries of Hydra's config store that are made when somebody asks for them: most applications never do."""
+"""Lazy entries of Hydra's config store: most applications never use them."""
 
 import contextlib
 import importlib
@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 PROVIDER = "hydra_hpo_sweeper"
 OPTUNA_SWEEPER = "hydra_plugins.hydra_optuna_sweeper"
 STAND_IN = "_stands_in"
-"""Marks modules that have the place of hydra-optuna-sweeper's while it is not installed, and what finds them."""
+"""Marks the stand-in modules for hydra-optuna-sweeper while it is not installed, and their finder."""
 
 
 def optuna_sweeper_is_installed() -> bool:
@@ -25,7 +25,7 @@ def optuna_sweeper_is_installed() -> bool:
 
 
 def optuna_sweeper_spec() -> ModuleSpec | None:
-    """Return where hydra-optuna-sweeper itself is; stand-ins for it are passed over."""
+    """Return the location of hydra-optuna-sweeper itself; stand-ins for it are ignored."""
     import hydra_plugins
 
     for finder in sys.meta_path:
@@ -37,19 +37,19 @@ def optuna_sweeper_spec() -> ModuleSpec | None:
 
 
 def let_optuna_sweeper_go_first() -> None:
-    """Have hydra-optuna-sweeper put its entries into the config store, where it is installed.
+    """Import hydra-optuna-sweeper's entries into the config store, where it is installed.
 
-    Hydra would import its configuration a moment later anyway. What is there then keeps its name: Hydra 1.4 warns of
+    Hydra would import its configuration a moment later anyway. Existing entries keep their names: Hydra 1.4 warns of
     two plugins that store one name.
     """
     if optuna_sweeper_is_installed():
-        # When it cannot be imported, Hydra says so itself.
+        # When it cannot be imported, Hydra reports it.
         with contextlib.suppress(Exception):
             importlib.import_module(f"{OPTUNA_SWEEPER}.config")
 
 
 class LazyNode(ConfigNode):
-    """A config node with its content still as it was written: a dataclass, a dictionary or a ``partial``."""
+    """A config node with unconverted content: a dataclass, a dictionary or a ``partial``."""
 
     def __init__(self, name: str, group: str, content: Any) -> None:
         self._content = content
@@ -61,7 +61,7 @@ class LazyNode(ConfigNode):
     # The base class, a dataclass, has a plain attribute here.
     @property
     def node(self) -> DictConfig:
-        """The config, open: it takes keys it does not know, so that their refusal can be worded by the sweeper."""
+        """The config, not in struct mode: it accepts unknown keys, so that the sweeper's own error rejects them."""
         if not isinstance(self._content, DictConfig):
             content = self._content() if isinstance(self._content, partial) else self._content
             self._content = OmegaConf.structured(content) if isinstance(content, type) else OmegaConf.create(content)

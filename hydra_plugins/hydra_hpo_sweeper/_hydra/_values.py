@@ -1,4 +1,4 @@
-"""Values as the text of a Hydra override, so that the job's configuration holds exactly the value again.
+"""Convert values to the text of a Hydra override, from which the job's configuration gets exactly the value.
 
 A string may hold an interpolation, ``${…}``; one that only looks like it has its ``${`` escaped, ``\\${…}``.
 """
@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import escape_key
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./+%@:-]+")
-"""Characters that mean nothing to Hydra's grammar and to shells."""
+"""Characters without special meaning in Hydra's grammar and in shells."""
 _KEYWORDS = {"null", "true", "false", "inf", "nan"}
 _INTERPOLATION = re.compile(r"(?<!\\)((?:\\\\)*)\$\{")
 _OPENING = re.compile(r"(\\*)\$\{")
@@ -26,7 +26,7 @@ def has_interpolation(text: str) -> bool:
 
 
 def escape(text: str) -> str:
-    """Return the text that OmegaConf reads as ``text`` itself, whatever ``${`` it holds."""
+    """Return the escaped text that OmegaConf reads as ``text``, even if it contains ``${``."""
     return _OPENING.sub(lambda found: found[1] * 2 + r"\${", text)
 
 
@@ -40,7 +40,7 @@ def as_text(value: Any, string: Callable[[str], str] = str) -> str:
 
     Args:
         value: None, bool, int, float, str, or lists and dicts of these.
-        string: What is done to each string first, for instance :func:`escape`.
+        string: A function applied to each string first, for instance :func:`escape`.
     """
     if value is None:
         return "null"

@@ -27,13 +27,13 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import drop_frames, kind_of
 from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import sendable
 
 End = Literal["returned", "raised", "pruned", "lost", "timeout", "stopped"]
-"""How a job ended: ``lost`` when its process died without a word, ``stopped`` when the user asked for it."""
+"""How a job ended: ``lost`` when its process died without a result, ``stopped`` when the user stopped it."""
 
 WORKER_DIED = {"UncompletedJobError", "TerminatedWorkerError", "BrokenProcessPool", "WorkerCrashedError", "WorkerLost"}
-"""Exceptions of launchers that tell of a dead worker and not of the job (submitit, joblib, Ray, our own)."""
+"""Exceptions of launchers that mean a dead worker and not a failed job (submitit, joblib, Ray, our own)."""
 
 OVER_TIME = re.compile(r"state: TIMEOUT|not requeued because: timed-out")
-"""How submitit words that a job went over the launcher's limit: ended from outside, and by a signal that it heard."""
+"""Messages of submitit for a job over the launcher's time limit: killed from outside, and ended by a signal."""
 
 PRUNED = {"TrialPruned"}
 
@@ -63,17 +63,17 @@ class Job:
 
     @property
     def key(self) -> tuple[int, int]:
-        """What tells this job from all others."""
+        """Unique key of the job."""
         return self.number, self.part
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job has no value.
+    """The failure of a job.
 
     Attributes:
-        kind: The exception's class, or a word of our own.
-        message: What it says.
+        kind: The exception's class, or a keyword of our own.
+        message: The exception's message.
         trace: The traceback, as text; empty when there is none.
     """
 
@@ -93,7 +93,7 @@ class JobResult:
     """A job that has ended.
 
     Attributes:
-        returned: What it returned, made of plain numbers, strings, lists and dicts.
+        returned: Its return value, in plain numbers, strings, lists and dicts.
         failure: Present unless it returned or was pruned.
         directory: Its output directory, where that is known.
     """
@@ -106,7 +106,7 @@ class JobResult:
 
 
 class Lanes(ABC):
-    """A fixed number of places for running jobs.
+    """A fixed number of slots for running jobs (workers).
 
     Attributes:
         in_process: Whether jobs run in this process while :meth:`wait` is called, so that Ctrl-C reaches them first.
@@ -117,12 +117,12 @@ class Lanes(ABC):
     @property
     @abstractmethod
     def free(self) -> int:
-        """How many jobs could be started now."""
+        """Number of free lanes."""
 
     @property
     @abstractmethod
     def busy(self) -> tuple[Job, ...]:
-        """The jobs that have been started and not yet handed back."""
+        """The jobs that were started and not yet returned by :meth:`wait`."""
 
     @property
     def queued(self) -> tuple[Job, ...]:
@@ -139,11 +139,11 @@ class Lanes(ABC):
 
     @abstractmethod
     def stop(self, key: tuple[int, int]) -> None:
-        """End a running job; it is handed back as ``stopped``. Jobs that cannot be ended run on."""
+        """Stop a running job; :meth:`wait` returns it as ``stopped``. Jobs that cannot be stopped run on."""
 
     @abstractmethod
     def close(self) -> None:
-        """End everything that still runs, with the processes behind it."""
+        """End all running jobs and their processes."""
 
     def __enter__(self) -> Lanes:
         return self
@@ -154,12 +154,12 @@ class Lanes(ABC):
 
 @dataclass(frozen=True)
 class LaneSetup:
-    """What a lane type of a user's own is made with.
+    """Arguments for the construction of a user's lane type.
 
     Attributes:
-        count: How many jobs shall run at the same time (``hydra.sweeper.n_jobs``).
-        runner: Returns a function that runs one job on the chosen launcher, waits for it and says how it ended; it
-            raises nothing. Each such function has a launcher of its own and serves one thread.
+        count: Number of concurrent jobs (``hydra.sweeper.n_jobs``).
+        runner: Returns a function that runs one job on the chosen launcher, waits for it and returns its result; it
+            raises nothing. Each such function has its own launcher and is for one thread.
         directory: The sweep's directory.
     """
 
@@ -199,19 +199,19 @@ class InlineLane(Lanes):
         return [done]
 
     def stop(self, key: tuple[int, int]) -> None:
-        """Nothing: while a job runs here, nobody can call this."""
+        """Do nothing: this thread runs the job, so it cannot be called meanwhile."""
 
     def close(self) -> None:
         self._job = None
 
 
 def run_job(launcher: Launcher, job: Job) -> JobResult:
-    """Run one job on a launcher and say how it ended. Raises nothing but what is no ``Exception``."""
+    """Run one job on a launcher and return its result. Raises only what is not an ``Exception``."""
     return run_batch(launcher, [job])[0]
 
 
 def run_batch(launcher: Launcher, jobs: Sequence[Job]) -> list[JobResult]:
-    """Run jobs with consecutive numbers on a launcher at once, and say how each ended."""
+    """Run jobs with consecutive numbers on a launcher at once, and return their results."""
     try:
         returns = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=jobs[0].number)
     except KeyboardInterrupt:
@@ -228,7 +228,7 @@ def run_batch(launcher: Launcher, jobs: Sequence[Job]) -> list[JobResult]:
 
 
 def result_of(job: Job, job_return: JobReturn) -> JobResult:
-    """Return how a job ended from what Hydra says of it; an exception loses its frames."""
+    """Return a job's result from Hydra's ``JobReturn``; an exception loses its frames."""
     directory = _directory(job_return)
     returned = returned_by(job_return)
     if job_return.status is JobStatus.COMPLETED:
@@ -237,7 +237,7 @@ def result_of(job: Job, job_return: JobReturn) -> JobResult:
         drop_frames(returned)
         return JobResult(job, "pruned", directory=directory)
     if _is_over_time(returned):
-        # Another attempt would take as long: it is not made.
+        # Another attempt would take as long, so the job is not retried.
         return JobResult(job, "timeout", failure=replace(OVER, trace=failure_of(returned).trace), directory=directory)
     return JobResult(job, "raised", failure=failure_of(returned), directory=directory)
 
@@ -251,7 +251,7 @@ def _is_over_time(error: BaseException) -> bool:
 
 
 def directory_of(loader: ConfigLoader, config: DictConfig, job: Job) -> str | None:
-    """Return the output directory of a job that has said nothing, as Hydra composes it; None where it does not."""
+    """Return the output directory of a job without a result, as Hydra composes it; None when that fails."""
     try:
         composed = loader.load_sweep_config(config, list(job.overrides))
         with open_dict(composed):
@@ -275,7 +275,7 @@ def _directory(job_return: JobReturn) -> str | None:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return what is worth keeping of an exception, which loses its frames."""
+    """Return the failure described by an exception, which loses its frames."""
     try:
         message = str(error)
     except Exception:
@@ -302,11 +302,11 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def own_environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for one job; what the job itself leaves behind does not reach the next one.
+    """Set environment variables for one job, and restore the process's state after it.
 
-    A job may change the working directory, below which the sweep and its next jobs look for theirs. Lightning's
+    A job may change the working directory, on which relative paths of the sweep and its next jobs depend. Lightning's
     ``ddp`` leaves the addresses of its ranks in the environment and the process group open; the next job of the
-    process would take both for its own.
+    process would use both.
     """
     before = dict(os.environ)
     directory = os.getcwd()
@@ -333,9 +333,9 @@ def _process_group() -> Any:
 
 
 def write_trace(done: JobResult) -> None:
-    """Leave a failed job's traceback in its directory."""
+    """Write a failed job's traceback to its directory."""
     if done.failure is None or not done.failure.trace or done.directory is None:
         return
-    # The study has it too, where the directory is gone or full.
+    # The study stores it, too, in case the directory is deleted or full.
     with suppress(OSError):
         Path(done.directory, "error.txt").write_text(done.failure.trace, encoding="utf-8")

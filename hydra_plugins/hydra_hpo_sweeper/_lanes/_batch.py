@@ -1,7 +1,7 @@
-"""Lanes of a launcher that gets many jobs at once: for launchers that share something out within a batch.
+"""Lanes of a launcher that gets many jobs at once, for launchers that distribute resources within a batch.
 
-A launcher of one's own that hands out devices, or one that packs jobs into allocations, sees only one job at a time
-in lanes of other kinds. Here it gets all jobs that are ready, up to ``n_jobs``; the next ones start when it returns.
+In lanes of other kinds, a launcher that assigns devices, or packs jobs into allocations, gets only one job at a time.
+Here it gets all jobs that are ready, up to ``n_jobs``; the next ones start when it returns.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sweeper_core._by_value import file_names_kept
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 MAX_SECONDS_TO_END = 10.0
-"""How long a batch that is given up may take to end by itself."""
+"""Seconds that an abandoned batch may take to end."""
 
 
 class BatchLanes(Lanes):

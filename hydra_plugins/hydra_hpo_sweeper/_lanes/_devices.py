@@ -1,4 +1,4 @@
-"""Sharing out accelerators: which lane sees which devices."""
+"""Assign accelerators to lanes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 
 
 def environments(devices: Sequence[str] | str | int | None, per_job: int, lanes: int) -> list[dict[str, str]]:
-    """Return, for each lane, the variables that show it its devices.
+    """Return, for each lane, the environment variables that select its devices.
 
     Args:
-        devices: Their names, how many of the machine's, or ``"auto"`` for all of these.
-        per_job: How many one lane gets.
+        devices: Their names, their number, or ``"auto"`` for all of the machine's.
+        per_job: Number of devices per lane.
 
-    Lane ``i`` gets ``per_job`` devices from the ``i * per_job``-th on, round and round: with more lanes than
-    devices each is shared by as many lanes as any other, give or take one.
+    Lane ``i`` gets ``per_job`` devices from the ``i * per_job``-th on, cyclically: with more lanes than devices the
+    numbers of lanes per device differ by at most one.
 
     Raises:
         ConfigError: There are fewer devices than one job needs or than a count says, one that is named does not
@@ -45,7 +45,7 @@ def environments(devices: Sequence[str] | str | int | None, per_job: int, lanes:
 
 
 def tell_of_conflicts(config: DictConfig, devices: object, lanes: int) -> None:
-    """Warn of what the configuration says of devices, and what does not fit lanes or ``devices``."""
+    """Warn of devices in the configuration that do not fit lanes or ``devices``."""
     variables = OmegaConf.to_container(config.hydra.job.env_set, resolve=False)
     assert isinstance(variables, dict)
     beaten = [name for name in VARIABLES if name in variables]

@@ -36,7 +36,7 @@ class JobEnvironment(Callback):
         self._set.enter_context(activated(self.variables.get(VARIABLE)))
 
     def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
-        """Reset the variables, and let go of what a failed job held: the process may run other jobs."""
+        """Reset the variables, and release a failed job's objects: the process may run other jobs."""
         self._set.close()
         returned = returned_by(job_return)
         if isinstance(returned, BaseException):

@@ -1,4 +1,4 @@
-"""Which kind of lane a launcher needs.
+"""Choose and open the kind of lane for a launcher.
 
 =============================  ========================================================================================
 basic, one job at a time       in this process
@@ -61,7 +61,7 @@ POSIX = os.name == "posix"
 """Worker processes inherit open files, and are ended by process groups."""
 
 MIN_OBJECT_STORE = 78643200
-"""Bytes; what the Ray launcher asks for where the user says nothing."""
+"""Bytes; the Ray launcher's default request."""
 
 
 class LaneFactory:
@@ -145,7 +145,7 @@ class LaneFactory:
 
     @functools.cached_property
     def _names(self) -> dict[str, Any]:
-        """What jobs elsewhere have to find in their ``__main__``."""
+        """Names that jobs in other processes need in their ``__main__``."""
         return {} if self.kind == "inline" else script_names(self.config, self.context.config_loader)
 
     def _threads(self) -> Lanes:
@@ -240,7 +240,7 @@ def _start_ray(launcher: Any) -> None:
 
 
 def ray_options(init: Any, environ: Mapping[str, str]) -> Any:
-    """Return the arguments of ``ray.init``; a cluster that exists has its own memory, and refuses to be told."""
+    """Return the arguments of ``ray.init``; an existing cluster rejects memory settings."""
     address = init.get("address") or environ.get("RAY_ADDRESS")
     if not address or address == "local":
         init.setdefault("object_store_memory", MIN_OBJECT_STORE)
@@ -248,7 +248,7 @@ def ray_options(init: Any, environ: Mapping[str, str]) -> Any:
 
 
 def check_time_limit(launcher: DictConfig) -> None:
-    """Refuse a limit of Slurm jobs that is over before it begins.
+    """Reject a time limit of Slurm jobs whose warning signal would come at once.
 
     Raises:
         ConfigError: The signal of the limit would come when the job starts.

@@ -1,7 +1,7 @@
-"""The application's function as it runs in a job: what it ends with can be told in another process.
+"""The task wrapper around the application's function: its result or failure can be sent to another process.
 
-Exits become exceptions, which Hydra takes for the job's end and not for that of the process; tracebacks become text,
-which is not lost when an exception is pickled.
+Exits become exceptions, so that Hydra ends the job and not the process; tracebacks become text, which is not lost when
+an exception is pickled.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class JobExit(Exception):
 
 
 class Guarded:
-    """A task function around another.
+    """A wrapper around a task function.
 
     Args:
-        names: What has to be found in ``__main__`` where the function runs.
+        names: Names that the function needs in ``__main__`` where it runs.
     """
 
     __wrapped__: TaskFunction
@@ -70,25 +70,25 @@ def _text(error: BaseException, trace: TracebackType | None) -> str:
 
 
 def kind_of(error: BaseException) -> str:
-    """Return the name of what a job ended with."""
+    """Return the name of the exception that ended a job."""
     return SystemExit.__name__ if isinstance(error, JobExit) else type(error).__name__
 
 
 def trace_of(error: BaseException) -> str:
-    """Return the traceback of what a job ended with, wherever it ran."""
+    """Return the traceback of the exception that ended a job, in any process."""
     kept = getattr(error, TRACE, None)
     return kept if isinstance(kept, str) else _text(error, error.__traceback__)
 
 
 def drop_frames(error: BaseException) -> None:
-    """Turn an exception's traceback into text and let go of what its frames hold: models, batches, caches.
+    """Convert an exception's traceback to text and release the objects of its frames: models, batches, caches.
 
-    An exception and the frame that keeps it in a variable hold each other until the garbage collector comes by; on a
-    device that is full the next job cannot wait for that. So do the exceptions that led to this one.
+    An exception and a frame with a variable for it form a reference cycle, which lives until garbage collection; on a
+    full device the next job cannot wait for that. The same holds for the exceptions that led to this one.
     """
     with suppress(Exception):
         setattr(error, TRACE, trace_of(error))
-    # What is being handled around the job is somebody else's.
+    # Exceptions that were being handled outside of the job are not changed.
     seen = {id(handled)} if (handled := sys.exc_info()[1]) is not error else set()
     left: list[BaseException | None] = [error]
     while left:

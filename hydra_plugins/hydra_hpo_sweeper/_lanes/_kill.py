@@ -1,4 +1,4 @@
-"""Ending a process with all that it has started."""
+"""Kill a process and its descendants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 def kill_tree(pid: int) -> None:
     """Kill the leader of a process group, its group, and its descendants that have left the group.
 
-    A descendant whose parent has died already and that has left the group too is out of reach.
+    A descendant that has left the group and whose parent is dead cannot be found.
     """
     others = [other for other in descendants(pid) if other != os.getpid()]
     for other in others:

@@ -1,4 +1,4 @@
-"""From what a job returned to the values of its trial."""
+"""Convert a job's return value to the values of its trial."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def values_of(returned: Any, count: int, metric: Sequence[str] | None) -> tuple[
         metric: Entries of a returned mapping, one for each objective; None when none were named.
 
     Raises:
-        ValueError: It is something else; the text says what was expected and what came.
+        ValueError: It is something else; the message has the expected form and the value.
     """
     if isinstance(returned, Mapping):
         items = _entries(returned, count, metric)

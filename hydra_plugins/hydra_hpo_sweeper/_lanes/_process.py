@@ -1,4 +1,4 @@
-"""Lanes that are worker processes of their own: started once, replaced when they die, never outliving the sweep."""
+"""Lanes as worker processes: started once, replaced when they die, never outliving the sweep."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._kill import kill_tree
 from hydra_plugins.hydra_hpo_sweeper._lanes._worker import Start
 
 SECONDS_TO_LEAVE = 5.0
-"""How long an idle worker may take to end itself (exit handlers of the libraries it has loaded)."""
+"""Seconds that an idle worker may take to exit (exit handlers of the libraries it has loaded)."""
 
 SECONDS_TO_DIE = 1.0
-"""How long a worker that has closed its pipe may take to end."""
+"""Seconds that a worker that has closed its pipe may take to end."""
 
 MAX_TAIL = 2000
 """Characters of a dead worker's log that are kept with the trial."""
@@ -41,11 +41,11 @@ class ProcessLanes(Lanes):
     """``len(environments)`` worker processes, each with one job at a time.
 
     Args:
-        start: What a worker is told first; its ``log`` is a directory here, in which each lane has a file.
+        start: The first message to a worker; its ``log`` is a directory here, in which each lane has a file.
         application: The packed application.
         environments: For each lane, the variables its process begins with.
         limit: Seconds after which a job is ended, with its children; None for no limit.
-        locate: Returns the output directory of a job whose worker died without saying it.
+        locate: Returns the output directory of a job whose worker died without sending it.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ProcessLanes(Lanes):
         locate: Callable[[Job], str | None] = lambda job: None,
     ) -> None:
         self._locate = locate
-        # Too long for a pipe that nobody reads yet; a file without a name is seen by nobody else.
+        # It is too long for a pipe without a reader; an unnamed file is invisible to other processes.
         self._application = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         self._application.write(application)
         self._application.flush()
@@ -80,7 +80,7 @@ class ProcessLanes(Lanes):
         return tuple(lane.job for lane in self._lanes if lane.job is not None)
 
     def start(self, job: Job) -> None:
-        # A lane with a living worker is ready sooner than one whose process is still to be started.
+        # A lane with a live worker is ready sooner than one whose process has to be started.
         lane = max((lane for lane in self._lanes if lane.job is None), key=lambda lane: lane.worker is not None)
         lane.start(job)
 
@@ -128,7 +128,7 @@ class _Worker:
 
 
 class _Lane:
-    """One place: its worker, if it lives, and its job, if it has one."""
+    """One lane: its worker, if alive, and its job, if it has one."""
 
     def __init__(self, spawn: Callable[[], _Worker], log: Path, limit: float | None) -> None:
         self._spawn = spawn
@@ -146,20 +146,20 @@ class _Lane:
         return self.worker.connection
 
     def start(self, job: Job) -> None:
-        """Give the job to the worker, which is started when there is none."""
+        """Send the job to the worker, which is started if necessary."""
         self.job, self.deadline, self._cut_short, self._begun = job, None, None, False
         if self.worker is not None:
             try:
                 self.worker.connection.send(job)
                 return
             except OSError:
-                # It died while it was idle: that costs the job nothing.
+                # The worker died while it was idle, which does not affect the job.
                 self.end_worker()
         self.worker = self._spawn()
         self.worker.connection.send(job)
 
     def look(self, ready: bool) -> JobResult | None:
-        """Return how the job ended, if it has."""
+        """Return the job's result, if it has ended."""
         if ready:
             try:
                 kind, content = self.connection.recv()
@@ -175,14 +175,14 @@ class _Lane:
         return None
 
     def cut_short(self, reason: Literal["timeout", "stopped"]) -> None:
-        """Kill the worker and all that it started; :meth:`look` will find it dead."""
+        """Kill the worker and its descendants; :meth:`look` then finds it dead."""
         assert self.worker is not None
         self._cut_short, self.deadline = reason, None
         kill_tree(self.worker.process.pid)
 
     def _died(self) -> JobResult:
         assert self.job is not None
-        # It has closed its pipe; its exit status is worth a moment.
+        # It has closed its pipe; wait briefly for its exit status.
         status = self.end_worker(patience=0.0 if self._cut_short else SECONDS_TO_DIE)
         if self._cut_short == "timeout":
             text = f"the job ran longer than hydra.sweeper.trial_timeout={self._limit:g} seconds"
@@ -203,18 +203,18 @@ class _Lane:
         return done
 
     def say_goodbye(self) -> None:
-        """Tell an idle worker that there is no more work."""
+        """Send an idle worker the end of its work."""
         if self.worker is not None and self.job is None:
             with suppress(OSError):
                 self.worker.connection.send(None)
 
     def end_worker(self, patience: float = 0.0) -> int | None:
-        """End the worker and all its children, after some seconds to leave by itself; return its exit status."""
+        """End the worker and all its children, after some seconds to exit normally; return its exit status."""
         if self.worker is None:
             return None
         process, connection = self.worker.process, self.worker.connection
         self.worker = None
-        # It is not reaped before the kill: until then its identifier cannot belong to anybody else.
+        # It is not reaped before the kill: until then its pid cannot be reused.
         _wait(process, patience)
         kill_tree(process.pid)
         connection.close()

@@ -1,7 +1,7 @@
 """Names of a script that its configuration refers to: ``_target_: __main__.Net``.
 
-A task function that is defined in a script travels to other processes by value, and takes along what it uses itself.
-What only the configuration names has to travel with it, or ``__main__`` of those processes would not have it.
+A task function that is defined in a script is pickled by value, with the names that it uses itself. Names that only
+the configuration refers to must be sent with it, or ``__main__`` of other processes would lack them.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 MENTION = re.compile(r"\b__main__\.([A-Za-z_]\w*)")
 
 MAX_FILES = 2_000
-"""Configuration files that are looked through; a folder with more of them holds other things, too."""
+"""Maximum number of configuration files searched; a folder with more of them has other contents, too."""
 
 
 def script_names(config: DictConfig, loader: ConfigLoader) -> dict[str, Any]:
-    """Return what ``__main__`` defines of what the configuration mentions, or any part that a job could choose.
+    """Return the names of ``__main__`` that the configuration, or any part that a job could choose, refers to.
 
     Args:
         config: The composed configuration.
-        loader: Knows where the parts are: files, and the ``ConfigStore``.
+        loader: The config loader, with the sources of the parts: files, and the ``ConfigStore``.
     """
     defined = vars(sys.modules["__main__"])
     texts = [*_texts(config), *_texts(ConfigStore.instance().repo), *_files(loader)]
@@ -37,7 +37,7 @@ def script_names(config: DictConfig, loader: ConfigLoader) -> dict[str, Any]:
 
 
 def show_in_main(names: Mapping[str, Any]) -> None:
-    """Let names be found in this process' ``__main__``, unless it has them."""
+    """Add names to this process's ``__main__``, unless it has them."""
     main = vars(sys.modules["__main__"])
     for name, value in names.items():
         main.setdefault(name, value)

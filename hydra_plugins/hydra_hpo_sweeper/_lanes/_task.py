@@ -1,9 +1,9 @@
-"""Taking an application to another process: its task function, its configuration, and what Hydra keeps globally.
+"""Send an application to another process: its task function, its configuration, and Hydra's global state.
 
-A task function of an importable module travels by name: the module is imported there, and the function found below
-the decorators (``functools.wraps`` leaves it in ``__wrapped__``). One that is defined in ``__main__`` travels by value,
-as Hydra's own launchers send it, so that the script is not run a second time; only when that is impossible (it uses
-an object that cannot be pickled) the script is imported in the way of ``multiprocessing``'s *spawn*.
+A task function of an importable module is pickled by name: the module is imported there, and the function found below
+the decorators (``functools.wraps`` sets ``__wrapped__``). One that is defined in ``__main__`` is pickled by value, as
+by Hydra's own launchers, so that the script does not run a second time; only when that is impossible (it uses an
+object that cannot be pickled), the script is imported in the way of ``multiprocessing``'s *spawn*.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ MAX_DECORATORS = 20
 
 @dataclass(frozen=True)
 class Named:
-    """A function by the name under which another process finds it.
+    """A function by its importable name.
 
     Attributes:
-        depth: How many decorators lie around it.
+        depth: Number of decorators around it.
     """
 
     module: str
@@ -53,7 +53,7 @@ class Named:
 
 @dataclass(frozen=True)
 class MainModule:
-    """What the program's ``__main__`` is: a script by its path, or a module by its name."""
+    """The program's ``__main__``: a script by its path, or a module by its name."""
 
     file: str | None
     name: str | None
@@ -67,7 +67,7 @@ class MainModule:
         return cls(getattr(main, "__file__", None), None if spec is None else spec.name, tuple(sys.argv))
 
     def put_in_place(self) -> None:
-        """Make this process look like the program to libraries that start further processes of it."""
+        """Set this process's ``__main__`` to the program, for libraries that start further processes of it."""
         main = sys.modules["__main__"]
         if self.file is not None:
             main.__file__ = self.file
@@ -86,7 +86,7 @@ class MainModule:
 
 @dataclass(frozen=True)
 class Application:
-    """An application as it arrives in a worker process."""
+    """An unpickled application in a worker process."""
 
     context: HydraContext
     task: TaskFunction
@@ -160,7 +160,7 @@ def _portable_state() -> Any:
 
 
 def _show_globals(task: Any) -> None:
-    """Let what came with the function be found in ``__main__``, where pickling by name looks for it."""
+    """Add the names sent with the function to ``__main__``, where unpickling by name finds them."""
     main = vars(sys.modules["__main__"])
     for name, value in getattr(task, "__globals__", {}).items():
         if not name.startswith("__"):

@@ -77,7 +77,7 @@ class ThreadLanes(Lanes):
                 done.append(self._done.get_nowait())
             except Empty:
                 break
-        # What was given up may still come in.
+        # Results of abandoned jobs may still arrive.
         return [self._free(ended) for ended in done if ended.job.key in self._busy]
 
     def _free(self, done: JobResult) -> JobResult:

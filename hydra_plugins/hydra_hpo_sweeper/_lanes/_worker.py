@@ -1,9 +1,9 @@
 """A lane's worker process: runs one job after the other, and does not outlive the sweeper.
 
 Messages, all pickled. To the worker: a :class:`Start`, then jobs, then ``None``. From it: ``("begun", key)`` when a job
-starts, ``("done", JobResult)`` when it has ended. A further message from the sweeper means that it has told the study
-of all earlier results. When the pipe breaks the sweeper is dead: a result that it may not have told is written by
-the worker itself, and a job that runs is ended with its children.
+starts, ``("done", JobResult)`` when it has ended. A further message from the sweeper means that it has stored all
+earlier results in the study. When the pipe breaks the sweeper is dead: the worker stores a result that the sweeper may
+not have stored, and ends a running job with its children.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ OUTPUT = "output.log"
 
 @dataclass(frozen=True)
 class Start:
-    """What a worker needs before its first job.
+    """The start message of a worker.
 
     Attributes:
-        record: Writes a result to the study when the sweeper cannot any more; pickled.
+        record: Pickled function that stores a result in the study when the sweeper is dead.
         terminal: Whether jobs read and write the terminal of the sweep: for debuggers.
     """
 
@@ -51,7 +51,7 @@ class Start:
 
 
 class Printed(Callback):
-    """Sends what a job prints to a file in its directory; the console belongs to the sweep."""
+    """Redirects a job's output to a file in its directory; the console belongs to the sweep."""
 
     def __init__(self, elsewhere: int) -> None:
         self._elsewhere = elsewhere
@@ -64,12 +64,12 @@ class Printed(Callback):
         os.close(descriptor)
 
     def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
-        """Put output back."""
+        """Restore output."""
         redirect(self._elsewhere)
 
 
 def redirect(descriptor: int) -> None:
-    """Let the process and its children print to an open file."""
+    """Redirect the output of the process and its children to an open file."""
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(descriptor, 1)
@@ -91,7 +91,7 @@ class Worker:
         self._untold: JobResult | None = None
 
     def serve(self) -> None:
-        """Run jobs until the sweeper says that there are no more."""
+        """Run jobs until the sweeper sends ``None``."""
         threading.Thread(target=self._listen, daemon=True, name="hpo-sweeper-pipe").start()
         while (job := self._jobs.get()) is not None:
             self._send(("begun", job.key))
@@ -116,7 +116,7 @@ class Worker:
         try:
             self._connection.send(message)
         except OSError:
-            # The listener notices the same, and ends the process.
+            # The listener thread notices it, too, and ends the process.
             threading.Event().wait()
 
     def _orphaned(self) -> None:

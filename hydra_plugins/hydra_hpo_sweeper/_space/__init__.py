@@ -1,1 +1,1 @@
-"""Hydra's override grammar and search spaces: the only room that knows both."""
+"""Search spaces from Hydra's override grammar; only this package uses both."""

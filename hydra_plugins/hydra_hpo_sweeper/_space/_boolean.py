@@ -1,4 +1,4 @@
-"""Conditions with ``or``, ``not`` and parentheses, as far as tests that must all hold can say the same.
+"""Conditions with ``or``, ``not`` and parentheses that are equivalent to a conjunction of tests.
 
 The language is that of :mod:`sweeper_core.search_space.expressions`, but what a key is compared with is a value of
 Hydra's grammar (``model=cnn``, ``optimizer in [sgd,adam]``, ``path=/data/a b``).
@@ -27,7 +27,7 @@ def is_boolean(text: str) -> bool:
 
 
 def parse_boolean(text: str, read_test: ReadTest) -> Conjunction:
-    """Return the tests, all of which must hold, that a condition comes to.
+    """Return the tests, all of which must hold, that are equivalent to a condition.
 
     Args:
         read_test: Reads one test.

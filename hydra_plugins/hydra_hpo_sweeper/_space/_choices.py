@@ -1,4 +1,4 @@
-"""Choices as a distribution: each told apart by type and value, and each one that an override can say."""
+"""Choices as a distribution, distinct by type and value; an override must be able to express each."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _unescaped(value: Any) -> Any:
 
 
 def _check(entry: Swept, value: Any) -> None:
-    """Refuse what an override cannot say, so that every other value arrives as it is."""
+    """Reject values that an override cannot express, so that all others arrive unchanged."""
     if any(text == "???" for text in _strings(value)):
         raise ValueError("'???' cannot be a choice: it is OmegaConf's mark for a missing value")
     if type(value) is int and abs(value) > MAX_EXACT_INTEGER and entry.ordered:

@@ -1,4 +1,4 @@
-"""Conditions under which a parameter exists: how they are written, and what they come to in a search space."""
+"""Conditions under which a parameter exists: their syntax, and their clauses in a search space."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def resolve(entries: Sequence[Entry], config: DictConfig | None) -> list[Placed]
     A condition on something fixed (on the command line, or chosen in the configuration) is decided here.
 
     Raises:
-        ConfigError: A condition looks at something unknown, or at a value that it cannot have, or in a circle;
+        ConfigError: A condition tests an unknown key or an impossible value, or conditions are circular;
             or two parameters with one key could exist at the same time.
     """
     resolver = _Resolver(entries, config)

@@ -1,8 +1,8 @@
 """The functions of the sweep grammar: the table with which search spaces are read.
 
-Hydra parses the command line before any sweeper sees it; what it must let pass is in ``_hydra/_extension.py``.
+Hydra parses the command line before any sweeper gets it; ``_hydra/_extension.py`` extends that parser.
 
-Functions have no annotations here: Hydra's parser checks arguments against them, and knows only plain types.
+Functions have no annotations here: Hydra's parser checks arguments against them, and supports only plain types.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _NoPrior:
 
 
 NO_PRIOR: Any = _NoPrior()
-"""What a function has that was given no prior: null may be one."""
+"""Marks a missing prior, as distinct from the prior null."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _plain(value: Any) -> Any:
 
 
 def _only(function: str, args: tuple[Any, ...], *named: Any) -> Any:
-    """Return the one thing that a function is about; several arguments are the choices of a simple sweep."""
+    """Return a function's single argument; several arguments are the choices of a simple sweep."""
     given = [*args, *(value for value in named if value is not None)]
     if not given:
         raise ValueError(f"{function}() needs an argument")

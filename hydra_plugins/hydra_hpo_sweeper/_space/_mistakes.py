@@ -1,4 +1,4 @@
-"""Forms of other tools, and forms that only look like a sweep: recognised, and answered with the form to use here."""
+"""Detect the syntax of other tools, and texts that only look like a sweep, and suggest the form to use here."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _WANDB = {"distribution", "min", "max", "values", "value", "q", "mu", "sigma", "
 
 
 def unknown_function(reason: str) -> str | None:
-    """Return an answer to Hydra's complaint about a function that does not exist; None for other complaints."""
+    """Return a hint for Hydra's error about an unknown function; None for other errors."""
     found = _UNKNOWN_FUNCTION.search(reason)
     if found is None:
         return None
@@ -138,7 +138,7 @@ _TOOLS = (
 
 
 def refuse_sweep_inside(value: Any) -> None:
-    """Refuse a list or a mapping in which something stands that looks like a sweep.
+    """Reject a list or a mapping with an item that looks like a sweep.
 
     Raises:
         ValueError: It does.

@@ -107,7 +107,7 @@ def read_plan(
         where: Relations that points have to satisfy.
 
     Raises:
-        ConfigError: Something cannot mean anything; the message names the key and the remedy.
+        ConfigError: An entry is invalid; the message names the key and the remedy.
     """
     reader = Reader(config_loader, config)
     written = list(reader.params(params))
@@ -212,7 +212,7 @@ def _space(items: Sequence[Placed], where: Sequence[Relation]) -> SearchSpace:
 
 
 def _refuse_twice(entries: Sequence[Entry]) -> None:
-    """Refuse a key that is swept and given once more in the same place, without conditions to tell them apart."""
+    """Reject a key that is swept and given again in the same place without conditions that distinguish them."""
     seen: dict[str, Entry] = {}
     for entry in entries:
         other = seen.setdefault(entry.at.bare, entry)

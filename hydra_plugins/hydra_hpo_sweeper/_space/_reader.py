@@ -1,4 +1,4 @@
-"""What the user wrote as entries: overrides of the command line, and the values of ``hydra.sweeper.params``."""
+"""Read entries from overrides of the command line and the values of ``hydra.sweeper.params``."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Reader:
         self._config = config
         self._parser = parser_with(FUNCTIONS, config_loader)
         self.hints: list[str] = []
-        """What is read as written and may be meant otherwise, one line each."""
+        """Hints on entries that may be meant otherwise, one line each."""
 
     def argument(self, argument: str) -> Entry:
         """Return the entry of a command line override."""
@@ -229,7 +229,7 @@ def _refuse_tag(tag: str, tags: set[str], subject: str) -> None:
         raise ValueError(f"the tag {tag!r} means nothing for {subject}")
 
 
-# Hydra tells the function's own words after the expression.
+# Hydra appends the function's own message to the expression.
 _EVALUATED = re.compile(r"(\w+) while evaluating '(\w+)\(.*?\)+': ", re.DOTALL)
 
 

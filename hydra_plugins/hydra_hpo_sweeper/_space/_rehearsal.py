@@ -1,4 +1,4 @@
-"""A rehearsal of a sweep: the configurations of a few points are composed, and a failure is put down to an override."""
+"""Rehearse a sweep: compose the configurations of a few points, and attribute a failure to an override."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _check_option(item: Placed, option: Any, compose: Compose, overrides: list[s
         job = compose(overrides)
     except Exception as error:
         text = _message_of(error)
-        if "before the sweep starts" not in text:  # Hydra 1.4's own words; all else is blamed in `rehearse`
+        if "before the sweep starts" not in text:  # Hydra 1.4's own message; `rehearse` attributes other errors
             return
         raise ConfigError(f"{item.at}: its option {option!r} changes how the sweep runs: {text}") from error
     for part in ("launcher", "sweeper"):

@@ -17,7 +17,7 @@ KEY = "hydra.sweeper.where"
 
 
 def read_where(where: Sequence[str], items: Sequence[Placed], config: DictConfig | None) -> tuple[Relation, ...]:
-    """Return what a sweep's points have to satisfy.
+    """Return the relations that a sweep's points have to satisfy.
 
     Args:
         where: As the user wrote it.
@@ -25,7 +25,7 @@ def read_where(where: Sequence[str], items: Sequence[Placed], config: DictConfig
         config: The sweep's configuration, whose values may be named.
 
     Raises:
-        ConfigError: A relation means nothing; the message shows the place.
+        ConfigError: A relation is invalid; the message shows the place.
     """
     kinds: dict[str, list[tuple[str, BaseDistribution]]] = {}
     for item in items:

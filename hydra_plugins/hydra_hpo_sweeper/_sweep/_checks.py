@@ -1,4 +1,4 @@
-"""What can be known to go wrong before the first trial: settings, search space and configuration beside each other."""
+"""Checks before the first trial: whether settings, search space and configuration fit together."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _refuse_read_only(checkpoints: str | None) -> None:
 
 
 def _refuse_nothing_swept(settings: Settings, plan: Plan) -> None:
-    """Refuse to run one configuration again and again."""
+    """Reject a sweep that would run a single configuration repeatedly."""
     swept = len(plan.space) or settings.custom_search_space is not None
     if not swept and not settings.enqueue and settings.repeat is None and settings.n_trials != 1:
         fixed = f" ({', '.join(plan.fixed)} is fixed)" if plan.fixed else ""
@@ -92,12 +92,12 @@ def _warn_of_one_directory(config: DictConfig) -> None:
 
 
 def _rehearse(settings: Settings, plan: Plan) -> None:
-    """Ask the sampler, a pure function, for the first point: what it cannot do it says now."""
+    """Call the sampler, a pure function, for the first point, so that its errors are raised now."""
     if not len(plan.space):
         return
     check_fit(settings.sampler, plan.space)
     if not isinstance(settings.sampler, Sampler):
-        return  # one written in Optuna's way is asked with a study and a trial
+        return  # samplers in Optuna's form need a study and a trial
     history = TrialTable(settings.directions).history()
     request = Request(plan.space, 0, budget=settings.n_trials)
     try:

@@ -1,4 +1,4 @@
-"""What is said when a run has ended."""
+"""The closing lines of a run."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _of_gain(session: Session) -> list[str]:
 
 
 def _of_pruned(result: SweepResult, session: Session) -> list[str]:
-    """Return what pruned trials had reached: they may look better than the best."""
+    """Return the last reports of pruned trials, which may look better than the best value."""
     pruned = [
         record
         for record in session.log.configurations

@@ -74,7 +74,7 @@ class SweepDirectory:
 
     @property
     def marked(self) -> dict[str, Any]:
-        """Which study's sweep the directory is; empty when it is nobody's yet."""
+        """The study whose sweep uses the directory; empty when it is unused."""
         with suppress(OSError, ValueError):
             found = json.loads((self.path / MARKER).read_text(encoding="utf-8"))
             if isinstance(found, dict):
@@ -82,7 +82,7 @@ class SweepDirectory:
         return {}
 
     def mark(self, storage: str | None, study_name: str) -> None:
-        """Note whose directory it is.
+        """Mark the directory with the study.
 
         Raises:
             ConfigError: It is that of another study, whose results and job directories would be overwritten.
@@ -101,7 +101,7 @@ class SweepDirectory:
                 (self.path / MARKER).write_text(json.dumps(ours), encoding="utf-8")
 
     def watch(self, file: Path | None) -> None:
-        """Remember which directory and which database file these are.
+        """Record the identity of the directory and the database file.
 
         Args:
             file: The study's; None where the study is elsewhere, and survives without the directory.
@@ -115,14 +115,14 @@ class SweepDirectory:
                 self._known[path] = _identity(path)
 
     def check(self) -> None:
-        """Raise :class:`DirectoryLost` unless all is where it was."""
+        """Raise :class:`DirectoryLost` if the directory or the file was moved or deleted."""
         for path, identity in self._known.items():
             try:
                 same = _identity(path) == identity
             except FileNotFoundError:
                 same = False
             except OSError:
-                continue  # a network file system that is away says nothing of what is on it
+                continue  # an unreachable network file system does not mean that the directory was deleted
             if not same:
                 raise DirectoryLost(self.path, self._whereabouts())
 

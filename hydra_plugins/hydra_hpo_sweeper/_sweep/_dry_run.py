@@ -1,4 +1,4 @@
-"""A look before the run: the search space as it was understood, how it will be searched, and the first points."""
+"""The dry run: it shows the parsed search space, the search settings, and the first points."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIRST_POINTS = 3
 
 
 def preview(settings: Settings, plan: Plan, directory: SweepDirectory, lanes: str) -> Iterator[str]:
-    """Yield the lines that tell what a sweep would do; the first points come from a study in memory.
+    """Yield the lines that describe a sweep; the first points come from a study in memory.
 
     Args:
         lanes: The kind of the lanes.

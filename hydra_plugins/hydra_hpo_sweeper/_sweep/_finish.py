@@ -1,4 +1,4 @@
-"""Ending trials in the study, with their retries."""
+"""Finish trials in the study, and enqueue their retries."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Finisher:
         """End a trial.
 
         Returns:
-            The number of the trial that has the result (a retry's, where the trial had been given up before), and the
-            result as it is stored; None when it came too late.
+            The number of the trial that has the result (a retry's, where the trial was stale), and the stored result;
+            None when it came too late.
         """
         number = trial.number
         stopped = any(done.end == "stopped" for done in trial.results)
@@ -49,24 +49,24 @@ class Finisher:
             shown = trial.configuration
             log.warning("Trial %d had been given up before its job ended; what it returned is left out.", shown)
             return None
-        # What follows may fail, when the storage goes away, and is done again then.
+        # The following steps may fail when the storage becomes unreachable, and are then repeated.
         trial.stored = True
         if result.failure is None:
             return self._counts_as(trial, result), result
         self._try_again(number, retry)
         if result.lost:
-            self._session.log.sync()  # whoever asks for a trial now is to find it
+            self._session.log.sync()  # so that the next reservation finds it
         again = "goes on where it stopped" if result.lost else "its parameters will be tried again"
         _warn(trial.configuration, result, again if self.retried else "", stopped)
         return number, result
 
     def _goes_on(self, number: int) -> bool:
-        """Return whether a lost trial is going to be continued, by whoever asks for the next trial."""
+        """Return whether a lost trial will be continued by the next reservation, of any process."""
         self._session.log.sync()
         return self._session.continuations.may_retry(number, self._settings.max_retries)
 
     def _retry(self, number: int, result: TrialResult) -> Point | None:
-        """Return the point that tries a failed trial again; None when it has been tried often enough."""
+        """Return the point that retries a failed trial; None when it has reached the limit of retries."""
         if result.failure is None or result.lost:
             return None
         return retry_of(self._session.log.record(number), self._settings.max_retries_failed)
@@ -76,7 +76,7 @@ class Finisher:
             self._session.storage.enqueue(self._session.study.study_id, [retry], idempotency_key=f"retry:{number}")
 
     def _counts_as(self, trial: RunningTrial, result: TrialResult) -> int:
-        """Return the number of the trial that has the result: a retry's, if this one had been given up meanwhile."""
+        """Return the number of the trial that has the result: a retry's, if this one was failed as stale meanwhile."""
         number = trial.number
         if self._lease is None or time.time() - trial.begun < self._lease.grace:
             return number

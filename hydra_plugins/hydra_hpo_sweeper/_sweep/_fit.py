@@ -1,4 +1,4 @@
-"""Whether a sampler fits the search space, as far as its settings show it before the first trial."""
+"""Check whether a sampler's settings fit the search space, before the first trial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a trial to its jobs, each with its overrides and its environment."""
+"""The jobs of a trial, each with its overrides and its job environment."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class RunningTrial:
 
     Attributes:
         waiting: Jobs that have not been started.
-        busy: How many run.
+        busy: Number of running jobs.
         results: Those of the jobs that have ended.
-        begun: When, by the clock on the wall: a machine that slept sends no heartbeats meanwhile.
+        begun: Start by the wall clock: a suspended machine sends no heartbeats meanwhile.
         stored: Whether its result is in the study.
     """
 
@@ -52,7 +52,7 @@ class RunningTrial:
 
     @property
     def configuration(self) -> int:
-        """The number of its first attempt, by which users and jobs know it."""
+        """The number of its first attempt, shown to users and jobs."""
         return self.started.configuration
 
     @property
@@ -93,7 +93,7 @@ class JobPlan:
         return RunningTrial(started, params, deque(self._with_environment(job) for job in jobs))
 
     def release(self, number: int) -> None:
-        """Remove what the jobs of a trial that has ended were given, and checkpoints that nobody needs any more."""
+        """Remove the handles of a trial that has ended, and checkpoints that are no longer retained."""
         self._handles.take_back(number)
         self.checkpoints.tidy()
 
@@ -106,7 +106,7 @@ class JobPlan:
         return dict(trial.params)
 
     def _with_environment(self, job: Job) -> Job:
-        """Return the job with the variables that its ranks and its MLflow client look for."""
+        """Return the job with the environment variables for its ranks and its MLflow client."""
         more = dict(ranked(job.number, job.overrides, self._directory))
         if self._mirror is not None:
             more.update(self._mirror.environment(job.number))

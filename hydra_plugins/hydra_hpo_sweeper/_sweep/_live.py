@@ -1,7 +1,7 @@
 """The live view of a sweep on a terminal: one line in general, one about the best, and one for each trial that runs.
 
-tqdm (small, pure Python, knows every terminal) keeps the lines below the log and moves them out of the way of log
-lines. Where standard error is no terminal, only the first line is kept.
+tqdm (small, pure Python, for every terminal) keeps the lines below the log lines. Where standard error is no
+terminal, only the first line is kept.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Live(Progress):
     def __enter__(self) -> Progress:
         super().__enter__()
         self._open = ExitStack()
-        # Its monitor thread is for loops that forget to update.
+        # tqdm's monitor thread is for loops that rarely update.
         tqdm.monitor_interval = 0
         form = "{n_fmt}/{total_fmt} trials [{elapsed}<{remaining}]{postfix}"
         # A line that is wider than a terminal that has been made narrower would scroll it at each refresh.
@@ -110,7 +110,7 @@ class Live(Progress):
         self._painted = time.monotonic()
         width = _size()[0]
         if self._lines and width != self._width:
-            # What was painted for another width may have been broken into several lines.
+            # Lines printed for another width may have been wrapped.
             self._bar.fp.write("\r\x1b[J")
             self._width = width
         texts = [self._best_line(), *self._trial_lines()]

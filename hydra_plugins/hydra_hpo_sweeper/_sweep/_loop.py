@@ -38,7 +38,7 @@ from sweeper_core.trial.state import TrialState
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 PATIENCE = 0.5
-"""Seconds between two looks at the clock and at interrupts while jobs run."""
+"""Polling interval in seconds for the clock and interrupts while jobs run."""
 
 
 class SweepFailed(Exception):
@@ -108,7 +108,7 @@ class Run:
             raise _with_remedy(error, self.setup) from error
 
     def _fail_stale(self) -> None:
-        """Look from time to time for trials that other processes have left."""
+        """Check periodically for stale trials of other processes."""
         lease = self.setup.opened.lease
         if lease is not None and time.monotonic() - self._looked >= lease.interval:
             self._looked = time.monotonic()
@@ -119,7 +119,7 @@ class Run:
     def _fill(self, lanes: Lanes) -> None:
         while lanes.free:
             trial = next((trial for trial in self.running.values() if trial.waiting), None)
-            # Until the results of before are stored, the storage is not asked for more.
+            # No trial is requested before earlier results are stored.
             if trial is None and not self.ended:
                 trial = self.outage.attempt(self.source.next, None)
             if trial is None:
@@ -192,7 +192,7 @@ class Run:
 
     def _after_interrupt(self, done: JobResult) -> None:
         if done.end == "stopped" and not self.interrupt.requested:
-            # Only the job was told: it has a handler of its own, or raises KeyboardInterrupt itself.
+            # Only the job got the signal: it has its own handler, or raises KeyboardInterrupt.
             self.interrupt.count = 1
         if done.directory is None and self.interrupt.inline:
             # The launcher was left in the middle of the job, whose logging is still in force.
@@ -200,7 +200,7 @@ class Run:
             configure_log(hydra.hydra_logging, hydra.verbose)
 
     def _is_bad(self, trial: RunningTrial) -> bool:
-        """Return whether the repeats that are left can be spared."""
+        """Return whether the remaining repeats can be skipped."""
         values = [self.judge.result([done]).values for done in trial.results]
         return is_clearly_bad(self.settings, self.session, [value[0] for value in values if value])
 
@@ -230,7 +230,7 @@ class Run:
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def conclude(self) -> SweepResult:
-        """Say how it went and how to go on.
+        """Log the outcome and how to continue.
 
         Raises:
             SweepFailed: More trials failed than the settings allow.

@@ -1,4 +1,4 @@
-"""From the settings to an open study."""
+"""Open the study from the settings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Opened:
 
     Attributes:
         url: By which jobs reach the storage; None for one that has no URL.
-        lease: In whose name trials are run; None when the storage dies with this process anyway.
+        lease: The lease of this process's trials; None when the storage does not outlive the process.
         file: The study's database in the sweep directory; None for a storage that the user has named.
         begun: The trials that run the configuration's own values (``config``) and those of the priors (``prior``),
             where this process has enqueued them.
@@ -49,7 +49,7 @@ class Opened:
 
 
 def open_study(settings: Settings, directory: SweepDirectory) -> Opened:
-    """Open or create the study, take up what a dead run left, and enqueue the user's points."""
+    """Open or create the study, fail stale trials of a dead run, and enqueue the user's points."""
     where = settings.storage or f"sqlite:///{directory.path.absolute() / DEFAULT_FILE}"
     storage = _storage(where, "storage") if isinstance(where, str) else where
     url = where if isinstance(where, str) else None
@@ -159,7 +159,7 @@ def _store_priors(storage: Storage, study: StudyRecord, priors: Mapping[str, Pri
 
 
 def _earlier(source: EarlierStudy) -> History:
-    """Return what an earlier study has found out."""
+    """Return the histories of earlier studies."""
     storage = _storage(source.storage, "warm_start", create=False)
     try:
         study = storage.create_or_open_study(source.study_name, None, exist_ok=True)
@@ -176,7 +176,7 @@ def _earlier(source: EarlierStudy) -> History:
 
 
 def greet(opened: Opened, settings: Settings, directory: SweepDirectory, command: str | None) -> None:
-    """Say which study this is, where it is, and how to go on with it after an interruption."""
+    """Log the study, its storage, and how to resume it after an interruption."""
     session = opened.session
     states = [record.state for record in session.log.configurations]
     finished = sum(state.is_finished() for state in states)

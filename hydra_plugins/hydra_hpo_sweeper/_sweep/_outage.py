@@ -1,4 +1,4 @@
-"""A storage that does not answer for a while: jobs run on, their results are kept, and the study has them later."""
+"""Storage outages: jobs run on, and their results are kept and stored later."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Outage:
-    """Tries again what a storage could not do, for as long as the settings allow.
+    """Retries failed operations of a storage for as long as the settings allow.
 
     Args:
         patience: Seconds; None for no limit.
@@ -27,7 +27,7 @@ class Outage:
 
     @property
     def now(self) -> bool:
-        """Whether the storage did not answer when it was last asked."""
+        """Whether the last operation could not reach the storage."""
         return self._since is not None
 
     def attempt(self, work: Callable[[], T], otherwise: T) -> T:

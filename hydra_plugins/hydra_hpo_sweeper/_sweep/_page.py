@@ -1,4 +1,4 @@
-"""The sweep's report in its directory: renewed by a child now and then, and made by this process at the end."""
+"""The sweep's report in its directory: a child process renews it periodically, and this process writes it last."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 NAME = "report.html"
 
 SECONDS_BETWEEN = 30.0
-"""At least, between two renewals. The first one is due so long after the beginning."""
+"""Minimum seconds between two renewals; the first one is due this long after the beginning."""
 
 SHARE_OF_TIME = 0.05
-"""Of the time, at most, in which a child works on the report: those of large studies are made less often."""
+"""Maximum share of the time in which a child works on the report: large studies are renewed less often."""
 
 SWITCH = "HPO_REPORT"
-"""Environment variable: with ``false`` no sweep makes a report, whatever its settings say."""
+"""Environment variable: ``false`` disables reports, regardless of the settings."""
 
 
 def is_wanted(setting: bool) -> bool:
@@ -71,7 +71,7 @@ class Page:
         command += ["--study", self._session.study.name, "--output", str(self.path.absolute())]
         if shutil.which("nice"):
             command = ["nice", "-n", "19", *command]
-        # The URL may have a password, which nobody is to see in the list of processes.
+        # The URL may have a password, which must not be visible in the list of processes.
         environment = {**os.environ, "HPO_STORAGE": url, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         silent: Any = subprocess.DEVNULL
         with suppress(OSError):
@@ -83,7 +83,7 @@ class Page:
     def finish(self) -> None:
         """Stop a child that is at work, and write the report as of now.
 
-        A report is never worth an error: what goes wrong is said in one line.
+        Errors are only logged in one line.
         """
         self.close()
         if not self._wanted or not self._session.log.records:
@@ -114,7 +114,7 @@ class Page:
         return "memory" if self._url is None else masked(self._url)
 
     def facts(self) -> StudyFacts:
-        """Return the study's facts as this process knows them."""
+        """Return the study's facts from this process's log of trials."""
         return StudyFacts.of(self._session.study, self._session.log.records)
 
     def command(self, facts: StudyFacts) -> str | None:

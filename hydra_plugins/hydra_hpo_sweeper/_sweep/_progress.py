@@ -1,4 +1,4 @@
-"""What the console shows of a sweep while it runs: lines about trials that start and end. ``_live`` has the live view.
+"""Console output of a running sweep: lines about trials that start and end. ``_live`` has the live view.
 
 Lines are written where there is no terminal, and where jobs print to the same console. A terminal shows the beginning
 of a trial's parameters; nothing is cut off in files.
@@ -31,11 +31,11 @@ WORDS = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialStat
 
 
 class Progress:
-    """Tells of finished trials; also the base of the live line.
+    """Logs finished trials; also the base class of the live view.
 
     Args:
-        total: How many trials this run is going to have; None when nobody knows.
-        lanes: How many jobs can run at once.
+        total: Planned number of trials of this run; None when unknown.
+        lanes: Number of lanes.
     """
 
     def __init__(self, session: Session, total: int | None, lanes: int) -> None:
@@ -83,7 +83,7 @@ class Progress:
 
     def _show(self, number: int, result: TrialResult, params: Mapping[str, Any], note: str) -> None:
         if result.failure is not None:
-            return  # the warning that has been written says it
+            return  # the warning already logged covers it
         values = "" if result.values is None else " " + ", ".join(f"{value:.6g}" for value in result.values)
         done = f"[{sum(self.counts.values())}{'' if self.total is None else f'/{self.total}'}]"
         best = "" if self.best is None else f" (best {self.best[0]:.6g}, trial {self.best[1]})"
@@ -91,7 +91,7 @@ class Progress:
 
 
 class Silent(Progress):
-    """Says nothing but warnings."""
+    """Logs only warnings."""
 
     def started(self, number: int, params: Mapping[str, Any]) -> None:
         pass

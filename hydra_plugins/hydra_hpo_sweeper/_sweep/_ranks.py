@@ -31,7 +31,7 @@ class RankedJob:
 
     @classmethod
     def of_this_process(cls) -> RankedJob | None:
-        """Return the job whose rank this process is; None for a process that nobody's job started as a rank."""
+        """Return the job whose rank this process is; None for a process that is no rank of a job."""
         text = os.environ.get(VARIABLE)
         if text is None or not any(os.environ.get(name, "0") != "0" for name in RANKS):
             return None
@@ -39,7 +39,7 @@ class RankedJob:
         return cls(found["number"], tuple(found["overrides"]), found["directory"])
 
     def environment(self) -> Mapping[str, str]:
-        """Return the variables by which the job's ranks know it."""
+        """Return the environment variables that identify the job to its ranks."""
         found = {"number": self.number, "overrides": self.overrides, "directory": self.directory}
         return {VARIABLE: json.dumps(found)}
 
@@ -61,5 +61,5 @@ class RankedJob:
 
 
 def ranked(number: int, overrides: tuple[str, ...], directory: Path) -> Mapping[str, str]:
-    """Return the variables by which the ranks of a job know it."""
+    """Return the environment variables that identify a job to its ranks."""
     return RankedJob(number, overrides, str(directory.absolute())).environment()

@@ -1,4 +1,4 @@
-"""Saving a study anew whose directory was deleted while its sweep ran."""
+"""Save a study again whose directory was deleted while its sweep ran."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 
 def save_anew(opened: Opened, directory: Path) -> None:
-    """Make the directory again, with a study of the trials that have ended as far as this process knows them."""
+    """Create the directory again, with a study of the finished trials that this process has read."""
     session = opened.session
     finished = [record for record in session.log.records if record.state.is_finished()]
     numbers = {record.number: place for place, record in enumerate(finished)}

@@ -13,7 +13,7 @@ from sweeper_core.study._session.session import Session
 from sweeper_core.trial.history import History
 
 MIN_COMPLETE = 5
-"""Complete trials that are needed before a suggestion can be called clearly bad."""
+"""Minimum number of complete trials before a suggestion can count as clearly bad."""
 
 BAD_QUANTILE = 0.75
 """A suggestion is clearly bad when even its optimistic estimate is among the worst quarter."""
@@ -46,7 +46,7 @@ def _subdirectory(whole: str) -> str:
 
 
 def clearly_bad(values: Sequence[float], history: History) -> bool:
-    """Return whether the first repeats' values (signed: smaller is better) make the others a waste.
+    """Return whether the first repeats' values (signed: smaller is better) make the others unnecessary.
 
     The estimate is taken at two standard errors below its mean, with the spread that repeats of other
     trials have shown; before any has, nothing is called bad.
@@ -61,7 +61,7 @@ def clearly_bad(values: Sequence[float], history: History) -> bool:
 
 
 def is_clearly_bad(settings: Settings, session: Session, values: Sequence[float]) -> bool:
-    """Return whether a trial with these values of its first repeats can be spared the others.
+    """Return whether the other repeats of a trial with these first values can be skipped.
 
     Args:
         values: In the sense of the objective.

@@ -1,4 +1,4 @@
-"""What a sweep leaves on disk, and what it returns: snapshots of the storage, each file replaced whole.
+"""Results files and return value of a sweep: snapshots of the storage; each file is replaced atomically.
 
 ==========================  ==================================================================================
 optimization_results.yaml   name, best_params, best_value, best_trial, job_dir; with several objectives ``solutions``,
@@ -61,12 +61,12 @@ IN_WORDS = {"fail": "failed"}
 
 SECONDS_BETWEEN = 1.0
 SHARE_OF_TIME = 0.02
-"""Of a run's time that snapshots may take: large studies are written less often than once a second."""
+"""Maximum share of a run's time for snapshots: large studies are written less often than once a second."""
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep returns.
+    """The return value of a sweep.
 
     Attributes:
         study_name: Name of the study in its storage.
@@ -270,7 +270,7 @@ class Results:
 
 @dataclass(frozen=True)
 class RunAgain:
-    """What has to be known of an application to run its best trial again.
+    """The data of an application needed to run its best trial again.
 
     Attributes:
         name: The sweeper's, as the user asked for it.

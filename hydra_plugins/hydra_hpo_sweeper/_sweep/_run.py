@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 USER_ERRORS = (ConfigError, SweepFailed, DirectoryLost, StorageInternalError, OSError)
-"""What the user can do something about: said in one line, without a traceback."""
+"""Errors that the user can fix: they are shown in one line, without a traceback."""
 
 
 def sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
@@ -138,7 +138,7 @@ def _write(setup: Setup) -> None:
 
 @contextmanager
 def _logged_by_hydra() -> Iterator[None]:
-    """Let what the core has to say go where Hydra's logging goes, and not to the console a second time."""
+    """Route the core's log to Hydra's logging, and not to the console a second time."""
     core_logging.get_verbosity()  # sets the logger up, if nobody has
     core = logging.getLogger("sweeper_core")
     before = core.propagate, list(core.handlers)

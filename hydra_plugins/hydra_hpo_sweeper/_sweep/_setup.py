@@ -1,4 +1,4 @@
-"""What a run stands on."""
+"""The set-up of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
 
 @dataclass(frozen=True)
 class App:
-    """The application, as Hydra hands it to a sweeper."""
+    """The application that Hydra passes to a sweeper."""
 
     context: HydraContext
     task: TaskFunction
@@ -34,7 +34,7 @@ class App:
 
 @dataclass(frozen=True)
 class Setup:
-    """What a run stands on once its settings are read and its study is open."""
+    """The set-up of a run after its settings are read and its study is open."""
 
     app: App
     settings: Settings

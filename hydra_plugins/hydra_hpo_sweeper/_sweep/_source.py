@@ -1,4 +1,4 @@
-"""Where the trials of a run come from: the study, which is asked for the next one until a rule stops it."""
+"""The source of a run's trials: it reserves the study's next trial until a stop rule applies."""
 
 from __future__ import annotations
 

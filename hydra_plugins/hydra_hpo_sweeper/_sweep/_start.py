@@ -1,4 +1,4 @@
-"""What a study begins with: the configuration's own point, and that of the priors."""
+"""The first points of a study: the configuration's own point, and that of the priors."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class StopRules:
         return None if limit is None else max(0, limit - self._tally.started)
 
     def budget(self, known: int) -> int | None:
-        """Return how many trials the study is going to have, which has ``known`` now; None when nobody can tell.
+        """Return the planned number of trials of the study, which has ``known`` now; None when unknown.
 
         With a timeout it is estimated from the pace so far, once a trial has ended.
         """

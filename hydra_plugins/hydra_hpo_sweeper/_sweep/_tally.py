@@ -1,4 +1,4 @@
-"""What has become of a run's trials: counts by state, failures by their text, and lines that are said once."""
+"""Tally of a run's trials: counts by state, failures by their message, and lines that are logged once."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class Tally:
 
     @property
     def finished(self) -> int:
-        """How many trials have ended."""
+        """Number of finished trials."""
         return sum(self.states.values())
 
     @property
     def useful(self) -> int:
-        """How many trials have ended otherwise than by failing."""
+        """Number of finished trials that did not fail."""
         return self.finished - self.states[TrialState.FAIL]
 
     def add(self, result: TrialResult) -> None:

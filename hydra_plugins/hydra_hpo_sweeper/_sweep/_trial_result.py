@@ -44,7 +44,7 @@ AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What is stored of a trial that has ended.
+    """The stored result of a finished trial.
 
     Attributes:
         failure: Present when the trial failed.

@@ -1,4 +1,4 @@
-"""A small process that says at once when this one dies in the middle of a job.
+"""A small process that reports at once when this one dies in the middle of a job.
 
 An inline job runs in the sweep's own process: when it crashes (a segmentation fault, ``os._exit``, the kernel's
 out-of-memory killer) nobody is left to say which trial it was and how to go on. Fatal signals reach the watcher through

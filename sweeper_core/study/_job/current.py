@@ -1,4 +1,4 @@
-"""The trial of the job that runs here: ``current_trial()`` inside the jobs of a sweep, and outside of one."""
+"""``current_trial()``: the trial of the current job, and a stand-in outside of a sweep."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _logger = get_logger(__name__)
 
 
 class CurrentTrial(Checkpointing, ABC):
-    """The trial whose job runs here.
+    """The trial of the current job.
 
     Attributes:
         number: 0, 1, 2, … within the study.
         params: The trial's parameters by name; empty outside of a sweep.
-        first_step: The first step that is new in this attempt: 0, unless it continues one that was lost or paused.
+        first_step: The first new step of this attempt: 0, unless it continues one that was lost or paused.
     """
 
     number: int = 0
@@ -55,12 +55,12 @@ class CurrentTrial(Checkpointing, ABC):
     @property
     @abstractmethod
     def in_sweep(self) -> bool:
-        """Whether there is a sweep that hears what is said here."""
+        """Whether the job belongs to a sweep."""
 
     @property
     @abstractmethod
     def study(self) -> StudyLike | None:
-        """The study, which can be read (its directions, trials, attributes); None outside of a sweep."""
+        """A read-only view of the study (its directions, trials, attributes); None outside of a sweep."""
 
     @property
     @abstractmethod
@@ -79,14 +79,13 @@ class CurrentTrial(Checkpointing, ABC):
 
     @abstractmethod
     def report(self, value: float | Mapping[str, float], step: int) -> None:
-        """Tell how good the objective is after ``step`` (0, 1, 2, …); it is stored when this returns.
+        """Report the objective's value after ``step`` (0, 1, 2, …); it is stored when this returns.
 
-        Of several metrics by name, ``hydra.sweeper.pruning_metric`` is the one that pruners judge, and the others are
-        kept beside it.
+        Of several metrics by name, pruners use ``hydra.sweeper.pruning_metric``; the others are stored with it.
 
         The first report of a step counts, later ones are ignored with a warning (those before :attr:`first_step`
-        without one: an earlier attempt has reported them). In distributed training every
-        process may report: only rank zero is heard.
+        without one: an earlier attempt has reported them). In distributed training every process may report; only
+        reports of rank zero are stored.
 
         Raises:
             TypeError: An argument, or a metric, is not a number.
@@ -96,14 +95,14 @@ class CurrentTrial(Checkpointing, ABC):
 
     @abstractmethod
     def should_prune(self) -> bool:
-        """Return whether the trial had better stop now, judging by its reports; never waits for other trials.
+        """Return whether the trial should stop now, judging by its reports; never waits for other trials.
 
-        In distributed training all processes must ask equally often; they get the answer that rank zero gets.
+        In distributed training all processes must call it equally often; they get the result of rank zero.
         """
 
     @abstractmethod
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Store something about the trial under ``key``; JSON must be able to say it."""
+        """Store a JSON value with the trial under ``key``."""
 
     @abstractmethod
     def set_constraint(self, key: str, value: float) -> None:
@@ -115,10 +114,10 @@ class CurrentTrial(Checkpointing, ABC):
         """
 
     def report_or_prune(self, value: float | Mapping[str, float], step: int) -> None:
-        """Report, and stop the job when it had better stop.
+        """Report, and stop the job if :meth:`should_prune` returns True.
 
         Raises:
-            TrialPruned: The trial is to end here. Let it pass: the sweep takes it for what it is.
+            TrialPruned: The trial should end here. Do not catch it: the sweep handles it.
         """
         self.report(value, step)
         if self.should_prune():
@@ -126,10 +125,10 @@ class CurrentTrial(Checkpointing, ABC):
 
 
 class NoTrial(CurrentTrial):
-    """Outside of a sweep: checks its arguments as the others do, and does nothing but save checkpoints.
+    """The trial outside of a sweep: it checks its arguments, and only saves checkpoints.
 
     Args:
-        checkpoint_dir: Where; None keeps none.
+        checkpoint_dir: Folder of the checkpoints; None saves none.
     """
 
     def __init__(self, checkpoint_dir: Path | None = None) -> None:
@@ -174,10 +173,10 @@ class NoTrial(CurrentTrial):
 
 
 class SweptTrial(CurrentTrial):
-    """A trial that a sweep has handed to this job. Thread-safe; opens the storage when it is first needed.
+    """The trial that a sweep runs in this job. Thread-safe; opens the storage on first use.
 
     Args:
-        path: Where the handle lies.
+        path: Path of the handle.
     """
 
     def __init__(self, path: Path) -> None:
@@ -278,11 +277,11 @@ class SweptTrial(CurrentTrial):
 
     def _saved(self, step: int, warning: str | None) -> None:
         name, facts = checkpoint_attr(self._handle.repeat), {"step": step, "warning": warning, "attempt": self.number}
-        with suppress(StorageInternalError):  # the checkpoint is there, and that is what counts
+        with suppress(StorageInternalError):  # the checkpoint itself is saved
             self._store(lambda session: session.writer.describe(self.number, TrialData(system_attrs={name: facts})))
 
     def _agreed(self, method: str, decide: Callable[[], bool]) -> bool:
-        """Return what rank zero decides, in all processes of the job."""
+        """Return rank zero's decision in all processes of the job."""
         own = rank(self._handle.outside)
         if own is None:
             return decide()
@@ -327,7 +326,7 @@ class SweptTrial(CurrentTrial):
             )
 
     def _store(self, write: Callable[[Session], None]) -> None:
-        """Store something of the trial, unless it has gone stale.
+        """Store data of the trial, unless it is stale.
 
         Raises:
             UpdateFinishedTrialError: The sweep has ended the trial.
@@ -352,7 +351,7 @@ class SweptTrial(CurrentTrial):
         verdict = session.judge(self.number)
         record = session.log.get(self.number)
         assert record is not None
-        if VERDICT in record.system_attrs:  # another process of this job was told to stop
+        if VERDICT in record.system_attrs:  # another process of this job has stopped the trial
             self._stopped = True
         elif verdict.stop:
             self._stop(verdict, record.reports[-1][0] if record.reports else -1)
@@ -369,9 +368,9 @@ class SweptTrial(CurrentTrial):
 
 
 def current_trial(checkpoint_dir: str | os.PathLike[str] | None = None) -> CurrentTrial:
-    """Return the trial whose job runs here, in any process or thread of the job.
+    """Return the trial of the current job, in any process or thread of the job.
 
-    Outside of a sweep it is one that does nothing, so that the same code runs alone::
+    Outside of a sweep it is a stand-in that does nothing, so that the same code runs alone::
 
         trial = current_trial()
         for epoch in range(epochs):
@@ -379,8 +378,8 @@ def current_trial(checkpoint_dir: str | os.PathLike[str] | None = None) -> Curre
             trial.report_or_prune(loss, epoch)
 
     Args:
-        checkpoint_dir: Where checkpoints are kept outside of a sweep; None keeps none there. In a sweep they are where
-            ``hydra.sweeper.checkpoints`` says.
+        checkpoint_dir: Folder of the checkpoints outside of a sweep; None saves none there. In a sweep
+            ``hydra.sweeper.checkpoints`` sets the folder.
     """
     path = active_handle()
     if path is None:
@@ -399,12 +398,12 @@ def _no_trial(process: int, checkpoint_dir: str | None) -> NoTrial:
 
 @lru_cache(maxsize=16)
 def _trial(key: tuple[int, ...], path: str) -> SweptTrial:
-    """Return the one trial of a handle in a process (a forked child makes its own)."""
+    """Return the trial of a handle, one per process (a forked child creates its own)."""
     return SweptTrial(Path(path))
 
 
 def _identity(path: str) -> tuple[int, ...]:
-    """Return what tells a handle from an earlier one of the same name."""
+    """Return a key that distinguishes a handle from an earlier one of the same name."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -416,8 +415,8 @@ def _identity(path: str) -> tuple[int, ...]:
 def _open(
     key: tuple[int, str], storage: str, study_name: str, objective: int, rules: tuple[str | None, ...]
 ) -> Session:
-    """Return the session on which a process's trials of one study stand, one after the other or several at a time."""
-    # A job that never reports needs none of this.
+    """Return the session shared by a process's trials of one study, sequential or concurrent ones."""
+    # A job that never reports does not need these modules.
     from sweeper_core.samplers.random import RandomSampler
     from sweeper_core.storages import get_storage
     from sweeper_core.study._session.session import Session

@@ -1,7 +1,7 @@
-"""The trial handle, which a sweep hands to a job: a private file that names the trial, its study and its storage.
+"""The trial handle: a private file by which a sweep passes the trial, its study and its storage to a job.
 
-The file may hold the storage's password, so only its owner can read it, it lies outside of every saved
-configuration, and it is gone when the trial has ended. Jobs learn its path from the environment variable
+The file may hold the storage's password, so only its owner can read it, it is outside of every saved
+configuration, and it is deleted when the trial has ended. Jobs get its path from the environment variable
 ``HPO_SWEEPER_TRIAL`` (which their own processes inherit), or, where one process runs several jobs in threads, from
 the context that :func:`activated` sets.
 """
@@ -28,33 +28,33 @@ VARIABLE = "HPO_SWEEPER_TRIAL"
 """Environment variable: the path of the handle."""
 
 BEGUN = "HPO_SWEEPER_BEGUN"
-"""Environment variable: when the job began, by ``time.time()``, where it may run for so long only."""
+"""Environment variable: the start of a job with a time limit, by ``time.time()``."""
 
 _active: ContextVar[str | None] = ContextVar("hpo_sweeper_trial", default=None)
 
 
 @dataclass(frozen=True)
 class TrialHandle:
-    """A running trial as a job sees it.
+    """The data of a running trial for its job.
 
     Attributes:
         storage: URL of the storage, password included.
-        study_name, number: Name the trial.
+        study_name, number: Identify the trial.
         params: Its parameters (external values).
-        objective: Which objective the reports are about; None when they are only kept (several objectives,
+        objective: Index of the objective that is reported; None when reports are only stored (several objectives,
             none of them named for pruning).
-        pruner, scheduler: The pickled pruner and scheduler, as text; None stops nobody.
-        sweep: Tells one run of a sweep from the next, which may be in the same directory, and in this process.
-        outside: Variables that tell a process's rank, as they are outside of the job.
+        pruner, scheduler: The pickled pruner and scheduler, as text; None never stops the trial.
+        sweep: Identifies a run of a sweep; the next run may be in the same directory, and in this process.
+        outside: Environment variables of a process's rank, with their values outside of the job.
         configuration: Number of the trial's first attempt; None: its own.
-        repeat: Which repeat of the trial the job is; only that of number 0 reports.
+        repeat: Index of the job's repeat of the trial; only repeat 0 reports.
         checkpoints: The root of the study's checkpoints; None: none are kept.
         save_rules: Arguments of :class:`~sweeper_core.checkpoints.saver.SaveRules`.
         limit: Seconds after which the job is ended, counted from the variable ``HPO_SWEEPER_BEGUN``.
         first_step: The first step that is new in this attempt.
         saved: The step of the newest checkpoint of the attempts before; None when they saved none.
-        judged: The metric that pruners judge, when reports have several.
-        metric: The one to be taken when none was named for that: the objective's.
+        judged: The metric for pruners, when reports have several.
+        metric: The metric used when ``judged`` is None: the objective's.
     """
 
     storage: str
@@ -77,7 +77,7 @@ class TrialHandle:
     scheduler: str | None = None
 
     def write(self, path: Path) -> None:
-        """Write the handle such that nobody else can read it, and nobody ever sees half of it."""
+        """Write the handle atomically, readable by its owner only."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.unlink(missing_ok=True)
@@ -91,7 +91,7 @@ class TrialHandle:
         """Return the handle in a file.
 
         Raises:
-            FileNotFoundError: The trial has ended, or the file is not to be seen from here.
+            FileNotFoundError: The trial has ended, or the file is not visible on this machine.
         """
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
@@ -103,7 +103,7 @@ class TrialHandle:
 
 
 def packed(rule: BasePruner | Scheduler | None) -> str | None:
-    """Return a pruner or scheduler as a handle holds it; classes of a script travel by value, with cloudpickle."""
+    """Return a pickled pruner or scheduler; cloudpickle pickles classes of a script by value."""
     if rule is None:
         return None
     try:
@@ -122,20 +122,20 @@ def unpacked(text: str | None) -> Any:
 
 
 def remove_handle(path: Path) -> None:
-    """Remove a handle with what the job's processes left beside it."""
+    """Remove a handle and the files that the job's processes left beside it."""
     path.unlink(missing_ok=True)
     for left in path.parent.glob(f"{path.name}.*"):
         left.unlink(missing_ok=True)
 
 
 def active_handle() -> str | None:
-    """Return the path of the handle of the job that runs here; None outside of a sweep."""
+    """Return the path of the current job's handle; None outside of a sweep."""
     return _active.get() or os.environ.get(VARIABLE) or None
 
 
 @contextmanager
 def activated(path: str | os.PathLike[str] | None) -> Iterator[None]:
-    """Let :func:`~sweeper_core.current_trial` find this handle in this thread; None changes nothing."""
+    """Set the handle for :func:`~sweeper_core.current_trial` in this thread; None changes nothing."""
     token = _active.set(None if path is None else os.fspath(path))
     try:
         yield

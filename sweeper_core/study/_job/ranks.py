@@ -1,8 +1,8 @@
-"""Which of a job's processes speaks for the trial, and how the others hear its verdicts.
+"""Ranks of a job's processes: rank zero reports and judges, the others read its verdicts.
 
-Launchers of distributed training (torchrun, Lightning, MPI, Slurm) tell each process its rank through the
-environment. The process of rank zero reports and judges. It notes its verdicts in a file beside the handle; every
-other process reads the verdict with the same number there, so that all of them stop at the same place.
+Launchers of distributed training (torchrun, Lightning, MPI, Slurm) set each process's rank in the environment. Rank
+zero reports, judges, and writes its verdicts to a file beside the handle; every other process reads the verdict
+with the same number there, so that all of them stop at the same place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID")
 """Rank among all processes; the first that is set counts."""
 LOCAL_RANKS = ("NODE_RANK", "LOCAL_RANK")
-"""Where there is no such rank: both zero, or unset, on the first process."""
+"""Used without a global rank: both are zero, or unset, on the first process."""
 GROUPS = (
     "TORCHELASTIC_RUN_ID",
     "TORCHELASTIC_RESTART_COUNT",
@@ -25,14 +25,14 @@ GROUPS = (
     "SLURM_STEP_ID",
     "SLURM_RESTART_COUNT",
 )
-"""Together they tell one group of processes from the next one in the same job."""
+"""Together they distinguish one group of processes from the next one in the same job."""
 
 POLL = 0.005
-"""Seconds between two looks for a verdict: below the time of the fastest training step that is worth judging."""
+"""Polling interval in seconds for a verdict: less than the fastest training step that is worth judging."""
 
 
 def rank_variables(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the variables that tell a rank."""
+    """Return the environment variables of a rank."""
     environment = os.environ if environment is None else environment
     return {name: environment[name] for name in (*RANKS, *LOCAL_RANKS) if name in environment}
 
@@ -41,7 +41,7 @@ def rank(outside: Mapping[str, str]) -> int | None:
     """Return this process's rank among those of its job; None where it is the only one.
 
     Args:
-        outside: The variables as the sweep sees them: what the job has not changed says nothing about its processes.
+        outside: The variables of the sweep's environment: only variables that the job has changed describe its ranks.
     """
     own = {name: value for name, value in rank_variables().items() if outside.get(name) != value}
     for name in RANKS:
@@ -61,7 +61,7 @@ class Relay:
 
     Args:
         handle: Path of the trial's handle.
-        method: What the processes call to hear it.
+        method: The name of the method called by the processes, for messages.
         patience: Seconds that a process waits for a verdict.
     """
 
@@ -73,7 +73,7 @@ class Relay:
         self._heard = 0
 
     def tell(self, stop: bool) -> None:
-        """Note the next verdict."""
+        """Write the next verdict."""
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             os.write(descriptor, b"1" if stop else b"0")
@@ -81,7 +81,7 @@ class Relay:
             os.close(descriptor)
 
     def hear(self) -> bool:
-        """Return the next verdict, as soon as it is there.
+        """Wait for the next verdict and return it.
 
         Raises:
             TimeoutError: Rank zero has not judged.

@@ -1,4 +1,4 @@
-"""How the trial of a job saves checkpoints: what its handle and its surroundings say of it."""
+"""The checkpoint saver of a job, configured by its handle and environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sweeper_core.study._job.handle import BEGUN, TrialHandle
 
 
 def saver_of(handle: TrialHandle, milestone: Callable[[int], bool], saved: Callable[[int, str | None], None]) -> Saver:
-    """Return what saves the checkpoints of a handle's job."""
+    """Return the checkpoint saver of a handle's job."""
     if handle.checkpoints is None:
         return Saver(None)
     configuration = handle.number if handle.configuration is None else handle.configuration
@@ -24,7 +24,7 @@ def saver_of(handle: TrialHandle, milestone: Callable[[int], bool], saved: Calla
 
 
 def saver_alone(folder: Path | None) -> Saver:
-    """Return what saves the checkpoints of a script that runs outside of a sweep; None keeps none."""
+    """Return the checkpoint saver of a script outside of a sweep; with None it saves none."""
     if folder is None:
         return Saver(None)
     return Saver(CheckpointFolder(folder.absolute()), SaveRules(), [*_deadlines(None)], SignalWatch())

@@ -1,4 +1,4 @@
-"""Samplers and pruners that users write, made to fit the contracts of the built-in ones."""
+"""Adapters of users' samplers and pruners to the contracts of the built-in ones."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from sweeper_core.trial.state import TrialState
 from sweeper_core.trial.study_like import StudyLike
 
 REPLACEABLE = ("infer_relative_search_space", "sample_relative", "sample_independent", "before_trial", "after_trial")
-"""Methods of built-in samplers which a class derived from one may replace."""
+"""Methods of built-in samplers that a subclass may override."""
 
 
 def native_sampler(sampler: Sampler | BaseSampler, log: TrialLog, view: StudyLike) -> Sampler:
-    """Return a sampler as the session needs it: built-in ones as they are, users' behind an adapter.
+    """Return a sampler for the session: built-in ones unchanged, users' behind an adapter.
 
     Raises:
         TypeError: It is no sampler.
@@ -44,7 +44,7 @@ def native_sampler(sampler: Sampler | BaseSampler, log: TrialLog, view: StudyLik
 
 
 def _is_built_in(sampler: Sampler | BaseSampler) -> bool:
-    """Return whether a sampler suggests by the contract alone, and so does the one that it asks."""
+    """Return whether a sampler, and the one that it delegates to, implement only the contract."""
     if type(sampler) is PartialFixedSampler:
         return _is_built_in(sampler.base_sampler)
     if not isinstance(sampler, OptunaFace):
@@ -53,7 +53,7 @@ def _is_built_in(sampler: Sampler | BaseSampler) -> bool:
 
 
 def native_pruner(pruner: BasePruner | None, log: TrialLog, view: StudyLike) -> Pruner | None:
-    """Return a pruner as the session needs it.
+    """Return a pruner for the session.
 
     Raises:
         TypeError: It is no pruner.
@@ -72,16 +72,16 @@ def native_pruner(pruner: BasePruner | None, log: TrialLog, view: StudyLike) -> 
 
 
 class UserSampler(Sampler):
-    """Asks a user's sampler, which is handed the study and the trial.
+    """Adapter of a user's sampler, which gets the study and the trial.
 
     Args:
         inner: The user's sampler.
-        log: Where its trials are read.
-        view: The study that it is handed.
+        log: The log of the study's trials.
+        view: The study passed to the sampler.
     """
 
     heeds_priors = True
-    """A user's own sampler is asked for every trial."""
+    """True: a user's sampler is called for every trial."""
 
     def __init__(self, inner: BaseSampler, log: TrialLog, view: StudyLike) -> None:
         super().__init__(getattr(inner, "seed", None))
@@ -92,7 +92,7 @@ class UserSampler(Sampler):
         self._view = view
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
-        """Return a whole point, by the steps that a define-by-run trial goes through."""
+        """Return a whole point, in the same steps as a define-by-run trial."""
         trial = self.begin(request.number)
         together = self.together(request.number)
         for parameter in request.space.parents_first:
@@ -111,7 +111,7 @@ class UserSampler(Sampler):
         return self.inner.exhausted(space, history) if isinstance(self.inner, Sampler) else False
 
     def begin(self, number: int) -> FrozenTrial:
-        """Tell the user's sampler that a trial has started; return the trial."""
+        """Call the user's ``before_trial``; return the trial."""
         trial = self.frozen(number)
         self.inner.before_trial(self._view, trial)
         return trial
@@ -148,16 +148,16 @@ class UserSampler(Sampler):
         return self.inner.sample_independent(self._view, trial, name, distribution)
 
     def end(self, number: int, state: TrialState, values: Sequence[float] | None) -> None:
-        """Tell the user's sampler that a trial is about to end."""
+        """Call the user's ``after_trial`` before the end is stored."""
         self.inner.after_trial(self._view, self.frozen(number), state, None if values is None else list(values))
 
     def frozen(self, number: int) -> FrozenTrial:
-        """Return the trial as it is stored now."""
+        """Return the stored trial."""
         return FrozenTrial.of(self._log.record(number))
 
 
 class UserPruner(Pruner):
-    """Asks a user's pruner, which is handed the study and the trial."""
+    """Adapter of a user's pruner, which gets the study and the trial."""
 
     def __init__(self, inner: BasePruner, log: TrialLog, view: StudyLike) -> None:
         self.inner = inner

@@ -1,4 +1,4 @@
-"""Names of Optuna's that are private there and that samplers written for it use all the same."""
+"""Private names of Optuna that samplers written for it use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sweeper_core.trial.state import TrialState
 
 
 class OptunaStorage:
-    """One study's storage under the names of Optuna's; every other attribute is the storage's own.
+    """One study's storage with Optuna's method names; every other attribute is the storage's own.
 
     Args:
         log: The study's trials.
@@ -24,7 +24,7 @@ class OptunaStorage:
         self._log = log
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_log":  # of an object that is just being copied
+        if name == "_log":  # the object is being copied
             raise AttributeError(name)
         return getattr(self._log.storage, name)
 

@@ -1,4 +1,4 @@
-"""The checkpoints of a study's live trials: one saver for each that runs, and the rules for what stays."""
+"""The checkpoints of a study's live trials: one saver per running trial, and the retention rules."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def study_root(folder: Path, storage: Storage, study: StudyRecord) -> Path:
 
 
 class StudyCheckpoints:
-    """Saves checkpoints of live trials, and deletes what nobody needs when trials end.
+    """Saves checkpoints of live trials, and deletes those that are not retained when trials end.
 
     Args:
-        session: Stores what was saved, and knows how trials stand.
-        folder: Where the user wants them.
+        session: The session of the study.
+        folder: The user's folder for checkpoints.
     """
 
     def __init__(self, session: Session, folder: str | os.PathLike[str]) -> None:
@@ -40,7 +40,7 @@ class StudyCheckpoints:
         session.writer.after_end = self._ended
 
     def saver(self, number: int) -> Saver:
-        """Return what saves the checkpoints of a running trial."""
+        """Return the checkpoint saver of a running trial."""
         known = self._savers.get(number)
         if known is None:
             known = self._savers[number] = self._new(number)
@@ -74,4 +74,4 @@ class StudyCheckpoints:
             found = standings(session.log.records, session.study.directions, session.rules.scheduler is not None)
             apply(CheckpointStore(self._root), found, KeepRules())
         except (OSError, StorageInternalError):
-            pass  # at the next trial's end
+            pass  # retried at the next trial's end

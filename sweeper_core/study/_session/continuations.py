@@ -1,4 +1,4 @@
-"""What goes on instead of something new: configurations whose latest attempt was lost, or that the scheduler chooses.
+"""Continuations: configurations whose latest attempt was lost, or that the scheduler chooses.
 
 This is the one place that decides whether a free lane continues a configuration or begins one.
 """
@@ -15,7 +15,7 @@ from sweeper_core.trial.record import TrialRecord
 
 
 class Continuations:
-    """Finds configurations that can go on, and claims them.
+    """Finds configurations that can be continued, and claims them.
 
     Args:
         log: The study's trials.
@@ -25,9 +25,9 @@ class Continuations:
         self._log = log
 
     def claim(self, max_retries: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
-        """Begin the next attempt of the earliest configuration that was lost, as far as is known; None without one.
+        """Begin the next attempt of the earliest lost configuration known; None without one.
 
-        Nothing is asked of the storage where nothing was lost.
+        It does not access the storage when no trial was lost.
 
         Args:
             max_retries: See :meth:`may_retry`.
@@ -39,15 +39,15 @@ class Continuations:
         for number in log.lost():
             if self.may_retry(number, max_retries):
                 claim = log.storage.continue_trial(log.study_id, number, limit=limit, lease=lease)
-                log.sync()  # whoever has continued it, it is not to be looked at again
+                log.sync()  # the trial was continued, here or elsewhere, and must not be tried again
                 if claim is not None:
                     return claim
         return None
 
     def scheduled(self, scheduler: Scheduler | None, vacancy: Vacancy, lease: Lease | None = None) -> Claim | Decision:
-        """Return the next attempt of the trial that a scheduler continues, or what else it decides.
+        """Return the next attempt of the trial that a scheduler continues, or the scheduler's other decision.
 
-        When another process has continued that trial first, the scheduler decides anew.
+        When another process has continued that trial first, the scheduler decides again.
         """
         log = self._log
         while scheduler is not None:
@@ -68,17 +68,17 @@ class Continuations:
         """Return whether a trial that was lost, or is about to be recorded as lost, is to be continued.
 
         Args:
-            max_retries: At most so often in vain: attempts that reported a new step, and those whose job was ended on
-                purpose, do not count. 0 continues the latter only.
+            max_retries: Maximum number of attempts without progress: those that reported a new step, or whose job was
+                ended on purpose, do not count. 0 continues the latter only.
         """
         attempts = self._log.attempts_until(number)
         if not attempts or not _has_begun(attempts[-1]):
-            return False  # it was lost before anything was suggested
+            return False  # it was lost before its parameters were suggested
         if STOPPED in attempts[-1].system_attrs:
             return True
         return max_retries > 0 and count_retries(attempts) <= max_retries
 
 
 def _has_begun(record: TrialRecord) -> bool:
-    """Return whether it is known what a trial runs; one without parameters has at least reported or saved."""
+    """Return whether a trial has begun its work: it has parameters, reports, or a checkpoint."""
     return bool(record.internals) or FIXED_PARAMS in record.system_attrs or made_progress(record)

@@ -1,4 +1,4 @@
-"""Live trials: the search space is found out while objectives run, and what the trials say is stored."""
+"""The host of live, define-by-run trials: it suggests their parameters and stores their data."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from sweeper_core.trial.record import NOTHING
 _logger = get_logger(__name__)
 
 LOOK_AGAIN_AFTER = 0.02
-"""Seconds; a suggestion that took longer is compared with what other processes have begun meanwhile: the look costs
-little beside it, and points that took less are hardly ever the same, because they are drawn at random."""
+"""Seconds; a suggestion that took longer is compared with points that other processes have begun meanwhile. The query
+is cheap relative to it; faster suggestions are drawn at random and hardly ever equal."""
 
 MAX_RETRIES = 1
-"""How often a lost trial is continued in vain; see :meth:`Continuations.may_retry`."""
+"""Maximum number of continuations without progress of a lost trial; see :meth:`Continuations.may_retry`."""
 
 
 class Independent:
-    """Each parameter is drawn by itself.
+    """Draws each parameter independently.
 
     Args:
-        draw: Makes a value of a number in [0, 1).
-        numbers: These numbers.
+        draw: Maps a distribution and a number in [0, 1) to a value.
+        numbers: The numbers.
     """
 
     unstored: Mapping[str, Any] = NOTHING
@@ -59,11 +59,11 @@ class Independent:
 
 
 class Joint:
-    """Some parameters were suggested together; any other is suggested by itself, beside those that the trial has.
+    """Returns parameters suggested together; any other is suggested separately, given those of the trial.
 
     Args:
-        session: Where suggestions come from.
-        rng: The trial's own generator, from which later suggestions go on.
+        session: Source of suggestions.
+        rng: The trial's own generator, also for later suggestions.
         space, params: Distributions and values (external) of the parameters suggested together.
     """
 
@@ -95,7 +95,7 @@ class Joint:
 
 
 class UserMade:
-    """A user's own sampler is asked for each parameter.
+    """Calls a user's own sampler for each parameter.
 
     Args:
         sampler: Its adapter.
@@ -115,12 +115,12 @@ class UserMade:
 class DefineByRun(TrialHost):
     """The host of live trials.
 
-    What all earlier trials have in common is suggested together, when a trial asks for its first parameter;
-    any other parameter is suggested by itself, beside those that the trial has by then.
+    The parameters that all earlier trials share are suggested together at a trial's first suggest call; any other
+    parameter is suggested separately, given those that the trial has by then.
 
     Args:
-        session: Where suggestions come from and everything is stored.
-        checkpoint_dir: Below it trials keep checkpoints; None keeps none.
+        session: Source of suggestions, and writer of all data.
+        checkpoint_dir: Root folder of the trials' checkpoints; None saves none.
     """
 
     def __init__(self, session: Session, checkpoint_dir: str | os.PathLike[str] | None = None) -> None:
@@ -128,13 +128,13 @@ class DefineByRun(TrialHost):
         self._log = session.log
         self._writer = session.writer
         self._drawing: Any = None
-        """The sampler that is known to draw every parameter of this study by itself."""
+        """The sampler known to draw every parameter of this study independently."""
         self.n_objectives = session.log.n_objectives
         self._checkpoints = None if checkpoint_dir is None else StudyCheckpoints(session, checkpoint_dir)
 
     @property
     def checkpoint_dir(self) -> Path | None:
-        """Below which trials keep checkpoints."""
+        """Root folder of the trials' checkpoints."""
         return None if self._checkpoints is None else self._checkpoints.folder
 
     @property
@@ -143,10 +143,10 @@ class DefineByRun(TrialHost):
         return self._session.view
 
     def begin(self, lease: Lease | None = None, scheduled: bool = True) -> Trial:
-        """Return the next attempt of a lost trial, or of a paused one, or the first trial that waits, or a new one.
+        """Return the next attempt of a lost or paused trial, or the first WAITING trial, or a new one.
 
         Args:
-            lease: Under which it runs; None for none.
+            lease: The trial's lease; None for none.
             scheduled: Whether the scheduler, if there is one, may continue a paused trial.
         """
         claim = self._continuation(lease)
@@ -161,7 +161,7 @@ class DefineByRun(TrialHost):
         return self._run(claim, lease, attempt)
 
     def scheduled(self, vacancy: Vacancy, lease: Lease | None = None) -> Trial | Decision:
-        """Return the next attempt of the trial that the scheduler continues, or what else it decides."""
+        """Return the next attempt of the trial that the scheduler continues, or the scheduler's other decision."""
         found = self._session.continuations.scheduled(self._session.rules.scheduler, vacancy, lease)
         return self._run(found, lease, True) if isinstance(found, Claim) else found
 
@@ -178,7 +178,7 @@ class DefineByRun(TrialHost):
         return trial
 
     def _continuation(self, lease: Lease | None) -> Claim | None:
-        """Return the next attempt of a lost trial; None without one, and where a callback decides about retries."""
+        """Return the next attempt of a lost trial; None without one, or when a callback handles retries."""
         if self._log.storage.heartbeat_stale_trial_callback is not None:
             return None
         return self._session.continuations.claim(MAX_RETRIES, lease=lease)
@@ -218,12 +218,12 @@ class DefineByRun(TrialHost):
         trial.take(params, wanted)
 
     def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
-        """Decide where the values of a trial's parameters come from, and return that of the first one."""
+        """Choose the trial's source of parameter values, and return the value of its first parameter."""
         trial.plan = self._plan(trial)
         return trial.plan.value(trial, name, distribution)
 
     def _plan(self, trial: Trial) -> Suggestions:
-        """Decide where the trial's parameters come from; suggest those that all earlier trials share."""
+        """Choose the trial's source of parameter values; suggest those that all earlier trials share."""
         session = self._session
         sampler = session.native_sampler
         if sampler is self._drawing:
@@ -233,8 +233,8 @@ class DefineByRun(TrialHost):
         self._log.sync()
         statistics = self._log.statistics
         space, widest = statistics.joint, statistics.widest
-        # Where no point can come up twice, a sampler of independent parameters need know nothing, for good: by the
-        # first trial, so that it does not matter which trials this process has seen when they ended.
+        # Where points cannot repeat, a sampler of independent parameters never needs the history. The first trial
+        # decides this, so that it does not depend on the order in which this process sees trials end.
         alone = sampler.independent and not session.log.priors
         if alone and len(widest) > 0 and not sampler.needs_history(widest):
             self._drawing = sampler
@@ -251,7 +251,7 @@ class DefineByRun(TrialHost):
         return Joint(session, rng, space.distributions, suggestion.params, {SUGGESTION: facts_of(suggestion)})
 
     def describe(self, trial: Trial, data: TrialData) -> None:
-        """Store data of the running trial; nothing is stored for one that has gone stale.
+        """Store data of the running trial; nothing is stored for a stale one.
 
         Raises:
             ValueError: An earlier trial of the study had one of the parameters as something else (see
@@ -274,11 +274,11 @@ class DefineByRun(TrialHost):
             self._accept_stale(trial)
 
     def saver(self, trial: Trial) -> Saver:
-        """Return what saves the trial's checkpoints."""
+        """Return the saver of the trial's checkpoints."""
         return NOWHERE if self._checkpoints is None else self._checkpoints.saver(trial.number)
 
     def report(self, trial: Trial, step: int, value: float) -> None:
-        """Take in one report; it is stored before :meth:`should_prune` returns, or within a second."""
+        """Record one report; it is stored before :meth:`should_prune` returns, or within a second."""
         try:
             self._writer.report(trial.number, step, value)
         except UpdateFinishedTrialError:
@@ -293,15 +293,15 @@ class DefineByRun(TrialHost):
         return to_local(self._log.record(trial.number).started)
 
     def frozen(self, trial: Trial) -> FrozenTrial | None:
-        """Return a copy of the trial as it is stored now; None when the number is another trial's by now."""
+        """Return a copy of the stored trial; None when its number now belongs to another trial."""
         try:
             record = self._log.record(trial.number)
-        except KeyError:  # a crash of the server has undone the reservation, as the storage has said
+        except KeyError:  # a crash of the server has rolled back the reservation; the storage has logged it
             return None
         return FrozenTrial.of(record) if record.trial_id == trial.trial_id else None
 
     def _accept_stale(self, trial: Trial) -> None:
-        """Say once that a trial's data is not stored any more; to be called while an error is handled.
+        """Log once that a trial's data is no longer stored; call it while an error is handled.
 
         Raises:
             UpdateFinishedTrialError: The trial is not stale but has ended; the error being handled.

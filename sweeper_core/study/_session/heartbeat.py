@@ -25,7 +25,7 @@ class Heartbeat:
         reset_after_fork(self)
 
     def after_fork(self) -> None:
-        """Start with no trials: a forked child has no thread, and its parent renews its own leases."""
+        """Reset to no trials: a forked child has no thread, and its parent renews its own leases."""
         self._lock = threading.Lock()
         self._numbers: set[int] = set()
         self._idle: threading.Event | None = None

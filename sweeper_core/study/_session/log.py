@@ -20,24 +20,24 @@ from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.statistics import RunningStatistics
 
 MAX_WRITTEN = 1024
-"""Categorical distributions whose form in the study is remembered."""
+"""Maximum number of categorical distributions whose form in the study is cached."""
 
 
 class TrialLog:
     """The trials of one stored study, as of the last :meth:`sync`. Thread-safe.
 
     Args:
-        storage: Where the study lives.
-        study: The study as stored.
-        sources: Histories of earlier studies, which histories carry along.
-        objective: Which objective the reports, and thus the learning curves, belong to.
-        flush: Stores this process's buffered writes; called before anything is read.
+        storage: The storage of the study.
+        study: The stored study.
+        sources: Histories of earlier studies, included in every history.
+        objective: Index of the objective that the reports, and thus the learning curves, belong to.
+        flush: Stores this process's buffered writes; called before every read.
 
     Attributes:
-        attempts: Which trials are attempts of which configuration.
-        statistics: What is known of all trials together.
+        attempts: Maps trials to configurations.
+        statistics: Running statistics of all trials.
         empty: The history without trials, for samplers that need none.
-        lock: Held while anything is read or folded, and by whoever uses :attr:`curves`.
+        lock: Held while trials are read or folded; users of :attr:`curves` must hold it.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class TrialLog:
         self._latest: dict[int, TrialRecord] = {}
 
     def after_fork(self) -> None:
-        """Replace a lock that a thread of the parent held; what that thread was reading is read again."""
+        """Replace a lock that a thread of the parent held, and read again what that thread was reading."""
         if self.lock.acquire(blocking=False):
             self.lock.release()
         else:
@@ -80,12 +80,12 @@ class TrialLog:
             self._reset()
 
     def sync_once(self) -> None:
-        """Read the study unless that has been done."""
+        """Read the study unless it was read before."""
         if self._cursor is None:
             self.sync()
 
     def sync(self) -> None:
-        """Read what has changed in the storage."""
+        """Read the changes from the storage."""
         if self._flush is not None:
             self._flush()
         with self.lock:
@@ -98,7 +98,7 @@ class TrialLog:
                     self._latest[record.number] = record
 
     def _fold(self) -> None:
-        # Table and curves are filled when somebody looks at them: samplers that need no history never do.
+        # Table and curves are filled on first use: samplers that need no history never use them.
         if self._unread:
             records, self._unread = self._unread, []
             self._table.fold(records)
@@ -129,7 +129,7 @@ class TrialLog:
         return self._latest.get(number)
 
     def record(self, number: int) -> TrialRecord:
-        """Return a trial as it is stored now.
+        """Return a trial as currently stored.
 
         Raises:
             KeyError: There is none of this number.
@@ -147,7 +147,7 @@ class TrialLog:
 
     @property
     def n_configurations(self) -> int:
-        """How many configurations there are."""
+        """Number of configurations."""
         return len(self._latest) - len(self.attempts)
 
     def attempts_until(self, number: int) -> list[TrialRecord]:
@@ -187,7 +187,7 @@ class TrialLog:
             return self._curves
 
     def best(self) -> Best:
-        """Return the best trial as it is now."""
+        """Return the current best trial."""
         known = self.storage.best(self.study_id)
         if known is None:
             self.sync()
@@ -195,8 +195,8 @@ class TrialLog:
         return known
 
     def as_stored(self, distributions: Mapping[str, BaseDistribution]) -> Mapping[str, BaseDistribution]:
-        """Return distributions such that lists and dictionaries are written as the study has them already."""
-        for name, distribution in distributions.items():  # for each suggestion: a loop is the quickest
+        """Return distributions in which lists and dictionaries have the form that the study already stores."""
+        for name, distribution in distributions.items():  # called for each suggestion; a loop is fastest
             if type(distribution) is CategoricalDistribution:
                 written = self._written(name, distribution)
                 if written is not distribution:

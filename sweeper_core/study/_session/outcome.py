@@ -1,4 +1,4 @@
-"""What an objective's result means: the state and the values with which its trial ends."""
+"""Convert an objective's result to the state and values of its trial."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sweeper_core.trial.state import TrialState
 
 COMPLETE = TrialState.COMPLETE
 
-# A tuple's own constructor does without the detour through Python that a named one takes.
+# The constructor of the plain tuple avoids the Python call of the named one.
 _new_tuple = tuple.__new__
 
 
@@ -27,19 +27,19 @@ class Outcome(NamedTuple):
 
 
 def outcome_of(returned: Any, state: TrialState | None, n_objectives: int, last_report: float | None) -> Outcome:
-    """Return the end of a trial from what the objective returned, or what was told.
+    """Return the end of a trial from the objective's return value, or the values passed to ``tell``.
 
     Args:
         returned: A number, a sequence of numbers (one for each objective), or None.
-        state: None decides by the values: COMPLETE when they are acceptable, else FAIL.
-        n_objectives: How many values there have to be.
-        last_report: Becomes the value of a pruned trial.
+        state: None for the state by the values: COMPLETE when they are valid, else FAIL.
+        n_objectives: Required number of values.
+        last_report: The value of a pruned trial.
 
     Raises:
         ValueError: State and values contradict each other, or the values of a COMPLETE trial are not acceptable.
     """
     if type(returned) is float and state is None and n_objectives == 1 and returned == returned:
-        return _new_tuple(Outcome, (COMPLETE, [returned], None))  # what nearly all objectives return
+        return _new_tuple(Outcome, (COMPLETE, [returned], None))  # the usual case
     if callable(getattr(returned, "tolist", None)):  # of arrays and tensors
         returned = returned.tolist()
     values = None if returned is None else list(returned) if isinstance(returned, Sequence) else [returned]

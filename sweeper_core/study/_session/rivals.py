@@ -1,7 +1,7 @@
-"""The points of trials that run at this moment: no two of them should be the same.
+"""Points of concurrently running trials, which should all be different.
 
-Between the reservation of a trial and the moment when its parameters are stored lies the sampler's work, and
-meanwhile the other trials are RUNNING without parameters for everybody else.
+The sampler works between the reservation of a trial and the storing of its parameters; meanwhile other processes see
+a RUNNING trial without parameters.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import NOTHING, TrialRecord
 
 SAME = 1e-4
-"""Distance on the unit interval, in every parameter, below which two points count as one: trials at once that are so
-close tell no more than one, and the optima that processes find from the same data differ by less (measured: 2e-5)."""
+"""Distance on the unit interval, in every parameter, below which two points count as equal: concurrent trials so close
+are redundant, and the optima that processes find from the same data differ by less (measured: 2e-5)."""
 
 POINT = "point"
 """In the attribute of a trial's suggestion: its parameters, until they are stored as such."""
 
 
 MAX_ATTEMPTS = 4
-"""How often a sampler is asked for a point that no running trial has, before one is drawn at random."""
+"""Maximum number of calls of a sampler for a point that no running trial has; then one is drawn at random."""
 
 
 class Rivals:
-    """Knows the points of the study's running trials, and those that this process has chosen lately. Thread-safe.
+    """The points of the study's running trials, including those recently chosen by this process. Thread-safe.
 
     Args:
         log: The study's trials.
-        writer: Stores what this process's trials do.
+        writer: Stores the data of this process's trials.
     """
 
     def __init__(self, log: TrialLog, writer: TrialWriter) -> None:
@@ -56,9 +56,9 @@ class Rivals:
         """Return a suggestion that no other running trial has.
 
         Args:
-            ask: Asks the sampler; with ``whole_history`` it sees the trials that began later, too.
+            ask: Calls the sampler; with ``whole_history`` the history includes trials that began later.
             rng: The trial's own generator.
-            look_again_after: Seconds; when the sampler took longer, the storage is asked what has begun meanwhile.
+            look_again_after: Seconds; when the sampler took longer, trials begun meanwhile are read from the storage.
         """
         begun = time.perf_counter()
         suggestion = ask()
@@ -75,9 +75,9 @@ class Rivals:
         return Suggestion(params, "random", f"other running trials have the points of {suggestion.origin}")
 
     def _met(self, request: Request, suggestion: Suggestion) -> bool:
-        """Let the processes that run other trials know a point at once; return whether one of them has it, too.
+        """Store a point at once, so that other processes see it; return whether another running trial has it, too.
 
-        Whoever stores its point before it looks cannot miss another who does the same.
+        Of two processes that store their points before they read, at least one sees the other's.
         """
         if not self._are_elsewhere():
             return False
@@ -87,7 +87,7 @@ class Rivals:
         return not self.claim(request, suggestion.params)
 
     def claim(self, request: Request, params: Mapping[str, Any]) -> bool:
-        """Take a point for a trial, unless another running trial has it already; return whether it is taken."""
+        """Claim a point for a trial, unless another running trial has it; return whether it was claimed."""
         number = request.number
         with self._lock:
             if self._chosen or len(self._log.statistics.running) > 1:
@@ -102,25 +102,25 @@ class Rivals:
         for other in [*self._chosen]:
             stored = self._log.get(other)
             if stored is not None and stored.state.is_finished():
-                self._chosen.pop(other, None)  # its own thread may just forget it
+                self._chosen.pop(other, None)  # its own thread may remove it concurrently
         running = {other: _point_of(record) for other, record in self._log.running().items()}
         return [point for other, point in {**running, **self._chosen}.items() if other != number and point]
 
     def _is_whole(self, space: SearchSpace) -> bool:
-        """Return whether a trial is known to have no parameters but those of the space."""
+        """Return whether a trial is known to have only parameters of the space."""
         return all(name in space for name in self._log.statistics.kinds)
 
     def _are_elsewhere(self) -> bool:
-        """Return whether trials run whose points this process has not chosen."""
+        """Return whether there are running trials whose points this process has not chosen."""
         return any(number not in self._chosen for number in self._log.running())
 
     def forget(self, number: int) -> None:
-        """Forget the point of a trial that ends."""
+        """Remove the point of a trial that ends."""
         self._chosen.pop(number, None)
 
 
 def facts_of(suggestion: Suggestion) -> dict[str, Any]:
-    """Return what is stored of a suggestion beside its parameters."""
+    """Return the attribute stored with a suggestion's parameters."""
     facts: dict[str, Any] = {"origin": suggestion.origin}
     if suggestion.generation:
         facts["generation"] = suggestion.generation
@@ -130,7 +130,7 @@ def facts_of(suggestion: Suggestion) -> dict[str, Any]:
 
 
 def _point_of(record: TrialRecord) -> Mapping[str, Any]:
-    """Return the parameters of a running trial, those to come included as far as they are known."""
+    """Return the parameters of a running trial, including known ones that are not stored yet."""
     coming: Mapping[str, Any] = record.system_attrs.get(SUGGESTION, NOTHING).get(POINT, NOTHING)
     return {**coming, **record.params}
 
@@ -141,7 +141,7 @@ def _has(space: SearchSpace, others: list[Mapping[str, Any]], params: Mapping[st
     for other in others:
         there = _unit(space, other)
         same = np.isclose(there, own, rtol=0.0, atol=SAME, equal_nan=True)
-        # A trial that has only begun to store its parameters most likely goes on alike.
+        # A trial that has stored only some of its parameters will most likely have the others, too.
         begun = np.isnan(there) & (np.any(same & continuous & ~np.isnan(there)))
         if np.all(same | begun):
             return True

@@ -1,4 +1,4 @@
-"""When a running trial stops or pauses: what the pruner and the scheduler say of its reports."""
+"""The decision whether a running trial stops or pauses, by pruner and scheduler."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from sweeper_core.trial.study_like import StudyLike
 
 
 class Rules:
-    """A pruner and a scheduler side by side; either may be missing.
+    """A pruner and a scheduler; either may be missing.
 
     Args:
         log: The study's trials.
-        writer: Stores what the pruner ends for good.
-        view: The study that users' pruners are handed.
+        writer: Stores that a pruned trial must not be continued.
+        view: The study passed to users' pruners.
 
     Attributes:
-        scheduler: What pauses trials and continues them; None never continues one that was stopped.
+        scheduler: Pauses and continues trials; None never continues a stopped one.
     """
 
     def __init__(self, log: TrialLog, writer: TrialWriter, view: StudyLike) -> None:
@@ -34,7 +34,7 @@ class Rules:
 
     @property
     def pruner(self) -> BasePruner | None:
-        """What stops trials, as it was given; None stops nobody."""
+        """The given pruner; None stops no trial."""
         return self._pruner
 
     @pruner.setter
@@ -61,7 +61,7 @@ class Rules:
             return verdict
 
     def is_milestone(self, number: int, step: int) -> bool:
-        """Return whether a rule that looks only now and then may stop a running trial after ``step``."""
+        """Return whether a rule that judges only at milestones may stop a running trial after ``step``."""
         rules = [rule for rule in (self._native, self.scheduler) if rule is not None]
         if not rules or step < 0:
             return False

@@ -18,7 +18,7 @@ def generator(seed: int, number: int) -> np.random.Generator:
 
 
 def quantiles(seed: int, number: int) -> Iterator[float]:
-    """Yield the numbers in [0, 1) with which trial ``number`` draws one parameter after the other, without end."""
+    """Yield an infinite sequence of numbers in [0, 1) from which trial ``number`` draws its parameters in turn."""
     first = number % STATES * FIRST
     yield from _first_quantiles(seed, number // STATES)[first : first + FIRST]
     rng = generator(seed, number)
@@ -27,7 +27,7 @@ def quantiles(seed: int, number: int) -> Iterator[float]:
 
 
 STATES = 256
-"""Generators whose states are drawn at once: seeding each by itself would cost more than most suggestions."""
+"""Number of generators seeded at once: seeding each separately would cost more than most suggestions."""
 
 
 @functools.lru_cache(maxsize=64)
@@ -37,7 +37,7 @@ def _states(seed: int, block: int) -> npt.NDArray[np.uint64]:
 
 
 FIRST = 16
-"""Quantiles of each trial that are drawn together with those of other trials."""
+"""Number of quantiles per trial that are drawn together with those of other trials."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -48,13 +48,13 @@ def _first_quantiles(seed: int, block: int) -> list[float]:
 
 
 class _State(ISpawnableSeedSequence):
-    """Hands ready-made words to a bit generator; whoever wants anything else gets what follows from them."""
+    """Passes precomputed words to a PCG64 generator; other requests get words derived from them."""
 
     def __init__(self, words: npt.NDArray[np.uint64]) -> None:
         self._words = words
 
     def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
-        """Return the words when it is PCG64 that asks, for four of 64 bits."""
+        """Return the words for PCG64's request of four words of 64 bits."""
         if (n_words, dtype) == (len(self._words), np.uint64):
             return self._words
         return self._sequence.generate_state(n_words, dtype)

@@ -1,4 +1,4 @@
-"""The session: one process at work on a stored study, on which sweeps and ``Study`` both stand."""
+"""The session: one process's work on a stored study, used by sweeps and ``Study``."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ from sweeper_core.trial.study_like import StudyLike
 _logger = get_logger(__name__)
 
 ENQUEUED = "enqueued"
-"""Origin of points that were decided before."""
+"""Origin of points that were fixed in advance."""
 
 MAX_SPACES = 1024
-"""How many search spaces are kept for reuse; an objective whose ranges change all the time makes many."""
+"""Maximum number of cached search spaces; an objective whose ranges always change creates many."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """A trial that this process now runs.
+    """A trial that this process runs.
 
     Attributes:
         params: A value (external) for every active parameter of ``space``.
-        suggestion: Where they come from.
-        user_attrs, system_attrs: What the trial had when it was taken (those of an enqueued one, or of the attempt that
-            it continues).
+        suggestion: Their suggestion.
+        user_attrs, system_attrs: Attributes of the trial when it was reserved (those of an enqueued one, or of the
+            attempt that it continues).
         configuration: Number of its first attempt: its own, unless it continues another.
         step: The last step that an earlier attempt has reported; -1 without one.
-        fixed: All values (external) that were decided before, whether ``space`` has these parameters or not.
+        fixed: All values (external) fixed in advance, whether ``space`` has these parameters or not.
     """
 
     number: int
@@ -77,7 +77,7 @@ class Started:
 
     @classmethod
     def of(cls, claim: Claim, space: SearchSpace, suggestion: Suggestion, configuration: int) -> Started:
-        """Return a trial that was taken and has its parameters."""
+        """Return a reserved trial with its parameters."""
         continues = CONTINUES in claim.system_attrs
         return cls(
             claim.number,
@@ -94,21 +94,21 @@ class Started:
 
     @property
     def first_step(self) -> int:
-        """The first step that is new in this attempt; 0 unless it continues another."""
+        """The first new step of this attempt; 0 unless it continues another."""
         return self.step + 1
 
 
 class Session:
-    """One process at work on one stored study: it starts, suggests, judges and finishes. Thread-safe.
+    """One process's work on a stored study: it starts, suggests, judges and finishes trials. Thread-safe.
 
     Args:
-        log: What is known of the study's trials.
-        writer: Stores what this process's trials do.
-        sampler: Suggests; its ``seed`` decides the generators, None draws one for this session. A user's own
+        log: The log of the study's trials.
+        writer: Stores the data of this process's trials.
+        sampler: The sampler; its ``seed`` seeds the generators, None draws one for this session. A user's own
             subclass of :class:`BaseSampler` runs behind an adapter.
-        pruner: Judges; None never stops a trial. Users' own as above.
-        view: The study that users' functions and classes are handed; None makes one that can only be read.
-        scheduler: Pauses trials and continues them; None never continues one that was stopped.
+        pruner: The pruner; None never stops a trial. Users' own as above.
+        view: The study passed to users' functions and classes; None creates a read-only one.
+        scheduler: Pauses and continues trials; None never continues a stopped one.
 
     Attributes:
         rules: Pruner and scheduler; they may be replaced between trials.
@@ -150,8 +150,8 @@ class Session:
         """Return a session of a stored study.
 
         Args:
-            sources: Histories of earlier studies, as evidence for the sampler.
-            objective: Which objective reports are about.
+            sources: Histories of earlier studies, for transfer learning.
+            objective: Index of the objective that is reported.
         """
         writer = TrialWriter(storage, study.study_id)
         log = TrialLog(storage, study, sources=sources, objective=objective, flush=writer.flush)
@@ -164,7 +164,7 @@ class Session:
 
     @property
     def storage(self) -> Storage:
-        """Where the study lives."""
+        """The storage of the study."""
         return self.log.storage
 
     @property
@@ -179,7 +179,7 @@ class Session:
 
     @property
     def sampler(self) -> Sampler | BaseSampler:
-        """What suggests, as it was given; it may be replaced between trials."""
+        """The given sampler; it may be replaced between trials."""
         return self._sampler
 
     @sampler.setter
@@ -196,7 +196,7 @@ class Session:
 
     @property
     def pruner(self) -> BasePruner | None:
-        """What judges, as it was given; it may be replaced between trials."""
+        """The given pruner; it may be replaced between trials."""
         return self.rules.pruner
 
     @pruner.setter
@@ -209,13 +209,13 @@ class Session:
         return self._drawn_seed if self.native_sampler.seed is None else self.native_sampler.seed
 
     def space_of(self, distributions: Mapping[str, BaseDistribution]) -> SearchSpace:
-        """Return the space of named distributions; the same object when the very same are asked for again."""
+        """Return the space of named distributions, cached by the identity of the distributions."""
         key = (*distributions, *map(id, distributions.values()))
         space = self._spaces.get(key)
         if space is None:
             if len(self._spaces) >= MAX_SPACES:
                 self._spaces.clear()
-            # The space keeps the distributions alive, so that their ids stay theirs.
+            # The space holds references to the distributions, so that their ids are not reused.
             space = self._spaces[key] = SearchSpace.of(distributions)
         return space
 
@@ -230,7 +230,7 @@ class Session:
         max_retries: int = 0,
         may_begin: bool = True,
     ) -> Started | None:
-        """Take a trial and decide on its parameters; both are stored when this returns.
+        """Reserve a trial and choose its parameters; both are stored when this returns.
 
         It continues a configuration whose latest attempt was lost, or that the scheduler chooses, or begins one.
 
@@ -238,17 +238,17 @@ class Session:
             space: All parameters of the point.
             limit: Start nothing when the study has this many configurations.
             lease: Renewed in the background until :meth:`finish`.
-            budget: Told to the sampler.
+            budget: Planned number of trials, for the sampler.
             distinct: Start nothing when every point of a finite space has been suggested.
-            max_retries: How often what was lost is continued; see :meth:`Continuations.may_retry`.
+            max_retries: Limit on continuing lost trials; see :meth:`Continuations.may_retry`.
             may_begin: Whether a new configuration may begin.
 
         Returns:
-            The trial; None when ``limit`` is reached, or when the scheduler has nothing to be done now.
+            The trial; None when ``limit`` is reached, or when the scheduler has no work now.
 
         Raises:
-            SearchSpaceExhausted: ``distinct``, nothing is left, and nothing waits in the queue.
-            ValueError: A waiting trial has a value that ``space`` cannot express; that trial is FAIL now.
+            SearchSpaceExhausted: ``distinct`` is set, no point is left, and no trial is WAITING.
+            ValueError: A WAITING trial has a value that ``space`` cannot express; that trial is FAIL now.
         """
         while True:
             claim = self.continuations.claim(max_retries, limit=limit, lease=lease)
@@ -268,7 +268,7 @@ class Session:
                 self.writer.keep_alive(claim.number, lease)
             try:
                 return self._begin(claim, space, budget)
-            except UpdateFinishedTrialError:  # stale, or forgotten by a server that crashed, before it could begin
+            except UpdateFinishedTrialError:  # stale, or lost in a crash of the server, before it could begin
                 self.writer.let_go(claim.number)
             except BaseException as error:
                 self.finish(claim.number, TrialState.FAIL, data=_no_suggestion(error))
@@ -308,11 +308,11 @@ class Session:
         rng: np.random.Generator,
         look_again_after: float,
     ) -> Suggestion:
-        """Return a point for a trial that runs already, other than those of the other running trials if there is one.
+        """Return a point for a running trial, if possible one that no other running trial has.
 
         Args:
             number, given, rng: See :meth:`suggest`.
-            look_again_after: Seconds; when the sampler took longer, the storage is asked what has begun meanwhile.
+            look_again_after: Seconds; when the sampler took longer, trials begun meanwhile are read from the storage.
         """
         return self._propose(Request(space, number, given, priors=self.log.priors), rng, look_again_after)
 
@@ -325,11 +325,11 @@ class Session:
     def suggest(
         self, number: int, space: SearchSpace, given: Mapping[str, Any], rng: np.random.Generator
     ) -> Suggestion:
-        """Return a point of ``space`` for a trial that runs already (define-by-run); nothing is stored.
+        """Return a point of ``space`` for a running trial (define-by-run); nothing is stored.
 
         Args:
             number: The trial.
-            given: Values (external) that are fixed already.
+            given: Fixed values (external).
             rng: The trial's own generator.
         """
         return self._ask_sampler(Request(space, number, given, priors=self.log.priors), rng)
@@ -377,7 +377,7 @@ class Session:
 
     def fail_stale(self) -> None:
         """Fail running trials whose process is dead, and let the storage's callback retry them."""
-        self.writer.beat()  # others, who look at the same clock, must not find these trials silent
+        self.writer.beat()  # so that other processes do not find these trials stale
         callback = self.storage.heartbeat_stale_trial_callback
         retries = getattr(callback, "retries_in_storage", None)
         for number in self.storage.fail_stale(self.log.study_id, max_retries=retries or 0):
@@ -387,7 +387,7 @@ class Session:
                 callback(self.view, trial)
 
     def close(self) -> None:
-        """Flush what is buffered and stop the heartbeat; trials that still run go stale when their leases expire."""
+        """Flush the buffer and stop the heartbeat; running trials become stale when their leases expire."""
         self.writer.close()
 
 
@@ -403,9 +403,9 @@ def _no_suggestion(error: BaseException) -> TrialData:
 
 
 def _given(space: SearchSpace, claim: Claim) -> dict[str, Any]:
-    """Return the values that were decided when the trial was enqueued, as far as the space has them.
+    """Return the enqueued values of a trial for the parameters of the space.
 
-    A value out of a number's range is kept: somebody wanted it so.
+    A value out of a number's range is kept.
     """
     given = {name: value for name, value in claim.fixed.items() if name in space}
     for name, value in given.items():

@@ -1,4 +1,4 @@
-"""How the configurations of a study stand, as the rules for checkpoints ask it."""
+"""The standing of a study's configurations, for the retention rules of checkpoints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def standings(
 
 
 def configuration_of(record: TrialRecord, attempts: Attempts) -> int:
-    """Return the number of the trial whose checkpoints a trial goes on from: its first attempt, or what it retries."""
+    """Return the number of the trial whose checkpoints a trial uses: its first attempt, or the one that it retries."""
     first = attempts.of(record)
     return int(record.system_attrs.get(RETRY_OF, first)) if first == record.number else first
 

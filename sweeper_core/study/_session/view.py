@@ -1,4 +1,4 @@
-"""The readable side of a study: its trials, the best of them, its directions and attributes."""
+"""Read-only view of a study: its trials, the best of them, its directions and attributes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class StudyView:
-    """What can be read of a study. Everything is as of the moment of the call."""
+    """Read-only access to a study. Every call returns the current state."""
 
     def __init__(self, log: TrialLog) -> None:
         self._log = log
@@ -72,12 +72,12 @@ class StudyView:
 
     @property
     def system_attrs(self) -> dict[str, Any]:
-        """A copy of the attributes that the library keeps for itself."""
+        """A copy of the attributes for internal use of the library."""
         return copy.deepcopy(dict(self._log.refresh().system_attrs))
 
     @property
     def metric_names(self) -> list[str] | None:
-        """The names of the objectives, when they were given any."""
+        """The names of the objectives, if any were set."""
         names = self._log.refresh().system_attrs.get(METRIC_NAMES)
         return None if names is None else list(names)
 
@@ -100,7 +100,7 @@ class StudyView:
     def _get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
-        return self.get_trials(deepcopy, states)  # the name that samplers written for Optuna call
+        return self.get_trials(deepcopy, states)  # samplers written for Optuna call this method
 
     def _records(self) -> list[TrialRecord]:
         self._log.sync()
@@ -154,7 +154,7 @@ class StudyView:
         return [self.best_value]
 
     def trials_dataframe(self, attrs: tuple[str, ...] = DEFAULT_COLUMNS, multi_index: bool = False) -> pd.DataFrame:
-        """Return the trials as a pandas ``DataFrame``, one row a trial.
+        """Return the trials as a pandas ``DataFrame``, one row per trial.
 
         Args:
             attrs: Attributes of :class:`FrozenTrial`; those that are mappings become a column for each key.
@@ -166,14 +166,14 @@ class StudyView:
         return trials_dataframe(self.get_trials(), attrs, multi_index, len(self.directions), self.metric_names)
 
     def known_to(self, number: int) -> Known:
-        """Return what is known when something is decided for trial ``number``."""
+        """Return the data for a decision about trial ``number``."""
         self._log.sync()
         return Known(self._log.history(number), self._log.statistics.joint.distributions, self._log.curves)
 
     def set_system_attr(self, key: str, value: Any) -> None:
-        """Store an attribute of the study that is not the user's."""
+        """Store a system attribute of the study."""
         self._log.storage.set_study_attrs(self._study_id, system={key: plain(value)})
 
     def set_trial_system_attr(self, number: int, key: str, value: Any) -> None:
-        """Store an attribute of a running trial that is not the user's."""
+        """Store a system attribute of a running trial."""
         self._log.storage.describe(self._study_id, number, TrialData(system_attrs={key: plain(value)}))

@@ -1,10 +1,10 @@
 """Buffer a running trial's writes and flush them in batches.
 
-A define-by-run objective asks for one parameter after the other, and reports many values; a transaction for each would
-cost more than the objective. Writes wait here until the trial ends, until somebody reads the study in this process (a
-pruner does), or for half a second, whichever comes first. Where a write is quick, parameters are written as soon as the
-trial has all those that an earlier trial had, which are most likely all of its own: when a job dies within a
-millisecond, its parameters are known too.
+A define-by-run objective suggests one parameter after the other, and reports many values; a transaction for each could
+cost more than the objective. Writes are buffered until the trial ends, until this process reads the study (for a
+pruner, for example), or for half a second, whichever comes first. Where a write is quick, parameters are written as
+soon as the trial has all those of an earlier trial, which are most likely all of its own: so the parameters are stored
+even when a job dies within a millisecond.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from sweeper_core.trial.data import NO_DATA, TrialData
 _logger = get_logger(__name__)
 
 TICK = 0.25
-"""Seconds; what has waited for a whole tick is written at its end."""
+"""Seconds; writes buffered for a whole tick are flushed at its end."""
 
 IDLE_TICKS = 40
-"""The thread ends when nothing has waited for so many ticks."""
+"""The thread ends after this many ticks with an empty buffer."""
 
 MAX_KINDS = 1024
-"""How many sequences of parameters are remembered."""
+"""Maximum number of cached sequences of parameters."""
 
 
 class Pending:
-    """The writes of one trial that wait."""
+    """The buffered writes of one trial."""
 
     __slots__ = ("distributions", "old", "params", "reports", "system_attrs", "user_attrs")
 
@@ -58,17 +58,17 @@ class Pending:
 
     @property
     def data(self) -> TrialData:
-        """All of them, as storages take them."""
+        """All of them, in the form for storages."""
         return TrialData(self.params, self.distributions, self.reports, self.user_attrs, self.system_attrs)
 
 
 class WriteBuffer:
-    """Collects the writes of running trials and stores them in few transactions. Thread-safe.
+    """Buffers the writes of running trials and stores them in few transactions. Thread-safe.
 
     Args:
         storage, study_id: The study.
-        heartbeat: Knows which leases this process renews. Only these trials are buffered: any other may be ended by
-            another process before its writes would be stored.
+        heartbeat: The leases that this process renews. Only these trials are buffered: another process may end any
+            other trial before its writes are stored.
     """
 
     def __init__(self, storage: Storage, study_id: int, heartbeat: Heartbeat) -> None:
@@ -81,7 +81,7 @@ class WriteBuffer:
         reset_after_fork(self)
 
     def after_fork(self) -> None:
-        """Write at once from now on: a forked child may end at any moment, and its parent flushes what waits."""
+        """Disable buffering: a forked child may end at any moment, and its parent flushes the buffered writes."""
         self._forked = True
         self._reset()
 
@@ -95,7 +95,7 @@ class WriteBuffer:
         self._whole: set[tuple[str, ...]] = set()
 
     def describe(self, number: int, data: TrialData) -> None:
-        """Take in data of a running trial.
+        """Buffer data of a running trial.
 
         Raises:
             ValueError, TypeError: They could not be stored.
@@ -112,12 +112,12 @@ class WriteBuffer:
             self._write([number])
 
     def _is_whole(self, number: int, params: Mapping[str, Any]) -> bool:
-        """Return whether the trial has the parameters of an earlier one now; true while none is known."""
+        """Return whether the trial now has the parameters of an earlier one; True while none is known."""
         names = self._names[number] = (*self._names.get(number, ()), *params)
         return not self._whole or names in self._whole
 
     def report(self, number: int, step: int, value: float) -> None:
-        """Take in a report of a running trial."""
+        """Buffer a report of a running trial."""
         if self._at_once(number):
             self._storage.report(self._study_id, number, step, value)
             return
@@ -139,13 +139,13 @@ class WriteBuffer:
         return pending
 
     def flush(self) -> None:
-        """Write everything that waits."""
+        """Flush all buffered writes."""
         if self._pending:
             self._write(list(self._pending))
 
     def take(self, number: int) -> TrialData:
-        """Return, for the transaction that ends a trial, what still waits of it."""
-        with self._writing, self._lock:  # after what is just being written, which has to come before the end
+        """Return the buffered writes of a trial, for the transaction that ends it."""
+        with self._writing, self._lock:  # after the current write, which has to precede the end
             self._ended.pop(number, None)
             if number in self._names:
                 self._remember(self._names.pop(number))
@@ -188,7 +188,7 @@ class WriteBuffer:
             self._pending[number] = pending
 
     def tick(self) -> bool:
-        """Write what has waited since the last tick; return whether anything waits or waited."""
+        """Flush the writes buffered before the last tick; return whether there are or were any."""
         with self._lock:
             old = [number for number, pending in self._pending.items() if pending.old]
             for pending in self._pending.values():
@@ -201,7 +201,7 @@ class WriteBuffer:
         return busy
 
     def rest(self) -> bool:
-        """Let the thread end, unless something has come in; return whether it may."""
+        """Let the thread end if the buffer is empty; return whether it may."""
         with self._lock:
             self._ticking = bool(self._pending)
             return not self._ticking

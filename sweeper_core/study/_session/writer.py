@@ -1,4 +1,4 @@
-"""The trial writer: the one place through which this process stores what its running trials do."""
+"""The trial writer, through which this process stores all data of its running trials."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class TrialWriter:
         self._buffer = WriteBuffer(storage, study_id, self._heartbeat)
         self._has_leased = False
         self.after_end: Callable[[int], None] | None = None
-        """Called with the number of each trial that has been ended."""
+        """Called with the number of each trial that has ended."""
         self.flush = self._buffer.flush
-        """Store everything that waits in the buffer."""
+        """Flush the buffer."""
 
     def keep_alive(self, number: int, lease: Lease) -> None:
         """Renew a trial's lease in the background until it ends."""
@@ -77,6 +77,6 @@ class TrialWriter:
         self._heartbeat.beat()
 
     def close(self) -> None:
-        """Flush the buffer and stop the heartbeat; trials that still run go stale when their leases expire."""
+        """Flush the buffer and stop the heartbeat; running trials become stale when their leases expire."""
         self._buffer.flush()
         self._heartbeat.close()

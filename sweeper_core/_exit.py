@@ -14,7 +14,7 @@ class Closable(Protocol):
     """What has to be closed."""
 
     def close(self) -> None:
-        """Leave everything in order; wait for nobody."""
+        """Clean up without waiting."""
 
 
 _open: weakref.WeakSet[Closable] = weakref.WeakSet()

@@ -12,7 +12,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 AVAILABLE = fcntl is not None
-"""Whether processes can exclude each other here; elsewhere nobody waits."""
+"""Whether the platform has file locks; elsewhere locking does nothing."""
 
 
 @contextmanager

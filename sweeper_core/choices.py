@@ -73,7 +73,7 @@ _BARE = re.compile(r"(?!(?i:null|true|false|inf|nan)$)[A-Za-z_/%@][A-Za-z0-9_./+
 
 
 def names_choice(text: Any, plain: Any) -> bool:
-    """Return whether a text is one by which a list or dictionary stands in somebody's study."""
+    """Return whether a text is the stored form of a list or dictionary in a study."""
     if not isinstance(text, str) or not isinstance(plain, (list, dict)):
         return False
     if text == choice_text(plain) or text == str(plain):

@@ -6,7 +6,7 @@ import re
 
 _LOGIN = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/@:\s'\"]*)"
-    # A password may have marks that nobody has escaped; then it ends at the first @, and is no port.
+    # A password may have unescaped special characters; then it ends at the first @, and is no port.
     # One with a line's end in it is no longer than passwords are.
     r"(?::(?:[^/\s'\"]+|[^@\s'\",{}\[\]]+|(?!\d+[/\s])(?:[^@\n]+|[^@]{1,100})))?@"
 )

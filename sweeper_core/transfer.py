@@ -76,7 +76,7 @@ def _add(
 def copy_trials(records: Iterable[TrialRecord], uid: str, target: Storage, study: StudyRecord) -> int:
     """Add the trials of study ``uid`` that the target study does not have yet; return how many.
 
-    Running trials are left out: they belong to whoever runs them. A trial that was copied while it waited is the
+    Running trials are left out: they belong to their owners. A trial that was copied while it waited is the
     target's own to run from then on.
     """
     there = target.changes(study.study_id)[0]

@@ -10,7 +10,7 @@ PLAIN = (SweeperError, KeyError, ValueError, OSError, ModuleNotFoundError)
 
 
 def message_of(error: Exception) -> str:
-    """Return an error's text as one line; what nobody expected is named, with the way to its traceback."""
+    """Return an error's text as one line; an unexpected error has its type, and how to get its traceback."""
     # The text of a KeyError is the representation of its argument.
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     line = one_line(text) or type(error).__name__

@@ -27,7 +27,7 @@ class Beacon:
 
     Attributes:
         owner: Its process.
-        budget: How many trials the study is going to have; None when nobody knows.
+        budget: Planned number of trials of the study; None when unknown.
         lanes: How many jobs can run at once.
         command: The command that goes on with the sweep, passwords masked.
     """

@@ -143,7 +143,7 @@ class StudyFacts:
 
     Attributes:
         records: The latest attempt of each configuration, with the number of the first one, in order of number.
-        budget: How many trials the study is going to have; None when nobody knows.
+        budget: Planned number of trials of the study; None when unknown.
         at: The moment, naive UTC.
         attempts: All trials.
     """

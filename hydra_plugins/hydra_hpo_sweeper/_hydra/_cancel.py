@@ -45,7 +45,7 @@ class Noted(ABC):
         self._owner, self._name = owner, name
         self._original = getattr(owner, name)
         self._lock = threading.Lock()
-        # The records are thread-local, so they end with the thread: they may refer to a job's result.
+        # Weak keys: the records are dropped with their thread, because they may refer to a job's result.
         self._started: WeakKeyDictionary[threading.Thread, Sequence[Any]] = WeakKeyDictionary()
         self._cancelled: WeakSet[threading.Thread] = WeakSet()
 

@@ -159,7 +159,7 @@ def _store_priors(storage: Storage, study: StudyRecord, priors: Mapping[str, Pri
 
 
 def _earlier(source: EarlierStudy) -> History:
-    """Return the histories of earlier studies."""
+    """Return the history of an earlier study."""
     storage = _storage(source.storage, "warm_start", create=False)
     try:
         study = storage.create_or_open_study(source.study_name, None, exist_ok=True)

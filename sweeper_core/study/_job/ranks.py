@@ -61,7 +61,7 @@ class Relay:
 
     Args:
         handle: Path of the trial's handle.
-        method: The name of the method called by the processes, for messages.
+        method: The name of the method that the processes call.
         patience: Seconds that a process waits for a verdict.
     """
 

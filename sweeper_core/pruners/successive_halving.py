@@ -7,7 +7,7 @@ Notation
 
 ====  ==============================================================================
 r     min_resource: the step of the lowest rung of bracket 0
-eta   reduction_factor: one in eta trials goes on from each rung
+eta   reduction_factor: one in eta trials continues from each rung
 s     min_early_stopping_rate: the lowest rung is rung s of bracket 0
 ====  ==============================================================================
 

@@ -1,4 +1,4 @@
-"""The command that goes on with a sweep."""
+"""The command that continues a sweep."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sweeper_core.masking import masked
 
 
 def command_to_continue(settings: Settings, opened: Opened, directory: Path, left: int | None = None) -> str | None:
-    """Return the command line that goes on with this study, ready for a shell; None where the study is in memory.
+    """Return the shell command line that continues this study; None where the study is in memory.
 
     Args:
         left: How many trials of this run have not ended; None or 0 for a run that is complete.

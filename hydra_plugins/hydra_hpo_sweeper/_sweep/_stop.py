@@ -12,7 +12,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
 
 TRIALS_BEFORE_JUDGEMENT = 5
-"""The share of failures means little before so many trials have ended."""
+"""Minimum number of finished trials for the share of failures to be meaningful."""
 
 MAX_UNUSABLE = 2
 """Trials without a usable result (None, a text, a mapping without the metric) that show that none will have one."""

@@ -72,7 +72,7 @@ class Watcher:
         return self
 
     def running(self, trial: int, command: str) -> None:
-        """Note which trial runs from now on, and the command that goes on with the sweep."""
+        """Set the trial that runs from now on, and the command that continues the sweep."""
         if not self._active:
             return
         if self._process is None:

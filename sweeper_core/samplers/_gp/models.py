@@ -44,7 +44,7 @@ STEEP = 0.3
 
 
 class Memo:
-    """The most recently used results of pure functions, by their arguments, so many of each kind."""
+    """A bounded cache per kind of the most recently used results of pure functions, by their arguments."""
 
     SIZES: Mapping[str, int] = {"space": 4, "fit": 64, "posterior": 8}
 

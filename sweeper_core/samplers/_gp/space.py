@@ -37,7 +37,7 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 MAX_FEW = 16
-"""Numbers with at most so many values are searched value by value, and have no trend and the lengthscales of choices;
+"""Numbers with at most this many values are searched value by value, and have no trend and the lengthscales of choices;
 those with more are taken as continuous, then rounded."""
 MAX_CHOICES = 32
 """Maximum number of choices tried in one sweep over a categorical."""

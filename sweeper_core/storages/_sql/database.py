@@ -53,7 +53,7 @@ class Link:
         self.dialect = database.dialect
         self.sql = database.sql
         self.attempt = attempt
-        """Number of earlier attempts of the operation, whose connections were lost."""
+        """Number of earlier attempts of the operation, which failed by a transient error or a lost connection."""
         self._text = database.text
         self._errors = database.errors
 

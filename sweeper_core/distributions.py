@@ -85,6 +85,10 @@ class BaseDistribution(ABC):
             return False
         return self._contains(internal)
 
+    def canonical(self, value: Any) -> Any:
+        """Return a value that the distribution contains, in the type that it suggests."""
+        return self.to_external_repr(self.to_internal_repr(value))
+
     def values(self) -> Iterator[Any]:
         """Yield every (external) value in order.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core.maths.cube import mirrored
+
 Floats = npt.NDArray[np.float64]
 
 NEAR = 0.02
@@ -23,10 +25,8 @@ def inside(unit: Floats, centre: Floats) -> Floats:
     """
     if unit.size == 0 or (unit.min() >= 0.0 and unit.max() <= 1.0):
         return unit
-    mirrored = np.abs(unit) % 2.0
-    mirrored = np.where(mirrored > 1.0, 2.0 - mirrored, mirrored)
     at_end = ((unit < 0.0) & (centre < NEAR)) | ((unit > 1.0) & (centre > 1.0 - NEAR))
-    return np.asarray(np.where(at_end, np.clip(unit, 0.0, 1.0), mirrored))
+    return np.asarray(np.where(at_end, np.clip(unit, 0.0, 1.0), mirrored(unit)))
 
 
 def beside_ends(unit: Floats, centres: Floats, rng: np.random.Generator) -> Floats:

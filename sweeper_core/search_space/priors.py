@@ -184,16 +184,11 @@ class PriorDensity:
 
     def mode(self) -> dict[str, Any]:
         """Return the values of the priors."""
-        return {name: _external(self.space[name], prior.value) for name, prior in self.priors.items()}
+        return {name: self.space[name].distribution.canonical(prior.value) for name, prior in self.priors.items()}
 
 
 def _fits(parameter: Parameter, value: Any) -> bool:
     return parameter.distribution.contains(value)
-
-
-def _external(parameter: Parameter, value: Any) -> Any:
-    distribution = parameter.distribution
-    return distribution.to_external_repr(distribution.to_internal_repr(value))
 
 
 def check_prior(parameter: Parameter, prior: Prior, words: str) -> None:

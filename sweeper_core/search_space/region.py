@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.distributions import BaseDistribution
+from sweeper_core.maths.cube import mirrored
 from sweeper_core.search_space.axes import Axes
 from sweeper_core.search_space.relations import Columns, Relation
 
@@ -183,8 +184,7 @@ class Region:
         """Return the points after a step in some coordinates; unordered choices are drawn anew."""
         hit = rng.random(unit.shape) < rng.choice([0.2, 0.5, 1.0], size=(len(unit), 1))
         hit[np.arange(len(unit)), rng.integers(unit.shape[1], size=len(unit))] = True
-        moved = np.abs(unit + scale * rng.standard_normal(unit.shape)) % 2.0
-        moved = np.where(moved > 1.0, 2.0 - moved, moved)
+        moved = mirrored(unit + scale * rng.standard_normal(unit.shape))
         moved = np.where(self._numeric, moved, rng.random(unit.shape))
         return np.where(hit, moved, unit)
 

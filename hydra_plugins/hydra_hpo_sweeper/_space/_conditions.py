@@ -242,7 +242,7 @@ def _value_of(at: Address, condition: Condition, parent: Swept, value: Any) -> A
         raise ConfigError(
             f"{at}: the condition {condition} looks for {value!r}, but {parent.at.key!r} is {_said(distribution)}."
         )
-    return distribution.to_external_repr(distribution.to_internal_repr(value))
+    return distribution.canonical(value)
 
 
 def _ends(distribution: BaseDistribution) -> Sequence[Any]:

@@ -22,7 +22,6 @@ from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Entry, Fixe
 from hydra_plugins.hydra_hpo_sweeper._space._reader import Reader
 from hydra_plugins.hydra_hpo_sweeper._space._where import read_where
 from hydra_plugins.hydra_hpo_sweeper._space._zip import labels_of, refuse_twice, zipped
-from sweeper_core.distributions import BaseDistribution
 from sweeper_core.search_space.relations import Relation
 from sweeper_core.search_space.space import MIN_SHARE, Parameter, SearchSpace
 
@@ -177,7 +176,7 @@ def _enqueued(found: Sequence[Placed], key: str, value: Any, place: str) -> dict
     if not found:
         return {key: value}
     swept = [(item.name, item.distribution) for item in found if item.distribution is not None]
-    fitting = {name: _external(kind, value) for name, kind in swept if kind.contains(value)}
+    fitting = {name: kind.canonical(value) for name, kind in swept if kind.contains(value)}
     if not fitting and any(isinstance(item.entry, Fixed) and item.entry.value == value for item in found):
         return {}
     if not fitting:
@@ -185,10 +184,6 @@ def _enqueued(found: Sequence[Placed], key: str, value: Any, place: str) -> dict
         allowed = " or ".join(described(kind) for _, kind in swept) or fixed[-1]
         raise ConfigError(f"{place}: {value!r} is not possible; {key!r} is {allowed}.")
     return fitting
-
-
-def _external(distribution: BaseDistribution, value: Any) -> Any:
-    return distribution.to_external_repr(distribution.to_internal_repr(value))
 
 
 def _space(items: Sequence[Placed], where: Sequence[Relation]) -> SearchSpace:

@@ -118,11 +118,7 @@ def _plain(value: Any) -> Any:
 def in_space(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that the space contains, as it has them."""
     kinds = {name: plan.space[name].distribution for name in values}
-    return {
-        name: kinds[name].to_external_repr(kinds[name].to_internal_repr(value))
-        for name, value in values.items()
-        if kinds[name].contains(value)
-    }
+    return {name: kinds[name].canonical(value) for name, value in values.items() if kinds[name].contains(value)}
 
 
 def _may_exist(space: SearchSpace, name: str, params: Mapping[str, Any]) -> bool:

@@ -45,7 +45,7 @@ def _prior(item: Placed, distribution: BaseDistribution, stated: Stated, values:
     value = _number(distribution, value)
     if not distribution.contains(value):
         raise ConfigError(f"{item.at}: {whose} {value!r} is no prior here; it has to be in {described(distribution)}.")
-    return Prior(distribution.to_external_repr(distribution.to_internal_repr(value)), confidence)
+    return Prior(distribution.canonical(value), confidence)
 
 
 def _number(distribution: BaseDistribution, value: Any) -> Any:

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core.maths.cube import mirrored
 from sweeper_core.maths.gp import Columns
 from sweeper_core.search_space.axes import Axis
 from sweeper_core.search_space.space import Parameter, SearchSpace
@@ -151,9 +152,7 @@ class Encoding:
         hit = rng.random(children.shape) < share
         hit[np.arange(count), np.argmax(np.where(alive, rng.random(children.shape), -1.0), axis=1)] = True
         scale = 10.0 ** rng.uniform(-2.5, -0.5, size=(count, 1))
-        moved = children + scale * rng.normal(size=children.shape)
-        moved = np.abs(moved) % 2.0  # reflected at 0 and 1
-        moved = np.where(moved > 1.0, 2.0 - moved, moved)
+        moved = mirrored(children + scale * rng.normal(size=children.shape))
         for axis in self.discrete:
             jump = rng.random(count) < (1.0 if not axis.numeric else 0.5)
             moved[jump, axis.position] = rng.random(int(jump.sum()))

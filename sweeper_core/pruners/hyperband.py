@@ -14,6 +14,7 @@ b     one bracket; its lowest rung lies at step ``r * eta ** b``
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +96,7 @@ class HyperbandPruner(Pruner):
         return None if curves.longest is None else max(curves.longest + 1, self._min_resource)
 
 
+@lru_cache(maxsize=64)
 def bracket_shares(min_resource: int, max_resource: int, eta: int) -> Floats:
     """Return ``(B,)`` the upper ends of the brackets' parts of [0, 1).
 
@@ -104,7 +106,9 @@ def bracket_shares(min_resource: int, max_resource: int, eta: int) -> Floats:
     while min_resource * eta**count <= max_resource:
         count += 1
     trials = np.array([math.ceil(count * eta**s / (s + 1)) for s in reversed(range(count))], float)
-    return np.asarray(np.cumsum(trials) / trials.sum())
+    shares = np.asarray(np.cumsum(trials) / trials.sum())
+    shares.flags.writeable = False  # it is shared
+    return shares
 
 
 def brackets_of(numbers: npt.NDArray[np.int64], shares: Floats) -> npt.NDArray[np.int64]:

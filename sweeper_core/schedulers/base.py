@@ -58,11 +58,9 @@ class Vacancy:
 
     Attributes:
         may_begin: Whether the budget of configurations allows another one.
-        may_wait: Whether the worker can wait for others; one that cannot begins a configuration instead.
     """
 
     may_begin: bool = True
-    may_wait: bool = True
 
 
 class Scheduler(ABC):

@@ -32,7 +32,7 @@ from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.live import Trial
 from sweeper_core.trial.state import TrialState
 
-VACANCIES = [Vacancy(begin, wait) for begin in (True, False) for wait in (True, False)]
+VACANCIES = [Vacancy(), Vacancy(may_begin=False)]
 STEPS = 27
 CONFIGURATIONS = 30
 

@@ -7,10 +7,10 @@ its curve, which begins with copies of the earlier reports, are the configuratio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sweeper_core.trial.attrs import CHECKPOINT, CONTINUES, FIRST_STEP, LOST, RETRY_HISTORY, STOPPED
 from sweeper_core.trial.record import TrialRecord
@@ -18,6 +18,8 @@ from sweeper_core.trial.state import TrialState
 
 if TYPE_CHECKING:
     from sweeper_core.trial.frozen import FrozenTrial
+
+T = TypeVar("T", "TrialRecord", "FrozenTrial")
 
 
 class Attempts:
@@ -74,11 +76,6 @@ def first_step(record: TrialRecord) -> int:
     return int(record.system_attrs.get(FIRST_STEP) or 0)
 
 
-def last_step(record: TrialRecord) -> int | None:
-    """Return the last step that was reported; None without reports."""
-    return record.reports[-1][0] if record.reports else None
-
-
 def made_progress(record: TrialRecord) -> bool:
     """Return whether a trial has reported a step that no earlier attempt had, or saved a checkpoint."""
     return (bool(record.reports) and record.reports[-1][0] >= first_step(record)) or bool(own_checkpoints(record))
@@ -124,22 +121,25 @@ def configurations(records: Iterable[TrialRecord]) -> list[TrialRecord]:
 
     They are in the order of the first attempts.
     """
-    attempts, found = Attempts(), {}
-    for record in sorted(records, key=lambda record: record.number):
-        first = attempts.of(record)
-        found[first] = record if first == record.number else replace(record, number=first)
-    return [found[first] for first in sorted(found)]
+    return _latest(records, lambda record, first: replace(record, number=first))
 
 
 def latest_attempts(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
     """Return what :func:`configurations` returns, for frozen trials of this library or of Optuna."""
+
+    def renumbered(trial: FrozenTrial, first: int) -> FrozenTrial:
+        trial = copy(trial)
+        trial.number = first
+        return trial
+
+    return _latest(trials, renumbered)
+
+
+def _latest(trials: Iterable[T], renumbered: Callable[[T, int], T]) -> list[T]:
     attempts, found = Attempts(), {}
     for trial in sorted(trials, key=lambda trial: trial.number):
         first = attempts.of(trial)
-        if first != trial.number:
-            trial = copy(trial)
-            trial.number = first
-        found[first] = trial
+        found[first] = trial if first == trial.number else renumbered(trial, first)
     return [found[first] for first in sorted(found)]
 
 

@@ -46,9 +46,7 @@ class Checkpoints:
             log.warning("hydra.sweeper.checkpoints: what is superfluous in %s stays: %s", self.root, error)
 
     def _standings(self) -> Mapping[int, Standing]:
-        return standings(
-            self._session.log.records, self._session.study.directions, self._session.rules.scheduler is not None
-        )
+        return standings(self._session.log, self._session.rules.scheduler is not None)
 
 
 def _root_of(chosen: str, opened: Opened) -> Path:

@@ -17,7 +17,7 @@ from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._job.handle import VARIABLE, TrialHandle, packed, remove_handle
 from sweeper_core.study._session.session import Started
 from sweeper_core.study._session.standing import configuration_of
-from sweeper_core.trial.attempts import Attempts, saved_step
+from sweeper_core.trial.attempts import saved_step
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -42,7 +42,6 @@ class TrialHandles:
         if judged and not (self.session.storage.outlives_process and self._url):
             what = "in memory" if not self.session.storage.outlives_process else "without a URL"
             log.warning("Jobs cannot reach a storage %s: no trial is pruned. Leave out hydra.sweeper.storage.", what)
-        self._attempts = Attempts()
         self._remove_old()
 
     def _remove_old(self) -> None:
@@ -80,9 +79,8 @@ class TrialHandles:
 
     def _configuration(self, number: int) -> int:
         """Return by what the trial's checkpoints are known: its configuration."""
-        self._attempts.fold(self.session.log.records)
         record = self.session.log.get(number)
-        return number if record is None else configuration_of(record, self._attempts)
+        return number if record is None else configuration_of(record, self.session.log.attempts)
 
     def _with_handle(self, job: Job, handle: TrialHandle) -> Job:
         path = self._path(handle.number)

@@ -36,7 +36,8 @@ class TrialSource:
 
         A trial for which the user's own function raised has a result, and no jobs.
         """
-        while self._rules.may_start() or (self._schedules and self._rules.may_continue()):
+        may_go_on = self._rules.may_continue if self._schedules else self._rules.may_start
+        while may_go_on():
             try:
                 started = self._ask(self._rules.left != 0)
             except ValueError as error:

@@ -71,7 +71,7 @@ class StudyCheckpoints:
         try:
             session = self._session
             session.log.sync()
-            found = standings(session.log.records, session.study.directions, session.rules.scheduler is not None)
+            found = standings(session.log, session.rules.scheduler is not None)
             apply(CheckpointStore(self._root), found, KeepRules())
         except (OSError, StorageInternalError):
             pass  # retried at the next trial's end

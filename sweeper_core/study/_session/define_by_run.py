@@ -151,7 +151,7 @@ class DefineByRun(TrialHost):
         """
         claim = self._continuation(lease)
         if claim is None and scheduled and self._session.rules.scheduler is not None:
-            trial = self.scheduled(Vacancy(may_wait=False), lease)
+            trial = self.scheduled(Vacancy(), lease)
             if isinstance(trial, Trial):
                 return trial
         attempt = claim is not None

@@ -59,6 +59,12 @@ def end_of_allocation(environment: Mapping[str, str] | None = None) -> float | N
     return None
 
 
+def ends_of_allocation() -> list[Deadline]:
+    """Return the deadline that the scheduler sets, if there is one."""
+    end = end_of_allocation()
+    return [] if end is None else [Deadline(end)]
+
+
 def _signals() -> Iterable[int]:
     """Return the signals that may be warnings: SIGTERM, SIGUSR1, and SIGUSR2 where it has a handler (submitit)."""
     yield signal.SIGTERM

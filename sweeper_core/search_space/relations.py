@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
@@ -129,25 +130,32 @@ class Computed:
         """Return the results ``(n,)``; NaN where there is none."""
         import numpy as np
 
-        functions: dict[str, Callable[..., Any]] = {
-            "+": np.add,
-            "-": np.subtract,
-            "*": np.multiply,
-            "/": np.divide,
-            "%": np.mod,
-            "**": np.power,
-            "neg": np.negative,
-            "abs": np.abs,
-            "log": np.log,
-            "sqrt": np.sqrt,
-            "min": lambda *values: np.min(values, axis=0),
-            "max": lambda *values: np.max(values, axis=0),
-        }
-        result = np.asarray(functions[self.operator](*(operand.evaluate(columns) for operand in self.operands)))
+        result = np.asarray(_functions()[self.operator](*(operand.evaluate(columns) for operand in self.operands)))
         return np.where(np.isfinite(result), result, np.nan)
 
 
 Numeric = Const | Value | Computed
+
+
+@lru_cache(maxsize=1)
+def _functions() -> dict[str, Callable[..., Any]]:
+    """Return the functions of the operators; NumPy is imported with the first."""
+    import numpy as np
+
+    return {
+        "+": np.add,
+        "-": np.subtract,
+        "*": np.multiply,
+        "/": np.divide,
+        "%": np.mod,
+        "**": np.power,
+        "neg": np.negative,
+        "abs": np.abs,
+        "log": np.log,
+        "sqrt": np.sqrt,
+        "min": lambda *values: np.min(values, axis=0),
+        "max": lambda *values: np.max(values, axis=0),
+    }
 
 
 # ---------------------------------------------------------------------------------------------------- truths

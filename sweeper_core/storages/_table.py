@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.storages._rules import repeats
+from sweeper_core.storages._rules import may_continue, repeats
 from sweeper_core.storages.base import StudyRecord
 from sweeper_core.trial.attrs import CONTINUES, LOST
 from sweeper_core.trial.best import Best, BestSoFar
@@ -168,6 +168,15 @@ class StudyRows:
     def counted(self) -> int:
         """Number of configurations, without those that are WAITING or whose latest attempt was lost."""
         return len(self.rows) - len(self.waiting) - self.lost - self.resumed
+
+    def may_continue(self, earlier: TrialRecord, limit: int | None) -> bool:
+        """Return whether a trial may be continued that nothing has continued or retried; see :func:`may_continue`.
+
+        Args:
+            limit: Of configurations; only a lost one counts anew.
+        """
+        full = limit is not None and LOST in earlier.system_attrs and self.counted >= limit
+        return not full and may_continue(earlier) and self.next_attempt(earlier.number) is None
 
     def next_attempt(self, number: int) -> TrialRow | None:
         """Return the attempt that continues or retries a trial."""

@@ -35,7 +35,6 @@ from sweeper_core.storages._rules import (
     internals,
     lease_of_attr,
     may_come_late,
-    may_continue,
     new_study_name,
     no_study,
     now,
@@ -45,7 +44,7 @@ from sweeper_core.storages._rules import (
 from sweeper_core.storages._stale import StaleTrials
 from sweeper_core.storages._table import TrialRow
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
-from sweeper_core.trial.attrs import LEASE, LOST
+from sweeper_core.trial.attrs import LEASE
 from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import NOTHING, TrialRecord
@@ -198,9 +197,8 @@ class JournalStorage(Storage):
         with self._log.writing() as new:
             study = self._log.study(study_id)
             earlier = self._log.row(study_id, number).record
-            full = limit is not None and LOST in earlier.system_attrs and study.counted >= limit
             # Another process may have continued it already, even one that has died since.
-            if full or not may_continue(earlier) or study.next_attempt(number) is not None:
+            if not study.may_continue(earlier, limit):
                 return None
             following = len(study.rows)
             new.add(Op.CREATE_TRIAL, study_id=study_id, **whole(attempt_after(earlier, lease)))

@@ -27,7 +27,6 @@ from sweeper_core.storages._rules import (
     internals,
     lease_of_attr,
     may_come_late,
-    may_continue,
     new_study_name,
     no_study,
     no_trial,
@@ -155,8 +154,7 @@ class InMemoryStorage(Storage):
         with self._lock:
             study = self._study(study_id)
             earlier = self._trial(study, number).record
-            full = limit is not None and LOST in earlier.system_attrs and study.counted >= limit
-            if full or not may_continue(earlier) or study.next_attempt(number) is not None:
+            if not study.may_continue(earlier, limit):
                 return None
             record = attempt_after(earlier, lease)
             row = TrialRow.of(record, len(study.rows), self._new_trial_id(), record.layout)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sweeper_core.trial.attrs import CHECKPOINT, CONTINUES, FIRST_STEP, LOST, RETRY_HISTORY, STOPPED
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -84,6 +85,12 @@ def made_progress(record: TrialRecord) -> bool:
 def checkpoint_attr(repeat: int) -> str:
     """Return the name of the attribute that describes a repeat's newest checkpoint."""
     return f"{CHECKPOINT}:{repeat}" if repeat else CHECKPOINT
+
+
+def checkpoint_data(attempt: int, repeat: int, step: int, warning: str | None) -> TrialData:
+    """Return what is stored of a checkpoint that an attempt saved; see :func:`own_checkpoints`."""
+    facts = {"step": step, "warning": warning, "attempt": attempt}
+    return TrialData(system_attrs={checkpoint_attr(repeat): facts})
 
 
 def saved_step(record: TrialRecord, repeat: int = 0) -> int | None:

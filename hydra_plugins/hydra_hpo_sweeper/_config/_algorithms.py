@@ -86,12 +86,9 @@ def build_sampler(config: Any) -> Sampler | BaseSampler:
         ConfigError: It is unknown, or an argument is unknown or wrong.
     """
     sampler = _build("sampler", "auto" if config is None else config)
-    if isinstance(sampler, (Sampler, BaseSampler)):
-        return sampler
-    raise ConfigError(
-        f"hydra.sweeper.sampler: {type(sampler).__name__} cannot be used as a sampler: subclass "
-        "sweeper_core.samplers.Sampler or, as in Optuna, sweeper_core.samplers.BaseSampler."
-    )
+    if not isinstance(sampler, (Sampler, BaseSampler)):
+        raise _unusable("sampler", sampler, ", as in Optuna, sweeper_core.samplers.BaseSampler")
+    return sampler
 
 
 def build_pruner(config: Any) -> BasePruner | None:
@@ -104,10 +101,7 @@ def build_pruner(config: Any) -> BasePruner | None:
         return None
     pruner = _build("pruner", config)
     if not isinstance(pruner, BasePruner):
-        raise ConfigError(
-            f"hydra.sweeper.pruner: {type(pruner).__name__} cannot be used as a pruner: subclass "
-            "sweeper_core.pruners.Pruner or, as in Optuna, sweeper_core.pruners.BasePruner."
-        )
+        raise _unusable("pruner", pruner, ", as in Optuna, sweeper_core.pruners.BasePruner")
     return None if isinstance(pruner, NopPruner) else pruner
 
 
@@ -121,11 +115,13 @@ def build_scheduler(config: Any) -> Scheduler | None:
         return None
     scheduler = _build("scheduler", config)
     if not isinstance(scheduler, Scheduler):
-        raise ConfigError(
-            f"hydra.sweeper.scheduler: {type(scheduler).__name__} cannot be used as a scheduler: subclass "
-            "sweeper_core.schedulers.Scheduler."
-        )
+        raise _unusable("scheduler", scheduler)
     return None if isinstance(scheduler, StopScheduler) else scheduler
+
+
+def _unusable(kind: Kind, found: Any, or_else: str = "") -> ConfigError:
+    base = f"sweeper_core.{kind}s.{kind.capitalize()}{f' or{or_else}' if or_else else ''}"
+    return ConfigError(f"hydra.sweeper.{kind}: {type(found).__name__} cannot be used as a {kind}: subclass {base}.")
 
 
 def _build(kind: Kind, config: Any, place: str = "") -> Any:

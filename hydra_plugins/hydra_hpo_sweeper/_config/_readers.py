@@ -136,13 +136,21 @@ def count(least: int, optional: bool = False) -> Callable[[str, Any], Any]:
     return read
 
 
-def seconds(key: str, value: Any) -> float | None:
-    if without_quotes(value) is None:
-        return None
-    number = real(value)
-    if number is None or number <= 0:
-        raise wrong(key, "a number of seconds above 0, or null for no limit", value)
-    return number
+def _limit_in(unit: str) -> Callable[[str, Any], float | None]:
+    """Return a reader of a positive number, or of null for no limit."""
+
+    def read(key: str, value: Any) -> float | None:
+        if without_quotes(value) is None:
+            return None
+        number = real(value)
+        if number is None or number <= 0:
+            raise wrong(key, f"a number of {unit} above 0, or null for no limit", value)
+        return number
+
+    return read
+
+
+seconds = _limit_in("seconds")
 
 
 def resume(key: str, value: Any) -> bool:
@@ -356,7 +364,7 @@ def checkpoints(key: str, value: Any) -> CheckpointOptions:
         "every": count(1, optional=True),
         "keep_best": count(0),
         "keep_last": count(1),
-        "max_gb": _gigabytes,
+        "max_gb": _limit_in("gigabytes"),
     }
     for name in value:
         if name not in readers:
@@ -365,15 +373,6 @@ def checkpoints(key: str, value: Any) -> CheckpointOptions:
                 f"{', '.join(readers)}."
             )
     return CheckpointOptions(**{name: readers[name](f"{key}.{name}", given) for name, given in value.items()})
-
-
-def _gigabytes(key: str, value: Any) -> float | None:
-    if without_quotes(value) is None:
-        return None
-    number = real(value)
-    if number is None or number <= 0:
-        raise wrong(key, "a number of gigabytes above 0, or null for no limit", value)
-    return number
 
 
 def mlflow(key: str, value: Any) -> MlflowOptions | None:

@@ -58,13 +58,13 @@ def open_study(settings: Settings, directory: SweepDirectory) -> Opened:
     if settings.metric is not None and METRIC_NAMES not in study.system_attrs:
         storage.set_study_attrs(study.study_id, system={METRIC_NAMES: list(settings.metric)})
     _enqueue(storage, study, settings)
-    begun = _enqueue_start(storage, study, settings)
     study = _store_priors(storage, study, settings.priors)
     sources = [_earlier(source) for source in settings.warm_start]
     session = Session.open(
         storage, study, settings.sampler, settings.pruner, sources=sources, scheduler=settings.scheduler
     )
     session.log.sync()
+    begun = _enqueue_start(session, settings)
     _reclaim(session, settings.max_retries)
     file = directory.path.absolute() / DEFAULT_FILE if settings.storage is None else None
     return Opened(session, url, this_process() if storage.outlives_process else None, file, begun)
@@ -129,7 +129,7 @@ def _enqueue(storage: Storage, study: StudyRecord, settings: Settings) -> None:
         storage.enqueue(study.study_id, points, idempotency_key=f"enqueue:{digest}")
 
 
-def _enqueue_start(storage: Storage, study: StudyRecord, settings: Settings) -> dict[str, int]:
+def _enqueue_start(session: Session, settings: Settings) -> dict[str, int]:
     """Enqueue the points that a study which has run nothing begins with; return their numbers by key.
 
     These are the configuration's own point, and that of the priors. However many processes begin the study together,
@@ -140,11 +140,13 @@ def _enqueue_start(storage: Storage, study: StudyRecord, settings: Settings) -> 
         points["config"] = Point(dict(settings.baseline), system_attrs={BASELINE: True})
     if settings.believed is not None and settings.believed != settings.baseline:
         points["prior"] = Point(dict(settings.believed))
-    if not points or any(r.state is not TrialState.WAITING for r in storage.changes(study.study_id)[0]):
+    if not points or any(record.state is not TrialState.WAITING for record in session.log.records):
         return {}
     enqueued = {
-        key: storage.enqueue(study.study_id, [point], idempotency_key=f"start:{key}") for key, point in points.items()
+        key: session.storage.enqueue(session.study.study_id, [point], idempotency_key=f"start:{key}")
+        for key, point in points.items()
     }
+    session.log.sync()
     return {key: numbers[0] for key, numbers in enqueued.items() if numbers}
 
 

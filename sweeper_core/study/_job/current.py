@@ -23,7 +23,7 @@ from sweeper_core.pruners.base import Verdict
 from sweeper_core.study._job.handle import TrialHandle, active_handle, unpacked
 from sweeper_core.study._job.ranks import Relay, rank
 from sweeper_core.study._job.saving import saver_alone, saver_of
-from sweeper_core.trial.attempts import checkpoint_attr
+from sweeper_core.trial.attempts import checkpoint_data
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LOST, VERDICT
 from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
 from sweeper_core.trial.checkpointing import Checkpointing
@@ -276,9 +276,9 @@ class SweptTrial(CurrentTrial):
         return self._is_judged and self._session.rules.is_milestone(self.number, step)
 
     def _saved(self, step: int, warning: str | None) -> None:
-        name, facts = checkpoint_attr(self._handle.repeat), {"step": step, "warning": warning, "attempt": self.number}
+        data = checkpoint_data(self.number, self._handle.repeat, step, warning)
         with suppress(StorageInternalError):  # the checkpoint itself is saved
-            self._store(lambda session: session.writer.describe(self.number, TrialData(system_attrs={name: facts})))
+            self._store(lambda session: session.writer.describe(self.number, data))
 
     def _agreed(self, method: str, decide: Callable[[], bool]) -> bool:
         """Return rank zero's decision in all processes of the job."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sweeper_core.checkpoints.saver import Saver, SaveRules
 from sweeper_core.checkpoints.store import CheckpointFolder, CheckpointStore
-from sweeper_core.checkpoints.warned import Deadline, SignalWatch, end_of_allocation
+from sweeper_core.checkpoints.warned import Deadline, SignalWatch, ends_of_allocation
 from sweeper_core.study._job.handle import BEGUN, TrialHandle
 
 
@@ -31,9 +31,7 @@ def saver_alone(folder: Path | None) -> Saver:
 
 
 def _deadlines(limit: float | None) -> Iterator[Deadline]:
-    end = end_of_allocation()
-    if end is not None:
-        yield Deadline(end)
+    yield from ends_of_allocation()
     if limit is not None:
         with suppress(KeyError, ValueError):
             yield Deadline(float(os.environ[BEGUN]) + limit, limit)

@@ -9,14 +9,13 @@ from pathlib import Path
 from sweeper_core.checkpoints.keep import KeepRules, apply
 from sweeper_core.checkpoints.saver import Saver, SaveRules
 from sweeper_core.checkpoints.store import CheckpointStore
-from sweeper_core.checkpoints.warned import Deadline, SignalWatch, end_of_allocation
+from sweeper_core.checkpoints.warned import SignalWatch, ends_of_allocation
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.storages.identity import study_uid
 from sweeper_core.study._session.session import Session
 from sweeper_core.study._session.standing import configuration_of, standings
-from sweeper_core.trial.attempts import checkpoint_attr
-from sweeper_core.trial.data import TrialData
+from sweeper_core.trial.attempts import checkpoint_data
 
 
 def study_root(folder: Path, storage: Storage, study: StudyRecord) -> Path:
@@ -48,19 +47,16 @@ class StudyCheckpoints:
 
     def _new(self, number: int) -> tuple[Saver, SignalWatch]:
         session, signals = self._session, SignalWatch()
-        end = end_of_allocation()
 
         def milestone(step: int) -> bool:
             return session.rules.is_milestone(number, step)
 
         def saved(step: int, warning: str | None) -> None:
-            facts = {"step": step, "warning": warning, "attempt": number}
-            session.writer.describe(number, TrialData(system_attrs={checkpoint_attr(0): facts}))
+            session.writer.describe(number, checkpoint_data(number, 0, step, warning))
 
         configuration = configuration_of(session.log.record(number), session.log.attempts)
         folder = CheckpointStore(self._root).folder(configuration)
-        deadlines = [] if end is None else [Deadline(end)]
-        return Saver(folder, SaveRules(), deadlines, signals, milestone, saved), signals
+        return Saver(folder, SaveRules(), ends_of_allocation(), signals, milestone, saved), signals
 
     def _ended(self, number: int) -> None:
         known = self._savers.pop(number, None)

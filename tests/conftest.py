@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,14 @@ def started(kind: type[Server]) -> Server:
 def untraced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Hydra not take the measuring of coverage for a debugger, under which it raises errors instead of printing."""
     monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)
+
+
+@pytest.fixture
+def heard_interrupts() -> Iterator[None]:
+    """Let interrupts be heard, which a process started in a script's background is told to ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")

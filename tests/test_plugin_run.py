@@ -8,7 +8,6 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -476,14 +475,6 @@ def test_one_interrupt_lets_the_running_trial_finish(there: Path) -> None:
         sweep(task, there, ["x=interval(0,1)", "hydra.sweeper.n_trials=5"])
     assert caught.value.code == 130
     assert [record.state for record in records(there)] == [COMPLETE]
-
-
-@pytest.fixture
-def heard_interrupts() -> Iterator[None]:
-    """Let interrupts be heard, which a process started in a script's background is told to ignore."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("heard_interrupts")

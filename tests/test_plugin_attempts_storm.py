@@ -15,7 +15,7 @@ import pytest
 from plugin_support import command, surroundings
 
 from sweeper_core.storages import get_storage
-from sweeper_core.trial.attempts import configurations, last_step
+from sweeper_core.trial.attempts import configurations
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -99,7 +99,7 @@ def test_a_storm_costs_a_few_epochs(tmp_path: Path, url: str) -> None:
     # Whoever is killed after it saved and before it reported goes on after that step.
     assert sum(EPOCHS - len(steps) for steps in curves) <= killed
     spent, undisturbed = len(epochs(tmp_path)), POINTS * EPOCHS
-    from_zero = undisturbed + sum((last_step(r) or 0) + 1 for r in found if r.state is TrialState.FAIL and r.reports)
+    from_zero = undisturbed + sum(r.reports[-1][0] + 1 for r in found if r.state is TrialState.FAIL and r.reports)
     print(f"{spent} epochs, {undisturbed} undisturbed; {killed} kills; each retried from 0: {from_zero}")
     assert spent <= 1.05 * undisturbed + EVERY * killed
 

@@ -23,6 +23,7 @@ FLOORS = [
         "exceptions",
         "maths",
         "directions",
+        "durations",
         "logging",
         "masking",
         "plain",

@@ -15,6 +15,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType, own_la
 from hydra_plugins.hydra_hpo_sweeper._config._numbers import real, truth, whole, without_quotes
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from sweeper_core.directions import StudyDirection
+from sweeper_core.durations import EXAMPLES, SECONDS_OF, UnknownUnit, seconds_in
 from sweeper_core.storages._open import GROUP
 from sweeper_core.storages.base import Storage
 from sweeper_core.storages.url import StorageURL
@@ -150,7 +151,24 @@ def _limit_in(unit: str) -> Callable[[str, Any], float | None]:
     return read
 
 
-seconds = _limit_in("seconds")
+def seconds(key: str, value: Any) -> float | None:
+    """Return a duration in seconds, of a number or of a text with units; None for no limit."""
+    try:
+        given = seconds_in(value) if isinstance(value, str) else None
+    except UnknownUnit as error:
+        raise ConfigError(
+            f"hydra.sweeper.{key}={value}: the unit {str(error)!r} does not exist; known are {', '.join(SECONDS_OF)} "
+            f"({EXAMPLES})."
+        ) from None
+    given = value if given is None else given
+    try:
+        return _plain_seconds(key, given)
+    except ConfigError:
+        expected = "a number of seconds above 0, or null for no limit"
+        raise ConfigError(f"{wrong(key, expected, value)} With units: {EXAMPLES}.") from None
+
+
+_plain_seconds = _limit_in("seconds")
 
 
 def resume(key: str, value: Any) -> bool:

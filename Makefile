@@ -44,6 +44,8 @@ demo: $(VENV)/.demo
 	@echo "Why: open example_configs/digits/$(DEMO)/report.html, or run $(BIN)/hpo show example_configs/digits/$(DEMO)"
 	@echo "Next: your own script, python train.py --multirun hydra/sweeper=hpo 'lr=interval(1e-5,1e-1,log=true)'"
 
+# Tests run beside one another: each with one thread of BLAS and OpenMP.
+test: export OMP_NUM_THREADS ?= 1
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 -m 'not server and not launcher and not browser and not training and not storm and not slow' $(ARGS) $(TESTS)
 

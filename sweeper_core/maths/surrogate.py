@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.maths.gp import Columns, Data, Posterior, default_prior, fit
+from sweeper_core.maths.threads import one_blas_thread
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,6 +41,7 @@ class Surrogate:
         y: ``(n,)`` finite losses.
     """
 
+    @one_blas_thread()
     def __init__(self, U: Floats, choices: Sequence[int], y: Floats) -> None:
         self._choices = tuple(choices)
         self._optional: list[bool] = np.any(np.isnan(U), axis=0).tolist()
@@ -54,6 +56,7 @@ class Surrogate:
         best = fit(data, default_prior(data.columns), iterations=ITERATIONS)
         self._posterior = Posterior(data, best.hyper)
 
+    @one_blas_thread()
     def predict(self, U: Floats) -> tuple[Floats, Floats]:
         """Return mean and standard deviation ``(q,)`` of the transformed loss at points ``(q, d)``."""
         mean, variance = self._posterior.predict(self._embed(U))

@@ -25,6 +25,7 @@ from scipy.special import log_ndtr
 from sweeper_core.maths.acquisition import undominated_boxes
 from sweeper_core.maths.hypervolume import greedy_subset
 from sweeper_core.maths.pareto import pareto_front
+from sweeper_core.maths.threads import one_blas_thread
 from sweeper_core.maths.transforms import Warp
 from sweeper_core.samplers._bounds import beside_ends
 from sweeper_core.samplers._gp.acquisition import ExpectedImprovement, Feasibility, HypervolumeImprovement, Sum, Term
@@ -130,6 +131,7 @@ class GPSampler(OptunaFace):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _memo=Memo())
 
+    @one_blas_thread()
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
         """Return the point of the largest expected improvement, or one of the space-filling start."""
         encoding = self._memo.get("space", request.space, lambda: Encoding(request.space))

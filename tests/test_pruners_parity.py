@@ -95,7 +95,9 @@ RULES: dict[str, Callable[[Any], Any]] = {
 def test_same_verdicts(rule: str, kind: str) -> None:
     stopped = 0
     for seed, direction in enumerate(["minimize", "maximize"]):
-        drawn = curves(seed, 12, 12, sparse=kind == "sparse", nan=0.2 if kind == "nan" else 0.0)
+        # SciPy tries all signs where there are ties: 512 of nine steps in a moment, 4,096 of twelve in ten.
+        steps = 9 if rule.startswith("wilcoxon") else 12
+        drawn = curves(seed, 12, steps, sparse=kind == "sparse", nan=0.2 if kind == "nan" else 0.0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             theirs = RULES[rule](optuna.pruners)

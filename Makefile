@@ -47,7 +47,7 @@ demo: $(VENV)/.demo
 # Tests run beside one another: each with one thread of BLAS and OpenMP.
 test: export OMP_NUM_THREADS ?= 1
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 -m 'not server and not launcher and not browser and not training and not storm and not slow' $(ARGS) $(TESTS)
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 -m 'not server and not slurm and not launcher and not browser and not training and not storm and not slow' $(ARGS) $(TESTS)
 
 # Which statements the core tests reach; fails under the share that pyproject.toml names.
 coverage:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
+from slurm_support import Slurm
 from wheel_support import Environment, both
 
 from sweeper_core.testing.servers import MariaDB, PostgreSQL, Server, ServerMissing
@@ -26,6 +28,8 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("any-machine")
+
+Started = TypeVar("Started")
 
 WANTING = re.compile(r"could not import|not installed|No module named")
 """In the reasons of skips: something is missing here, which is another thing than a test that does not apply."""
@@ -73,8 +77,8 @@ class Skips:
         return report
 
 
-def started(kind: type[Server]) -> Server:
-    """Return a server; where it is not installed, skip the test, but in CI."""
+def started(kind: Callable[[], Started]) -> Started:
+    """Return a server, or a cluster; where it is not installed, skip the test, but in CI."""
     try:
         return kind()
     except ServerMissing as missing:
@@ -112,6 +116,28 @@ def mariadb() -> Iterator[Server]:
 @pytest.fixture(params=["postgresql", "mariadb"])
 def server(request: pytest.FixtureRequest) -> Server:
     return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def on_slurm(kind: Callable[[], Slurm]) -> Iterator[Slurm]:
+    """Start a cluster, on which the programs that tests start submit their jobs."""
+    with started(kind) as cluster, pytest.MonkeyPatch.context() as patch:
+        for name, value in cluster.environment.items():
+            patch.setenv(name, value)
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[Slurm]:
+    """A cluster without accounting: ``sacct`` fails."""
+    with on_slurm(Slurm) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def slurm_with_accounting() -> Iterator[Slurm]:
+    with on_slurm(lambda: Slurm(accounting=True)) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 from plugin_support import APPS, SWEEP, command, run, surroundings
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import SubmititJobs
+from hydra_plugins.hydra_hpo_sweeper._hydra._submitit import SubmititJobs
 from hydra_plugins.hydra_hpo_sweeper._lanes import _base, _devices, _factory, _outcome, _worker
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, Job, JobResult, Lanes
 from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment

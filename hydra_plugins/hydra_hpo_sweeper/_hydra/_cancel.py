@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
-
-QUEUED = ("PENDING", "REQUEUED")
-"""Slurm's states of a pending job."""
 
 
 class Canceller(Protocol):
@@ -37,11 +34,14 @@ class Noted(ABC):
     Args:
         owner: The module or class that has the function.
         name: The function's name.
+        told: Called with the thread and the jobs that it has started.
     """
 
     slow_to_tell = False
 
-    def __init__(self, owner: Any, name: str) -> None:
+    def __init__(
+        self, owner: Any, name: str, told: Callable[[threading.Thread, Sequence[Any]], None] | None = None
+    ) -> None:
         self._owner, self._name = owner, name
         self._original = getattr(owner, name)
         self._lock = threading.Lock()
@@ -55,11 +55,17 @@ class Noted(ABC):
             with self._lock:
                 self._started[thread] = jobs
                 cancelled = thread in self._cancelled
+            self.started(jobs)
+            if told is not None:
+                told(thread, jobs)
             if cancelled:
                 self._end_all(jobs)
             return result
 
         setattr(owner, name, noting)
+
+    def started(self, jobs: Sequence[Any]) -> None:  # noqa: B027 (optional)
+        """Note jobs that a thread has started."""
 
     def cancel(self, thread: threading.Thread) -> bool:
         """Cancel the jobs that the thread has started or is about to start."""
@@ -94,29 +100,6 @@ class Noted(ABC):
     def close(self) -> None:
         """Stop recording."""
         setattr(self._owner, self._name, self._original)
-
-
-class SubmititJobs(Noted):
-    """Jobs of submitit: ``scancel``, or a signal to the local process."""
-
-    slow_to_tell = True
-
-    def __init__(self) -> None:
-        from submitit.core.core import Executor
-
-        super().__init__(Executor, "map_array")
-
-    def end(self, job: Any) -> None:
-        """Cancel the job."""
-        job.cancel(check=False)
-
-    def is_queued(self, job: Any) -> bool:
-        """Return the state from submitit's last call of ``sacct``, without a new call."""
-        try:
-            state = job.watcher.get_state(job.job_id, mode="cache")
-        except Exception:  # local jobs have no queue, and no state in their watcher
-            return False
-        return isinstance(state, str) and state.upper() in QUEUED
 
 
 class RayTasks(Noted):

@@ -160,9 +160,16 @@ PRIVATE_NAMES = (
     ),
     PrivateName(
         "submitit.core.core:Executor.map_array",
-        "_hydra._cancel",
+        "_hydra._submitit",
         "submitit 1.5",
         "Jobs of submitit cannot be cancelled: the second Ctrl-C waits for them.",
+        optional=True,
+    ),
+    PrivateName(
+        "submitit.core.core:Job.wait",
+        "_hydra._submitit",
+        "submitit 1.5",
+        "Each lane asks the cluster for its job's state, all of them at once.",
         optional=True,
     ),
     PrivateName(

@@ -30,7 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller, RayTasks, SubmititJobs
+from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller, RayTasks
 from hydra_plugins.hydra_hpo_sweeper._hydra._compose import ComposedOnce
 from hydra_plugins.hydra_hpo_sweeper._hydra._public import for_launchers
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import (
@@ -156,6 +156,8 @@ class LaneFactory:
             _start_ray(self._launcher())
             canceller = RayTasks()
         elif SUBMITIT in self._target:
+            from hydra_plugins.hydra_hpo_sweeper._hydra._submitit import SubmititJobs
+
             canceller = SubmititJobs()
         return ThreadLanes(self._launcher_with_environment, self.settings.n_jobs, canceller)
 

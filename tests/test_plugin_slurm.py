@@ -1,0 +1,122 @@
+"""Jobs on SLURM: what its programs say, and how often they are asked."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hydra_plugins.hydra_hpo_sweeper._hydra._slurm import GONE, SlurmState, SlurmStates
+
+
+class Programs:
+    """Stands for ``squeue`` and ``sacct``: the text that each prints, or its error."""
+
+    def __init__(self, squeue: Any, sacct: Any = "") -> None:
+        self.answers = {"squeue": squeue, "sacct": sacct}
+        self.calls: list[str] = []
+
+    def __call__(self, command: Sequence[str]) -> str:
+        self.calls.append(command[0])
+        answer = self.answers[command[0]]
+        if isinstance(answer, str):
+            return answer
+        raise answer
+
+
+def failed(message: str) -> subprocess.CalledProcessError:
+    return subprocess.CalledProcessError(1, "program", stderr=message)
+
+
+DISABLED = failed("Slurm accounting storage is disabled")
+
+
+@pytest.mark.parametrize(
+    ("squeue", "sacct", "expected", "calls"),
+    [
+        # What the controller lists needs no accounting.
+        ("5|PENDING|N/A\n6|RUNNING|2026-01-02T03:04:05", DISABLED, ["PENDING", "RUNNING"], ["squeue"]),
+        ("5|CANCELLED|N/A\n6|TIMEOUT|N/A", DISABLED, ["CANCELLED", "TIMEOUT"], ["squeue"]),
+        # What it does not list has ended.
+        ("6|RUNNING|N/A", "5|CANCELLED by 1000|N/A", ["CANCELLED", "RUNNING"], ["squeue", "sacct"]),
+        ("6|RUNNING|N/A", DISABLED, [GONE, "RUNNING"], ["squeue", "sacct"]),
+        ("6|RUNNING|N/A", "5|RUNNING|N/A", [GONE, "RUNNING"], ["squeue", "sacct"]),
+        (failed("slurm_load_jobs error: Invalid job id specified"), DISABLED, [GONE, GONE], ["squeue", "sacct"]),
+        # A controller that does not answer ends nothing.
+        (failed("Unable to contact slurm controller"), "5|OUT_OF_MEMORY|N/A", ["OUT_OF_MEMORY", None], None),
+        (FileNotFoundError("squeue"), DISABLED, [None, None], None),
+        (subprocess.TimeoutExpired("squeue", 60), "", [None, None], None),
+    ],
+)
+def test_states_come_from_the_controller_and_then_from_the_accounting(
+    squeue: Any, sacct: Any, expected: list[str | None], calls: list[str] | None
+) -> None:
+    programs = Programs(squeue, sacct)
+    found = SlurmStates(programs).of(["5", "6"])
+    assert [found[job].name if job in found else None for job in ("5", "6")] == expected
+    assert programs.calls == (calls or ["squeue", "sacct"])
+
+
+def test_a_job_that_waits_has_no_start() -> None:
+    found = SlurmStates(Programs("5|PENDING|2026-01-02T03:04:05\n6_0|RUNNING|2026-01-02T03:04:05")).of(["5", "6_0"])
+    assert (found["5"].started, found["5"].queued, found["5"].ended) == (None, True, False)
+    assert found["6_0"].started is not None
+
+
+def test_accounting_that_fails_is_left_alone_for_a_while() -> None:
+    programs = Programs("", DISABLED)
+    states = SlurmStates(programs)
+    for _ in range(20):
+        assert states.of(["5"]) == {"5": SlurmState(GONE)}
+    assert programs.calls.count("sacct") == 1
+
+
+class Cluster(SlurmStates):
+    """A cluster of jobs with states that tests set."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, str] = {}
+
+    def of(self, ids: Any) -> dict[str, SlurmState]:
+        return {job: SlurmState(self.jobs.get(job, GONE)) for job in ids}
+
+
+def test_one_watcher_asks_for_all_lanes(tmp_path: Path) -> None:
+    """Two hundred lanes that wait for five minutes: a query in 5 to 30 seconds; results are seen without one."""
+    pytest.importorskip("submitit")
+    from submitit.slurm.slurm import SlurmJob
+
+    from hydra_plugins.hydra_hpo_sweeper._hydra._submitit import JobWatch
+
+    now, cluster = [0.0], Cluster()
+    watch = JobWatch(cluster, lambda: now[0])
+    watch._running = True  # the turns are the test's
+    entries = [watch._enter(SlurmJob(tmp_path / "%j", str(number))) for number in range(200)]
+    cluster.jobs = {str(number): "PENDING" for number in range(200)}
+    while now[0] < 300.0:
+        now[0] += 0.5
+        watch.turn()
+    assert 10 <= watch.queries <= 20
+    assert not any(entry.done.is_set() for entry in entries)
+    assert entries[0].job.state == "PENDING"
+
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "7_0_result.pkl").touch()
+    asked = watch.queries
+    watch.turn()
+    assert [index for index, entry in enumerate(entries) if entry.done.is_set()] == [7]
+    assert watch.queries == asked
+
+    cluster.jobs["8"] = "CANCELLED"
+    del cluster.jobs["9"]
+    for misses in (1, 2):
+        now[0] += 30.0
+        watch.turn()
+        # What the cluster does not know may only be late to be seen.
+        assert [entries[8].done.is_set(), entries[9].done.is_set()] == [True, misses == 2]
+    assert watch.queries == asked + 2
+    watch.close()
+    assert all(entry.done.is_set() for entry in entries)

@@ -1,0 +1,110 @@
+"""Sweeps on a real SLURM, which the tests start on this machine."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+from plugin_support import command, surroundings
+from slurm_support import Slurm
+
+from sweeper_core import load_study
+from sweeper_core.trial.frozen import FrozenTrial
+
+pytestmark = pytest.mark.slurm
+
+POINTS = ("hydra/sweeper/sampler=grid", "hydra/launcher=submitit_slurm", "hydra.launcher.signal_delay_s=20")
+"""A sampler without a seed would take the points in any order; these sweeps run each of a few points once."""
+
+
+class Sweep:
+    """A sweep of ``gated.py`` on the cluster, in a process of its own."""
+
+    def __init__(self, cluster: Slurm, directory: Path) -> None:
+        self.cluster, self.directory, self.notes = cluster, directory / "sweep", directory
+        self._process: subprocess.Popen[str] | None = None
+        self._log: IO[str] | None = None
+
+    def start(self, *overrides: str) -> subprocess.Popen[str]:
+        """Start the sweep, or go on with it."""
+        words = list(command("gated.py", self.directory, *POINTS, f"+notes={self.notes}", *overrides))
+        words = [word for word in words if "sampler.seed" not in word]
+        self._log = (self.notes / "log").open("a+")
+        self._process = subprocess.Popen(
+            words, env=surroundings(), cwd=self.notes, stdout=self._log, stderr=subprocess.STDOUT, text=True
+        )
+        return self._process
+
+    def end(self) -> str:
+        """Wait for the end of the sweep; return what it has said."""
+        assert self._process is not None
+        self._process.wait(120)
+        said = (self.notes / "log").read_text()
+        assert self._process.returncode == 0, said[-3000:]
+        return said
+
+    def open(self, gate: str = "go") -> None:
+        """Let the jobs go on."""
+        (self.notes / gate).touch()
+
+    def noted(self, kind: str) -> list[list[str]]:
+        """Return the notes of a kind, each as words."""
+        try:
+            lines = (self.notes / "notes").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+        return [line.split()[1:] for line in lines if line.startswith(f"{kind} ")]
+
+    @property
+    def begun(self) -> dict[str, str]:
+        """The jobs that have begun: SLURM's id by the swept value, the latest."""
+        return {value: job for _, value, _, job in self.noted("begins")}
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """The study's trials."""
+        return load_study(study_name="hpo", storage=f"sqlite:///{self.directory / 'study.db'}").trials
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """The rows of ``trials.csv``."""
+        with (self.directory / "trials.csv").open() as table:
+            return list(csv.DictReader(table))
+
+    def kill(self) -> None:
+        """End the process that a failed test has left."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        if self._log is not None:
+            self._log.close()
+
+
+@pytest.fixture
+def swept(slurm: Slurm, tmp_path: Path) -> Iterator[Sweep]:
+    """A sweep, on a cluster without accounting."""
+    sweep = Sweep(slurm, tmp_path)
+    yield sweep
+    sweep.kill()
+    slurm.clear()
+
+
+def test_a_cancelled_job_is_noticed_without_accounting(swept: Sweep) -> None:
+    swept.start("+x=1,2,3", "+at=2", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=3")
+    swept.cluster.wait(lambda: len(swept.begun) == 3)
+    first = swept.begun["2"]
+    swept.cluster.run("scancel", first)
+    swept.cluster.wait(lambda: swept.begun["2"] != first)
+    swept.open()
+    said = swept.end()
+    assert "(state: CANCELLED)" in said
+    assert "sacct" not in said
+    # It went on from its checkpoint, in another job; the others were run once.
+    assert sorted((value, step) for _, value, step, _ in swept.noted("begins")) == [
+        ("1", "0"), ("2", "0"), ("2", "2"), ("3", "0"),
+    ]  # fmt: skip
+    assert [row["state"] for row in swept.rows] == ["COMPLETE"] * 3

@@ -40,14 +40,14 @@ class Warp:
 
     Attributes:
         middle, width: Location and scale that turn y into x.
-        fence: The x above which values are winsorized.
+        limit: The x above which values are winsorized.
         power: Yeo-Johnson exponent.
         shift, stretch: Mean and standard deviation of the transformed values.
     """
 
     middle: float
     width: float
-    fence: float
+    limit: float
     power: float
     shift: float
     stretch: float
@@ -59,23 +59,23 @@ class Warp:
     def log_slope(self, y: Floats) -> Floats:
         """Return the logarithm of the derivative ``(n,)`` at ``y``."""
         x = (y - self.middle) / self.width
-        above, below = np.maximum(x - self.fence, 0.0), np.maximum(-DEPTH - x, 0.0)
+        above, below = np.maximum(x - self.limit, 0.0), np.maximum(-DEPTH - x, 0.0)
         log_slope = -np.log1p(above) - np.log1p(np.log1p(above)) - np.log1p(below)
         slope = (self.power - 1.0) * np.sign(x) * np.log1p(np.abs(self._winsorized(y)))
         return np.asarray(slope + log_slope - np.log(self.stretch * self.width))
 
     def _winsorized(self, y: Floats) -> Floats:
-        return winsorize((y - self.middle) / self.width, self.fence)
+        return winsorize((y - self.middle) / self.width, self.limit)
 
 
-def winsorize(x: Floats, fence: float) -> Floats:
-    """Return x with growth like log(log) above ``fence`` and like log below ``-DEPTH``; smooth in value and slope.
+def winsorize(x: Floats, limit: float) -> Floats:
+    """Return x with growth like log(log) above ``limit`` and like log below ``-DEPTH``; smooth in value and slope.
 
     A plain logarithm would leave 1e30 at seventy widths, and compress all other values.
     """
-    above = np.minimum(np.maximum(x - fence, 0.0), 1e300)
+    above = np.minimum(np.maximum(x - limit, 0.0), 1e300)
     below = np.minimum(np.maximum(-DEPTH - x, 0.0), 1e300)
-    return np.asarray(np.clip(x, -DEPTH, fence) + np.log1p(np.log1p(above)) - np.log1p(below))
+    return np.asarray(np.clip(x, -DEPTH, limit) + np.log1p(np.log1p(above)) - np.log1p(below))
 
 
 def yeo_johnson(x: Floats, power: float) -> Floats:
@@ -97,18 +97,18 @@ def best_power(x: Floats) -> float:
 
 def warps(y: Floats) -> list[Warp]:
     """Return the transformations worth comparing for finite values ``(n,)``: as they are, and the best power."""
-    middle, width, fence = _scale_of(y)
-    x = winsorize((y - middle) / width, fence)
+    middle, width, limit = _scale_of(y)
+    x = winsorize((y - middle) / width, limit)
     powers = [1.0]
     if len(y) >= 8:
         power = best_power(x)
         if abs(power - 1.0) > 0.05:
             powers.append(power)
-    return [_standardised(x, middle, width, fence, power) for power in powers]
+    return [_standardised(x, middle, width, limit, power) for power in powers]
 
 
 def _scale_of(y: Floats) -> tuple[float, float, float]:
-    """Return median, robust width and fence. Where half of the values are equal, the others give the width."""
+    """Return median, robust width and limit. Where half of the values are equal, the others give the width."""
     low, middle, high = np.quantile(y, (0.25, 0.5, 0.75))
     width = float(high - low) / 1.349  # of a normal distribution, this is its standard deviation
     rounding = 1e-13 * float(np.abs(middle))
@@ -119,7 +119,7 @@ def _scale_of(y: Floats) -> tuple[float, float, float]:
     return float(middle), width, float((high - middle) / width + FENCE * 1.349)
 
 
-def _standardised(x: Floats, middle: float, width: float, fence: float, power: float) -> Warp:
+def _standardised(x: Floats, middle: float, width: float, limit: float, power: float) -> Warp:
     moved = yeo_johnson(x, power)
     stretch = float(np.std(moved))
-    return Warp(middle, width, fence, power, float(np.mean(moved)), stretch if stretch > 1e-12 else 1.0)
+    return Warp(middle, width, limit, power, float(np.mean(moved)), stretch if stretch > 1e-12 else 1.0)

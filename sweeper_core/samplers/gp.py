@@ -140,9 +140,9 @@ class GPSampler(OptunaFace):
             return task.suggestion(task.fixed_point(), "nothing left to choose")
         if self._started(task):
             return task.suggestion(*self._improve(task))
-        believed = drawn(request, history, rng)
-        if believed is not None:
-            return believed
+        from_priors = drawn(request, history, rng)
+        if from_priors is not None:
+            return from_priors
         if self.independent_sampler is not None:
             return self.independent_sampler.suggest(request, history, rng)
         return task.suggestion(*self._start(task))

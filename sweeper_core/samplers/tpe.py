@@ -45,7 +45,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 _Kernels = tuple[Floats, Points, Floats, Integers, Floats, float]
-_Law = TypeVar("_Law", Mixture, Marginals)
+_Density = TypeVar("_Density", Mixture, Marginals)
 
 MAX_GOOD = 25
 """Maximum number of good points with one objective: more would blur the common features of the best."""
@@ -190,8 +190,8 @@ class TPESampler(OptunaFace):
             source = _informative_source(request, history, self.n_startup_trials)
             if source is not None:
                 return Suggestion(self._point(request, source, rng), "tpe", "evidence of an earlier study")
-        believed = drawn(request, history, rng)
-        return believed or Suggestion(complete(request.space, request.given, rng), "tpe", "random start", 0, "draw")
+        from_priors = drawn(request, history, rng)
+        return from_priors or Suggestion(complete(request.space, request.given, rng), "tpe", "random start", 0, "draw")
 
     def _point(self, request: Request, history: History, rng: np.random.Generator) -> dict[str, Any]:
         """Return the point suggested by the model of ``history``, block by block, parents first."""
@@ -204,10 +204,10 @@ class TPESampler(OptunaFace):
             known = {name: request.given[name] for name in block.names if name in request.given}
             if len(known) < len(block):
                 allowed = AllowedCandidates(space, block, {**params, **known}) if space.where else None
-                blame = self._blame(encoded, blocks, history)
+                failure_shares = self._failure_shares(encoded, blocks, history)
                 belief = belief_of(block, request, history)
                 drawing = Drawing(rng, block.point_of(known) if known else None, allowed, belief)
-                candidates = self._candidates(encoded, blame, history, drawing)
+                candidates = self._candidates(encoded, failure_shares, history, drawing)
                 if candidates is None or len(candidates) == 0:
                     known = _completed(space, block, {**params, **request.given}, known, rng)
                 else:
@@ -227,13 +227,13 @@ class TPESampler(OptunaFace):
             del self._encoded[next(iter(self._encoded))]
         return known[1]
 
-    def _blame(self, encoded: EncodedTrials, blocks: list[EncodedTrials], history: History) -> Floats:
+    def _failure_shares(self, encoded: EncodedTrials, blocks: list[EncodedTrials], history: History) -> Floats:
         """Return ``(n,)``: the weight of each failed trial in the failure model of a block.
 
         A failure that conditional parameters explain can be avoided by them, so it does not count fully against the
         choice that they depend on: its weight is the remaining failure probability near their good trials.
         """
-        blame = np.ones(len(history))
+        failure_shares = np.ones(len(history))
         failed = history.states == TrialState.FAIL
         for other in blocks if len(blocks) > 1 and failed.any() else ():
             if other.block.needs(encoded.block.names):
@@ -241,8 +241,10 @@ class TPESampler(OptunaFace):
                 useless = np.flatnonzero(failed & there)
                 sound = np.flatnonzero(_ended(history) & there & history.feasible)
                 if len(useless) and len(sound) >= MIN_BLOCK_TRIALS:
-                    blame[useless] = np.minimum(blame[useless], self._remaining(other.block, points, sound, useless))
-        return blame
+                    failure_shares[useless] = np.minimum(
+                        failure_shares[useless], self._remaining(other.block, points, sound, useless)
+                    )
+        return failure_shares
 
     def _remaining(self, block: Coordinates, points: Points, sound: Integers, failed: Integers) -> float:
         """Return the mean failure probability at the trials of a block that did not fail."""
@@ -257,7 +259,7 @@ class TPESampler(OptunaFace):
     def _candidates(
         self,
         encoded: EncodedTrials,
-        blame: Floats,
+        failure_shares: Floats,
         history: History,
         drawing: Drawing,
     ) -> Points | None:
@@ -268,9 +270,9 @@ class TPESampler(OptunaFace):
         if len(rows) < max(1, min(MIN_BLOCK_TRIALS, self.n_startup_trials)):
             return None
         rank = self._rank_multivariate if self.multivariate else self._rank_univariate
-        return rank(block, points, self._groups(history, rows, there, blame), drawing)
+        return rank(block, points, self._groups(history, rows, there, failure_shares), drawing)
 
-    def _groups(self, history: History, rows: Integers, there: Flags, blame: Floats) -> Groups:
+    def _groups(self, history: History, rows: Integers, there: Flags, failure_shares: Floats) -> Groups:
         """Return the trials that have the block's parameters, grouped for the densities."""
         gamma = self.gamma or (default_gamma if history.n_objectives == 1 else default_gamma_multiobjective)
         best = best_of(history, rows, max(1, min(gamma(len(rows)), len(rows))))
@@ -280,14 +282,18 @@ class TPESampler(OptunaFace):
         rest[best] = False
         if self.constant_liar:
             rest |= (history.states == TrialState.RUNNING) & there
-        bad = self._thinned(np.flatnonzero(rest)).blamed(blame)
+        bad = self._thinned(np.flatnonzero(rest)).weighted(failure_shares)
         feasible = history.feasible[rows]
         if feasible.all() and not failed.any():
             return Groups(self._good(best, history), bad, NOBODY, NOBODY, 1.0)
         useless = np.concatenate([np.flatnonzero(failed), rows[~feasible]])
         caution = 1.0 + 2.0 * np.count_nonzero(failed) / max(len(useless), 1)
         return Groups(
-            self._good(best, history), bad, even(rows[feasible]), even(np.sort(useless)).blamed(blame), caution
+            self._good(best, history),
+            bad,
+            even(rows[feasible]),
+            even(np.sort(useless)).weighted(failure_shares),
+            caution,
         )
 
     def _good(self, best: Integers, history: History) -> Group:
@@ -318,9 +324,9 @@ class TPESampler(OptunaFace):
         score = good_kde.log_density(candidates) - bad_kde.log_density(candidates)
         if groups.outcomes_differ:
             kdes = self._outcomes(Mixture, block, points, groups, widths)
-            sound, failed = (law.log_density(candidates) for law in kdes)
+            sound, failed = (kde.log_density(candidates) for kde in kdes)
             score += log_survival(sound, failed, groups)
-        return ranked(candidates, drawing.believed(candidates, score))
+        return ranked(candidates, drawing.with_priors(candidates, score))
 
     def _rank_univariate(self, block: Coordinates, points: Points, groups: Groups, drawing: Drawing) -> Points:
         """Draw each parameter from its own l, and return the points by the product of the parameters' l/g, best first.
@@ -340,7 +346,7 @@ class TPESampler(OptunaFace):
         ]
         if groups.outcomes_differ:
             kdes = self._outcomes(Marginals, block, points, groups, widths)
-            both = zip(*(law.densities(candidates) for law in kdes), strict=True)
+            both = zip(*(kde.densities(candidates) for kde in kdes), strict=True)
             scores = [
                 score + log_survival(np.log(sound), np.log(failed), groups)
                 for score, (sound, failed) in zip(scores, both, strict=True)
@@ -349,7 +355,7 @@ class TPESampler(OptunaFace):
         if given is not None:  # given values do not affect the univariate models of the others
             scores = [np.where(np.isnan(given.numbers), scores[0], 0.0), np.where(given.codes < 0, scores[1], 0.0)]
         total = scores[0].sum(axis=1) + scores[1].sum(axis=1)
-        return ranked(candidates, drawing.believed(candidates, total))
+        return ranked(candidates, drawing.with_priors(candidates, total))
 
     def _prior(self, groups: Groups) -> float:
         return max(self.prior_weight, MIN_PRIOR_WEIGHT) / float(groups.good.weights.sum())
@@ -376,8 +382,8 @@ class TPESampler(OptunaFace):
         return group.weights, centres, widths, block.choices, own, prior * max(float(group.weights.sum()), 1.0)
 
     def _outcomes(
-        self, law: type[_Law], block: Coordinates, points: Points, groups: Groups, widths: Floats
-    ) -> tuple[_Law, _Law]:
+        self, kde: type[_Density], block: Coordinates, points: Points, groups: Groups, widths: Floats
+    ) -> tuple[_Density, _Density]:
         """Return density estimates of surviving and failed trials, with half the kernel widths of l."""
         common = 0.5 * widths.mean(axis=0)
         both = []
@@ -385,7 +391,7 @@ class TPESampler(OptunaFace):
             centres = points.take(group.rows)
             filled = np.maximum(np.broadcast_to(common, centres.numbers.shape), self._least(block, centres))
             own = own_mass(block.choices, len(groups.good.rows) + 1)
-            both.append(law(group.weights, centres, filled, block.choices, own))
+            both.append(kde(group.weights, centres, filled, block.choices, own))
         return both[0], both[1]
 
 

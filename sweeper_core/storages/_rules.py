@@ -239,13 +239,13 @@ def attrs_of_continuation(earlier: TrialRecord) -> dict[str, Any]:
     return {CONTINUES: earlier.number, FIRST_STEP: earlier.reports[-1][0] + 1 if earlier.reports else 0}
 
 
-def may_come_late(trial: TrialRecord, told: TrialState) -> bool:
+def may_come_late(trial: TrialRecord, recorded: TrialState) -> bool:
     """Return whether a result recorded for a trial that has ended may still count, through a retry.
 
     A failure does not count: the retry should run.
     """
     lost = trial.state is TrialState.FAIL and LOST in trial.system_attrs and LEASE in trial.system_attrs
-    return lost and told is not TrialState.FAIL
+    return lost and recorded is not TrialState.FAIL
 
 
 def retry_for_result(lost: TrialRecord) -> Point:

@@ -166,12 +166,12 @@ class InMemoryStorage(Storage):
     def describe(self, study_id: int, number: int, data: TrialData) -> None:
         params, distributions, reports, user_attrs, system_attrs = data
         described = internals(params, distributions) if params else None
-        told = [(int(step), float(value)) for step, value in reports] if reports else ()
+        recorded = [(int(step), float(value)) for step, value in reports] if reports else ()
         with self._lock:
             study, row = self._running(study_id, number)
             if described:
                 self._layouts.extend(row, described)
-            for step, value in told:
+            for step, value in recorded:
                 row.report(step, value)
             if user_attrs:
                 row.user_attrs = {**row.user_attrs, **user_attrs}
@@ -200,7 +200,7 @@ class InMemoryStorage(Storage):
         checked = check_values(values) if state is COMPLETE and values is not None else check_end(state, values)
         params, distributions, reports, user_attrs, system_attrs = data
         described = internals(params, distributions) if params else None
-        told = [(int(step), float(value)) for step, value in reports] if reports else ()
+        recorded = [(int(step), float(value)) for step, value in reports] if reports else ()
         with self._lock:
             study = self._studies.get(study_id) or self._study(study_id)
             row = study.rows[number] if 0 <= number < len(study.rows) else self._trial(study, number)
@@ -213,7 +213,7 @@ class InMemoryStorage(Storage):
                 study.heartbeats.pop(number, None)
             if described:
                 self._layouts.extend(row, described)
-            for step, value in told:
+            for step, value in recorded:
                 row.report(step, value)
             if system_attrs:
                 study.lost += LOST in system_attrs and LOST not in row.system_attrs

@@ -55,7 +55,7 @@ class Simulation:
         directions: One per objective.
         seed: Of the trials' generators.
         budget: How many trials the study is meant to have, as the sampler is told.
-        priors: Values that are believed to be good.
+        priors: Values that are good according to the user.
     """
 
     def __init__(

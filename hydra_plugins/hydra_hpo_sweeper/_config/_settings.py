@@ -63,7 +63,7 @@ class Settings:
         storage: None means the sweep directory's own.
         baseline: The configuration's own point, once the search space is known; None when it is not to be run.
         priors: Priors of the search space, once it is known.
-        believed: The point with the priors' values; None without priors.
+        prior_point: The point with the priors' values; None without priors.
         n_trials: None means no limit.
         devices: None, ``"auto"`` or the devices' names.
         resume: Whether the last sweep of this application is continued.
@@ -82,7 +82,7 @@ class Settings:
     start: str = _setting(read.start)
     baseline: Mapping[str, Any] | None = None
     priors: Mapping[str, Prior] = field(default_factory=dict)
-    believed: Mapping[str, Any] | None = None
+    prior_point: Mapping[str, Any] | None = None
     constraints: tuple[Constraint | Inequality, ...] = _setting(read_constraints)
     warm_start: tuple[EarlierStudy, ...] = _setting(read.warm_start)
     n_trials: int | None = _setting(read.count(1, optional=True))

@@ -88,8 +88,8 @@ class BatchLanes(Lanes):
         if job in self._waiting:
             self._waiting.remove(job)
         else:
-            log.warning("Trial %d runs in a batch, which cannot be stopped from here; it is given up.", job.number)
-        self._done.put([JobResult(job, "stopped", failure=Failure("Stopped", "given up by the user"))])
+            log.warning("Trial %d is recorded as stopped; its batch cannot be stopped from here.", job.number)
+        self._done.put([JobResult(job, "stopped", failure=Failure("Stopped", "abandoned by the user"))])
 
     def close(self) -> None:
         self._waiting.clear()

@@ -93,8 +93,8 @@ class ThreadLanes(Lanes):
         self._stopped.add(key)
         job, _, thread = self._busy[key]
         if self._canceller is None or not self._canceller.cancel(thread):
-            log.warning("Trial %d runs where it cannot be stopped from here; it is given up.", job.number)
-            self._done.put(JobResult(job, "stopped", failure=Failure("Stopped", "given up by the user")))
+            log.warning("Trial %d is recorded as stopped; its job cannot be stopped from here.", job.number)
+            self._done.put(JobResult(job, "stopped", failure=Failure("Stopped", "abandoned by the user")))
         elif self._canceller.slow_to_tell:
             self._done.put(JobResult(job, "stopped", failure=Failure("Stopped", "stopped by the user")))
 

@@ -126,7 +126,7 @@ def _may_exist(space: SearchSpace, name: str, params: Mapping[str, Any]) -> bool
     return all(clause.parent in params and clause.holds(params[clause.parent]) for clause in space[name].when)
 
 
-def told(number: int, params: Mapping[str, Any], plan: Plan, whose: str, more: str = "") -> str:
+def announcement(number: int, params: Mapping[str, Any], plan: Plan, whose: str, more: str = "") -> str:
     """Return the line on a trial of the study's start."""
     values = " ".join(f"{name}={as_text(value)}" for name, value in params.items())
     missing = [name for name in plan.space.names if _may_exist(plan.space, name, params) and name not in params]

@@ -46,8 +46,8 @@ def _space(plan: Plan, priors: Mapping[str, Prior]) -> Iterator[str]:
         when = " and ".join(map(_condition, parameter.when))
         condition = f", when {when}" if when else ""
         prior = priors.get(parameter.name)
-        believed = "" if prior is None else f", prior {as_text(prior.value)} ({prior.confidence} confidence)"
-        yield f"  {parameter.name}: {described(parameter.distribution)}{ordered}{believed}{condition}"
+        prior_text = "" if prior is None else f", prior {as_text(prior.value)} ({prior.confidence} confidence)"
+        yield f"  {parameter.name}: {described(parameter.distribution)}{ordered}{prior_text}{condition}"
     if plan.space.where:
         share = plan.space.check_where()
         some = "less than 0.1 %" if share < MIN_SHARE else f"{share:.0%}" if share > 0.1 else f"{share:.1%}"

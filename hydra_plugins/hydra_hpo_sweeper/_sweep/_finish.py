@@ -47,7 +47,7 @@ class Finisher:
         data = TrialData(user_attrs=result.user_attrs, system_attrs=result.attrs)
         if not trial.stored and not self._session.finish(number, result.state, result.values, data):
             shown = trial.configuration
-            log.warning("Trial %d had been given up before its job ended; what it returned is left out.", shown)
+            log.warning("Trial %d was failed as stale before its job ended; what it returned is left out.", shown)
             return None
         # The following steps may fail when the storage becomes unreachable, and are then repeated.
         trial.stored = True
@@ -84,7 +84,7 @@ class Finisher:
             return number
         retry = next((r.number for r in self._session.log.records if repeats(r.system_attrs, number)), number)
         shown = trial.configuration
-        log.info("Trial %d had been given up before its job ended; its result counts by attempt %d.", shown, retry)
+        log.info("Trial %d was failed as stale before its job ended; its result counts by attempt %d.", shown, retry)
         return retry
 
 

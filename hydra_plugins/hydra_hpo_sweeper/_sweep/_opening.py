@@ -138,8 +138,8 @@ def _enqueue_start(session: Session, settings: Settings) -> dict[str, int]:
     points = {}
     if settings.baseline is not None:
         points["config"] = Point(dict(settings.baseline), system_attrs={BASELINE: True})
-    if settings.believed is not None and settings.believed != settings.baseline:
-        points["prior"] = Point(dict(settings.believed))
+    if settings.prior_point is not None and settings.prior_point != settings.baseline:
+        points["prior"] = Point(dict(settings.prior_point))
     if not points or any(record.state is not TrialState.WAITING for record in session.log.records):
         return {}
     enqueued = {
@@ -171,10 +171,10 @@ def _earlier(source: EarlierStudy) -> History:
         raise ConfigError(
             f"hydra.sweeper.warm_start: there is no study {source.study_name!r} in {place}; it has {names}."
         ) from None
-    ledger = TrialTable(study.directions)
-    ledger.fold(storage.changes(study.study_id)[0])
+    table = TrialTable(study.directions)
+    table.fold(storage.changes(study.study_id)[0])
     storage.close()
-    return ledger.history()
+    return table.history()
 
 
 def greet(opened: Opened, settings: Settings, directory: SweepDirectory, command: str | None) -> None:

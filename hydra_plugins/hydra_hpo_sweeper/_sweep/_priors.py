@@ -60,7 +60,7 @@ def _number(distribution: BaseDistribution, value: Any) -> Any:
     return int(number) if whole else number
 
 
-def believed_point(plan: Plan, priors: Mapping[str, Prior], known: Mapping[str, Any]) -> dict[str, Any] | None:
+def point_of(plan: Plan, priors: Mapping[str, Prior], known: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the point that has the priors' values, and the configuration's in the other parameters; None without any.
 
     Args:

@@ -22,9 +22,9 @@ class Group:
     rows: Integers
     weights: Floats
 
-    def blamed(self, blame: Floats) -> Group:
-        """Return the trials with weights times ``blame`` ``(n,)`` of all trials."""
-        return Group(self.rows, self.weights * blame[self.rows])
+    def weighted(self, factors: Floats) -> Group:
+        """Return the trials with weights times ``factors`` ``(n,)`` of all trials."""
+        return Group(self.rows, self.weights * factors[self.rows])
 
 
 NOBODY = Group(np.empty(0, np.int64), np.empty(0))

@@ -132,7 +132,7 @@ class Drawing:
     allowed: AllowedCandidates | None
     belief: Callable[[Points], Floats] | None = None
 
-    def believed(self, candidates: Points, score: Floats) -> Floats:
+    def with_priors(self, candidates: Points, score: Floats) -> Floats:
         """Return scores ``(k,)`` with the priors' log densities added."""
         return score if self.belief is None else score + self.belief(candidates)
 

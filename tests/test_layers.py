@@ -32,7 +32,7 @@ FLOORS = [
     {"_changes", "_described", "distributions", "search_space"},
     {"trial"},
     {"storages", "samplers", "pruners"},
-    {"schedulers"},
+    {"schedulers", "stopping"},
     {"study"},
     {"importance", "visualization", "integrations", "transfer", "report", "cli", "testing"},
 ]

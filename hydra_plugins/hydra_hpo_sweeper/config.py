@@ -74,6 +74,9 @@ class HPOSweeperConf:
     max_trials: Any = None
     # Seconds after which no further trial starts; None: no limit.
     timeout: Any = None
+    # When the study is enough, and no further trial starts: after this many trials without improvement; at this value;
+    # when the next trials are expected to add less than this share of what has been gained. None: no such rule.
+    stop: Any = field(default_factory=lambda: {"no_improvement": None, "target": None, "expected_gain": None})
     # Share of this run's trials that may fail: above it, from the fifth finished one on, the sweep ends with an error.
     max_failure_rate: Any = 0.5
     # Runs of each suggestion, one for each value of a key: {seed: [0, 1, 2]}.

@@ -23,6 +23,7 @@ from sweeper_core.trial.attempts import configurations
 from sweeper_core.trial.attrs import (
     BASELINE,
     CONTINUES,
+    END,
     FAILURE,
     FIXED_PARAMS,
     JOB_DIRECTORY,
@@ -236,6 +237,13 @@ class StudyFacts:
         if not first or not best or not math.isfinite(first[0] * best[0]) or first[0] * best[0] <= 0:
             return None  # a share of a number near zero, or across it, says nothing
         return (first[0] - best[0]) * self.directions[0].sign / abs(first[0])
+
+    @cached_property
+    def stopped(self) -> str | None:
+        """Why the study stopped by itself; None when it did not, or has gone on since."""
+        end = self.study.system_attrs.get(END)
+        known = isinstance(end, Mapping) and end.get("configurations") == len(self.records)
+        return str(end["reason"]) if known else None
 
     @cached_property
     def failures(self) -> list[FailureGroup]:

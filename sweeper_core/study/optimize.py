@@ -38,11 +38,13 @@ class Limits:
     Attributes:
         n_trials: After this many; None for no limit.
         deadline: At this moment of the monotonic clock; None for none.
+        taken: How many trials had started before the latest one.
     """
 
     n_trials: int | None
     deadline: float | None
     stopped: bool = False
+    taken: int = -1
     _counter: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
@@ -55,12 +57,18 @@ class Limits:
         if not self.open:
             return False
         # One step of a counter is indivisible, so that threads need no lock here.
-        return self.n_trials is None or next(self._counter) < self.n_trials
+        self.taken = next(self._counter)
+        return self.n_trials is None or self.taken < self.n_trials
 
     @property
     def open(self) -> bool:
         """Whether anything may still start."""
         return not self.stopped and (self.deadline is None or time.monotonic() < self.deadline)
+
+    @property
+    def left(self) -> int | None:
+        """How many trials may still start; None for no limit."""
+        return None if self.n_trials is None else max(self.n_trials - self.taken - 1, 0)
 
     def stop(self) -> None:
         """Start no more trials."""
@@ -80,6 +88,7 @@ class Loop:
         collect: Collect garbage after each trial.
         progress: The bar; None for none.
         lease: Under which the trials run; None where the storage does not outlive the process.
+        enough: Returns why no further trial starts, or None; asked before the first trial and after each.
     """
 
     def __init__(
@@ -94,8 +103,10 @@ class Loop:
         collect: bool = False,
         progress: Progress | None = None,
         lease: Lease | None = None,
+        enough: Callable[[], str | None] | None = None,
     ) -> None:
         self._session = session
+        self._enough = enough
         self._trials = trials
         self._n_objectives = session.n_objectives
         self._objective = objective
@@ -124,6 +135,7 @@ class Loop:
         """
         if self._lease is not None:
             self._session.fail_stale()
+        self._end_if_enough()
         workers = n_jobs if n_jobs != -1 else os.cpu_count() or 1
         if workers == 1:
             around(self._work)
@@ -168,6 +180,7 @@ class Loop:
                 self._show(self._progress)
             if self._session.native_sampler.ends:
                 self._end_if_exhausted()
+            self._end_if_enough()
 
     def _next(self) -> Trial | None:
         """Return the next trial; None when this thread is done."""
@@ -215,6 +228,12 @@ class Loop:
         number, value = self._session.log.best()
         best = "" if number is None else f"Best trial: {number}. Best value: {value:.6g}"
         progress.update(time.monotonic() - self._begun, best)
+
+    def _end_if_enough(self) -> None:
+        reason = None if self._enough is None or self._limits.stopped else self._enough()
+        if reason is not None and not self._limits.stopped:
+            self._limits.stop()
+            _logger.info(f"The study stops: {reason}.")
 
     def _end_if_exhausted(self) -> None:
         log = self._session.log

@@ -28,6 +28,7 @@ from sweeper_core.study._session.define_by_run import DefineByRun
 from sweeper_core.study._session.outcome import Outcome, outcome_of
 from sweeper_core.study._session.priors import store_prior
 from sweeper_core.study._session.session import Session
+from sweeper_core.study._session.stopping import Stop, stopping_of
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.study.optimize import Callback, Limits, Loop, Objective
 from sweeper_core.study.progress import Progress
@@ -126,6 +127,7 @@ class Study(StudyView):
         show_progress_bar: bool = False,
         *,
         scheduler: Scheduler | str | None = None,
+        stop: Stop | None = None,
     ) -> None:
         """Run trials of the objective.
 
@@ -140,33 +142,36 @@ class Study(StudyView):
             gc_after_trial: Collect garbage after each trial.
             show_progress_bar: Show a bar (with tqdm, if installed).
             scheduler: From now on the study's; None leaves it as it is.
+            stop: When it is enough: a mapping such as ``{"no_improvement": 30, "target": 0.95, "expected_gain": 0.01}``
+                (see :class:`sweeper_core.stopping.StopRule`), or a function of the study that returns whether to stop.
 
         Raises:
             RuntimeError: It was called from within an objective or a callback of this study.
-            ValueError: ``n_jobs`` is neither positive nor -1.
+            TypeError: ``stop`` is of another type.
+            ValueError: ``n_jobs`` is neither positive nor -1, or ``stop`` is wrong.
         """
         if self._optimizes:
             raise RuntimeError("Nested invocation of `Study.optimize` method isn't allowed.")
-        if n_jobs < 1 and n_jobs != -1:
-            raise ValueError(f"`n_jobs` must be 1 or more, or -1 for one a processor, but got {n_jobs}.")
+        _check_jobs(n_jobs)
         if scheduler is not None:
             self.scheduler = scheduler
-        caught = tuple(catch) if isinstance(catch, Iterable) else (catch,)
         if show_progress_bar and n_trials is None and timeout is not None and n_jobs != 1:
             warnings.warn("The timeout-based progress bar is not supported with n_jobs != 1.", stacklevel=2)
             show_progress_bar = False
         limits = Limits.of(n_trials, timeout)
+        enough = stopping_of(self.session, stop, lambda: limits.left)
         progress = Progress(n_trials, timeout) if show_progress_bar else None
         loop = Loop(
             self.session,
             self._trials,
             func,
             limits,
-            catch=caught,
+            catch=tuple(catch) if isinstance(catch, Iterable) else (catch,),
             callbacks=() if callbacks is None else tuple(callbacks),
             collect=gc_after_trial,
             progress=progress,
             lease=lease_of_optimize(self._log.storage),
+            enough=enough,
         )
         self._loops.add(limits)
         try:
@@ -287,9 +292,7 @@ class Study(StudyView):
         Raises:
             TypeError: ``params`` is not a dictionary.
         """
-        if not isinstance(params, dict):
-            raise TypeError("params must be a dictionary.")
-        params = plain(params)
+        params = _plain_params(params)
         if skip_if_exists and any(_same_params(_wanted(record), params) for record in self._records()):
             _logger.info(f"Trial with params {params} already exists. Skipping enqueue.")
             return
@@ -344,6 +347,17 @@ def _reopened(kind: type[Study], open_session: Callable[..., Session], checkpoin
     study = kind.__new__(kind)
     study._bind(open_session, checkpoint_dir)
     return study
+
+
+def _check_jobs(n_jobs: int) -> None:
+    if n_jobs < 1 and n_jobs != -1:
+        raise ValueError(f"`n_jobs` must be 1 or more, or -1 for one a processor, but got {n_jobs}.")
+
+
+def _plain_params(params: Any) -> dict[str, Any]:
+    if not isinstance(params, dict):
+        raise TypeError("params must be a dictionary.")
+    return {name: plain(value) for name, value in params.items()}
 
 
 def _wanted(record: TrialRecord) -> Mapping[str, Any]:

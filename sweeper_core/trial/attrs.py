@@ -95,5 +95,8 @@ WHERE = "hpo:where"
 """The relations between parameters that points satisfy: a list of texts."""
 PRIORS = "hpo:priors"
 """The user's priors: ``{parameter: {"value", "confidence"}}``."""
+END = "hpo:end"
+"""Why the study stopped by itself: ``{"reason", "configurations": how many it had then, "rule"}``; it holds while it
+has no more."""
 STUDY_UID = "hpo:uid"
 """Unique identifier of the study; a copy has its own."""

@@ -23,6 +23,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._readers import (
     MlflowOptions,
     Repeat,
 )
+from hydra_plugins.hydra_hpo_sweeper._config._stop_rule import check_objectives, stop_rule
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._hydra._nodes import merged_below
 from hydra_plugins.hydra_hpo_sweeper.config import HPOSweeperConf
@@ -32,6 +33,7 @@ from sweeper_core.samplers import Sampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.schedulers.base import Scheduler
 from sweeper_core.search_space.priors import Prior
+from sweeper_core.stopping.rule import StopRule
 from sweeper_core.storages.base import Storage
 
 __all__ = ["ConfigError", "Constraint", "EarlierStudy", "MlflowOptions", "Repeat", "Settings", "read_settings"]
@@ -89,6 +91,7 @@ class Settings:
     max_steps: int | None = _setting(read.count(1, optional=True))
     max_trials: int | None = _setting(read.count(1, optional=True))
     timeout: float | None = _setting(read.seconds)
+    stop: StopRule = _setting(stop_rule)
     max_failure_rate: float = _setting(read.rate)
     repeat: Repeat | None = None
     storage: str | Storage | None = _setting(read.storage)
@@ -157,6 +160,7 @@ def read_settings(config: DictConfig) -> Settings:
         repeat=read.repeat(*(values.get(key) for key in ("repeat", "repeat_aggregate", "repeat_early_stop"))),
         **{key: reader(key, values[key]) for key, reader in READERS.items() if key in values},
     )
+    check_objectives(settings.stop, directions)
     if settings.devices is None and settings.devices_per_job > 1:
         raise ConfigError(
             f"hydra.sweeper.devices_per_job={settings.devices_per_job} needs hydra.sweeper.devices: a count, a list of "

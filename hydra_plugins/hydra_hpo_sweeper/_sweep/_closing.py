@@ -9,6 +9,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import outside_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
 from sweeper_core.report.facts import StudyFacts
+from sweeper_core.stopping.outlook import Outlook
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -17,15 +18,27 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 
 def say_how_it_went(
-    result: SweepResult, session: Session, plan: Plan, command: str | None, report: Path | None
+    result: SweepResult,
+    session: Session,
+    plan: Plan,
+    command: str | None,
+    report: Path | None,
+    outlook: Outlook | None = None,
 ) -> None:
     """Log the results, and how to go on.
 
     Args:
+        outlook: What going on is expected to bring; None when it is not known.
         command: Goes on with the study; None where it ends with this process.
         report: Where the report is; None when there is none.
     """
-    for line in [*result.lines(), *_of_gain(session), *_of_pruned(result, session), *_of_outside(result, plan)]:
+    for line in [
+        *result.lines(),
+        *_of_gain(session),
+        *_of_pruned(result, session),
+        *_of_outside(result, plan),
+        *_of_end(result, outlook),
+    ]:
         log.info(line)
     if report is not None:
         log.info("Report: %s", report)
@@ -33,6 +46,13 @@ def say_how_it_went(
         log.info("The study was in memory and ends with this process; leave out hydra.sweeper.storage to keep it.")
     else:
         log.info("To continue: %s", command)
+
+
+def _of_end(result: SweepResult, outlook: Outlook | None) -> list[str]:
+    """Return why the study stopped by itself, and what going on would be worth."""
+    if result.stopped is not None:
+        return [f"Stopped by hydra.sweeper.stop: {result.stopped}."]
+    return [] if outlook is None else [f"Going on: {outlook}."]
 
 
 def _of_gain(session: Session) -> list[str]:

@@ -12,12 +12,17 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from sweeper_core.masking import masked
 
+STOP = "hydra.sweeper.stop"
 
-def command_to_continue(settings: Settings, opened: Opened, directory: Path, left: int | None = None) -> str | None:
+
+def command_to_continue(
+    settings: Settings, opened: Opened, directory: Path, left: int | None = None, stopped: bool = False
+) -> str | None:
     """Return the shell command line that continues this study; None where the study is in memory.
 
     Args:
         left: How many trials of this run have not ended; None or 0 for a run that is complete.
+        stopped: Whether the stop rule has ended the study, so that it goes on only without the rule.
     """
     if not opened.session.storage.outlives_process:
         return None
@@ -32,6 +37,9 @@ def command_to_continue(settings: Settings, opened: Opened, directory: Path, lef
         _add(words, "hydra.sweeper.study_name", opened.session.study.name)
     if left and left != settings.n_trials:
         words = [*_without(words, "hydra.sweeper.n_trials"), f"hydra.sweeper.n_trials={left}"]
+    if stopped:
+        kept = [word for word in words if not word.lstrip("+").startswith(("hydra.sweeper.stop.", f"{STOP}="))]
+        words = [*kept, f"{STOP}=null"]
     return f"the same call with the overrides {words}" if called else shlex.join(words)
 
 

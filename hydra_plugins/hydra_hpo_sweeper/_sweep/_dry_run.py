@@ -82,6 +82,8 @@ def _limits(settings: Settings) -> Iterator[str]:
         yield f"{settings.max_trials} trials of the study"
     if settings.timeout is not None:
         yield f"{settings.timeout:g} s"
+    if settings.stop.active:
+        yield f"hydra.sweeper.stop ({settings.stop})"
     if settings.max_failure_rate < 1:
         yield f"more than {settings.max_failure_rate:.0%} failures"
 

@@ -11,6 +11,7 @@ from hydra.core.utils import configure_log
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, Lanes, write_trace
 from hydra_plugins.hydra_hpo_sweeper._sweep._closing import say_how_it_went
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import DirectoryLost
+from hydra_plugins.hydra_hpo_sweeper._sweep._enough import stopping_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._finish import Finisher
 from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan, RunningTrial
@@ -55,7 +56,14 @@ class Run:
         self.jobs = jobs
         self.interrupt = interrupt
         self.progress = progress
-        self.rules = StopRules(self.settings, setup.tally, interrupt, lambda: new_steps(self.session.log.records))
+        self.stopping = stopping_of(setup, lambda: self.rules.left)
+        self.rules = StopRules(
+            self.settings,
+            setup.tally,
+            interrupt,
+            lambda: new_steps(self.session.log.records),
+            self.stopping.reason,
+        )
         self.source = TrialSource(setup, self.rules, jobs)
         self.finisher = Finisher(self.settings, setup.opened)
         self.judge = Judge.of(self.settings, setup.plan)
@@ -238,7 +246,7 @@ class Run:
         """
         result = self.setup.results.result()
         report = self.setup.page.path if self.setup.page.written else None
-        say_how_it_went(result, self.session, self.setup.plan, self.setup.command(), report)
+        say_how_it_went(result, self.session, self.setup.plan, self.setup.command(), report, self.stopping.outlook)
         failure = self.rules.failure(at_end=True)
         if failure is not None:
             raise SweepFailed(failure)

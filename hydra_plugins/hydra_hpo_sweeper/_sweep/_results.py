@@ -2,7 +2,7 @@
 
 ==========================  ==================================================================================
 optimization_results.yaml   name, best_params, best_value, best_trial, job_dir; with several objectives ``solutions``,
-                            each with params, values, trial and job_dir
+                            each with params, values, trial and job_dir; ``stopped``, why hydra.sweeper.stop ended it
 trials.csv                  one row a trial: number, state, values, parameters, constraints (kept when not above 0),
                             user attributes (fixed overrides and further metrics among them), duration, job directory,
                             and why it failed or was pruned
@@ -49,6 +49,7 @@ from sweeper_core._flock import locked
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.report.texts import cell_text
 from sweeper_core.study._session.session import Session
+from sweeper_core.study._session.stopping import end_of
 from sweeper_core.trial.attrs import FAILURE, JOB_DIRECTORY, REPEATS
 from sweeper_core.trial.best import best_first
 from sweeper_core.trial.record import TrialRecord
@@ -74,6 +75,7 @@ class SweepResult:
         best: The best trial; the trials of the first Pareto front with several objectives; empty when no trial
             is complete and feasible.
         finished: How many trials of the study have ended, by state.
+        stopped: Why ``hydra.sweeper.stop`` ended the study; None when it did not.
     """
 
     study_name: str
@@ -81,6 +83,7 @@ class SweepResult:
     best: tuple[TrialRecord, ...]
     n_objectives: int
     finished: dict[str, int]
+    stopped: str | None = None
 
     @property
     def best_trial(self) -> int | None:
@@ -185,7 +188,12 @@ class Results:
         states = [record.state for record in self._session.log.configurations]
         counts = {state.name.lower(): states.count(state) for state in TrialState if states.count(state)}
         study = self._session.study
-        return SweepResult(study.name, self._directory, tuple(self._best()), len(study.directions), counts)
+        best = tuple(self._best())
+        return SweepResult(study.name, self._directory, best, len(study.directions), counts, self._stopped())
+
+    def _stopped(self) -> str | None:
+        end = end_of(self._session.study, self._session.log.n_configurations)
+        return None if end is None else end[0]
 
     def _best(self) -> list[TrialRecord]:
         log = self._session.log
@@ -199,7 +207,8 @@ class Results:
 
     def _summary(self, best: Sequence[TrialRecord]) -> dict[str, Any]:
         priors = {name: prior.to_json() for name, prior in self._session.log.priors.items()}
-        return {**self._best_as_data(best), **({"priors": priors} if priors else {})}
+        further = {"priors": priors, "stopped": self._stopped()}
+        return {**self._best_as_data(best), **{key: value for key, value in further.items() if value}}
 
     def _best_as_data(self, best: Sequence[TrialRecord]) -> dict[str, Any]:
         if self._session.n_objectives == 1:

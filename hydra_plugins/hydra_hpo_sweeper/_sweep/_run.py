@@ -23,6 +23,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
     in_last_directory,
 )
 from hydra_plugins.hydra_hpo_sweeper._sweep._dry_run import preview
+from hydra_plugins.hydra_hpo_sweeper._sweep._enough import check_target
 from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan
 from hydra_plugins.hydra_hpo_sweeper._sweep._live import open_progress
@@ -85,6 +86,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
         setup = Setup(app, settings, plan, directory, opened, results, page, Tally(app.under_optunas_name))
         greet(opened, settings, directory, setup.command())
         tell_start(opened, settings, plan)
+        check_target(settings, opened.session)
         keep_where(opened, plan.space)
         if settings.custom_search_space is None:
             tell_of_other_spaces(opened, plan.space)

@@ -16,6 +16,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from hydra_plugins.hydra_hpo_sweeper._sweep._page import Page
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import Results
 from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
+from sweeper_core.study._session.stopping import end_of
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,10 @@ class Setup:
     def command(self) -> str | None:
         """Return the command that goes on with this sweep, with the trials of this run that have not ended.
 
-        None where the study ends with this process.
+        None where the study ends with this process. When ``hydra.sweeper.stop`` ended it, the command does without.
         """
+        session = self.opened.session
+        stopped = end_of(session.study, session.log.n_configurations) is not None
         limit = self.settings.n_trials
         left = None if limit is None else max(0, limit - self.tally.finished)
-        return command_to_continue(self.settings, self.opened, self.directory.path, left)
+        return command_to_continue(self.settings, self.opened, self.directory.path, left, stopped)

@@ -23,16 +23,25 @@ class StopRules:
 
     Args:
         steps: Tells how many steps of training the study's trials have taken.
+        enough: Tells why the study has seen enough trials; None while it has not.
 
     Attributes:
         nothing_left: The study has no further trial to give, until something is enqueued.
     """
 
-    def __init__(self, settings: Settings, tally: Tally, interrupt: Interrupt, steps: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tally: Tally,
+        interrupt: Interrupt,
+        steps: Callable[[], int],
+        enough: Callable[[], str | None],
+    ) -> None:
         self._settings = settings
         self._tally = tally
         self._interrupt = interrupt
         self._steps = steps
+        self._enough = enough
         self.nothing_left = False
         self._began = time.monotonic()
         self._deadline = None if settings.timeout is None else self._began + settings.timeout
@@ -51,6 +60,9 @@ class StopRules:
             return False
         if self._deadline is not None and time.monotonic() >= self._deadline:
             self._tally.say_once("hydra.sweeper.timeout is over: no further trial starts.")
+            return False
+        if (reason := self._enough()) is not None:
+            self._tally.say_once(f"No further trial starts (hydra.sweeper.stop): {reason}.")
             return False
         return True
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from sweeper_core.maths.acquisition import log_ei
 from sweeper_core.maths.gp import Posterior
+from sweeper_core.maths.threads import one_blas_thread
 from sweeper_core.samplers._gp.acquisition import ExpectedImprovement, Sum
 from sweeper_core.samplers._gp.exploration import ExplorationStep
 from sweeper_core.samplers._gp.models import model_of
@@ -53,6 +54,7 @@ class Forecast:
     noise: float
 
 
+@one_blas_thread()
 def forecast(history: History, space: SearchSpace, count: int, rng: np.random.Generator) -> Forecast | None:
     """Return what ``count`` further points are expected to add; None where there are too few points for a model.
 
@@ -101,8 +103,10 @@ def _greedy(posterior: Posterior, Z: Floats, lowest: float, feasible: Sum, count
     weight = feasible.score(Z)
     gains = np.zeros(count)
     for turn in range(min(count, len(Z))):
-        score = log_ei(*posterior.predict(Z), lowest) + weight
+        mean, variance = posterior.predict(Z)
+        score = log_ei(mean, variance, lowest) + weight
         best = int(np.argmax(score))
         gains[turn] = np.exp(score[best])
         posterior = posterior.fantasize(Z[best : best + 1])
+        lowest = min(lowest, float(mean[best]))
     return gains

@@ -114,7 +114,9 @@ def searched(values: Any, count: int = 40) -> Any:
 
 def test_a_smooth_function_that_is_known_promises_nothing() -> None:
     known = outlook_of(searched(lambda x, k: (x - 0.3) ** 2), SPACE)
-    assert known is not None and known.by == "model" and known.share < 0.01
+    assert known is not None
+    assert known.by == "model"
+    assert known.share < 0.01
 
 
 def test_little_is_said_of_a_study_that_has_hardly_begun() -> None:
@@ -124,19 +126,26 @@ def test_little_is_said_of_a_study_that_has_hardly_begun() -> None:
 
 def test_a_study_that_still_improves_goes_on() -> None:
     improving = outlook_of(searched(lambda x, k: -float(k)), SPACE)
-    assert improving is not None and improving.share > 0.3
+    assert improving is not None
+    assert improving.share > 0.3
 
 
 def test_without_a_model_the_later_half_of_the_trials_decides() -> None:
     early, late = (outlook_of(searched(lambda x, k, at=at: float(k < at)), None) for at in (15, 25))
-    assert early is not None and early.by == "record" and early.expected == 0.0
-    assert late is not None and late.share == 1.0
+    assert early is not None
+    assert early.by == "record"
+    assert early.expected == 0.0
+    assert late is not None
+    assert late.share == 1.0
 
 
 def test_trials_that_may_not_start_any_more_add_nothing() -> None:
     history = searched(lambda x, k: (x - 0.3) ** 2 + 0.1 * (k % 7))
     few, many = outlook_of(history, SPACE, left=1), outlook_of(history, SPACE, left=16)
-    assert few is not None and many is not None and few.horizon == 1 and few.expected < many.expected
+    assert few is not None
+    assert many is not None
+    assert few.horizon == 1
+    assert few.expected < many.expected
     assert outlook_of(history, SPACE, left=0) is None
 
 
@@ -151,7 +160,8 @@ def quadratic(trial: Any) -> float:
 def test_a_study_stops_and_says_why(n_jobs: int) -> None:
     study = hpo.create_study(sampler=hpo.samplers.RandomSampler(seed=1))
     study.optimize(quadratic, n_trials=200, n_jobs=n_jobs, stop={"no_improvement": 10, "target": -1.0})
-    assert len(study.trials) < 200 and all(trial.state.is_finished() for trial in study.trials)
+    assert len(study.trials) < 200
+    assert all(trial.state.is_finished() for trial in study.trials)
     assert study.system_attrs["hpo:end"]["reason"].startswith("no improvement in 1")
     # All trials of the study count, so that it has nothing to do; without the rule it goes on.
     before = len(study.trials)
@@ -173,7 +183,8 @@ def test_expected_gain_stops_a_converged_search_and_not_one_that_goes_on() -> No
 def test_a_function_may_decide() -> None:
     study = hpo.create_study(sampler=hpo.samplers.RandomSampler(seed=1))
     study.optimize(quadratic, n_trials=50, stop=lambda study: "seven" if len(study.trials) == 7 else None)
-    assert len(study.trials) == 7 and study.system_attrs["hpo:end"]["reason"] == "seven"
+    assert len(study.trials) == 7
+    assert study.system_attrs["hpo:end"]["reason"] == "seven"
 
 
 # --- sweeps ---------------------------------------------------------------------------------------------------------
@@ -202,10 +213,12 @@ def test_a_sweep_stops_and_says_why(
     with pytest.raises(Exception, match=r"hydra.sweeper.stop.target=5 was reached before the search began: .*minimize"):
         sweep(task, tmp_path / "s", [few[0], "hydra.sweeper.stop.target=5"])
     more = sweep(task, tmp_path / "s", [few[0], "hydra.sweeper.n_trials=2", "hydra.sweeper.stop=null"])
-    assert more.finished["complete"] == result.finished["complete"] + 2 and more.stopped is None
+    assert more.finished["complete"] == result.finished["complete"] + 2
+    assert more.stopped is None
 
 
 def test_running_trials_end_when_lanes_stop(tmp_path: Path) -> None:
     lanes = ["hydra.sweeper.n_jobs=3", "hydra.sweeper.lanes=batch"]
     result = sweep(task, tmp_path / "s", ["x=interval(0,1)", "hydra.sweeper.stop={target: 0.2}", *lanes])
-    assert set(result.finished) == {"complete"} and "reached the target 0.2" in result.stopped
+    assert set(result.finished) == {"complete"}
+    assert "reached the target 0.2" in result.stopped

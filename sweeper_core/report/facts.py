@@ -242,8 +242,9 @@ class StudyFacts:
     def stopped(self) -> str | None:
         """Why the study stopped by itself; None when it did not, or has gone on since."""
         end = self.study.system_attrs.get(END)
-        known = isinstance(end, Mapping) and end.get("configurations") == len(self.records)
-        return str(end["reason"]) if known else None
+        if not isinstance(end, Mapping) or end.get("configurations") != len(self.records):
+            return None
+        return str(end.get("reason"))
 
     @cached_property
     def failures(self) -> list[FailureGroup]:

@@ -105,8 +105,9 @@ def stopping_of(session: Session, stop: Stop | None, left: Callable[[], int | No
     """
     if stop is None:
         return _never
-    if callable(stop) or hasattr(stop, "should_terminate"):
-        return _asked(session, getattr(stop, "should_terminate", stop))
+    ask: Any = getattr(stop, "should_terminate", stop)
+    if callable(ask):
+        return _asked(session, ask)
     try:
         rule = StopRule.of(stop)
         return Stopping(session, rule, lambda: session.log.statistics.joint, left).reason

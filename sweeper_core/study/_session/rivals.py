@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sweeper_core.plain import plain
-from sweeper_core.samplers._lattice import complete
+from sweeper_core.samplers._distinct import make_distinct
+from sweeper_core.samplers._lattice import complete, is_finite
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.search_space.space import SearchSpace
+from sweeper_core.study._session.apart import APART, unit_of
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study._session.writer import TrialWriter
 from sweeper_core.trial.attrs import SUGGESTION
@@ -51,7 +52,12 @@ class Rivals:
         self._chosen: dict[int, Mapping[str, Any]] = {}
 
     def avoid(
-        self, request: Request, ask: Callable[..., Suggestion], rng: np.random.Generator, look_again_after: float
+        self,
+        request: Request,
+        ask: Callable[..., Suggestion],
+        rng: np.random.Generator,
+        look_again_after: float,
+        together: Set[int] = frozenset(),
     ) -> Suggestion:
         """Return a suggestion that no other running trial has.
 
@@ -59,22 +65,31 @@ class Rivals:
             ask: Calls the sampler; with ``whole_history`` the history includes trials that began later.
             rng: The trial's own generator.
             look_again_after: Seconds; when the sampler took longer, trials begun meanwhile are read from the storage.
+            together: Numbers of trials asked for at the same moment, whose points keep a greater distance; ``ask`` adds
+                to it.
         """
         begun = time.perf_counter()
         suggestion = ask()
         for _ in range(MAX_ATTEMPTS):
-            if self._log.storage.outlives_process and time.perf_counter() - begun >= look_again_after:
+            late = time.perf_counter() - begun >= look_again_after
+            if self._log.storage.outlives_process and (late or self._may_repeat(request)):
                 self._log.sync()
-                if self.claim(request, suggestion.params) and not self._met(request, suggestion):
+                if self.claim(request, suggestion.params, together) and not self._met(request, suggestion, together):
                     return suggestion
-            elif self.claim(request, suggestion.params):
+            elif self.claim(request, suggestion.params, together):
                 return suggestion
             suggestion = ask(whole_history=True)
         params = complete(request.space, request.given, rng)
+        if is_finite(request.space):
+            params = make_distinct(request, self._log.history(), rng, params, near=False)
         self.claim(request, params)
         return Suggestion(params, "random", f"other running trials have the points of {suggestion.origin}")
 
-    def _met(self, request: Request, suggestion: Suggestion) -> bool:
+    def _may_repeat(self, request: Request) -> bool:
+        """Return whether other processes may be about to draw the same point of a finite space."""
+        return is_finite(request.space) and self._are_elsewhere()
+
+    def _met(self, request: Request, suggestion: Suggestion, together: Set[int]) -> bool:
         """Store a point at once, so that other processes see it; return whether another running trial has it, too.
 
         Of two processes that store their points before they read, at least one sees the other's.
@@ -84,31 +99,36 @@ class Rivals:
         facts = {**facts_of(suggestion), POINT: plain(suggestion.params)}
         self._writer.describe(request.number, TrialData(system_attrs={SUGGESTION: facts}), at_once=True)
         self._log.sync()
-        return not self.claim(request, suggestion.params)
+        return not self.claim(request, suggestion.params, together)
 
-    def claim(self, request: Request, params: Mapping[str, Any]) -> bool:
+    def claim(self, request: Request, params: Mapping[str, Any], together: Set[int] = frozenset()) -> bool:
         """Claim a point for a trial, unless another running trial has it; return whether it was claimed."""
         number = request.number
         with self._lock:
             if self._chosen or len(self._log.statistics.running) > 1:
                 others = self._others(number)
-                if others and self._is_whole(request.space) and _has(request.space, others, params):
+                if others and self._is_whole(request.space) and _has(request.space, others, params, together):
                     return False
             self._chosen[number] = params
             return True
 
-    def _others(self, number: int) -> list[Mapping[str, Any]]:
-        """Return the points of the other running trials."""
+    def _others(self, number: int) -> dict[int, Mapping[str, Any]]:
+        """Return the points of the other running trials, by number."""
         for other in [*self._chosen]:
             stored = self._log.get(other)
             if stored is not None and stored.state.is_finished():
                 self._chosen.pop(other, None)  # its own thread may remove it concurrently
         running = {other: _point_of(record) for other, record in self._log.running().items()}
-        return [point for other, point in {**running, **self._chosen}.items() if other != number and point]
+        return {other: point for other, point in {**running, **self._chosen}.items() if other != number and point}
 
     def _is_whole(self, space: SearchSpace) -> bool:
         """Return whether a trial is known to have only parameters of the space."""
         return all(name in space for name in self._log.statistics.kinds)
+
+    def point(self, number: int) -> Mapping[str, Any]:
+        """Return the point of a running trial, as far as it is known before it is stored as parameters."""
+        record = self._log.get(number)
+        return self._chosen.get(number, NOTHING) or (NOTHING if record is None else _point_of(record))
 
     def _are_elsewhere(self) -> bool:
         """Return whether there are running trials whose points this process has not chosen."""
@@ -135,27 +155,17 @@ def _point_of(record: TrialRecord) -> Mapping[str, Any]:
     return {**coming, **record.params}
 
 
-def _has(space: SearchSpace, others: list[Mapping[str, Any]], params: Mapping[str, Any]) -> bool:
-    own = _unit(space, params)
+def _has(
+    space: SearchSpace, others: Mapping[int, Mapping[str, Any]], params: Mapping[str, Any], together: Set[int]
+) -> bool:
+    own = unit_of(space, params)
     continuous = np.array([parameter.distribution.cardinality is None for parameter in space])
-    for other in others:
-        there = _unit(space, other)
-        same = np.isclose(there, own, rtol=0.0, atol=SAME, equal_nan=True)
+    for number, other in others.items():
+        there = unit_of(space, other)
+        tolerance = APART if number in together and continuous.any() else SAME
+        same = np.isclose(there, own, rtol=0.0, atol=tolerance, equal_nan=True)
         # A trial that has stored only some of its parameters will most likely have the others, too.
         begun = np.isnan(there) & (np.any(same & continuous & ~np.isnan(there)))
         if np.all(same | begun):
             return True
     return False
-
-
-def _unit(space: SearchSpace, params: Mapping[str, Any]) -> npt.NDArray[np.float64]:
-    """Return unit-cube coordinates ``(d,)``; NaN for a parameter that is not there or has another kind of value."""
-    raw = np.full((1, len(space)), np.nan)
-    for position, parameter in enumerate(space):
-        if parameter.name in params:
-            try:
-                raw[0, position] = parameter.distribution.to_internal_repr(params[parameter.name])
-            except ValueError:
-                continue
-    unit: npt.NDArray[np.float64] = space.to_unit(raw)[0]
-    return unit

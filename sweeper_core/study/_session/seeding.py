@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.random.bit_generator import ISpawnableSeedSequence
+
+from sweeper_core.study._session.log import TrialLog
 
 
 def generator(seed: int, number: int) -> np.random.Generator:
@@ -24,6 +27,18 @@ def quantiles(seed: int, number: int) -> Iterator[float]:
     rng = generator(seed, number)
     while True:
         yield rng.random()
+
+
+def shared_seed(log: TrialLog) -> int | None:
+    """Return the seed of a study without one, the same in all processes; None before its first trial has been read.
+
+    It comes from the moment at which the first trial was stored: random, as a seed that nobody gave has to be.
+    """
+    first = log.get(0) if log.storage.outlives_process else None
+    if first is None or first.started is None:
+        return None
+    text = f"{log.study.name} {first.trial_id} {first.started.isoformat()}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big")
 
 
 STATES = 256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -17,16 +17,19 @@ from sweeper_core.pruners.base import Verdict
 from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers.asking import ask
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.schedulers.base import New, Scheduler, Vacancy
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages.base import Claim, Lease, Storage, StudyRecord
 from sweeper_core.study._session.adapters import UserSampler, native_sampler
+from sweeper_core.study._session.apart import moved_apart
 from sweeper_core.study._session.continuations import Continuations
+from sweeper_core.study._session.fantasies import Fantasies, points_at
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study._session.rivals import Rivals, facts_of
 from sweeper_core.study._session.rules import Rules
-from sweeper_core.study._session.seeding import generator
+from sweeper_core.study._session.seeding import generator, shared_seed
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.study._session.writer import TrialWriter
 from sweeper_core.trial.attrs import CONTINUES, FAILURE, LIST_OF_CONSTRAINTS, SUGGESTION
@@ -129,6 +132,8 @@ class Session:
         self._drawn_seed = secrets.randbits(63)
         self.continuations = Continuations(log)
         self._rivals = Rivals(log, writer)
+        writer.watch(lambda: tuple(log.statistics.running))
+        self._fantasies = Fantasies(log, self._rivals, self._ask_for_another)
         self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
         self.sampler = sampler
         self.rules = Rules(log, writer, self.view)
@@ -205,8 +210,9 @@ class Session:
 
     @property
     def seed(self) -> int:
-        """The sampler's seed, or the one drawn for this session."""
-        return self._drawn_seed if self.native_sampler.seed is None else self.native_sampler.seed
+        """The sampler's seed, or one that all processes derive alike once they have read the first trial."""
+        seed = self.native_sampler.seed
+        return seed if seed is not None else shared_seed(self.log) or self._drawn_seed
 
     def space_of(self, distributions: Mapping[str, BaseDistribution]) -> SearchSpace:
         """Return the space of named distributions, cached by the identity of the distributions."""
@@ -317,10 +323,11 @@ class Session:
         return self._propose(Request(space, number, given, priors=self.log.priors), rng, look_again_after)
 
     def _propose(self, request: Request, rng: np.random.Generator, look_again_after: float) -> Suggestion:
-        ask = partial(self._ask_sampler, request, rng)
         if isinstance(self.native_sampler, UserSampler):
-            return ask()
-        return self._rivals.avoid(request, ask, rng, look_again_after)
+            return self._ask_sampler(request, rng)
+        together: set[int] = set()
+        ask = partial(self._ask_sampler, request, rng, together=together)
+        return self._rivals.avoid(request, ask, rng, look_again_after, together)
 
     def suggest(
         self, number: int, space: SearchSpace, given: Mapping[str, Any], rng: np.random.Generator
@@ -334,14 +341,41 @@ class Session:
         """
         return self._ask_sampler(Request(space, number, given, priors=self.log.priors), rng)
 
-    def _ask_sampler(self, request: Request, rng: np.random.Generator, whole_history: bool = False) -> Suggestion:
+    def _ask_sampler(
+        self,
+        request: Request,
+        rng: np.random.Generator,
+        whole_history: bool = False,
+        together: set[int] | None = None,
+    ) -> Suggestion:
+        """Return the sampler's point.
+
+        Args:
+            whole_history: Whether the history includes trials that began later.
+            together: Gets the numbers of trials asked for at the same moment; None does without their points.
+        """
         sampler = self.native_sampler
         with self.log.lock:
-            if request.priors or sampler.needs_history(request.space):
-                known = self.log.history(None if whole_history else request.number)
-            else:
-                known = self.log.empty
-            return ask(sampler, request, known, rng)
+            if not self._needs_history(request):
+                return ask(sampler, request, self.log.empty, rng)
+            rows = None if whole_history else request.number
+            if together is None:
+                return ask(sampler, request, self.log.history(rows), rng)
+            known = self._fantasies.history(request, rows, together)
+            if known is None:
+                suggestion = ask(RandomSampler(), request, self.log.history(rows), rng)
+                return replace(suggestion, why="many trials were asked for at the same moment")
+            suggestion = ask(sampler, request, known, rng)
+            return moved_apart(request, suggestion, points_at(known, together), rng) if together else suggestion
+
+    def _ask_for_another(self, request: Request, known: History, together: list[dict[str, Any]]) -> Suggestion:
+        """Return the point that another process is expected to choose for its trial."""
+        rng = generator(self.seed, request.number)
+        suggestion = ask(self.native_sampler, request, known, rng)
+        return moved_apart(request, suggestion, together, rng)
+
+    def _needs_history(self, request: Request) -> bool:
+        return bool(request.priors) or self.native_sampler.needs_history(request.space)
 
     def judge(self, number: int) -> Verdict:
         """Return whether a running trial should stop now, by its reports and the other trials'."""

@@ -2,16 +2,17 @@
 
 A define-by-run objective suggests one parameter after the other, and reports many values; a transaction for each could
 cost more than the objective. Writes are buffered until the trial ends, until this process reads the study (for a
-pruner, for example), or for half a second, whichever comes first. Where a write is quick, parameters are written as
-soon as the trial has all those of an earlier trial, which are most likely all of its own: so the parameters are stored
-even when a job dies within a millisecond.
+pruner, for example), or for half a second, whichever comes first. Where a write is quick, and while other processes run
+trials of the study, parameters are written as soon as the trial has all those of an earlier trial, which are most
+likely all of its own: so the parameters are stored even when a job dies within a millisecond, and whoever asks next
+knows them.
 """
 
 from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sweeper_core._exit import before_closing
@@ -75,6 +76,8 @@ class WriteBuffer:
         self._storage = storage
         self._study_id = study_id
         self._heartbeat = heartbeat
+        self.others_run: Callable[[], bool] = lambda: False
+        """Whether other processes, as far as is known, run trials of the study."""
         self._forked = False
         self._reset()
         _buffers.add(self)
@@ -107,7 +110,8 @@ class WriteBuffer:
         self._storage.check(data)
         with self._lock:
             self._of(number).add(data)
-            whole = bool(data.params) and self._storage.quick_writes and self._is_whole(number, data.params)
+            whole = bool(data.params) and self._is_whole(number, data.params)
+            whole = whole and (self._storage.quick_writes or self.others_run())
         if whole:
             self._write([number])
 

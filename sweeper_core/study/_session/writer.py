@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sweeper_core.storages.base import Lease, Storage
 from sweeper_core.study._session.heartbeat import Heartbeat
@@ -33,6 +33,10 @@ class TrialWriter:
         """Renew a trial's lease in the background until it ends."""
         self._has_leased = True
         self._heartbeat.add(number, lease)
+
+    def watch(self, running: Callable[[], Iterable[int]]) -> None:
+        """Write parameters at once while any of the ``running`` trials is not one whose lease this process renews."""
+        self._buffer.others_run = lambda: not all(map(self._heartbeat.keeps, running()))
 
     def let_go(self, number: int) -> None:
         """Stop renewing a trial's lease."""

@@ -19,6 +19,7 @@ from sweeper_core.study._session import define_by_run
 from sweeper_core.study._session.session import Session
 from sweeper_core.testing.storages import new_study
 from sweeper_core.trial import Trial, TrialState
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.history import History
 
 SPACE = SearchSpace.of({"x": FloatDistribution(0.0, 1.0), "kind": CategoricalDistribution(["a", "b"])})
@@ -64,12 +65,18 @@ def points(storage: Storage, study_id: int) -> list[dict[str, Any]]:
     return [record.params for record in sorted(storage.changes(study_id)[0], key=lambda record: record.number)]
 
 
+def begun_elsewhere(storage: Storage, study_id: int) -> None:
+    """Begin a trial as another program does, that knows nothing of this one."""
+    claim = storage.reserve(study_id)
+    assert claim is not None
+    storage.describe(study_id, claim.number, TrialData({"x": 0.5, "kind": "a"}, SPACE.distributions))
+
+
 def test_a_sweep_looks_again_before_it_describes(storage: Storage) -> None:
     if not storage.outlives_process:
         pytest.skip("no other process sees it")
     study = new_study(storage, "s")
-    other = Session.open(storage, study, Same())
-    one = Session.open(storage, study, Same(meanwhile=lambda: other.start(SPACE)))
+    one = Session.open(storage, study, Same(meanwhile=lambda: begun_elsewhere(storage, study.study_id)))
     assert one.start(SPACE) is not None
     assert points(storage, study.study_id) == [{"x": 0.51, "kind": "a"}, {"x": 0.5, "kind": "a"}]
 
@@ -132,7 +139,7 @@ def test_ask_looks_again_before_it_describes(url: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(define_by_run, "LOOK_AGAIN_AFTER", 0.0)
     study = create_study(study_name="s", storage=url)
     study.tell(asked_by(url, Same()), 1.0)
-    trial = asked_by(url, Same(meanwhile=lambda: asked_by(url, Same())))
+    trial = asked_by(url, Same(meanwhile=lambda: begun_elsewhere(get_storage(url), study._study_id)))
     assert [each.params["x"] for each in study.trials] == [0.5, 0.51, 0.5]
     assert trial.number == 1
 
@@ -141,8 +148,7 @@ def test_ask_for_fixed_distributions_looks_again(url: str, monkeypatch: pytest.M
     monkeypatch.setattr(define_by_run, "LOOK_AGAIN_AFTER", 0.0)
     space = {"x": FloatDistribution(0.0, 1.0), "kind": CategoricalDistribution(["a", "b"])}
     study = create_study(study_name="s", storage=url)
-    other = load_study(study_name="s", storage=url, sampler=Same())
-    study.sampler = Same(meanwhile=lambda: other.ask(space))
+    study.sampler = Same(meanwhile=lambda: begun_elsewhere(get_storage(url), study._study_id))
     study.ask(space)
     assert [each.params["x"] for each in study.trials] == [0.51, 0.5]
 

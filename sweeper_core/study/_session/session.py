@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,21 +14,18 @@ from sweeper_core.exceptions import SearchSpaceExhausted, UpdateFinishedTrialErr
 from sweeper_core.logging import get_logger
 from sweeper_core.pruners.base import Verdict
 from sweeper_core.pruners.user import BasePruner
-from sweeper_core.samplers.asking import ask
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
-from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.schedulers.base import New, Scheduler, Vacancy
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages.base import Claim, Lease, Storage, StudyRecord
 from sweeper_core.study._session.adapters import UserSampler, native_sampler
-from sweeper_core.study._session.apart import moved_apart
 from sweeper_core.study._session.continuations import Continuations
-from sweeper_core.study._session.fantasies import Fantasies, points_at
 from sweeper_core.study._session.log import TrialLog
+from sweeper_core.study._session.points import PointSource
 from sweeper_core.study._session.rivals import Rivals, facts_of
 from sweeper_core.study._session.rules import Rules
-from sweeper_core.study._session.seeding import generator, shared_seed
+from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.study._session.writer import TrialWriter
 from sweeper_core.trial.attrs import CONTINUES, FAILURE, LIST_OF_CONSTRAINTS, SUGGESTION
@@ -129,11 +125,10 @@ class Session:
         self.log = log
         self.writer = writer
         self.view = StudyView(log) if view is None else view
-        self._drawn_seed = secrets.randbits(63)
         self.continuations = Continuations(log)
         self._rivals = Rivals(log, writer)
         writer.watch(lambda: tuple(log.statistics.running))
-        self._fantasies = Fantasies(log, self._rivals, self._ask_for_another)
+        self._points = PointSource(log, self._rivals)
         self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
         self.sampler = sampler
         self.rules = Rules(log, writer, self.view)
@@ -191,6 +186,7 @@ class Session:
     def sampler(self, sampler: Sampler | BaseSampler) -> None:
         native = native_sampler(sampler, self.log, self.view)
         self._sampler = sampler
+        self._points.sampler = native
         self.native_sampler = native
         """The sampler itself, or the adapter around a user's own."""
         self._finishes_plainly = (
@@ -210,9 +206,8 @@ class Session:
 
     @property
     def seed(self) -> int:
-        """The sampler's seed, or one that all processes derive alike once they have read the first trial."""
-        seed = self.native_sampler.seed
-        return seed if seed is not None else shared_seed(self.log) or self._drawn_seed
+        """The sampler's seed, or one of this study that nobody gave."""
+        return self._points.seed
 
     def space_of(self, distributions: Mapping[str, BaseDistribution]) -> SearchSpace:
         """Return the space of named distributions, cached by the identity of the distributions."""
@@ -304,7 +299,7 @@ class Session:
         if _is_complete(request.space, params):
             return Suggestion(params, ENQUEUED if claim.fixed else "")
         self.log.sync()
-        return self._propose(request, generator(self.seed, claim.number), 0.0)
+        return self._points.propose(request, generator(self.seed, claim.number), 0.0)
 
     def propose(
         self,
@@ -320,14 +315,7 @@ class Session:
             number, given, rng: See :meth:`suggest`.
             look_again_after: Seconds; when the sampler took longer, trials begun meanwhile are read from the storage.
         """
-        return self._propose(Request(space, number, given, priors=self.log.priors), rng, look_again_after)
-
-    def _propose(self, request: Request, rng: np.random.Generator, look_again_after: float) -> Suggestion:
-        if isinstance(self.native_sampler, UserSampler):
-            return self._ask_sampler(request, rng)
-        together: set[int] = set()
-        ask = partial(self._ask_sampler, request, rng, together=together)
-        return self._rivals.avoid(request, ask, rng, look_again_after, together)
+        return self._points.propose(Request(space, number, given, priors=self.log.priors), rng, look_again_after)
 
     def suggest(
         self, number: int, space: SearchSpace, given: Mapping[str, Any], rng: np.random.Generator
@@ -339,43 +327,7 @@ class Session:
             given: Fixed values (external).
             rng: The trial's own generator.
         """
-        return self._ask_sampler(Request(space, number, given, priors=self.log.priors), rng)
-
-    def _ask_sampler(
-        self,
-        request: Request,
-        rng: np.random.Generator,
-        whole_history: bool = False,
-        together: set[int] | None = None,
-    ) -> Suggestion:
-        """Return the sampler's point.
-
-        Args:
-            whole_history: Whether the history includes trials that began later.
-            together: Gets the numbers of trials asked for at the same moment; None does without their points.
-        """
-        sampler = self.native_sampler
-        with self.log.lock:
-            if not self._needs_history(request):
-                return ask(sampler, request, self.log.empty, rng)
-            rows = None if whole_history else request.number
-            if together is None:
-                return ask(sampler, request, self.log.history(rows), rng)
-            known = self._fantasies.history(request, rows, together)
-            if known is None:
-                suggestion = ask(RandomSampler(), request, self.log.history(rows), rng)
-                return replace(suggestion, why="many trials were asked for at the same moment")
-            suggestion = ask(sampler, request, known, rng)
-            return moved_apart(request, suggestion, points_at(known, together), rng) if together else suggestion
-
-    def _ask_for_another(self, request: Request, known: History, together: list[dict[str, Any]]) -> Suggestion:
-        """Return the point that another process is expected to choose for its trial."""
-        rng = generator(self.seed, request.number)
-        suggestion = ask(self.native_sampler, request, known, rng)
-        return moved_apart(request, suggestion, together, rng)
-
-    def _needs_history(self, request: Request) -> bool:
-        return bool(request.priors) or self.native_sampler.needs_history(request.space)
+        return self._points.ask(Request(space, number, given, priors=self.log.priors), rng)
 
     def judge(self, number: int) -> Verdict:
         """Return whether a running trial should stop now, by its reports and the other trials'."""

@@ -46,7 +46,7 @@ def study_at(path: Path, finished: int = 0) -> tuple[Storage, Session]:
 
 
 def one_after_the_other(path: Path, sampler: Sampler, space: SearchSpace, count: int, finished: int) -> list[Started]:
-    storage, session = study_at(path, finished)
+    _, session = study_at(path, finished)
     session.sampler = sampler
     return [started for _ in range(count) if (started := session.start(space)) is not None]
 

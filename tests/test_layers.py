@@ -26,6 +26,7 @@ FLOORS = [
         "durations",
         "logging",
         "masking",
+        "memory",
         "plain",
         "registry",
     },

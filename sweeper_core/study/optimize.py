@@ -13,6 +13,7 @@ from typing import Any, Union
 
 from sweeper_core.exceptions import prunes
 from sweeper_core.logging import INFO, get_logger
+from sweeper_core.memory import REASON, is_out_of_memory
 from sweeper_core.schedulers.base import New, Stop, Vacancy, Wait
 from sweeper_core.storages.base import Lease
 from sweeper_core.study._session.define_by_run import DefineByRun
@@ -20,7 +21,8 @@ from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study._session.outcome import COMPLETE, Outcome, outcome_of
 from sweeper_core.study._session.session import Session
 from sweeper_core.study.progress import Progress
-from sweeper_core.trial.attrs import LOST, METRIC_NAMES
+from sweeper_core.trial.attrs import FAILURE, LOST, METRIC_NAMES, OOM
+from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.live import Trial
 from sweeper_core.trial.state import TrialState
@@ -29,6 +31,9 @@ Objective = Callable[[Trial], Union[float, Sequence[float]]]
 Callback = Callable[[Any, FrozenTrial], None]
 
 _logger = get_logger(__name__)
+
+MAX_TEXT = 1_000
+"""Characters of an exception's text that are kept with the trial that it ended."""
 
 
 @dataclass(eq=False)
@@ -254,7 +259,7 @@ class Loop:
             else:
                 outcome = Outcome(TrialState.FAIL, None, repr(error))
         state, values, _ = outcome
-        if not self._session.finish(trial.number, state, values):
+        if not self._session.finish(trial.number, state, values, _facts_of(raised, state)):
             self._explain_refusal(trial, outcome)
         elif state is not COMPLETE or _logger.isEnabledFor(INFO):
             self._reporter.ended(trial, outcome, returned, raised)
@@ -280,6 +285,13 @@ class Loop:
             f"Trial {trial.number} was failed as stale while it ran: its process gave no heartbeat for too long. Its "
             f"result {outcome.values} is not stored."
         )
+
+
+def _facts_of(raised: BaseException | None, state: TrialState) -> TrialData:
+    """Return what is stored with a trial about the exception that ended it."""
+    if raised is None or state is not TrialState.FAIL or not is_out_of_memory(raised):
+        return NO_DATA
+    return TrialData(system_attrs={OOM: True, FAILURE: f"{REASON}: {type(raised).__name__}: {raised}"[:MAX_TEXT]})
 
 
 class Reporter:

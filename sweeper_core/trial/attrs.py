@@ -14,6 +14,7 @@ Name                 Written by                               Read by
 ``hpo:repeats``      the sweep, for repeated jobs             ``History`` (spread of repeats), results
 ``hpo:failure``      whoever ends a trial as FAIL             results, command line, MLflow
 ``hpo:traceback``    the sweep                                results
+``hpo:oom``          whoever ends a trial as FAIL             ``History`` (limits of memory), results
 ``hpo:baseline``     the sweep, when it opens the study       ``StudyFacts`` (report, ``hpo best``, closing lines)
 ``hpo:job_dir``      the sweep                                results, MLflow
 ``hpo:lease``        ``Storage.reserve``                      ``Storage.fail_stale``, ``Storage.finish``
@@ -62,6 +63,8 @@ FAILURE = "hpo:failure"
 """Why a trial failed, in one line."""
 TRACEBACK = "hpo:traceback"
 """The traceback of the exception that ended the trial."""
+OOM = "hpo:oom"
+"""True for a trial that failed because the memory of the host or of an accelerator ran out."""
 BASELINE = "hpo:baseline"
 """True for the trial that runs the configuration's own values."""
 JOB_DIRECTORY = "hpo:job_dir"

@@ -32,7 +32,7 @@ from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.attempts import Attempts
 from sweeper_core.trial.attrs import REPEATS, SUGGESTION, VERDICT
 from sweeper_core.trial.feasible import feasible_rows, violation
-from sweeper_core.trial.record import Layout, TrialRecord
+from sweeper_core.trial.record import Layout, TrialRecord, ran_out_of_memory
 from sweeper_core.trial.state import TrialState
 
 Floats = npt.NDArray[np.float64]
@@ -78,6 +78,7 @@ class History:
             standard deviation; NaN without a forecast.
         repeats: ``(n,)`` number of runs that the value is the mean of (1 for most), ``spread`` their standard deviation
             (0 where there is one run only).
+        oom: ``(n,)`` which trials failed because memory ran out.
         origin: ``(n,)`` names of the algorithms that made the suggestions ("" where unknown).
         generation: ``(n,)`` the small integer that the algorithm stored with it.
         columns: parameters by name, in the order of first appearance.
@@ -95,6 +96,7 @@ class History:
     forecast: Floats
     repeats: Integers
     spread: Floats
+    oom: Flags
     origin: Sequence[str]
     generation: Integers
     columns: Mapping[str, Column]
@@ -261,6 +263,7 @@ class TrialTable:
         self._forecast = _Series(np.nan, float, width=2)
         self._repeats = _Series(1, np.int64)
         self._spread = _Series(0.0, float)
+        self._oom = _Series(False, bool)
         self._generation = _Series(0, np.int64)
         self._origin: list[str] = []
         self._layouts: list[Layout] = []
@@ -307,6 +310,7 @@ class TrialTable:
         self._states.put(attempt, FURTHER_ATTEMPT)
         self._forecast.put(row, np.nan)
         self._constraints.put(row, np.nan)
+        self._oom.put(row, False)
 
     def _make_room(self, number: int, row: int) -> TrialRecord | None:
         missing = number + 1 - len(self.records)
@@ -345,6 +349,8 @@ class TrialTable:
         if verdict and verdict.get("forecast"):
             expected, deviation = verdict["forecast"]
             self._forecast.put(row, (expected * self._signs[0], deviation))
+        if ran_out_of_memory(record):
+            self._oom.put(row, True)
         repeats = record.system_attrs.get(REPEATS)
         if repeats:
             self._repeats.put(row, int(repeats["count"]))
@@ -371,6 +377,7 @@ class TrialTable:
             forecast=self._forecast.view(n),
             repeats=self._repeats.view(n),
             spread=self._spread.view(n),
+            oom=self._oom.view(n),
             origin=self._origin[:n],
             generation=self._generation.view(n),
             columns={name: self._column(growing, n) for name, growing in self._columns.items()},

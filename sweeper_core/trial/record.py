@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sweeper_core.distributions import BaseDistribution, FloatDistribution
-from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LIST_OF_CONSTRAINTS
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LIST_OF_CONSTRAINTS, OOM
 from sweeper_core.trial.state import TrialState
 
 
@@ -136,3 +136,13 @@ def constraints_in(system_attrs: Mapping[str, Any]) -> dict[str, float]:
         if key.startswith(CONSTRAINT_PREFIX):
             found[key[len(CONSTRAINT_PREFIX) :]] = float(value)
     return found
+
+
+def ran_out_of_memory(record: TrialRecord) -> bool:
+    """Return whether a trial failed because memory ran out."""
+    return record.state is TrialState.FAIL and bool(record.system_attrs.get(OOM))
+
+
+def out_of_memory(records: Iterable[TrialRecord]) -> int:
+    """Return how many of the trials failed because memory ran out."""
+    return sum(ran_out_of_memory(record) for record in records)

@@ -24,10 +24,13 @@ from omegaconf import DictConfig, open_dict
 from hydra_plugins.hydra_hpo_sweeper._hydra._lane import LANE
 from hydra_plugins.hydra_hpo_sweeper._hydra._returns import let_go, returned_by
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import drop_frames, kind_of, trace_of
+from hydra_plugins.hydra_hpo_sweeper._lanes._oom import KillCounter
 from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import sendable
+from sweeper_core.memory import REASON, is_out_of_memory, tells_kill, tells_out_of_memory
 
-End = Literal["returned", "raised", "pruned", "lost", "timeout", "stopped"]
-"""How a job ended: ``lost`` when its process died without a result, ``stopped`` when the user stopped it."""
+End = Literal["returned", "raised", "pruned", "lost", "killed", "timeout", "stopped"]
+"""How a job ended: ``lost`` when its process died without a result, ``killed`` when it died so for want of memory,
+``stopped`` when the user stopped it."""
 
 WORKER_DIED = {"UncompletedJobError", "TerminatedWorkerError", "BrokenProcessPool", "WorkerCrashedError", "WorkerLost"}
 """Exceptions of launchers that mean a dead worker and not a failed job (submitit, joblib, Ray, our own)."""
@@ -75,14 +78,17 @@ class Failure:
         kind: The exception's class, or a keyword of our own.
         message: The exception's message.
         trace: The traceback, as text; empty when there is none.
+        reason: "oom" where memory ran out; else empty.
     """
 
     kind: str
     message: str
     trace: str = ""
+    reason: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.message}" if self.message else self.kind
+        text = f"{self.kind}: {self.message}" if self.message else self.kind
+        return f"{self.reason}: {text}" if self.reason else text
 
 
 OVER = Failure("Timeout", "the job ran longer than its launcher allows")
@@ -176,6 +182,7 @@ class InlineLane(Lanes):
     def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
         self._job: Job | None = None
+        self._kills = KillCounter.of()
 
     @property
     def free(self) -> int:
@@ -194,7 +201,7 @@ class InlineLane(Lanes):
             return []
         job = self._job
         with own_environment({LANE: "0", **job.environment}):
-            done = run_job(self._launcher, job)
+            done = run_watched(self._launcher, job, self._kills.again())
         self._job = None
         return [done]
 
@@ -210,6 +217,15 @@ def run_job(launcher: Launcher, job: Job) -> JobResult:
     return run_batch(launcher, [job])[0]
 
 
+def run_watched(launcher: Launcher, job: Job, kills: KillCounter) -> JobResult:
+    """Run one job of this process, and tell whether one of its processes was killed for want of memory."""
+    done = run_job(launcher, job)
+    failure = done.failure
+    if failure is None or failure.reason or not tells_kill(f"{failure}\n{failure.trace}") or not kills.grown:
+        return done
+    return replace(done, failure=replace(failure, reason=REASON))
+
+
 def run_batch(launcher: Launcher, jobs: Sequence[Job]) -> list[JobResult]:
     """Run jobs with consecutive numbers on a launcher at once, and return their results."""
     try:
@@ -218,8 +234,10 @@ def run_batch(launcher: Launcher, jobs: Sequence[Job]) -> list[JobResult]:
         failure = Failure("Interrupted", "the run was stopped by the user")
         return [JobResult(job, "stopped", failure=failure) for job in jobs]
     except (Exception, SystemExit) as error:
-        end: End = "timeout" if _is_over_time(error) else "lost" if _is_loss(error) else "raised"
-        failure = replace(OVER, trace=failure_of(error).trace) if end == "timeout" else failure_of(error)
+        failure = failure_of(error)
+        loss: End = "killed" if failure.reason else "lost"
+        end: End = "timeout" if _is_over_time(error) else loss if _is_loss(error) else "raised"
+        failure = replace(OVER, trace=failure.trace) if end == "timeout" else failure
         return [JobResult(job, end, failure=failure, directory=_directory_from(launcher, job)) for job in jobs]
     results = [result_of(job, one) for job, one in zip(jobs, returns, strict=True)]
     for one in returns:
@@ -280,7 +298,9 @@ def failure_of(error: BaseException) -> Failure:
         message = str(error)
     except Exception:
         message = "(the exception has no text)"
-    failure = Failure(kind_of(error), message, trace_of(error))
+    kind, trace = kind_of(error), trace_of(error)
+    short = is_out_of_memory(error) or tells_out_of_memory(f"{kind}: {message}") or tells_out_of_memory(trace)
+    failure = Failure(kind, message, trace, REASON if short else "")
     drop_frames(error)
     return failure
 

@@ -19,7 +19,9 @@ from typing import Literal
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, Job, JobResult, Lanes
 from hydra_plugins.hydra_hpo_sweeper._lanes._kill import kill_tree
-from hydra_plugins.hydra_hpo_sweeper._lanes._worker import Start
+from hydra_plugins.hydra_hpo_sweeper._lanes._oom import KillCounter
+from hydra_plugins.hydra_hpo_sweeper._lanes._worker import OUTPUT, Start
+from sweeper_core.memory import REASON, tells_out_of_memory
 
 SECONDS_TO_LEAVE = 5.0
 """Seconds that an idle worker may take to exit (exit handlers of the libraries it has loaded)."""
@@ -29,6 +31,9 @@ SECONDS_TO_DIE = 1.0
 
 MAX_TAIL = 2000
 """Characters of a dead worker's log that are kept with the trial."""
+
+FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
+"""Exit statuses of a process that others ended; any other process may have printed why it ended itself."""
 
 _CODE = """import sys
 sys.path[:] = {path!r}
@@ -94,14 +99,20 @@ class ProcessLanes(Lanes):
             deadlines = [moment for moment in (end, *(lane.deadline for lane in busy)) if moment is not None]
             left = None if not deadlines else max(0.0, min(deadlines) - time.monotonic())
             ready = set(wait([lane.connection for lane in busy], left))
-            done = [self._located(ended) for lane in busy if (ended := lane.look(lane.connection in ready)) is not None]
+            done = [
+                self._located(ended, lane.aborted)
+                for lane in busy
+                if (ended := lane.look(lane.connection in ready)) is not None
+            ]
             if end is not None and time.monotonic() >= end:
                 break
         return done
 
-    def _located(self, ended: JobResult) -> JobResult:
-        silent = ended.end in ("lost", "timeout", "stopped") and ended.directory is None
-        return replace(ended, directory=self._locate(ended.job)) if silent else ended
+    def _located(self, ended: JobResult, aborted: bool) -> JobResult:
+        if ended.end not in ("lost", "killed", "timeout", "stopped") or ended.directory is not None:
+            return ended
+        ended = replace(ended, directory=self._locate(ended.job))
+        return _with_last_words(ended) if aborted and ended.end == "lost" else ended
 
     def stop(self, key: tuple[int, int]) -> None:
         for lane in self._lanes:
@@ -139,6 +150,9 @@ class _Lane:
         self.deadline: float | None = None
         self._begun = False
         self._cut_short: Literal["timeout", "stopped"] | None = None
+        self._kills = KillCounter()
+        self.aborted = False
+        """Whether the last worker that died had ended itself."""
 
     @property
     def connection(self) -> Connection:
@@ -149,6 +163,7 @@ class _Lane:
         """Send the job to the worker, which is started if necessary."""
         self.job, self.deadline, self._cut_short, self._begun = job, None, None, False
         if self.worker is not None:
+            self._kills = self._kills.again()
             try:
                 self.worker.connection.send(job)
                 return
@@ -156,6 +171,7 @@ class _Lane:
                 # The worker died while it was idle, which does not affect the job.
                 self.end_worker()
         self.worker = self._spawn()
+        self._kills = KillCounter.of(self.worker.process.pid)
         self.worker.connection.send(job)
 
     def look(self, ready: bool) -> JobResult | None:
@@ -189,7 +205,14 @@ class _Lane:
             return self._free(JobResult(self.job, "timeout", failure=Failure("Timeout", text)))
         if self._cut_short == "stopped":
             return self._free(JobResult(self.job, "stopped", failure=Failure("Stopped", "stopped by the user")))
-        return self._free(JobResult(self.job, "lost", failure=self._loss(status)))
+        self.aborted = status not in FROM_OUTSIDE
+        failure = self._loss(status)
+        if status == -signal.SIGKILL and self._kills.grown:
+            text = f"{failure.message}: the kernel's OOM killer"
+            return self._free(
+                JobResult(self.job, "killed", failure=Failure("OutOfMemory", text, failure.trace, REASON))
+            )
+        return self._free(JobResult(self.job, "lost", failure=failure))
 
     def _loss(self, status: int | None) -> Failure:
         tail = _tail(self._log)
@@ -219,6 +242,16 @@ class _Lane:
         kill_tree(process.pid)
         connection.close()
         return process.wait()
+
+
+def _with_last_words(ended: JobResult) -> JobResult:
+    """Return the result of a lost job, as out of memory if that is what its process printed when it aborted."""
+    if ended.directory is None or ended.failure is None:
+        return ended
+    printed = _tail(Path(ended.directory, OUTPUT))
+    if not tells_out_of_memory(printed):
+        return ended
+    return replace(ended, end="killed", failure=replace(ended.failure, trace=printed, reason=REASON))
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:

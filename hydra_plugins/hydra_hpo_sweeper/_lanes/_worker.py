@@ -25,9 +25,10 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.experimental.callback import Callback
 
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, own_environment, run_job
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, own_environment, run_watched
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import Guarded
 from hydra_plugins.hydra_hpo_sweeper._lanes._kill import kill_tree
+from hydra_plugins.hydra_hpo_sweeper._lanes._oom import KillCounter
 from hydra_plugins.hydra_hpo_sweeper._lanes._task import Application, MainModule, unpack
 from sweeper_core.study._job.handle import BEGUN
 
@@ -141,9 +142,11 @@ def prepare(start: Start, packed: bytes, descriptor: int) -> Callable[[Job], Job
         hydra_context=context, task_function=Guarded(application.task), config=application.config
     )
 
+    kills = KillCounter.of()
+
     def run(job: Job) -> JobResult:
         with own_environment({**job.environment, BEGUN: repr(time.time())}):
-            return run_job(launcher, job)
+            return run_watched(launcher, job, kills.again())
 
     return run
 

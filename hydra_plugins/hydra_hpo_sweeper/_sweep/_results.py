@@ -52,7 +52,7 @@ from sweeper_core.study._session.session import Session
 from sweeper_core.study._session.stopping import end_of
 from sweeper_core.trial.attrs import FAILURE, JOB_DIRECTORY, REPEATS
 from sweeper_core.trial.best import best_first
-from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.record import TrialRecord, out_of_memory
 from sweeper_core.trial.state import TrialState
 from sweeper_core.trial.table import MISSING, TrialTable
 
@@ -76,6 +76,7 @@ class SweepResult:
             is complete and feasible.
         finished: How many trials of the study have ended, by state.
         stopped: Why ``hydra.sweeper.stop`` ended the study; None when it did not.
+        out_of_memory: How many of those that failed ran out of memory.
     """
 
     study_name: str
@@ -84,6 +85,7 @@ class SweepResult:
     n_objectives: int
     finished: dict[str, int]
     stopped: str | None = None
+    out_of_memory: int = 0
 
     @property
     def best_trial(self) -> int | None:
@@ -108,6 +110,7 @@ class SweepResult:
     def lines(self) -> list[str]:
         """Return a summary for the log."""
         counts = ", ".join(f"{count} {IN_WORDS.get(state, state)}" for state, count in self.finished.items()) or "none"
+        counts += f" ({self.out_of_memory} out of memory)" if self.out_of_memory else ""
         lines = [f"Trials: {counts}. Results: {self.directory}"]
         if not self.best:
             return [*lines, "No trial is complete and within its constraints."]
@@ -188,8 +191,9 @@ class Results:
         states = [record.state for record in self._session.log.configurations]
         counts = {state.name.lower(): states.count(state) for state in TrialState if states.count(state)}
         study = self._session.study
-        best = tuple(self._best())
-        return SweepResult(study.name, self._directory, best, len(study.directions), counts, self._stopped())
+        best, n_objectives = tuple(self._best()), len(study.directions)
+        short = out_of_memory(self._session.log.configurations)
+        return SweepResult(study.name, self._directory, best, n_objectives, counts, self._stopped(), short)
 
     def _stopped(self) -> str | None:
         end = end_of(self._session.study, self._session.log.n_configurations)
@@ -207,7 +211,8 @@ class Results:
 
     def _summary(self, best: Sequence[TrialRecord]) -> dict[str, Any]:
         priors = {name: prior.to_json() for name, prior in self._session.log.priors.items()}
-        further = {"priors": priors, "stopped": self._stopped()}
+        short = out_of_memory(self._session.log.configurations)
+        further = {"priors": priors, "stopped": self._stopped(), "out_of_memory": short}
         return {**self._best_as_data(best), **{key: value for key, value in further.items() if value}}
 
     def _best_as_data(self, best: Sequence[TrialRecord]) -> dict[str, Any]:

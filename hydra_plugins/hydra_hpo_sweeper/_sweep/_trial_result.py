@@ -16,10 +16,11 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import values_of
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Fixed
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from sweeper_core.masking import masked
+from sweeper_core.memory import REASON
 from sweeper_core.storages import attrs_of_loss, get_storage
 from sweeper_core.storages.base import Storage
 from sweeper_core.trial.attempts import was_warned
-from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, FAILURE, JOB_DIRECTORY, REPEATS, TRACEBACK, VERDICT
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, FAILURE, JOB_DIRECTORY, OOM, REPEATS, TRACEBACK, VERDICT
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -186,7 +187,7 @@ def _averaged(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _failed(failure: Failure, about: Mapping[str, Any]) -> TrialResult:
     text, trace = _kept(str(failure), slice(MAX_TEXT)), _kept(failure.trace, slice(-MAX_TRACE, None))
-    attrs = {FAILURE: text, TRACEBACK: trace, **about}
+    attrs = {FAILURE: text, TRACEBACK: trace, OOM: failure.reason == REASON, **about}
     return TrialResult(TrialState.FAIL, attrs={name: text for name, text in attrs.items() if text}, failure=failure)
 
 
@@ -206,7 +207,7 @@ def given_up(result: TrialResult) -> TrialResult:
 
 def ended_from_outside(result: TrialResult, record: TrialRecord) -> TrialResult:
     """Return the result of a trial; one that has failed after it saved because it was warned is lost, and can go on."""
-    if result.failure is None or result.lost or not was_warned(record):
+    if result.failure is None or result.failure.reason or result.lost or not was_warned(record):
         return result
     about = {name: value for name, value in result.attrs.items() if name == JOB_DIRECTORY}
     reason = _kept(str(result.failure), slice(MAX_TEXT))

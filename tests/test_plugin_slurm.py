@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._slurm import GONE, SlurmState, SlurmStates
+from sweeper_core.directions import StudyDirection
+from sweeper_core.report.beacon import MAX_SILENCE, has_left
+from sweeper_core.storages import get_storage, this_process
 
 
 class Programs:
@@ -120,3 +125,30 @@ def test_one_watcher_asks_for_all_lanes(tmp_path: Path) -> None:
     assert watch.queries == asked + 2
     watch.close()
     assert all(entry.done.is_set() for entry in entries)
+
+
+def test_a_trial_whose_job_runs_elsewhere_outlives_its_sweep(tmp_path: Path) -> None:
+    storage = get_storage(f"sqlite:///{tmp_path / 'study.db'}")
+    study = storage.create_or_open_study("hpo", [StudyDirection.MINIMIZE], exist_ok=True)
+    for elsewhere in (False, True):
+        dead = replace(this_process(elsewhere=elsewhere), pid=2**22 + 1)
+        storage.reserve(study.study_id, lease=dead)
+    assert storage.fail_stale(study.study_id) == [0]
+    records, _ = storage.changes(study.study_id)
+    leases = [record.system_attrs["hpo:lease"] for record in records]
+    # An earlier version that shares the study reads the leases that it knows.
+    assert ["elsewhere" in lease for lease in leases] == [False, True]
+
+
+def test_a_sweep_on_another_machine_has_left_when_its_file_is_gone_or_old(tmp_path: Path) -> None:
+    here = this_process()
+    there = replace(here, host="login2", boot="another")
+    assert has_left(tmp_path, replace(here, pid=2**22 + 1))
+    assert not has_left(tmp_path, here)
+    assert has_left(tmp_path, there)
+    path = tmp_path / f".sweep-login2-{there.pid}.json"
+    path.touch()
+    assert not has_left(tmp_path, there)
+    os.utime(path, (path.stat().st_mtime - 2 * MAX_SILENCE,) * 2)
+    assert has_left(tmp_path, there)
+    assert os.listdir(tmp_path) == [path.name]

@@ -17,7 +17,12 @@ from sweeper_core.trial.frozen import FrozenTrial
 
 pytestmark = pytest.mark.slurm
 
-POINTS = ("hydra/sweeper/sampler=grid", "hydra/launcher=submitit_slurm", "hydra.launcher.signal_delay_s=20")
+POINTS = (
+    "hydra/sweeper/sampler=grid",
+    "hydra/launcher=submitit_slurm",
+    "hydra.launcher.signal_delay_s=20",
+    "hydra.sweeper.checkpoints.every=1",
+)
 """A sampler without a seed would take the points in any order; these sweeps run each of a few points once."""
 
 
@@ -108,3 +113,33 @@ def test_a_cancelled_job_is_noticed_without_accounting(swept: Sweep) -> None:
         ("1", "0"), ("2", "0"), ("2", "2"), ("3", "0"),
     ]  # fmt: skip
     assert [row["state"] for row in swept.rows] == ["COMPLETE"] * 3
+
+
+def test_the_next_run_attaches_to_jobs_that_outlived_their_sweep(swept: Sweep) -> None:
+    overrides = ("+x=1,2,3,4", "+at=1", "+gate=go-${x}", "hydra.sweeper.n_jobs=3", "hydra.sweeper.n_trials=4")
+    sweeper = swept.start(*overrides)
+    swept.cluster.wait(lambda: len(swept.begun) == 3)
+    before = swept.begun
+    sweeper.kill()
+    sweeper.wait()
+    # One ends while nobody watches, one is cancelled, one runs on.
+    ended, cancelled, running = sorted(before)
+    swept.open(f"go-{ended}")
+    swept.cluster.run("scancel", before[cancelled])
+    swept.cluster.wait(lambda: [swept.cluster.jobs()[before[value]] for value in (ended, cancelled)]
+                       == ["COMPLETED", "CANCELLED"])  # fmt: skip
+    swept.start(*overrides)
+    for value in "1234":
+        swept.open(f"go-{value}")
+    said = swept.end()
+    for value in (ended, running):
+        assert f"goes on in job {before[value]}" in said
+    # The cancelled one goes on from its checkpoint; no other job was run twice.
+    assert sorted((value, step) for _, value, step, _ in swept.noted("begins")) == sorted(
+        [*((value, "0") for value in "1234"), (cancelled, "1")]
+    )
+    assert len(swept.cluster.jobs()) >= 5
+    assert [row["state"] for row in swept.rows] == ["COMPLETE"] * 4
+    assert {trial.number for trial in swept.trials if trial.state.name == "FAIL"} == {
+        int(number) for number, value, step, _ in swept.noted("begins") if value == cancelled and step == "0"
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -42,20 +43,58 @@ class Beacon:
         return asdict(self)
 
 
+INTERVAL = 15.0
+"""Seconds after which the file of a running sweep is touched."""
+
+MAX_SILENCE = 120.0
+"""Seconds after which a file that was not touched is one that a dead sweep has left."""
+
+
 @contextmanager
 def lit(directory: Path, budget: int | None, lanes: int | None, command: str) -> Iterator[None]:
     """Keep a sweep's file in its directory while the block runs; where that is impossible, do without."""
     owner = this_process()
-    path = directory / PATTERN.replace("*", f"{owner.host}-{owner.pid}".replace("/", "_"))
+    path = _path(directory, owner)
+    over = threading.Event()
     with suppress(OSError):
         temporary = path.with_name(path.name + ".new")
         temporary.write_text(json.dumps(Beacon(owner, budget, lanes, command).as_json()), encoding="utf-8")
         os.replace(temporary, path)
+        threading.Thread(target=_keep, args=(path, over), name="hpo-beacon", daemon=True).start()
     try:
         yield
     finally:
+        over.set()
         with suppress(OSError):
             path.unlink()
+
+
+def _path(directory: Path, owner: Lease) -> Path:
+    return directory / PATTERN.replace("*", f"{owner.host}-{owner.pid}".replace("/", "_"))
+
+
+def _keep(path: Path, over: threading.Event) -> None:
+    while not over.wait(INTERVAL):
+        with suppress(OSError):
+            os.utime(path)
+
+
+def has_left(directory: Path, owner: Lease) -> bool:
+    """Return whether a sweep of a directory has ended, or is known to be dead; from any machine that sees it."""
+    if is_here(owner):
+        return owner_is_dead(owner)
+    probe = directory / f".now-{os.getpid()}"
+    try:
+        # The file system's own clock: machines may disagree.
+        probe.touch()
+        return probe.stat().st_mtime - _path(directory, owner).stat().st_mtime > MAX_SILENCE
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    finally:
+        with suppress(OSError):
+            probe.unlink()
 
 
 def beacons(directory: Path) -> list[Beacon]:

@@ -13,13 +13,17 @@ from typing import NamedTuple
 
 from sweeper_core.storages.base import Lease
 
+MAX_ABSENCE = 7 * 24 * 3600.0
+"""Seconds for which a trial whose job runs elsewhere waits for its sweep to come back."""
 
-def this_process(interval: float = 15.0, grace: float = 60.0) -> Lease:
+
+def this_process(interval: float = 15.0, grace: float = 60.0, *, elsewhere: bool = False) -> Lease:
     """Return a lease in the name of the current process.
 
     Args:
         interval: Seconds between two heartbeats.
         grace: Seconds without a heartbeat after which the trial is stale.
+        elsewhere: Whether jobs outlive the process; ``grace`` is then :data:`MAX_ABSENCE` at least.
 
     Raises:
         ValueError: ``interval`` is not positive, or ``grace`` is negative.
@@ -27,7 +31,8 @@ def this_process(interval: float = 15.0, grace: float = 60.0) -> Lease:
     if not interval > 0 or not grace >= 0:
         raise ValueError(f"A lease needs `interval > 0` and `grace >= 0`, but got {interval=}, {grace=}.")
     pid = os.getpid()
-    return Lease(platform.node(), _boot(), pid, _start_of(pid) or "", float(interval), float(grace))
+    grace = max(float(grace), MAX_ABSENCE) if elsewhere else float(grace)
+    return Lease(platform.node(), _boot(), pid, _start_of(pid) or "", float(interval), grace, elsewhere)
 
 
 def is_own(lease: Lease) -> bool:

@@ -16,6 +16,7 @@ from sweeper_core.distributions import BaseDistribution, distribution_to_json
 from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.storages.base import Lease, Point
 from sweeper_core.trial.attrs import (
+    CLUSTER_JOB,
     CONSTRAINT_PREFIX,
     CONTINUES,
     ENQUEUED,
@@ -183,7 +184,10 @@ def fixed_of(params: Mapping[str, Any], system_attrs: Mapping[str, Any]) -> dict
 
 def attr_of_lease(lease: Lease) -> dict[str, Any]:
     """Return a lease as an attribute."""
-    return dict(vars(lease))
+    fields = dict(vars(lease))
+    if not lease.elsewhere:
+        del fields["elsewhere"]  # unknown to earlier versions, which may share the study
+    return fields
 
 
 def lease_of_attr(attr: Any) -> Lease | None:
@@ -214,7 +218,7 @@ def _kept(earlier: TrialRecord) -> dict[str, Any]:
     return {
         key: value
         for key, value in earlier.system_attrs.items()
-        if key not in _OF_ONE_ATTEMPT and not key.startswith(CONSTRAINT_PREFIX)
+        if key not in _OF_ONE_ATTEMPT and not key.startswith((CONSTRAINT_PREFIX, CLUSTER_JOB))
     }
 
 

@@ -33,7 +33,7 @@ class StaleTrials:
         """
         if is_own(lease):
             return None
-        if owner_is_dead(lease):
+        if not lease.elsewhere and owner_is_dead(lease):
             return f"its process {lease.pid} on {lease.host} has died"
         if self.is_silent(trial, min(lease.interval, lease.grace), lease.grace, heartbeat, silent):
             return f"its process {lease.pid} on {lease.host} has sent no heartbeat for {silent:.0f} s"

@@ -43,6 +43,8 @@ class Lease:
             processes that were given the same pid).
         interval: Seconds between two heartbeats.
         grace: Seconds without a heartbeat after which the trial is stale, by the storage's own clock.
+        elsewhere: Whether the trial's job outlives the owner (on a cluster), so that the owner's death alone does not
+            make it stale: the owner's next run takes the trial over.
     """
 
     host: str
@@ -51,6 +53,7 @@ class Lease:
     process_started: str
     interval: float = 15.0
     grace: float = 60.0
+    elsewhere: bool = False
 
 
 class Claim(NamedTuple):

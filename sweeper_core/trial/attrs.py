@@ -17,6 +17,7 @@ Name                 Written by                               Read by
 ``hpo:oom``          whoever ends a trial as FAIL             ``History`` (limits of memory), results
 ``hpo:baseline``     the sweep, when it opens the study       ``StudyFacts`` (report, ``hpo best``, closing lines)
 ``hpo:job_dir``      the sweep                                results, MLflow
+``hpo:cluster_job``  the sweep, when a cluster has the job    the sweep's next run, ``hpo status``, durations
 ``hpo:lease``        ``Storage.reserve``                      ``Storage.fail_stale``, ``Storage.finish``
 ``hpo:lost``         ``Storage.fail_stale``                   ``Storage.reserve`` (limit), ``Storage.finish``
 ``hpo:stopped``      whoever ends a job on purpose            the session, when it looks for lost trials
@@ -69,6 +70,9 @@ BASELINE = "hpo:baseline"
 """True for the trial that runs the configuration's own values."""
 JOB_DIRECTORY = "hpo:job_dir"
 """The job's directory."""
+CLUSTER_JOB = "hpo:cluster_job"
+"""The job of the trial on a cluster: ``{"cluster", "id", "folder", "tasks", "sweep"}``. For repeat r > 0 the name has
+the suffix ``:r``."""
 LEASE = "hpo:lease"
 """The owner of the trial (the fields of :class:`sweeper_core.storages.Lease`)."""
 LOST = "hpo:lost"

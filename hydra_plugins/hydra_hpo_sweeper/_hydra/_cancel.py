@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -15,6 +15,9 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 class Canceller(Protocol):
     """Cancels the job for which a lane's thread waits."""
 
+    told: Callable[[threading.Thread, Mapping[str, Any]], None] | None
+    """Called with a thread and what is needed to wait for its job, when a cluster has that; None: nobody asks."""
+
     slow_to_tell: bool
     """Whether the thread notices the end too late to wait for it (it polls every half minute)."""
 
@@ -23,6 +26,9 @@ class Canceller(Protocol):
 
     def queued(self, thread: threading.Thread) -> bool:
         """Return whether the job is known to be in a queue, without a query."""
+
+    def attach(self, facts: Mapping[str, Any]) -> Any:
+        """Wait for a job that was started earlier; return or raise what it has returned or raised."""
 
     def close(self) -> None:
         """Restore the patched functions."""
@@ -34,14 +40,12 @@ class Noted(ABC):
     Args:
         owner: The module or class that has the function.
         name: The function's name.
-        told: Called with the thread and the jobs that it has started.
     """
 
     slow_to_tell = False
 
-    def __init__(
-        self, owner: Any, name: str, told: Callable[[threading.Thread, Sequence[Any]], None] | None = None
-    ) -> None:
+    def __init__(self, owner: Any, name: str) -> None:
+        self.told: Callable[[threading.Thread, Mapping[str, Any]], None] | None = None
         self._owner, self._name = owner, name
         self._original = getattr(owner, name)
         self._lock = threading.Lock()
@@ -51,21 +55,35 @@ class Noted(ABC):
 
         def noting(*arguments: Any, **named: Any) -> Any:
             result = self._original(*arguments, **named)
-            thread, jobs = threading.current_thread(), result if isinstance(result, list) else [result]
-            with self._lock:
-                self._started[thread] = jobs
-                cancelled = thread in self._cancelled
-            self.started(jobs)
-            if told is not None:
-                told(thread, jobs)
-            if cancelled:
-                self._end_all(jobs)
+            jobs = result if isinstance(result, list) else [result]
+            self._keep(jobs)
+            thread, facts = threading.current_thread(), self.facts(jobs)
+            if self.told is not None and facts is not None:
+                self.told(thread, facts)
             return result
 
         setattr(owner, name, noting)
 
+    def _keep(self, jobs: Sequence[Any]) -> None:
+        """Record the jobs for which this thread waits from now on."""
+        thread = threading.current_thread()
+        with self._lock:
+            self._started[thread] = jobs
+            cancelled = thread in self._cancelled
+        self.started(jobs)
+        if cancelled:
+            self._end_all(jobs)
+
     def started(self, jobs: Sequence[Any]) -> None:  # noqa: B027 (optional)
         """Note jobs that a thread has started."""
+
+    def facts(self, jobs: Sequence[Any]) -> Mapping[str, Any] | None:
+        """Return what another process needs to wait for the jobs, as JSON; None where it cannot."""
+        return None
+
+    def attach(self, facts: Mapping[str, Any]) -> Any:
+        """Wait for a job that was started earlier."""
+        raise NotImplementedError
 
     def cancel(self, thread: threading.Thread) -> bool:
         """Cancel the jobs that the thread has started or is about to start."""

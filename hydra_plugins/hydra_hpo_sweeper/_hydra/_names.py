@@ -173,6 +173,13 @@ PRIVATE_NAMES = (
         optional=True,
     ),
     PrivateName(
+        "submitit.core.core:Job._results_timeout_s",
+        "_hydra._submitit",
+        "submitit 1.5",
+        "A lane whose job was cancelled stays busy for a quarter of a minute.",
+        optional=True,
+    ),
+    PrivateName(
         "submitit.core.job_environment:SignalHandler.checkpoint_and_try_requeue",
         "_hydra._requeue",
         "submitit 1.5",

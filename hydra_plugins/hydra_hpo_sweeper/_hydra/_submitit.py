@@ -4,8 +4,8 @@ Left to itself, each lane would look for its job's result once in a second, and 
 same moment, with a program each. Here a lane's ``Job.wait`` is an event, which one thread sets: it looks for the files
 with the results several times in a second, and asks SLURM for the states of all jobs at once, once in some seconds.
 
-Private names of submitit, seen in 1.5: ``Executor.map_array`` (what a launcher submits), ``Job.wait``,
-``Job._sub_jobs``, ``Job._results_timeout_s``, ``Job.watcher``. Where they are gone, lanes wait as submitit does.
+Names of submitit that are replaced, seen in 1.5: ``Executor.map_array`` (what a launcher submits), and of its jobs
+``wait``, ``watcher``, ``_results_timeout_s``. Where they are gone, lanes wait as submitit does.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Noted
@@ -46,16 +47,34 @@ class SubmititJobs(Noted):
 
     slow_to_tell = True
 
-    def __init__(self, told: Callable[[threading.Thread, Sequence[Any]], None] | None = None) -> None:
+    def __init__(self) -> None:
         from submitit.core.core import Executor
 
         self.watch = JobWatch()
-        super().__init__(Executor, "map_array", told)
+        super().__init__(Executor, "map_array")
 
     def started(self, jobs: Sequence[Any]) -> None:
         """Let one thread wait for the jobs."""
         for job in jobs:
             self.watch.take(job)
+
+    def facts(self, jobs: Sequence[Any]) -> Mapping[str, Any] | None:
+        """Return id, folder and number of tasks of a single job of SLURM or of this machine."""
+        cluster = _cluster_of(jobs[0]) if len(jobs) == 1 else None
+        if cluster is None:
+            return None
+        (job,) = jobs
+        return {"cluster": cluster, "id": job.job_id, "folder": str(job.paths.folder), "tasks": job.num_tasks}
+
+    def attach(self, facts: Mapping[str, Any]) -> Any:
+        """Wait for a job that an earlier process has submitted; return what it has returned.
+
+        Raises:
+            UncompletedJobError: It has ended without a result.
+        """
+        job = _job_of(facts)
+        self._keep([job])
+        return job.results()[0]
 
     def end(self, job: Any) -> None:
         """Cancel the job."""
@@ -73,6 +92,50 @@ class SubmititJobs(Noted):
         """Stop recording and waiting."""
         super().close()
         self.watch.close()
+
+
+def tasks_of(job: Any) -> list[Any]:
+    """Return the jobs of a job's tasks: itself, where it has one."""
+    return [job.task(index) for index in range(job.num_tasks)]
+
+
+def _cluster_of(job: Any) -> str | None:
+    """Return where a job runs, in a word; None for executors that are not known."""
+    from submitit.local.local import LocalJob
+    from submitit.slurm.slurm import SlurmJob
+
+    return "slurm" if isinstance(job, SlurmJob) else "local" if isinstance(job, LocalJob) else None
+
+
+def _job_of(facts: Mapping[str, Any]) -> Any:
+    """Return submitit's object for a job."""
+    from submitit.local.local import LocalJob
+    from submitit.slurm.slurm import SlurmJob
+
+    tasks = range(int(facts.get("tasks", 1)))
+    if facts["cluster"] == "slurm":
+        return SlurmJob(facts["folder"], str(facts["id"]), tasks)
+    return LocalJob(facts["folder"], str(facts["id"]), tasks, process=_Earlier(int(facts["id"])))
+
+
+class _Earlier:
+    """A process of submitit's that another process has started."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        """Return None while it runs."""
+        try:
+            command = Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        except OSError:
+            return 1
+        return None if b"submitit" in command else 1
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
 
 @dataclass
@@ -121,12 +184,9 @@ class JobWatch:
 
     def take(self, job: Any) -> None:
         """Replace how the launcher waits for a job; leave jobs of executors that are not known as they are."""
-        from submitit.local.local import LocalJob
-        from submitit.slurm.slurm import SlurmJob
-
-        if not isinstance(job, (SlurmJob, LocalJob)):
+        if _cluster_of(job) is None:
             return
-        for one in (job, *job._sub_jobs):
+        for one in {job, *tasks_of(job)}:
             one.wait = lambda: self.wait(job)
 
     def wait(self, job: Any) -> None:
@@ -147,17 +207,15 @@ class JobWatch:
             self._waiting.clear()
 
     def _enter(self, job: Any) -> _Waiting:
-        from submitit.slurm.slurm import SlurmJob
-
         with self._lock:
             entry = self._waiting.get(job.job_id)
             if entry is not None or self._closed.is_set():
                 return entry or _over(job)
-            on_slurm = isinstance(job, SlurmJob)
-            paths = [one.paths for one in (job._sub_jobs or [job])]
+            on_slurm = _cluster_of(job) == "slurm"
+            paths = [one.paths for one in tasks_of(job)]
             entry = _Waiting(job, str(paths[0].folder), tuple(str(path.result_pickle) for path in paths), on_slurm)
             if on_slurm:
-                for one in (job, *job._sub_jobs):
+                for one in {job, *tasks_of(job)}:
                     one.watcher = _AsWatcher(self)
             self._waiting[job.job_id] = entry
             self._interval = MIN_QUERY_INTERVAL

@@ -51,6 +51,7 @@ class Job:
         part: Which repeat of the trial, counted from 0.
         environment: Variables that are set while it runs, and before its process imports anything.
         attempt: The trial's own number, where it continues another.
+        attached: What is known of the job that a cluster already has; None for one that is to be started.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Job:
     part: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
     attempt: int | None = None
+    attached: Mapping[str, Any] | None = None
 
     @property
     def trial(self) -> int:
@@ -228,8 +230,22 @@ def run_watched(launcher: Launcher, job: Job, kills: KillCounter) -> JobResult:
 
 def run_batch(launcher: Launcher, jobs: Sequence[Job]) -> list[JobResult]:
     """Run jobs with consecutive numbers on a launcher at once, and return their results."""
+    overrides = [list(job.overrides) for job in jobs]
+    return _results(launcher, jobs, lambda: launcher.launch(overrides, initial_job_idx=jobs[0].number))
+
+
+def run_attached(launcher: Launcher, job: Job, wait: Callable[[], JobReturn]) -> JobResult:
+    """Return the result of a job that a cluster already has.
+
+    Args:
+        wait: Returns what the job has returned, or raises what the launcher would.
+    """
+    return _results(launcher, [job], lambda: [wait()])[0]
+
+
+def _results(launcher: Launcher, jobs: Sequence[Job], run: Callable[[], Sequence[JobReturn]]) -> list[JobResult]:
     try:
-        returns = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=jobs[0].number)
+        returns = run()
     except KeyboardInterrupt:
         failure = Failure("Interrupted", "the run was stopped by the user")
         return [JobResult(job, "stopped", failure=failure) for job in jobs]

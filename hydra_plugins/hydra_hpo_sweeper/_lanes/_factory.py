@@ -87,16 +87,26 @@ class LaneFactory:
         """Return a job's configuration."""
         return self.context.config_loader.load_sweep_config(self.config, overrides)
 
-    def open(self, record: Callable[[JobResult], Any] | None) -> Lanes:
+    @property
+    def jobs_outlive(self) -> bool:
+        """Whether jobs run on when this process dies, and the lanes of its next run can wait for them."""
+        return self.kind == "thread" and SUBMITIT in self._target
+
+    def open(
+        self,
+        record: Callable[[JobResult], Any] | None,
+        note: Callable[[Job, Mapping[str, Any]], None] | None = None,
+    ) -> Lanes:
         """Return the lanes.
 
         Args:
             record: Stores a result in the study when the sweeper has died; it can be pickled.
+            note: Called with a job and what is needed to wait for it, when a cluster has it.
         """
         if self.kind == "inline":
             return InlineLane(self._launcher())
         if self.kind == "thread":
-            return self._threads()
+            return self._threads(note)
         if self.kind == "batch":
             context, batch = with_job_environment(self.context, BatchEnvironment())
             return BatchLanes(self._launcher(context), batch, self.settings.n_jobs)
@@ -148,7 +158,7 @@ class LaneFactory:
         """Names that jobs in other processes need in their ``__main__``."""
         return {} if self.kind == "inline" else script_names(self.config, self.context.config_loader)
 
-    def _threads(self) -> Lanes:
+    def _threads(self, note: Callable[[Job, Mapping[str, Any]], None] | None) -> Lanes:
         from hydra_plugins.hydra_hpo_sweeper._lanes._threads import ThreadLanes
 
         canceller: Canceller | None = None
@@ -159,7 +169,7 @@ class LaneFactory:
             from hydra_plugins.hydra_hpo_sweeper._hydra._submitit import SubmititJobs
 
             canceller = SubmititJobs()
-        return ThreadLanes(self._launcher_with_environment, self.settings.n_jobs, canceller)
+        return ThreadLanes(self._launcher_with_environment, self.settings.n_jobs, canceller, note)
 
     def _launcher_with_environment(self) -> tuple[Launcher, JobEnvironment]:
         context, job_environment = with_job_environment(self.context, JobEnvironment())

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from hydra.plugins.launcher import Launcher
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller
 from hydra_plugins.hydra_hpo_sweeper._hydra._lane import LANE
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, Job, JobResult, Lanes, run_job
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, Job, JobResult, Lanes, run_attached, run_job
 from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment
 from sweeper_core._by_value import file_names_kept
 
@@ -28,14 +29,23 @@ class ThreadLanes(Lanes):
         make: Returns a launcher, ready to launch, and what brings variables to its jobs.
         count: Number of lanes.
         canceller: Ends the job that a thread waits for, where the launcher's library can do that.
+        note: Called with a job and what is needed to wait for it, when a cluster has it.
     """
 
-    def __init__(self, make: Callable[[], _Lane], count: int, canceller: Canceller | None = None) -> None:
+    def __init__(
+        self,
+        make: Callable[[], _Lane],
+        count: int,
+        canceller: Canceller | None = None,
+        note: Callable[[Job, Mapping[str, Any]], None] | None = None,
+    ) -> None:
         self._idle = [(index, make()) for index in range(count)]
         self._busy: dict[tuple[int, int], tuple[Job, tuple[int, _Lane], threading.Thread]] = {}
         self._done: SimpleQueue[JobResult] = SimpleQueue()
         self._stopped: set[tuple[int, int]] = set()
         self._canceller = canceller
+        if canceller is not None and note is not None:
+            canceller.told = lambda thread, facts: self._note(thread, facts, note)
 
     @property
     def free(self) -> int:
@@ -60,10 +70,21 @@ class ThreadLanes(Lanes):
 
     def _run(self, lane: tuple[int, _Lane], job: Job) -> None:
         index, (launcher, job_environment) = lane
+        if job.attached is not None and self._canceller is not None:
+            attached, canceller = job.attached, self._canceller
+            self._done.put(run_attached(launcher, job, lambda: canceller.attach(attached)))
+            return
         job_environment.variables = {LANE: str(index), **job.environment}
         # The launcher pickles the task function, by value when it is defined in a script.
         with file_names_kept():
             self._done.put(run_job(launcher, job))
+
+    def _note(
+        self, thread: threading.Thread, facts: Mapping[str, Any], note: Callable[[Job, Mapping[str, Any]], None]
+    ) -> None:
+        for job, _, one in list(self._busy.values()):
+            if one is thread:
+                note(job, facts)
 
     def wait(self, timeout: float | None = None) -> list[JobResult]:
         if not self._busy:

@@ -9,6 +9,7 @@ from collections import deque
 from hydra.core.utils import configure_log
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, Lanes, write_trace
+from hydra_plugins.hydra_hpo_sweeper._sweep._adoption import Adoption
 from hydra_plugins.hydra_hpo_sweeper._sweep._closing import say_how_it_went
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import DirectoryLost
 from hydra_plugins.hydra_hpo_sweeper._sweep._enough import stopping_of
@@ -49,7 +50,9 @@ class SweepFailed(Exception):
 class Run:
     """One run of a study: from the first trial that it starts to the last one that it finishes."""
 
-    def __init__(self, setup: Setup, jobs: JobPlan, interrupt: Interrupt, progress: Progress) -> None:
+    def __init__(
+        self, setup: Setup, jobs: JobPlan, interrupt: Interrupt, progress: Progress, adoption: Adoption
+    ) -> None:
         self.setup = setup
         self.settings = setup.settings
         self.session = setup.opened.session
@@ -64,7 +67,7 @@ class Run:
             lambda: new_steps(self.session.log.records),
             self.stopping.reason,
         )
-        self.source = TrialSource(setup, self.rules, jobs)
+        self.source = TrialSource(setup, self.rules, jobs, adoption)
         self.finisher = Finisher(self.settings, setup.opened)
         self.judge = Judge.of(self.settings, setup.plan)
         self.outage = Outage(self.settings.storage_patience)

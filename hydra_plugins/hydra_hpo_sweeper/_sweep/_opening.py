@@ -48,8 +48,12 @@ class Opened:
     begun: Mapping[str, int] = field(default_factory=dict)
 
 
-def open_study(settings: Settings, directory: SweepDirectory) -> Opened:
-    """Open or create the study, fail stale trials of a dead run, and enqueue the user's points."""
+def open_study(settings: Settings, directory: SweepDirectory, *, elsewhere: bool = False) -> Opened:
+    """Open or create the study, fail stale trials of a dead run, and enqueue the user's points.
+
+    Args:
+        elsewhere: Whether jobs outlive this process.
+    """
     where = settings.storage or f"sqlite:///{directory.path.absolute() / DEFAULT_FILE}"
     storage = _storage(where, "storage") if isinstance(where, str) else where
     url = where if isinstance(where, str) else None
@@ -67,7 +71,8 @@ def open_study(settings: Settings, directory: SweepDirectory) -> Opened:
     begun = _enqueue_start(session, settings)
     _reclaim(session, settings.max_retries)
     file = directory.path.absolute() / DEFAULT_FILE if settings.storage is None else None
-    return Opened(session, url, this_process() if storage.outlives_process else None, file, begun)
+    lease = this_process(elsewhere=elsewhere) if storage.outlives_process else None
+    return Opened(session, url, lease, file, begun)
 
 
 def _storage(url: str, key: str, *, create: bool = True) -> Storage:

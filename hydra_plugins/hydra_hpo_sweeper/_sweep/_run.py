@@ -15,6 +15,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._points import columns
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, read_settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._adoption import Adoption, ClusterJobs
 from hydra_plugins.hydra_hpo_sweeper._sweep._checks import checked
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
     DirectoryLost,
@@ -77,7 +78,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
             log.info("%s", line)
         return None
     directory.begin(factory.config)
-    opened = open_study(settings, directory)
+    opened = open_study(settings, directory, elsewhere=factory.jobs_outlive)
     try:
         name = "optuna" if app.under_optunas_name else "hpo"
         again = single_run(app.config, name)
@@ -97,21 +98,22 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
 
 
 def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
-    session, settings = setup.opened.session, setup.settings
+    session, settings, path = setup.opened.session, setup.settings, setup.directory.path
     inline = factory.in_process
     recorder = Recorder(setup.opened.url or session.storage, session.study.study_id, Judge.of(settings, setup.plan))
     setup.directory.watch(setup.opened.file)
     try:
         with mirrored(settings, setup.plan, setup.opened, setup.directory.path) as mirror:
             jobs = JobPlan(settings, setup.plan, setup.opened, setup.app.config, mirror)
+            adoption = Adoption(setup.opened, path, setup.plan.space)
             progress = open_progress(settings.progress, session, settings.n_trials, settings.n_jobs, inline)
             with ExitStack() as stack:
                 stack.callback(_write, setup)
                 stack.enter_context(lit(setup.directory.path, _budget(setup), settings.n_jobs, setup.command() or ""))
                 interrupt = stack.enter_context(Interrupt(inline))
-                run = Run(setup, jobs, interrupt, stack.enter_context(progress))
+                run = Run(setup, jobs, interrupt, stack.enter_context(progress), adoption)
                 stack.enter_context(run.watcher)
-                run.loop(stack.enter_context(factory.open(recorder)))
+                run.loop(stack.enter_context(factory.open(recorder, ClusterJobs(session, path))))
     except StorageInternalError as error:
         command = setup.command()
         more = "" if command is None else f" To continue: {command}"

@@ -6,6 +6,7 @@ import logging
 
 from hydra_plugins.hydra_hpo_sweeper._errors import in_short
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, failure_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._adoption import Adoption
 from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan, RunningTrial
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import Setup
 from hydra_plugins.hydra_hpo_sweeper._sweep._stop import StopRules
@@ -21,12 +22,13 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 class TrialSource:
     """Starts trials, and makes their jobs."""
 
-    def __init__(self, setup: Setup, rules: StopRules, jobs: JobPlan) -> None:
+    def __init__(self, setup: Setup, rules: StopRules, jobs: JobPlan, adoption: Adoption) -> None:
         self._setup = setup
         self._session = setup.opened.session
         self._settings = setup.settings
         self._rules = rules
         self._jobs = jobs
+        self._adoption = adoption
         self._tally = setup.tally
         self._origin = ""
         self._schedules = setup.settings.scheduler is not None
@@ -36,6 +38,9 @@ class TrialSource:
 
         A trial for which the user's own function raised has a result, and no jobs.
         """
+        if not self._rules.interrupted and (left := self._adoption.next(self._jobs)) is not None:
+            self._tally.started += 1
+            return left
         may_go_on = self._rules.may_continue if self._schedules else self._rules.may_start
         while may_go_on():
             try:

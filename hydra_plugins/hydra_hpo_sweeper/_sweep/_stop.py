@@ -46,6 +46,11 @@ class StopRules:
         self._began = time.monotonic()
         self._deadline = None if settings.timeout is None else self._began + settings.timeout
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user has asked for no more trials."""
+        return self._interrupt.requested
+
     def may_start(self) -> bool:
         """Return whether another configuration may start."""
         return self.left != 0 and self.may_continue()

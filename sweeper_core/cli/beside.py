@@ -135,7 +135,7 @@ def _best_lines(facts: StudyFacts, width: int) -> list[str]:
     record = facts.best[0]
     spark = sparkline([value for _, value in best_so_far(facts)], SPARK, unicode=term.speaks_unicode())
     head = f"Best {facts.metrics[0]} {number((record.values or (None,))[0])} (trial {record.number}) {spark}"
-    return [head, "  " + params_text(record.params, width - 2)]
+    return [head, "  " + params_text(facts.shown(record), width - 2)]
 
 
 def _running_line(facts: StudyFacts, record: TrialRecord, width: int) -> str:
@@ -145,7 +145,7 @@ def _running_line(facts: StudyFacts, record: TrialRecord, width: int) -> str:
         last_step, last = record.reports[-1]
         curve = sparkline([value for _, value in record.reports], SPARK // 2, unicode=term.speaks_unicode())
         step = f", step {last_step}: {number(last, 4)} {curve}"
-    return f"  trial {record.number} runs for {age}{step}  {params_text(record.params)}"
+    return f"  trial {record.number} runs for {age}{step}  {params_text(facts.shown(record))}"
 
 
 @click.command("watch")
@@ -189,7 +189,7 @@ def _watch_in_lines(watched: Watched, interval: float) -> None:
             if record.number not in told:
                 told.add(record.number)
                 values = ", ".join(number(value) for value in record.values or ())
-                term.say(f"trial {record.number} {record.state.name} {values} {params_text(record.params)}")
+                term.say(f"trial {record.number} {record.state.name} {values} {params_text(facts.shown(record))}")
         if not watched.is_running(facts):
             return
         time.sleep(interval)

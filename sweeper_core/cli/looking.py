@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,7 +12,7 @@ import click
 from sweeper_core.cli import term
 from sweeper_core.cli.options import is_older_name, json_option, place_options, study_options, where_of
 from sweeper_core.cli.source import Source, find_place, find_study
-from sweeper_core.report.facts import StudyFacts, origin_of, reason_of, seconds_of, trial_json
+from sweeper_core.report.facts import StudyFacts, lists_of, origin_of, reason_of, seconds_of, shown_params, trial_json
 from sweeper_core.report.overrides import in_shell, overrides_of, without_quotes
 from sweeper_core.report.texts import duration_text, number, one_line, printable, value_text
 from sweeper_core.trial.attrs import JOB_DIRECTORY, SUGGESTION, TRACEBACK
@@ -81,7 +81,7 @@ def trials_command(
         limit = ROWS
     shown = records if limit is None else records[:limit] if best_first else records[-limit:]
     if as_json:
-        term.write_json_lines(trial_json(record, facts.at) for record in shown)
+        term.write_json_lines(trial_json(record, facts.at, facts.lists) for record in shown)
         return
     _print_trials(facts, shown)
     if len(shown) < len(records) and term.is_terminal():
@@ -94,13 +94,14 @@ def _rank(facts: StudyFacts, record: TrialRecord) -> tuple[float, ...]:
 
 
 def _print_trials(facts: StudyFacts, records: Sequence[TrialRecord]) -> None:
-    names = list(dict.fromkeys(name for layout in {r.layout: None for r in records} for name in layout.names))
+    layouts = dict.fromkeys(record.layout for record in records)
+    names = list(dict.fromkeys(name for layout in layouts for name in facts.shown_names(layout.names)))
     columns = ["trial", "state", *facts.metrics, *names, "time"]
     term.table(columns, [_row(facts, record, names) for record in records])
 
 
 def _row(facts: StudyFacts, record: TrialRecord, names: Sequence[str]) -> list[str]:
-    params = record.params
+    params = facts.shown(record)
     values = [number(value) for value in record.values or ()]
     values += [""] * (len(facts.directions) - len(values))
     span = seconds_of(record, facts.at)
@@ -146,12 +147,12 @@ def best_command(
         raise ValueError(f"Study {facts.study.name!r} has no complete trial within its constraints.")
     if is_older_name() and not as_overrides:
         for record in best:
-            click.echo(json.dumps({"number": record.number, "values": record.values, "params": record.params}))
+            click.echo(json.dumps({"number": record.number, "values": record.values, "params": facts.shown(record)}))
     elif as_json:
-        term.write_json_lines(trial_json(record, facts.at) for record in best)
+        term.write_json_lines(trial_json(record, facts.at, facts.lists) for record in best)
     elif top is not None and (as_overrides or quote):
         for record in best:
-            click.echo(" ".join(in_shell(overrides_of(source.directory, record))))
+            click.echo(" ".join(in_shell(overrides_of(source.directory, record, facts.lists))))
     elif as_overrides or quote:
         _print_overrides(source, best, quote)
     elif top is not None:
@@ -167,7 +168,7 @@ def _print_overrides(source: Source, best: Sequence[TrialRecord], quote: bool) -
             f"The Pareto front has {len(best)} trials ({numbers}); `hpo why N` shows one of them, "
             f"and --top {len(best)} prints a line for each."
         )
-    overrides = overrides_of(source.directory, best[0])
+    overrides = overrides_of(source.directory, best[0], lists_of(source.study))
     click.echo("\n".join(in_shell(overrides)) if quote else " ".join(without_quotes(overrides)))
 
 
@@ -177,7 +178,7 @@ def _print_best(facts: StudyFacts) -> None:
         term.say(
             f"Best {facts.metrics[0]}: {number((record.values or (None,))[0], 8)} (trial {record.number}){_gain(facts)}"
         )
-        rows = [[name, value_text(value)] for name, value in record.params.items()]
+        rows = [[name, value_text(value)] for name, value in facts.shown(record).items()]
         term.table(["parameter", "value"], rows)
         return
     term.say(f"Pareto front: {len(facts.best)} trials")
@@ -225,16 +226,17 @@ def why_command(trial: int, where: str | None, storage: str | None, study: str |
     Example:
       hpo why 17 outputs/sweep
     """
-    record = find_study(where_of(where, storage), study).trial(trial)
+    source = find_study(where_of(where, storage), study)
+    record, lists = source.trial(trial), lists_of(source.study)
     from sweeper_core.report.facts import now
 
     trace = record.system_attrs.get(TRACEBACK)
     if as_json:
         safe = None if trace is None else printable(trace)
-        term.write_json({**trial_json(record, now()), "why": _why(record), "traceback": safe})
+        term.write_json({**trial_json(record, now(), lists), "why": _why(record), "traceback": safe})
         return
     term.say(f"Trial {record.number}: {record.state.name.lower()}{_ended(record)}")
-    for name, text in _account(record):
+    for name, text in _account(record, shown_params(record, lists)):
         term.say(f"{name:<14}{text}")
     if trace:
         click.echo(printable(trace).rstrip())
@@ -252,12 +254,12 @@ def _why(record: TrialRecord) -> str | None:
     return None if why is None else one_line(why)
 
 
-def _account(record: TrialRecord) -> list[tuple[str, str]]:
+def _account(record: TrialRecord, params: Mapping[str, Any]) -> list[tuple[str, str]]:
     last = record.reports[-1] if record.reports else None
     found = [
         ("suggested by", origin_of(record)),
         ("because", _why(record)),
-        ("parameters", " ".join(f"{name}={value_text(value)}" for name, value in record.params.items())),
+        ("parameters", " ".join(f"{name}={value_text(value)}" for name, value in params.items())),
         ("reports", None if last is None else f"{len(record.reports)}, last {number(last[1])} at step {last[0]}"),
         ("constraints", ", ".join(f"{name}={number(value)}" for name, value in record.constraints.items())),
         ("reason", reason_of(record)),
@@ -314,7 +316,7 @@ def _facts_of(facts: StudyFacts, record: TrialRecord) -> dict[str, Any]:
     return {
         "state": record.state.name,
         **values,
-        **record.params,
+        **facts.shown(record),
         **{f"constraint {name}": value for name, value in record.constraints.items()},
         "seconds": span,
         "reason": reason_of(record),

@@ -98,7 +98,7 @@ class Source:
         """Return the command that runs the best trial; None with several, or where there is none."""
         if len(facts.best) != 1:
             return None
-        words = [*self.place.program, *in_shell(overrides_of(self.directory, facts.best[0]))]
+        words = [*self.place.program, *in_shell(overrides_of(self.directory, facts.best[0], facts.lists))]
         return " ".join(words)
 
     def trial(self, number: int) -> TrialRecord:

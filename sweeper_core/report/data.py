@@ -69,7 +69,7 @@ def study_json(facts: StudyFacts, directory: Path | None, command: str | None) -
         "study": printable(facts.study.name),
         "command": None if command is None else printable(command),
         "best": [record.number for record in facts.best],
-        "best_params": json_ready(facts.best[0].params) if facts.best and facts.single else None,
+        "best_params": json_ready(facts.shown(facts.best[0])) if facts.best and facts.single else None,
         "stopped": None if facts.stopped is None else printable(facts.stopped),
         "wall": facts.wall,
         "trials_total": len(facts.records),

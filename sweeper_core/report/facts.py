@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.masking import masked
@@ -28,6 +28,7 @@ from sweeper_core.trial.attrs import (
     FIXED_PARAMS,
     JOB_DIRECTORY,
     LEASE,
+    LISTS,
     METRIC_NAMES,
     RETRY_OF,
     SUGGESTION,
@@ -35,6 +36,9 @@ from sweeper_core.trial.attrs import (
 )
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
+
+if TYPE_CHECKING:
+    from sweeper_core.search_space.lists import ListParameter
 
 RECENT = 30
 """Trials that ended last, from which the pace of a study is told."""
@@ -98,18 +102,38 @@ def reason_of(record: TrialRecord) -> str | None:
     return f"stopped at step {verdict.get('step')}: {verdict.get('reason')}"
 
 
-def trial_json(record: TrialRecord, at: datetime | None = None) -> dict[str, Any]:
+def lists_of(study: StudyRecord) -> tuple[ListParameter, ...]:
+    """Return the lists that parameters of a study make up."""
+    stored = study.system_attrs.get(LISTS)
+    if not stored:
+        return ()
+    from sweeper_core.search_space.lists import read_lists  # few studies have any
+
+    return read_lists(stored)
+
+
+def shown_params(record: TrialRecord, lists: Sequence[ListParameter]) -> dict[str, Any]:
+    """Return a trial's parameters, each list as one value."""
+    if not lists:
+        return record.params
+    from sweeper_core.search_space.lists import with_lists
+
+    return with_lists(record.params, lists)
+
+
+def trial_json(record: TrialRecord, at: datetime | None = None, lists: Sequence[ListParameter] = ()) -> dict[str, Any]:
     """Return what a trial is, as strict JSON.
 
     Args:
         at: The current time, for the ages of running trials.
+        lists: Shown as one value each, instead of the parameters that make them up.
     """
     last = record.reports[-1] if record.reports else (None, None)
     found = {
         "number": record.number,
         "state": record.state.name,
         "values": None if record.values is None else list(record.values),
-        "params": record.params,
+        "params": shown_params(record, lists),
         "constraints": record.constraints,
         "feasible": is_feasible(record),
         "started": moment(record.started),
@@ -302,6 +326,29 @@ class StudyFacts:
         span = (self.at - min(starts)).total_seconds()
         return self.at + timedelta(seconds=min(span / len(recent) * left, 1e9))
 
+    # --- lists ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def lists(self) -> tuple[ListParameter, ...]:
+        """The lists that parameters make up."""
+        return lists_of(self.study)
+
+    def shown(self, record: TrialRecord) -> dict[str, Any]:
+        """Return a trial's parameters, each list as one value."""
+        return shown_params(record, self.lists)
+
+    def shown_names(self, names: Sequence[str]) -> Sequence[str]:
+        """Return the names of parameters, each list's as one."""
+        if not self.lists:
+            return names
+        from sweeper_core.search_space.lists import shown_names
+
+        return shown_names(names, self.lists)
+
+    def trial_json(self, record: TrialRecord) -> dict[str, Any]:
+        """Return :func:`trial_json` of a trial of the study."""
+        return trial_json(record, self.at if record.state is TrialState.RUNNING else None, self.lists)
+
     # --- as JSON --------------------------------------------------------------------------------------------------
 
     def status_json(self) -> dict[str, Any]:
@@ -317,8 +364,8 @@ class StudyFacts:
             "finished": len(self.finished),
             "budget": self.budget,
             "counts": {state.name: self.counts.get(state.name, 0) for state in TrialState},
-            "best": [trial_json(record) for record in self.best],
-            "baseline": None if baseline is None else {"what": baseline[1], **trial_json(baseline[0])},
+            "best": [self.trial_json(record) for record in self.best],
+            "baseline": None if baseline is None else {"what": baseline[1], **self.trial_json(baseline[0])},
             "gain": json_ready(self.gain),
             "running": [self._running_json(record) for record in self.running],
             "failures": [
@@ -335,7 +382,7 @@ class StudyFacts:
         owner = lease if isinstance(lease, Mapping) else {}
         every = max(len(record.reports) // MAX_CURVE, 1)
         curve = [[step, json_ready(value)] for step, value in record.reports[::-every][::-1]]
-        return {**trial_json(record, self.at), "host": owner.get("host"), "pid": owner.get("pid"), "curve": curve}
+        return {**self.trial_json(record), "host": owner.get("host"), "pid": owner.get("pid"), "curve": curve}
 
 
 def best_so_far(facts: StudyFacts) -> list[tuple[int, float]]:

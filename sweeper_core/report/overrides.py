@@ -6,21 +6,28 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sweeper_core.report.facts import shown_params
 from sweeper_core.trial.attrs import JOB_DIRECTORY, REPEATS
 from sweeper_core.trial.record import TrialRecord
+
+if TYPE_CHECKING:
+    from sweeper_core.search_space.lists import ListParameter
 
 _PLAIN = re.compile(r"[A-Za-z_./][\w./:+@%-]*")
 _SPECIAL = frozenset({"null", "true", "false", "inf", "nan", "none"})
 
 
-def overrides_of(directory: Path | None, record: TrialRecord) -> list[str]:
+def overrides_of(directory: Path | None, record: TrialRecord, lists: Sequence[ListParameter] = ()) -> list[str]:
     """Return what a trial's job ran with: what the sweep or the job wrote, or else the trial's parameters.
 
     The files also have what was fixed on the sweep's command line.
+
+    Args:
+        lists: The lists that parameters of the study make up.
     """
-    own = [f"{name}={as_override(value)}" for name, value in record.params.items()]
+    own = [f"{name}={as_override(value)}" for name, value in shown_params(record, lists).items()]
     if directory is None:
         return own
     best, lines = _written_best(directory)

@@ -8,9 +8,12 @@ __getattr__, __dir__, __all__ = lazy_module(
         "Clause": "sweeper_core.search_space.conditions",
         "ExpressionError": "sweeper_core.search_space.expressions",
         "IntersectionSearchSpace": "sweeper_core.search_space.intersection",
+        "ListParameter": "sweeper_core.search_space.lists",
         "Parameter": "sweeper_core.search_space.space",
+        "Permutation": "sweeper_core.search_space.lists",
         "Relation": "sweeper_core.search_space.relations",
         "SearchSpace": "sweeper_core.search_space.space",
+        "Simplex": "sweeper_core.search_space.lists",
         "intersection_search_space": "sweeper_core.search_space.intersection",
     },
 )

@@ -22,6 +22,7 @@ from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.schedulers.base import Scheduler
 from sweeper_core.schedulers.named import scheduler_of
 from sweeper_core.search_space.priors import DEFAULT_CONFIDENCE
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage
 from sweeper_core.study._session.define_by_run import DefineByRun
@@ -210,14 +211,17 @@ class Study(StudyView):
         for limits in self._loops:
             limits.stop()
 
-    def ask(self, fixed_distributions: dict[str, BaseDistribution] | None = None) -> Trial:
+    def ask(self, fixed_distributions: dict[str, BaseDistribution] | SearchSpace | None = None) -> Trial:
         """Return a new trial (or the first WAITING one); pass its result to :meth:`tell`.
 
         Args:
-            fixed_distributions: Parameters to suggest at once, together.
+            fixed_distributions: Parameters to suggest at once, together: their distributions by name, or a search space
+                with conditions and relations, of which the trial gets the parameters that exist at its point.
         """
         trial = self._trials.begin(None if self._optimizes else lease_of_ask(self._log.storage))
-        if fixed_distributions:
+        if isinstance(fixed_distributions, SearchSpace):
+            self._trials.suggest_point(trial, fixed_distributions)
+        elif fixed_distributions:
             self._trials.suggest_together(trial, fixed_distributions)
         return trial
 

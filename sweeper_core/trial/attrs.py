@@ -105,5 +105,7 @@ PRIORS = "hpo:priors"
 END = "hpo:end"
 """Why the study stopped by itself: ``{"reason", "configurations": how many it had then, "rule"}``; it holds while it
 has no more."""
+LISTS = "hpo:lists"
+"""Lists that several parameters make up: ``{name: {"permutation": items}}`` or ``{name: {"simplex": size}}``."""
 STUDY_UID = "hpo:uid"
 """Unique identifier of the study; a copy has its own."""

@@ -8,7 +8,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from sweeper_core._described import described
 from sweeper_core.distributions import (
@@ -18,6 +18,9 @@ from sweeper_core.distributions import (
     IntDistribution,
 )
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX
+
+if TYPE_CHECKING:
+    from sweeper_core.search_space.lists import Shape
 
 Choice = TypeVar("Choice", None, bool, int, float, str)
 
@@ -58,6 +61,32 @@ class BaseTrial(ABC):
         """
         distribution = _categorical(choices)
         return distribution.as_given(self.suggest(name, distribution))
+
+    def suggest_permutation(self, name: str, items: Iterable[Any]) -> list[Any]:
+        """Return an order of some items; it is stored as the parameters ``name[1]``, ``name[2]``, ….
+
+        Args:
+            name: Name of the list.
+            items: Distinct values, two at least.
+        """
+        from sweeper_core.search_space.lists import Permutation
+
+        return self._suggest_list(name, Permutation(tuple(items)))
+
+    def suggest_simplex(self, name: str, size: int) -> list[float]:
+        """Return ``size`` numbers from 0 to 1 whose sum is 1; stored as the parameters ``name[0]``, ``name[1]``, ….
+
+        Random samplers draw them uniformly from the simplex.
+        """
+        from sweeper_core.search_space.lists import Simplex
+
+        return self._suggest_list(name, Simplex(size))
+
+    def _suggest_list(self, name: str, shape: Shape) -> list[Any]:
+        from sweeper_core.search_space.lists import ListParameter
+
+        kinds = ListParameter(name, shape).distributions
+        return shape.value([self.suggest(part, kind) for part, kind in kinds.items()])
 
     def suggest_uniform(self, name: str, low: float, high: float) -> float:
         """Return ``suggest_float(name, low, high)``. Deprecated."""

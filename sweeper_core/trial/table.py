@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sweeper_core.search_space.lists import ListParameter, shown_names, with_lists
 from sweeper_core.trial.record import TrialRecord
 
 
@@ -21,16 +22,21 @@ MISSING = Missing()
 class TrialTable:
     """The rows and groups of columns of a study's trials.
 
+    Args:
+        lists: Each is one column, instead of the parameters that make it up.
+
     Attributes:
         records: One record per row.
         values: Names of the objectives' columns: ``value``, or ``value_0``, ``value_1``, ….
         params, constraints, user_attrs: Names that any trial has, in the order in which they first occur.
     """
 
-    def __init__(self, records: Sequence[TrialRecord], n_objectives: int) -> None:
+    def __init__(self, records: Sequence[TrialRecord], n_objectives: int, lists: Sequence[ListParameter] = ()) -> None:
         self.records = records
+        self._lists = lists
         self.values = ["value"] if n_objectives == 1 else [f"value_{index}" for index in range(n_objectives)]
-        self.params = _union(layout.names for layout in dict.fromkeys(record.layout for record in records))
+        layouts = dict.fromkeys(record.layout for record in records)
+        self.params = _union(shown_names(layout.names, lists) for layout in layouts)
         self.constraints = _union(record.constraints for record in records)
         self.user_attrs = _union(record.user_attrs for record in records)
 
@@ -41,7 +47,7 @@ class TrialTable:
 
     def params_of(self, record: TrialRecord) -> list[Any]:
         """Return a trial's cell for each parameter."""
-        return _cells(record.params, self.params)
+        return _cells(with_lists(record.params, self._lists) if self._lists else record.params, self.params)
 
     def constraints_of(self, record: TrialRecord) -> list[Any]:
         """Return a trial's cell for each constraint; it holds where the value is not above 0."""

@@ -32,6 +32,7 @@ from sweeper_core.pruners.user import BasePruner
 from sweeper_core.samplers import Sampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.schedulers.base import Scheduler
+from sweeper_core.search_space.lists import ListParameter
 from sweeper_core.search_space.priors import Prior
 from sweeper_core.stopping.rule import StopRule
 from sweeper_core.storages.base import Storage
@@ -65,6 +66,7 @@ class Settings:
         storage: None means the sweep directory's own.
         baseline: The configuration's own point, once the search space is known; None when it is not to be run.
         priors: Priors of the search space, once it is known.
+        lists: The lists that parameters make up, once they are known.
         prior_point: The point with the priors' values; None without priors.
         n_trials: None means no limit.
         devices: None, ``"auto"`` or the devices' names.
@@ -84,6 +86,7 @@ class Settings:
     start: str = _setting(read.start)
     baseline: Mapping[str, Any] | None = None
     priors: Mapping[str, Prior] = field(default_factory=dict)
+    lists: tuple[ListParameter, ...] = ()
     prior_point: Mapping[str, Any] | None = None
     constraints: tuple[Constraint | Inequality, ...] = _setting(read_constraints)
     warm_start: tuple[EarlierStudy, ...] = _setting(read.warm_start)

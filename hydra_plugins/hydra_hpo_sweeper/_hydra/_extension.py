@@ -1,8 +1,8 @@
 """Patches of Hydra's code that runs before any sweeper gets the command line.
 
 Its parser must let ``interval`` also take ``log`` and ``step``, ``choice`` also ``null``, and both and ``range`` a
-prior; every other input keeps its meaning. An interpolation of this sweeper's settings that does not resolve gives a
-one-line error.
+prior, and there are ``permutation``, ``simplex`` and ``zip``; every other input keeps its meaning. An interpolation of
+this sweeper's settings that does not resolve gives a one-line error.
 """
 
 import re
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hydra._internal.grammar import grammar_functions
+from hydra.core.override_parser import overrides_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString, ValueType
 from hydra.core.plugins import Plugins
@@ -26,6 +27,7 @@ def extend_hydra() -> None:
     _replace(grammar_functions, "interval", _interval_of)
     _replace(grammar_functions, "choice", _choice_of)
     _replace(grammar_functions, "range", _range_of)
+    _replace(overrides_parser, "create_functions", _functions_of)
     _replace(Plugins, "instantiate_sweeper", _instantiate_of)
     if not hasattr(grammar_functions, "zip"):  # as Hydra plans to have
         _replace(OverridesParser, "parse_rule", _parse_rule_of)
@@ -83,6 +85,29 @@ def _interval_of(original: Any) -> Any:
         return sweep
 
     return interval
+
+
+def _functions_of(original: Any) -> Any:
+    def create_functions() -> Any:
+        functions = original()
+        for name in ("permutation", "simplex"):
+            if name not in functions.definitions:
+                functions.register(name=name, func=_sweep_of_lists)
+        return functions
+
+    return create_functions
+
+
+def _sweep_of_lists(*args: Any) -> Any:
+    # The sweeper reads the text again, and checks the arguments.
+    return ChoiceSweep(list=_Unlisted(args))
+
+
+class _Unlisted(list[Any]):
+    """The arguments of ``permutation`` and ``simplex``, which are no choices for other sweepers."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise HydraException("permutation() and simplex() are understood by hydra/sweeper=hpo")
 
 
 _ZIP = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*zip\s*\(.*\)\s*", re.DOTALL)

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._space._boolean import is_boolean, parse_boolean
 from hydra_plugins.hydra_hpo_sweeper._space._described import number
-from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Condition, Entry, Fixed, Placed, Swept
+from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Condition, Entry, Fixed, Listed, Placed, Swept
 from sweeper_core.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -155,7 +155,7 @@ class _Resolver:
             if found is None:
                 return None
             clauses.extend(clause for clause in found if clause not in clauses)
-        shared = len(self.by_key[entry.at.bare]) > 1 and isinstance(entry, Swept) and entry.conditions
+        shared = len(self.by_key[entry.at.bare]) > 1 and not isinstance(entry, Fixed) and entry.conditions
         suffix = f" when {_said_of(entry)}" if shared else ""
         return Placed(entry, entry.at.key + suffix, tuple(clauses))
 
@@ -163,6 +163,8 @@ class _Resolver:
         """Return the clauses of a condition, after those before it: none if it always holds, None if it never does."""
         parents = self.by_key.get(condition.parent.lstrip("+"), [])
         swept = [parent for parent in parents if isinstance(parent, Swept)]
+        if any(isinstance(parent, Listed) for parent in parents):
+            raise ConfigError(f"{at}: the condition {condition} looks at a list; it can look at one value only.")
         if swept:
             return self._swept_clauses(at, condition, swept, known)
         if parents and isinstance(last := parents[-1], Fixed):
@@ -264,7 +266,7 @@ def _refuse_overlap(items: Sequence[Placed]) -> None:
     seen: dict[str, list[Placed]] = {}
     for item in items:
         for other in seen.get(item.at.bare, []):
-            swept = isinstance(item.entry, Swept) or isinstance(other.entry, Swept)
+            swept = not (isinstance(item.entry, Fixed) and isinstance(other.entry, Fixed))
             if swept and not any(_exclude(a, b, items) for a in item.when for b in other.when):
                 raise ConfigError(
                     f"{item.at} is given twice under conditions that can hold together "

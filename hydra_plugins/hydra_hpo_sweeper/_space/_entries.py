@@ -1,7 +1,8 @@
 """One override of a search space in its three stages.
 
 1. An :class:`Address`: which key, written where.
-2. :class:`Fixed` or :class:`Swept`: what the user wrote about it, before it is known what the other entries are.
+2. :class:`Fixed`, :class:`Swept` or (several parameters that make up a list) :class:`Listed`: what the user wrote
+   about it, before it is known what the other entries are.
 3. :class:`Placed`: an entry beside the others, its conditions resolved to clauses on parameters.
 """
 
@@ -14,7 +15,8 @@ from typing import Any
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
 from hydra_plugins.hydra_hpo_sweeper._space._functions import Stated
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
-from sweeper_core.search_space.space import Clause
+from sweeper_core.search_space.lists import ListParameter, Shape
+from sweeper_core.search_space.space import Clause, Parameter
 
 COMMAND_LINE = "on the command line"
 PARAMS = "in hydra.sweeper.params"
@@ -119,7 +121,22 @@ class Swept:
         return f"{self.at.key}={as_text(value, string)}"
 
 
-Entry = Fixed | Swept
+@dataclass(frozen=True)
+class Listed:
+    """An override whose value is a list: a permutation, or a point of a simplex.
+
+    Attributes:
+        element: Writes the override of a list.
+        conditions: Under which the parameters exist, as written.
+    """
+
+    at: Address
+    shape: Shape
+    element: Swept
+    conditions: tuple[Condition, ...] = ()
+
+
+Entry = Fixed | Swept | Listed
 
 
 @dataclass(frozen=True)
@@ -142,10 +159,23 @@ class Placed:
 
     @property
     def distribution(self) -> BaseDistribution | None:
-        """What is swept over; None for a fixed entry."""
+        """What is swept over; None for an entry that has not one parameter."""
         return self.entry.distribution if isinstance(self.entry, Swept) else None
 
     @property
+    def listed(self) -> ListParameter | None:
+        """The list that the entry's parameters make up; None for other entries."""
+        return ListParameter(self.name, self.entry.shape) if isinstance(self.entry, Listed) else None
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """The entry's parameters of a search space."""
+        if self.listed is not None:
+            return self.listed.parameters(self.when)
+        entry = self.entry
+        return [Parameter(self.name, entry.distribution, self.when, entry.ordered)] if isinstance(entry, Swept) else []
+
+    @property
     def line(self) -> str | None:
-        """The whole override; None for a swept entry."""
+        """The whole override; None for an entry that varies."""
         return self.entry.line if isinstance(self.entry, Fixed) else None

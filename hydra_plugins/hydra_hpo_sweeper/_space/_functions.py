@@ -103,6 +103,7 @@ class Range(RangeSweep):
 
 
 def _number(function: str, name: str, value: Any) -> Any:
+    _refuse_list(function, value)
     if type(value) not in (int, float) or not math.isfinite(value):
         raise ValueError(f"{name} of {function}() must be a finite number, not {value!r}")
     return value
@@ -112,6 +113,35 @@ def _flag(name: str, value: Any) -> bool:
     if type(value) is not bool:
         raise ValueError(f"{name} must be true or false, not {value!r}")
     return value
+
+
+@dataclass(eq=False)
+class ListSweep(ChoiceSweep):
+    """A sweep whose values are lists: ``permutation`` (its items are the choices) or ``simplex``."""
+
+    function: str = ""
+    size: Any = None
+
+
+def permutation(*items):  # type: ignore[no-untyped-def]
+    """Every order of some items, as a list."""
+    if len(items) == 1 and isinstance(items[0], builtins.list):
+        raise ValueError("permutation() takes its items one by one, permutation(a,b,c), not as a list")
+    if any(isinstance(item, Sweep) for item in items):
+        raise ValueError("the items of permutation() are values, not sweeps")
+    return ListSweep(list=[*items], function="permutation")
+
+
+def simplex(*size):  # type: ignore[no-untyped-def]
+    """Every list of ``size`` numbers from 0 to 1 whose sum is 1."""
+    if len(size) != 1 or type(size[0]) is not int:
+        raise ValueError("simplex() takes the number of its weights, an int: simplex(3)")
+    return ListSweep(function="simplex", size=size[0])
+
+
+def _refuse_list(function: str, value: Any) -> None:
+    if isinstance(value, ListSweep):
+        raise ValueError(f"{function}() does not take {value.function}(), whose values are lists; write that alone")
 
 
 def interval(start, end, log=False, step=None, *, prior=NO_PRIOR, confidence=None):  # type: ignore[no-untyped-def]
@@ -137,6 +167,7 @@ def tag(*args, sweep=None):  # type: ignore[no-untyped-def]
     *names, last = [*args, sweep] if sweep is not None or not args else args
     if not isinstance(last, Sweep):
         raise ValueError(f"the last argument of tag() must be choice(), range() or interval(), not {last!r}")
+    _refuse_list("tag", last)
     for name in names:
         if name not in TAGS:
             raise ValueError(f"unknown tag {name!r}; the tags are {' and '.join(TAGS)}")
@@ -183,6 +214,8 @@ def _only(function: str, args: tuple[Any, ...], *named: Any) -> Any:
     given = [*args, *(value for value in named if value is not None)]
     if not given:
         raise ValueError(f"{function}() needs an argument")
+    for value in given:
+        _refuse_list(function, value)
     return given[0] if len(given) == 1 else ChoiceSweep(list=given, simple_form=True)
 
 
@@ -230,6 +263,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "range": range,
     "tag": tag,
     "choice": choice,
+    "permutation": permutation,
+    "simplex": simplex,
     "shuffle": shuffle,
     "sort": sort,
     "int": _cast("int", CASTS["int"], keeps_numbers=True),

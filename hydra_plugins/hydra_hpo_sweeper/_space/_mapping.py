@@ -12,8 +12,9 @@ from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._errors import closest
 from hydra_plugins.hydra_hpo_sweeper._space._choices import of_choices
-from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Swept
+from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Listed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._functions import Stated
+from hydra_plugins.hydra_hpo_sweeper._space._lists import permuted, weighted
 from hydra_plugins.hydra_hpo_sweeper._space._numbers import check_exact, of_bounds
 from sweeper_core.distributions import BaseDistribution
 
@@ -21,6 +22,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "float": ("type", "low", "high", "log", "step", "when", "prior", "confidence"),
     "int": ("type", "low", "high", "log", "step", "when", "prior", "confidence"),
     "categorical": ("type", "choices", "ordered", "when", "prior", "confidence"),
+    "permutation": ("type", "choices", "when"),
+    "simplex": ("type", "size", "when"),
 }
 ELSEWHERE = {
     **dict.fromkeys(("min", "lower", "start", "from", "minimum", "lo"), "low"),
@@ -28,6 +31,7 @@ ELSEWHERE = {
     **dict.fromkeys(("values", "options", "categories", "items"), "choices"),
     **dict.fromkeys(("scale", "log_scale", "logscale"), "log"),
     **dict.fromkeys(("q", "quantum", "increment"), "step"),
+    **dict.fromkeys(("n", "dim", "dimension", "length"), "size"),
     **dict.fromkeys(("if", "where", "condition", "conditions", "active_if", "only_if"), "when"),
 }
 """Keys of other tools, with the key that means the same here."""
@@ -56,7 +60,7 @@ def only_keys(spec: Mapping[str, Any], allowed: Sequence[str], subject: str) -> 
             raise ValueError(f"unknown key {key!r} of {subject}.{hint} Allowed: {', '.join(allowed)}")
 
 
-def of_spec(at: Address, spec: dict[str, Any]) -> Swept:
+def of_spec(at: Address, spec: dict[str, Any]) -> Swept | Listed:
     """Return the parameter that a mapping describes, without its ``when``."""
     kind = spec.get("type", "categorical" if "choices" in spec else None)
     if kind not in KINDS:
@@ -69,6 +73,10 @@ def of_spec(at: Address, spec: dict[str, Any]) -> Swept:
         if not isinstance(choices, list) or not choices:
             raise ValueError(f"'choices' must be a list with at least one value, not {choices!r}")
         return replace(of_choices(at, choices, _boolean(spec, "ordered")), prior=_prior(spec))
+    if kind == "permutation":
+        return permuted(at, spec.get("choices"))
+    if kind == "simplex":
+        return weighted(at, spec.get("size"))
     return Swept(at, _numeric(kind, spec), prior=_prior(spec))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from omegaconf import DictConfig
@@ -18,12 +19,13 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from hydra_plugins.hydra_hpo_sweeper._space._choices import of_choices
 from hydra_plugins.hydra_hpo_sweeper._space._conditions import resolve
 from hydra_plugins.hydra_hpo_sweeper._space._described import described
-from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Entry, Fixed, Placed, Swept
+from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Entry, Fixed, Listed, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._reader import Reader
 from hydra_plugins.hydra_hpo_sweeper._space._where import read_where
 from hydra_plugins.hydra_hpo_sweeper._space._zip import labels_of, refuse_twice, zipped
+from sweeper_core.search_space.lists import ListParameter, with_lists
 from sweeper_core.search_space.relations import Relation
-from sweeper_core.search_space.space import MIN_SHARE, Parameter, SearchSpace
+from sweeper_core.search_space.space import MIN_SHARE, SearchSpace
 
 POINTS = "in hydra.sweeper.points"
 NO_POINTS: Mapping[str, Sequence[Any]] = {}
@@ -45,6 +47,15 @@ class Plan:
     fixed: tuple[str, ...] = ()
     items: tuple[Placed, ...] = field(default=(), repr=False)
 
+    @cached_property
+    def lists(self) -> tuple[ListParameter, ...]:
+        """The lists that several parameters make up."""
+        return tuple(item.listed for item in self.items if item.listed is not None)
+
+    def shown(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a point with each list instead of the parameters that make it up."""
+        return with_lists(params, self.lists)
+
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
         """Return the complete override list of one job: values keep their type and text exactly.
 
@@ -53,7 +64,7 @@ class Plan:
                 appended, their names taken as keys.
         """
         lines = [line for item in self.items for line in _lines(item, params)]
-        planned = {item.name for item in self.items}
+        planned = {item.name for item in self.items} | {name for one in self.lists for name in one.part_names}
         loose = [f"{name}={as_text(value)}" for name, value in params.items() if name not in planned]
         return lines + loose + (list(self.fixed) if not self.items else [])
 
@@ -77,9 +88,10 @@ class Plan:
         for key, value in _zipped(self.items, point, place).items():
             found = [item for item in self.items if key in (item.name, item.at.key) or key.lstrip("+") == item.at.bare]
             if not found and not open_ended:
-                hint = closest(key, self.space.names)
+                names = [item.name for item in self.items if not isinstance(item.entry, Fixed)]
                 raise ConfigError(
-                    f"{place}: {key!r} is no parameter of this sweep.{hint} There are {', '.join(self.space.names)}."
+                    f"{place}: {key!r} is no parameter of this sweep.{closest(key, names)} "
+                    f"There are {', '.join(names)}."
                 )
             params.update(_enqueued(found, key, value, f"{place}.{key}"))
         if (broken := self.space.broken_by(self.space.active_only(params))) is not None:
@@ -126,7 +138,7 @@ def _of_points(points: Mapping[str, Sequence[Any]], given: Sequence[Entry]) -> I
     """Yield what explicit points sweep besides: their rows as one dimension where there is a search beside them."""
     known = {key for entry in given for key in (entry.at.bare, *getattr(entry, "member_keys", ()))}
     columns = {key: values for key, values in points.items() if _bare(key) not in known}
-    searched = any(isinstance(entry, Swept) and entry.at.bare not in map(_bare, points) for entry in given)
+    searched = any(not isinstance(entry, Fixed) and entry.at.bare not in map(_bare, points) for entry in given)
     members = [(_column(Address(key, POINTS), values), values) for key, values in columns.items()]
     if searched and len(members) > 1:
         yield zipped(Address("points", POINTS), members)
@@ -149,6 +161,9 @@ def _lines(item: Placed, params: Mapping[str, Any]) -> list[str]:
     """Return an entry's overrides at a point; none where the entry is inactive."""
     if isinstance(item.entry, Swept):
         return item.entry.lines(params[item.name]) if item.name in params else []
+    if isinstance(item.entry, Listed):
+        value = item.listed.value(params) if item.listed is not None else None
+        return [] if value is None else [item.entry.element.line(value)]
     active = all(clause.parent in params and clause.holds(params[clause.parent]) for clause in item.when)
     return [item.entry.line] if active else []
 
@@ -175,23 +190,34 @@ def _enqueued(found: Sequence[Placed], key: str, value: Any, place: str) -> dict
     """Return an enqueued value under the names of the parameters that can have it."""
     if not found:
         return {key: value}
+    if (lists := [item.listed for item in found if item.listed is not None]) and isinstance(value, list):
+        return _enqueued_list(lists, value, place)
     swept = [(item.name, item.distribution) for item in found if item.distribution is not None]
     fitting = {name: kind.canonical(value) for name, kind in swept if kind.contains(value)}
     if not fitting and any(isinstance(item.entry, Fixed) and item.entry.value == value for item in found):
         return {}
     if not fitting:
         fixed = [f"fixed to {item.entry.value!r}" for item in found if isinstance(item.entry, Fixed)]
-        allowed = " or ".join(described(kind) for _, kind in swept) or fixed[-1]
+        whole = [str(one.shape) for one in lists]
+        allowed = " or ".join([*whole, *(described(kind) for _, kind in swept)]) or fixed[-1]
         raise ConfigError(f"{place}: {value!r} is not possible; {key!r} is {allowed}.")
     return fitting
 
 
+def _enqueued_list(lists: Sequence[ListParameter], value: list[Any], place: str) -> dict[str, Any]:
+    """Return the parts of an enqueued list under the names of the parameters that can make it up."""
+    fitting: dict[str, Any] = {}
+    for one in lists:
+        try:
+            fitting.update(one.params(value))
+        except ValueError as error:
+            if one is lists[-1] and not fitting:
+                raise ConfigError(f"{place}: {error}.") from error
+    return fitting
+
+
 def _space(items: Sequence[Placed], where: Sequence[Relation]) -> SearchSpace:
-    swept = [
-        Parameter(item.name, item.entry.distribution, item.when, item.entry.ordered)
-        for item in items
-        if isinstance(item.entry, Swept)
-    ]
+    swept = [parameter for item in items for parameter in item.parameters]
     try:
         space = SearchSpace(swept, where)
     except ValueError as error:
@@ -211,7 +237,7 @@ def _refuse_twice(entries: Sequence[Entry]) -> None:
     seen: dict[str, Entry] = {}
     for entry in entries:
         other = seen.setdefault(entry.at.bare, entry)
-        swept = isinstance(entry, Swept) or isinstance(other, Swept)
+        swept = not (isinstance(entry, Fixed) and isinstance(other, Fixed))
         if other is not entry and swept and not (entry.conditions and other.conditions):
             raise ConfigError(f"{entry.at} is given twice ({other.at.key!r} and {entry.at.key!r}); keep one of them.")
 

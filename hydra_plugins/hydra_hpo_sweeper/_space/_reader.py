@@ -25,9 +25,11 @@ from hydra_plugins.hydra_hpo_sweeper._space._entries import (
     Condition,
     Entry,
     Fixed,
+    Listed,
     Swept,
 )
-from hydra_plugins.hydra_hpo_sweeper._space._functions import FUNCTIONS, Range, stated
+from hydra_plugins.hydra_hpo_sweeper._space._functions import FUNCTIONS, ListSweep, Range, stated
+from hydra_plugins.hydra_hpo_sweeper._space._lists import permuted, weighted
 from hydra_plugins.hydra_hpo_sweeper._space._mapping import is_spec, of_spec, only_keys
 from hydra_plugins.hydra_hpo_sweeper._space._mistakes import (
     looks_like_more,
@@ -40,6 +42,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._numbers import of_interval, of_rang
 from hydra_plugins.hydra_hpo_sweeper._space._options import Options
 from hydra_plugins.hydra_hpo_sweeper._space._zip import inside_of_zip, members_of, values_of, zipped
 from sweeper_core.distributions import CategoricalDistribution
+from sweeper_core.search_space.lists import Permutation
 
 
 class Reader:
@@ -122,12 +125,21 @@ class Reader:
         try:
             if override.is_sweep_override():
                 _refuse_to_sweep(at, override)
-                entry = replace(self._sweep(at, override), prior=stated(parsed_value(override)))
+                if isinstance(sweep := parsed_value(override), ListSweep):
+                    return self._listed(at, override.key_or_group, sweep)
+                entry = replace(self._sweep(at, override), prior=stated(sweep))
                 self._hint(at, entry, override, text)
                 return entry
             return self._fixed(at, override, text)
         except ValueError as error:
             raise ConfigError(f"{at}: {error}") from error
+
+    def _listed(self, at: Address, group: str, sweep: ListSweep) -> Listed:
+        if sweep.function == "permutation":
+            items = [plain(item) for item in sweep.list]
+            return permuted(at, items, self._options.check(group, items))
+        self._options.refuse_numbers(group)
+        return weighted(at, sweep.size)
 
     def _zip(self, at: Address, inside: str) -> Swept:
         try:
@@ -205,9 +217,15 @@ class Reader:
         only_keys(spec, ("sweep", "when"), "a parameter with 'sweep'")
         return next(self._entries(at, spec["sweep"]))
 
-    def _described(self, at: Address, spec: dict[str, Any]) -> Swept:
+    def _described(self, at: Address, spec: dict[str, Any]) -> Swept | Listed:
         entry = of_spec(self._parsed(f"{at.key}=0", at).at, spec)
         name = entry.at.bare.partition("@")[0]
+        if isinstance(entry, Listed):
+            if isinstance(entry.shape, Permutation):
+                self._options.check(name, entry.shape.items)
+            else:
+                self._options.refuse_numbers(name)
+            return entry
         if not isinstance(entry.distribution, CategoricalDistribution):
             self._options.refuse_numbers(name)
             return entry

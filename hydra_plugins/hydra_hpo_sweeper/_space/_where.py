@@ -8,9 +8,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._space._entries import Fixed, Placed, Swept
+from hydra_plugins.hydra_hpo_sweeper._space._entries import Fixed, Listed, Placed, Swept
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.search_space.binding import UNKNOWN, relation
+from sweeper_core.search_space.lists import part_name
 from sweeper_core.search_space.relations import Relation
 
 KEY = "hydra.sweeper.where"
@@ -46,6 +47,7 @@ class _Constants:
 
     def __init__(self, items: Sequence[Placed], config: DictConfig | None) -> None:
         self._fixed = {item.at.bare: item for item in items if isinstance(item.entry, Fixed)}
+        self._listed = {item.at.bare: item for item in items if isinstance(item.entry, Listed)}
         self._groups = [item.at.bare for item in items if isinstance(item.entry, Swept) and item.entry.group]
         self._config = config
         self._members = {
@@ -56,7 +58,8 @@ class _Constants:
     def known(self) -> list[str]:
         """Return the names outside of Hydra's own configuration, those of its first floors."""
         keys = [str(key) for key in (self._config or ()) if key != "hydra"]
-        return [*self._fixed, *(str(key) for key in self._choices if not str(key).startswith("hydra")), *keys]
+        parts = [part_name(key, index) for key, item in self._listed.items() for index in _indices(item)]
+        return [*self._fixed, *parts, *(str(key) for key in self._choices if not str(key).startswith("hydra")), *keys]
 
     def value(self, name: str) -> Any:
         """Return the value of a name; ``UNKNOWN`` where there is none.
@@ -69,6 +72,9 @@ class _Constants:
                 raise ValueError(f"{name!r} is fixed under a condition only; sweep over it, or fix it for all trials")
             assert isinstance(item.entry, Fixed)
             return item.entry.value
+        if (item := self._listed.get(name.partition("[")[0])) is not None:
+            assert isinstance(item.entry, Listed)
+            raise ValueError(f"{item.at.bare!r} is {item.entry.shape}, of which a relation can say nothing")
         if name in self._members:
             zipped = self._members[name]
             raise ValueError(f"{name!r} is set by {zipped}=zip(…); leave rows out of it, or compare {zipped!r} itself")
@@ -80,3 +86,8 @@ class _Constants:
             return self._choices[name]
         value = None if self._config is None else OmegaConf.select(self._config, name)
         return UNKNOWN if value is None or OmegaConf.is_config(value) else value
+
+
+def _indices(item: Placed) -> range:
+    """Return the indices of a list's values."""
+    return range(len(item.entry.shape.distributions) + 1) if isinstance(item.entry, Listed) else range(0)

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import plain
 from hydra_plugins.hydra_hpo_sweeper._space._entries import COMMAND_LINE, PARAMS, Address, Entry, Swept
-from hydra_plugins.hydra_hpo_sweeper._space._functions import Range
+from hydra_plugins.hydra_hpo_sweeper._space._functions import ListSweep, Range
 from sweeper_core.distributions import CategoricalDistribution
 
 MIN_MEMBERS = 2
@@ -81,6 +81,8 @@ def values_of(key: str, value: Any) -> list[Any]:
     Raises:
         ValueError: It is no finite list.
     """
+    if isinstance(value, ListSweep):
+        raise ValueError(f"the member {key!r} of zip() needs choice(…), range(…) or a list, not {value.function}()")
     if isinstance(value, ChoiceSweep):
         return [plain(item) for item in value.list]
     if isinstance(value, Range):

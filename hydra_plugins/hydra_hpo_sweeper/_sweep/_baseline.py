@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from hydra_plugins.hydra_hpo_sweeper._space._described import described
-from hydra_plugins.hydra_hpo_sweeper._space._entries import Placed, Swept
+from hydra_plugins.hydra_hpo_sweeper._space._entries import Listed, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from sweeper_core.samplers import PartialFixedSampler
 from sweeper_core.search_space.space import SearchSpace
@@ -81,6 +82,9 @@ def _values(plan: Plan, config: DictConfig) -> Iterator[tuple[str, Any]]:
             value = _value(item, item.entry, config)
             if value is not _ABSENT:
                 yield item.name, value
+        if isinstance(item.entry, Listed) and item.listed is not None:
+            with suppress(ValueError):  # the configuration's is no such list
+                yield from item.listed.params(_value(item, item.entry.element, config)).items()
 
 
 def _value(item: Placed, entry: Swept, config: DictConfig) -> Any:
@@ -128,8 +132,10 @@ def _may_exist(space: SearchSpace, name: str, params: Mapping[str, Any]) -> bool
 
 def announcement(number: int, params: Mapping[str, Any], plan: Plan, whose: str, more: str = "") -> str:
     """Return the line on a trial of the study's start."""
-    values = " ".join(f"{name}={as_text(value)}" for name, value in params.items())
+    values = " ".join(f"{name}={as_text(value)}" for name, value in plan.shown(params).items())
     missing = [name for name in plan.space.names if _may_exist(plan.space, name, params) and name not in params]
-    sampled = "; ".join(f"{name} from {described(plan.space[name].distribution)}" for name in missing)
+    whole = {name: (one.name, str(one.shape)) for one in plan.lists for name in one.part_names}
+    kinds = dict(whole.get(name, (name, described(plan.space[name].distribution))) for name in missing)
+    sampled = "; ".join(f"{name} from {kind}" for name, kind in kinds.items())
     tail = f"; the sampler gives {sampled}" if sampled else ""
     return f"Trial {number} runs {whose}: {values}{tail}{more}."

@@ -40,14 +40,20 @@ def preview(settings: Settings, plan: Plan, directory: SweepDirectory, lanes: st
 
 
 def _space(plan: Plan, priors: Mapping[str, Prior]) -> Iterator[str]:
-    yield f"Search space: {len(plan.space)} parameters, {size(plan.space)}"
-    for parameter in plan.space:
+    wholes = {name: one for one in plan.lists for name in one.part_names}
+    names = [wholes[name].name if name in wholes else name for name in plan.space.names]
+    yield f"Search space: {len(set(names))} parameters, {size(plan.space)}"
+    for name, parameter in zip(names, plan.space, strict=True):
+        whole = wholes.get(parameter.name)
+        if whole is not None and parameter.name != whole.part_names[0]:
+            continue
         ordered = ", in this order" if parameter.ordered else ""
         when = " and ".join(map(_condition, parameter.when))
         condition = f", when {when}" if when else ""
         prior = priors.get(parameter.name)
         prior_text = "" if prior is None else f", prior {as_text(prior.value)} ({prior.confidence} confidence)"
-        yield f"  {parameter.name}: {described(parameter.distribution)}{ordered}{prior_text}{condition}"
+        kind = described(parameter.distribution) if whole is None else str(whole.shape)
+        yield f"  {name}: {kind}{ordered}{prior_text}{condition}"
     if plan.space.where:
         share = plan.space.check_where()
         some = "less than 0.1 %" if share < MIN_SHARE else f"{share:.0%}" if share > 0.1 else f"{share:.1%}"

@@ -134,7 +134,7 @@ class Live(Progress):
         curve = sparkline(self._bests, SPARK, unicode=self._unicode)
         self._session.log.sync()
         record = self._session.log.of_configuration(self.best[1])
-        return f"  best {curve}  {params_text(record.params)}"
+        return f"  best {curve}  {params_text(self._session.log.shown(record.params))}"
 
     def _trial_lines(self) -> list[str]:
         self._slots = {trial: slot for trial, slot in self._slots.items() if trial in self._running}
@@ -157,7 +157,7 @@ class Live(Progress):
             curve = sparkline([value for _, value in reports], SPARK, unicode=self._unicode)
             step = f"  step {reports[-1][0]}: {number(reports[-1][1], 4)} {curve}"
         age = duration_text(time.time() - running.begun)
-        return f"  lane {slot}  trial {trial}  {age:>6}{step}  {params_text(running.params)}"
+        return f"  lane {slot}  trial {trial}  {age:>6}{step}  {params_text(self._session.log.shown(running.params))}"
 
 
 def _size() -> tuple[int, int]:

@@ -140,7 +140,7 @@ class Run:
                 self.outage.attempt(self._store_results, None)
                 continue
             if trial.configuration not in self.running:
-                self.progress.started(trial.configuration, trial.params)
+                self.progress.started(trial.configuration, self.setup.plan.shown(trial.params))
             self.running[trial.configuration] = trial
             trial.busy += 1
             self._start(lanes, trial.waiting.popleft())
@@ -236,7 +236,8 @@ class Run:
         if self.finisher.retried:
             self.rules.nothing_left = False
         why = f" ({why_pruned(self.session.log.record(number))})" if result.state is TrialState.PRUNED else ""
-        self.progress.finished(self.session.log.attempts.id_of(number), result, trial.params, why)
+        shown = self.setup.plan.shown(trial.params)
+        self.progress.finished(self.session.log.attempts.id_of(number), result, shown, why)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

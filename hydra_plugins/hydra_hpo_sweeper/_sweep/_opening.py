@@ -14,13 +14,14 @@ from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Earli
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import DEFAULT_FILE, SweepDirectory
 from sweeper_core.masking import masked
 from sweeper_core.plain import plain
+from sweeper_core.search_space.lists import ListParameter, lists_to_json, shape_from_json
 from sweeper_core.search_space.priors import Prior, read_priors
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._session.session import Session
-from sweeper_core.trial.attrs import BASELINE, METRIC_NAMES, PRIORS, WHERE
+from sweeper_core.trial.attrs import BASELINE, LISTS, METRIC_NAMES, PRIORS, WHERE
 from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.state import TrialState
 
@@ -63,6 +64,7 @@ def open_study(settings: Settings, directory: SweepDirectory, *, elsewhere: bool
         storage.set_study_attrs(study.study_id, system={METRIC_NAMES: list(settings.metric)})
     _enqueue(storage, study, settings)
     study = _store_priors(storage, study, settings.priors)
+    study = _store_lists(storage, study, settings.lists)
     sources = [_earlier(source) for source in settings.warm_start]
     session = Session.open(
         storage, study, settings.sampler, settings.pruner, sources=sources, scheduler=settings.scheduler
@@ -163,6 +165,26 @@ def _store_priors(storage: Storage, study: StudyRecord, priors: Mapping[str, Pri
     stored = {**known, **{name: plain(prior.to_json()) for name, prior in priors.items()}}
     storage.set_study_attrs(study.study_id, system={PRIORS: stored})
     return replace(study, system_attrs={**study.system_attrs, PRIORS: stored})
+
+
+def _store_lists(storage: Storage, study: StudyRecord, lists: Sequence[ListParameter]) -> StudyRecord:
+    """Store how parameters make up lists beside what the study has; return the study with all of it.
+
+    Raises:
+        ConfigError: The study's trials have another list of that name, so that its parameters mean something else.
+    """
+    if not lists:
+        return study
+    known = dict(study.system_attrs.get(LISTS) or {})
+    for one in lists:
+        if one.name in known and plain(one.shape.to_json()) != known[one.name]:
+            raise ConfigError(
+                f"{one.name!r} is {one.shape}, but in study {study.name!r} it is {shape_from_json(known[one.name])}. "
+                "Give another hydra.sweeper.study_name (or hydra.sweep.dir), or the list of the study."
+            )
+    stored = {**known, **plain(lists_to_json(lists))}
+    storage.set_study_attrs(study.study_id, system={LISTS: stored})
+    return replace(study, system_attrs={**study.system_attrs, LISTS: stored})
 
 
 def _earlier(source: EarlierStudy) -> History:

@@ -123,4 +123,4 @@ class Page:
 
         if len(facts.best) != 1:
             return None
-        return " ".join([*self._program, *in_shell(overrides_of(self._directory, facts.best[0]))])
+        return " ".join([*self._program, *in_shell(overrides_of(self._directory, facts.best[0], facts.lists))])

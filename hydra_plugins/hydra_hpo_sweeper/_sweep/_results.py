@@ -48,6 +48,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import why_pruned
 from sweeper_core._flock import locked
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.report.texts import cell_text
+from sweeper_core.search_space.lists import ListParameter, with_lists
 from sweeper_core.study._session.session import Session
 from sweeper_core.study._session.stopping import end_of
 from sweeper_core.trial.attrs import FAILURE, JOB_DIRECTORY, REPEATS
@@ -77,6 +78,7 @@ class SweepResult:
         finished: How many trials of the study have ended, by state.
         stopped: Why ``hydra.sweeper.stop`` ended the study; None when it did not.
         out_of_memory: How many of those that failed ran out of memory.
+        lists: The lists that parameters make up.
     """
 
     study_name: str
@@ -86,16 +88,21 @@ class SweepResult:
     finished: dict[str, int]
     stopped: str | None = None
     out_of_memory: int = 0
+    lists: tuple[ListParameter, ...] = ()
 
     @property
     def best_trial(self) -> int | None:
         """Number of the best trial (one objective)."""
         return self.best[0].number if self.best and self.n_objectives == 1 else None
 
+    def params_of(self, record: TrialRecord) -> dict[str, Any]:
+        """Return the parameters of a trial, each list as one value."""
+        return with_lists(record.params, self.lists)
+
     @property
     def best_params(self) -> dict[str, Any] | None:
         """Parameters of the best trial (one objective)."""
-        return self.best[0].params if self.best and self.n_objectives == 1 else None
+        return self.params_of(self.best[0]) if self.best and self.n_objectives == 1 else None
 
     @property
     def best_value(self) -> float | None:
@@ -116,10 +123,14 @@ class SweepResult:
             return [*lines, "No trial is complete and within its constraints."]
         if self.n_objectives > 1:
             lines.append(f"Number of Pareto solutions: {len(self.best)}")
-            lines += [f"    Values: {_short(record.values)}, Params: {record.params}" for record in self.best]
+            lines += [f"    Values: {_short(record.values)}, Params: {self.params_of(record)}" for record in self.best]
             return lines
         record = self.best[0]
-        return [*lines, f"Best parameters: {record.params}", f"Best value: {self.best_value} (trial {record.number})"]
+        return [
+            *lines,
+            f"Best parameters: {self.params_of(record)}",
+            f"Best value: {self.best_value} (trial {record.number})",
+        ]
 
 
 def _short(values: Sequence[float] | None) -> list[float]:
@@ -179,7 +190,7 @@ class Results:
             self._session.log.sync()
             records = self._session.log.configurations
             best = self._best()
-            self._replace("trials.csv", trials_csv(records, self._session.n_objectives))
+            self._replace("trials.csv", trials_csv(records, self._session.n_objectives, self._session.log.lists))
             if best:
                 self._replace("optimization_results.yaml", dump(self._summary(best)))
                 self._write_overrides(best)
@@ -191,9 +202,9 @@ class Results:
         states = [record.state for record in self._session.log.configurations]
         counts = {state.name.lower(): states.count(state) for state in TrialState if states.count(state)}
         study = self._session.study
-        best, n_objectives = tuple(self._best()), len(study.directions)
+        best, n_objectives, lists = tuple(self._best()), len(study.directions), self._session.log.lists
         short = out_of_memory(self._session.log.configurations)
-        return SweepResult(study.name, self._directory, best, n_objectives, counts, self._stopped(), short)
+        return SweepResult(study.name, self._directory, best, n_objectives, counts, self._stopped(), short, lists)
 
     def _stopped(self) -> str | None:
         end = end_of(self._session.study, self._session.log.n_configurations)
@@ -220,12 +231,20 @@ class Results:
             record = best[0]
             return {
                 "name": self._run.name,
-                "best_params": record.params,
+                "best_params": self._session.log.shown(record.params),
                 "best_value": _short(record.values)[0],
                 "best_trial": record.number,
                 "job_dir": record.system_attrs.get(JOB_DIRECTORY),
             }
-        return {"name": self._run.name, "solutions": [_solution(record) for record in best]}
+        return {"name": self._run.name, "solutions": [self._solution(record) for record in best]}
+
+    def _solution(self, record: TrialRecord) -> dict[str, Any]:
+        return {
+            "params": self._session.log.shown(record.params),
+            "values": _short(record.values),
+            "trial": record.number,
+            "job_dir": record.system_attrs.get(JOB_DIRECTORY),
+        }
 
     def _lines(self, record: TrialRecord) -> list[str]:
         """Return the command line of a trial; it is looked up once."""
@@ -304,15 +323,6 @@ def single_run(config: DictConfig, name: str = "hpo") -> RunAgain:
     return RunAgain(name, mode, config.hydra.output_subdir)
 
 
-def _solution(record: TrialRecord) -> dict[str, Any]:
-    return {
-        "params": record.params,
-        "values": _short(record.values),
-        "trial": record.number,
-        "job_dir": record.system_attrs.get(JOB_DIRECTORY),
-    }
-
-
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock file: sweepers that share a directory write one after the other, each the newest state."""
@@ -326,9 +336,9 @@ def _locked(path: Path) -> Iterator[None]:
 # --- text -----------------------------------------------------------------------------------------------------------
 
 
-def trials_csv(records: Sequence[TrialRecord], n_objectives: int) -> str:
-    """Return the table of trials."""
-    table = TrialTable(records, n_objectives)
+def trials_csv(records: Sequence[TrialRecord], n_objectives: int, lists: Sequence[ListParameter] = ()) -> str:
+    """Return the table of trials; each list that parameters make up is one column."""
+    table = TrialTable(records, n_objectives, lists)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     wide = [f"params.{name}" for name in table.params] + [f"constraints.{name}" for name in table.constraints]

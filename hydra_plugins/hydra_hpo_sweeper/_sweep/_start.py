@@ -47,7 +47,7 @@ def with_start(settings: Settings, plan: Plan, compose: Compose, config: DictCon
     if prior_point is not None and (broken := plan.space.broken_by(prior_point)) is not None:
         log.info("No trial runs the values of your priors: they break the relation %r of hydra.sweeper.where.", broken)
         prior_point = None
-    return replace(settings, baseline=own, priors=priors, prior_point=prior_point)
+    return replace(settings, baseline=own, priors=priors, prior_point=prior_point, lists=plan.lists)
 
 
 def tell_start(opened: Opened, settings: Settings, plan: Plan) -> None:

@@ -16,6 +16,7 @@ from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
 from sweeper_core.schedulers.base import Decision, Vacancy
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages.base import Claim, Lease
 from sweeper_core.study._session.adapters import UserSampler
 from sweeper_core.study._session.checkpoints import StudyCheckpoints
@@ -195,6 +196,21 @@ class DefineByRun(TrialHost):
             params=started.params,
             distributions={name: started.space[name].distribution for name in started.params},
         )
+
+    def suggest_point(self, trial: Trial, space: SearchSpace) -> None:
+        """Suggest a point of a search space with its conditions and relations, and store it in one go."""
+        for name in trial.fixed:
+            if name in space:
+                warn_if_outside(name, trial.fixed[name], space[name].distribution, "Fixed parameter")
+        given = {name: value for name, value in {**trial.fixed, **trial.known}.items() if name in space}
+        self._log.sync()
+        rng = generator(self._session.seed, trial.number)
+        suggestion = self._session.propose(trial.number, space, given, rng, LOOK_AGAIN_AFTER)
+        trial.plan = Joint(self._session, rng, unstored={SUGGESTION: facts_of(suggestion)})
+        params = {name: value for name, value in suggestion.params.items() if name not in trial.known}
+        distributions = {name: space[name].distribution for name in params}
+        self.describe(trial, TrialData(params, distributions))
+        trial.take(params, distributions)
 
     def suggest_together(self, trial: Trial, distributions: Mapping[str, BaseDistribution]) -> None:
         """Suggest several parameters at once, and store them in one go."""

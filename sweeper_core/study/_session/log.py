@@ -9,10 +9,11 @@ from typing import Any
 
 from sweeper_core._forks import reset_after_fork
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
+from sweeper_core.search_space.lists import ListParameter, read_lists, with_lists
 from sweeper_core.search_space.priors import Priors, read_priors
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.trial.attempts import Attempts, configurations, continued_by
-from sweeper_core.trial.attrs import PRIORS
+from sweeper_core.trial.attrs import LISTS, PRIORS
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.history import History, TrialTable
@@ -112,6 +113,16 @@ class TrialLog:
         """The study's priors, as of the last time that its attributes were read."""
         stored = self.study.system_attrs.get(PRIORS)
         return read_priors(stored) if stored else NOTHING
+
+    @property
+    def lists(self) -> tuple[ListParameter, ...]:
+        """The lists that parameters of the study make up."""
+        stored = self.study.system_attrs.get(LISTS)
+        return read_lists(stored) if stored else ()
+
+    def shown(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a trial's parameters with each list instead of the parameters that make it up."""
+        return with_lists(params, self.lists)
 
     @property
     def n_objectives(self) -> int:

@@ -215,13 +215,10 @@ class Study(StudyView):
         """Return a new trial (or the first WAITING one); pass its result to :meth:`tell`.
 
         Args:
-            fixed_distributions: Parameters to suggest at once, together: their distributions by name, or a search space
-                with conditions and relations, of which the trial gets the parameters that exist at its point.
+            fixed_distributions: Parameters to suggest together: by name, or a space with conditions and relations.
         """
         trial = self._trials.begin(None if self._optimizes else lease_of_ask(self._log.storage))
-        if isinstance(fixed_distributions, SearchSpace):
-            self._trials.suggest_point(trial, fixed_distributions)
-        elif fixed_distributions:
+        if fixed_distributions:
             self._trials.suggest_together(trial, fixed_distributions)
         return trial
 

@@ -197,7 +197,7 @@ class DefineByRun(TrialHost):
             distributions={name: started.space[name].distribution for name in started.params},
         )
 
-    def suggest_point(self, trial: Trial, space: SearchSpace) -> None:
+    def _suggest_point(self, trial: Trial, space: SearchSpace) -> None:
         """Suggest a point of a search space with its conditions and relations, and store it in one go."""
         for name in trial.fixed:
             if name in space:
@@ -212,8 +212,11 @@ class DefineByRun(TrialHost):
         self.describe(trial, TrialData(params, distributions))
         trial.take(params, distributions)
 
-    def suggest_together(self, trial: Trial, distributions: Mapping[str, BaseDistribution]) -> None:
+    def suggest_together(self, trial: Trial, distributions: Mapping[str, BaseDistribution] | SearchSpace) -> None:
         """Suggest several parameters at once, and store them in one go."""
+        if isinstance(distributions, SearchSpace):
+            self._suggest_point(trial, distributions)
+            return
         if isinstance(self._session.native_sampler, UserSampler):
             for name, distribution in distributions.items():
                 trial.suggest(name, distribution)

@@ -2,6 +2,9 @@ from sweeper_core.search_space.conditions import Clause as Clause
 from sweeper_core.search_space.expressions import ExpressionError as ExpressionError
 from sweeper_core.search_space.intersection import IntersectionSearchSpace as IntersectionSearchSpace
 from sweeper_core.search_space.intersection import intersection_search_space as intersection_search_space
+from sweeper_core.search_space.lists import ListParameter as ListParameter
+from sweeper_core.search_space.lists import Permutation as Permutation
+from sweeper_core.search_space.lists import Simplex as Simplex
 from sweeper_core.search_space.relations import Relation as Relation
 from sweeper_core.search_space.space import Parameter as Parameter
 from sweeper_core.search_space.space import SearchSpace as SearchSpace

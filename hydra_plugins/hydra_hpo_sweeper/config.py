@@ -40,6 +40,8 @@ class HPOSweeperConf:
     pruner: Any = None
     # Whether trials that paused are continued: chosen with hydra/sweeper/scheduler=<name>, or a mapping with _target_.
     scheduler: Any = None
+    # How much of a training a job gets at first, where jobs do not report: {key: trainer.max_epochs, min: 2, max: 50}.
+    fidelity: Any = None
     # "minimize" or "maximize"; a list of these for several objectives.
     direction: Any = "minimize"
     # Which entry of the mapping that a job returns is the objective; a list of names for several objectives.

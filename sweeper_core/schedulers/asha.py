@@ -11,12 +11,14 @@ eta   reduction_factor: one in eta results at a rung is promoted
 
 Rung ``k`` lies after ``r * eta ** k`` steps: at that step where steps count from 1, at the one before where they count
 from 0. A configuration's result at a rung is its first report there or later. The number of steps may be unknown.
+Rungs that are given replace these; the last of them is a complete trial's end, where no trial pauses.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import copy
 
 import numpy as np
 
@@ -48,6 +50,12 @@ class ASHAScheduler(Scheduler):
             raise ValueError(f"`reduction_factor` must be 2 or more, but got {reduction_factor!r}.")
         self.min_resource = min_resource
         self.reduction_factor = reduction_factor
+        self._given: tuple[int, ...] = ()
+
+    def on_rungs(self, rungs: Sequence[int]) -> ASHAScheduler:
+        own = copy(self)
+        own._given = tuple(rungs)
+        return own
 
     def next(self, request: Vacancy, history: History, curves: LearningCurves) -> Decision:
         paused = {row: curve for row in curves.paused() if len(curve := curves.curve(row))}
@@ -74,7 +82,7 @@ class ASHAScheduler(Scheduler):
     def _resting(self, rung: int, paused: dict[int, Curve], curves: LearningCurves) -> Iterator[tuple[float, int]]:
         """Yield result and number of the configurations whose last rung is this one."""
         for row, curve in paused.items():
-            if self._lowest(row, curves) <= rung <= _resource(curve) < rung * self.reduction_factor:
+            if self._lowest(row, curves) <= rung <= _resource(curve) < self._above(rung):
                 result = _result(curve, rung)
                 if not math.isnan(result):
                     yield result, row
@@ -96,8 +104,22 @@ class ASHAScheduler(Scheduler):
         """Yield the rungs at which a trial is to be judged now."""
         if len(curve):
             for rung in self._rungs(_resource(curve)):
-                if rung >= self._lowest(number, curves) and _is_due(number, curve, _step(curve, rung), curves):
+                if rung >= self._lowest(number, curves) and self._is_due(number, curve, rung, curves):
                     yield rung
+
+    def _is_due(self, number: int, curve: Curve, rung: int, curves: LearningCurves) -> bool:
+        """Return whether a trial is to be judged now by its result at a rung.
+
+        It is judged once, when it reaches the rung. But no trial should pause at its last step, with no work left:
+        where that is not known and no other trial has got farther yet, it is judged at its next report.
+        """
+        step = _step(curve, rung)
+        if self._given:
+            return curve.judged < step and rung < self._given[-1]
+        beyond = curves.reached(step + 1).rows
+        if np.any(beyond != number):
+            return curve.judged < step
+        return bool(curve.judged <= step < curve.steps[-1])
 
     def _rank(self, number: int, result: float, step: int, curves: LearningCurves) -> tuple[int, int]:
         """Return the rank, from 1, of a configuration's result at a step, and among how many."""
@@ -108,15 +130,23 @@ class ASHAScheduler(Scheduler):
 
     def _rungs(self, resource: int) -> list[int]:
         """Return the rungs up to a resource."""
+        if self._given:
+            return [rung for rung in self._given if rung <= resource]
         rungs, rung = [], self.min_resource
         while rung <= resource:
             rungs.append(rung)
             rung *= self.reduction_factor
         return rungs
 
+    def _above(self, rung: int) -> float:
+        """Return the next rung; infinity above the last one."""
+        if self._given:
+            return next((one for one in self._given if one > rung), math.inf)
+        return rung * self.reduction_factor
+
     def _lowest(self, number: int, curves: LearningCurves) -> int:
         """Return the lowest rung at which a configuration pauses."""
-        return self.min_resource
+        return self._given[0] if self._given else self.min_resource
 
     def _group(self, number: int, curves: LearningCurves) -> int:
         """Return the group of a configuration; configurations are compared within groups only."""
@@ -130,18 +160,6 @@ class ASHAScheduler(Scheduler):
 def _step(curve: Curve, resource: int) -> int:
     """Return the step at which a resource is used up: when steps count from 0, step 0 has used one."""
     return resource - 1 if curve.steps[0] <= 0 else resource
-
-
-def _is_due(number: int, curve: Curve, step: int, curves: LearningCurves) -> bool:
-    """Return whether a trial is to be judged now by its result at the rung of a step.
-
-    It is judged once, when it reaches the rung. But no trial should pause at its last step, with no work left: where no
-    other trial has got farther yet, it is judged at its next report.
-    """
-    beyond = curves.reached(step + 1).rows
-    if np.any(beyond != number):
-        return curve.judged < step
-    return bool(curve.judged <= step < curve.steps[-1])
 
 
 def _resource(curve: Curve) -> int:

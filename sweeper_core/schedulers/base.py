@@ -7,6 +7,7 @@ storage coordinates them: one process continues a paused trial, the others decid
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sweeper_core.pruners.base import Verdict
@@ -83,6 +84,14 @@ class Scheduler(ABC):
         A job saves a checkpoint before such a report. Of the last step the value is not known yet: NaN.
         """
         return False
+
+    def on_rungs(self, rungs: Sequence[int]) -> Scheduler:
+        """Return this scheduler for trials that report only after these numbers of steps, and can pause only there.
+
+        Args:
+            rungs: Ascending; the last one is a complete trial.
+        """
+        return self
 
 
 def nothing_to_continue(request: Vacancy, curves: LearningCurves) -> Decision:

@@ -38,9 +38,13 @@ class HyperbandScheduler(ASHAScheduler):
         self.max_resource = max_resource
 
     def _lowest(self, number: int, curves: LearningCurves) -> int:
-        return self.min_resource * int(self.reduction_factor ** self._group(number, curves))
+        bracket = self._group(number, curves)
+        return self._given[bracket] if self._given else self.min_resource * int(self.reduction_factor**bracket)
 
     def _groups(self, rows: Integers, curves: LearningCurves) -> Integers:
+        if self._given:
+            steps = self.reduction_factor ** (len(self._given) - 1)
+            return brackets_of(rows, bracket_shares(1, steps, self.reduction_factor))
         whole = self.max_resource
         if isinstance(whole, str):
             if curves.longest is None:

@@ -15,6 +15,8 @@ from hydra_plugins.hydra_hpo_sweeper._config import _readers as read
 from hydra_plugins.hydra_hpo_sweeper._config._algorithms import build_pruner, build_sampler, build_scheduler
 from hydra_plugins.hydra_hpo_sweeper._config._constraints import Constraint, Inequality
 from hydra_plugins.hydra_hpo_sweeper._config._constraints import constraints as read_constraints
+from hydra_plugins.hydra_hpo_sweeper._config._fidelity import FidelityOptions, Ladder
+from hydra_plugins.hydra_hpo_sweeper._config._fidelity import fidelity as read_fidelity
 from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
 from hydra_plugins.hydra_hpo_sweeper._config._points import points as read_points
 from hydra_plugins.hydra_hpo_sweeper._config._readers import (
@@ -64,6 +66,7 @@ class Settings:
         metric: One entry's name for each objective; None when jobs return bare numbers.
         params: ``params`` and the older ``search_space`` together, to be read by ``_space._plan.read_plan``.
         storage: None means the sweep directory's own.
+        ladder: The rungs of ``fidelity``, once the configuration is known.
         baseline: The configuration's own point, once the search space is known; None when it is not to be run.
         priors: Priors of the search space, once it is known.
         lists: The lists that parameters make up, once they are known.
@@ -77,6 +80,8 @@ class Settings:
     sampler: Sampler | BaseSampler = _setting(lambda key, value: build_sampler(value))
     pruner: BasePruner | None = _setting(lambda key, value: build_pruner(value))
     scheduler: Scheduler | None = _setting(lambda key, value: build_scheduler(value))
+    fidelity: FidelityOptions | None = _setting(read_fidelity)
+    ladder: Ladder | None = None
     metric: tuple[str, ...] | None = None
     pruning_metric: str | None = None
     params: DictConfig | None = None

@@ -52,6 +52,7 @@ class Job:
         environment: Variables that are set while it runs, and before its process imports anything.
         attempt: The trial's own number, where it continues another.
         attached: What is known of the job that a cluster already has; None for one that is to be started.
+        rung: Index of the rung that it trains up to, so that its result is not the trial's; None: it trains in full.
     """
 
     number: int
@@ -60,6 +61,7 @@ class Job:
     environment: Mapping[str, str] = field(default_factory=dict)
     attempt: int | None = None
     attached: Mapping[str, Any] | None = None
+    rung: int | None = None
 
     @property
     def trial(self) -> int:

@@ -50,7 +50,7 @@ class ClusterJobs:
 
     def __call__(self, job: Job, facts: Mapping[str, Any]) -> None:
         """Note the job of a trial; called when the cluster has it."""
-        data = TrialData(system_attrs={name_of_part(job.part): {**facts, "sweep": self._directory}})
+        data = TrialData(system_attrs={name_of_part(job.part): {**facts, "sweep": self._directory, "rung": job.rung}})
         try:
             self._session.writer.describe(job.trial, data, at_once=True)
         except (StorageInternalError, ValueError) as error:
@@ -139,4 +139,5 @@ class Adoption:
 
 def _attached(job: Job, record: TrialRecord) -> Job:
     note = record.system_attrs.get(name_of_part(job.part))
-    return replace(job, attached=note) if isinstance(note, Mapping) else job
+    fits = isinstance(note, Mapping) and note.get("rung") == job.rung  # else it is a job of an earlier rung, and over
+    return replace(job, attached=note) if fits else job

@@ -73,6 +73,8 @@ def _search(settings: Settings) -> Iterator[str]:
     of = f" {', '.join(settings.metric)}" if settings.metric else ""
     pruner = type(settings.pruner).__name__ if settings.pruner is not None else "none"
     yield f"Objective: {directions}{of}; sampler: {type(settings.sampler).__name__}; pruner: {pruner}"
+    if settings.ladder is not None:
+        yield f"Rungs of {settings.ladder}; scheduler: {type(settings.scheduler).__name__}"
     if settings.custom_search_space is not None:
         yield f"Each trial also gets what {settings.custom_search_space.__name__} suggests"
     if settings.constraints:

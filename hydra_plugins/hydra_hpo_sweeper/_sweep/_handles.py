@@ -31,14 +31,16 @@ class TrialHandles:
         self.session = opened.session
         self._folder = directory.absolute() / FOLDER
         self._url = None if opened.url is None else str(StorageURL(opened.url).anchored)
-        self._pruner, self._scheduler = packed(settings.pruner), packed(settings.scheduler)
+        self._rungs = settings.ladder is not None
+        self._pruner = None if self._rungs else packed(settings.pruner)
+        self._scheduler = None if self._rungs else packed(settings.scheduler)
         self._objective = objective_of(settings)
         self._checkpoints = checkpoints
         self._judged = settings.pruning_metric
         self._metric = settings.metric[0] if settings.metric and len(settings.metric) == 1 else None
         self._limit = settings.trial_timeout
         self._sweep = uuid.uuid4().hex
-        judged = settings.pruner is not None or settings.scheduler is not None
+        judged = self._pruner is not None or self._scheduler is not None
         if judged and not (self.session.storage.outlives_process and self._url):
             what = "in memory" if not self.session.storage.outlives_process else "without a URL"
             log.warning("Jobs cannot reach a storage %s: no trial is pruned. Leave out hydra.sweeper.storage.", what)
@@ -71,10 +73,13 @@ class TrialHandles:
             metric=self._metric,
             first_step=started.first_step,
             scheduler=self._scheduler,
+            reports=not self._rungs,
         )
         record = self.session.log.get(started.number)
         saved = [None if record is None else saved_step(record, job.part) for job in jobs]
         handles = [replace(handle, repeat=job.part, saved=step) for job, step in zip(jobs, saved, strict=True)]
+        if self._rungs:  # steps of the study are rungs, and those of a job are its own
+            handles = [replace(one, first_step=0 if one.saved is None else one.saved + 1) for one in handles]
         return [self._with_handle(*pair) for pair in zip(jobs, handles, strict=True)]
 
     def _configuration(self, number: int) -> int:

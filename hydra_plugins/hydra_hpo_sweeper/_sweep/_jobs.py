@@ -18,6 +18,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._handles import TrialHandles
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from hydra_plugins.hydra_hpo_sweeper._sweep._ranks import ranked
 from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import jobs_of
+from sweeper_core.schedulers.base import Scheduler
 from sweeper_core.study._session.define_by_run import DefineByRun
 from sweeper_core.study._session.session import Session, Started
 
@@ -35,6 +36,7 @@ class RunningTrial:
         results: Those of the jobs that have ended.
         begun: Start by the wall clock: a suspended machine sends no heartbeats meanwhile.
         stored: Whether its result is in the study.
+        rung: Index of the rung that its jobs train up to; None where jobs train in full.
     """
 
     started: Started
@@ -44,6 +46,7 @@ class RunningTrial:
     results: list[JobResult] = field(default_factory=list)
     begun: float = field(default_factory=time.time)
     stored: bool = False
+    rung: int | None = None
 
     @property
     def number(self) -> int:
@@ -84,13 +87,43 @@ class JobPlan:
 
     def prepare(self, started: Started) -> RunningTrial:
         """Return a trial with its jobs. Raises what the user's ``custom_search_space`` raises."""
-        params = self._extended(started)
-        number, repeat = started.configuration, self._settings.repeat
-        jobs = jobs_of(number, self._plan.overrides(params), repeat, self._subdirectory)
-        if started.number != number:
-            jobs = [replace(job, attempt=started.number) for job in jobs]
-        jobs = self._handles.hand_over(started, params, jobs)
-        return RunningTrial(started, params, deque(self._with_environment(job) for job in jobs))
+        params, ladder = self._extended(started), self._settings.ladder
+        rung = None if ladder is None else self._due(started.number, ladder.above(self._reported(started)))
+        return RunningTrial(started, params, self._jobs(started, params, rung), rung=rung)
+
+    def _reported(self, started: Started) -> int:
+        """Return the last step that a trial has reported; a trial that is taken over may be farther than its start."""
+        record = self._session.log.get(started.number)
+        return record.reports[-1][0] if record is not None and record.reports else started.step
+
+    def climb(self, trial: RunningTrial) -> None:
+        """Give a trial whose jobs have ended those of its next rung."""
+        assert trial.rung is not None
+        rung = self._due(trial.number, trial.rung + 1)
+        trial.waiting = self._jobs(trial.started, trial.params, rung)
+        trial.rung, trial.results = rung, []
+
+    def _due(self, number: int, rung: int) -> int:
+        """Return the first rung from this one on at which the scheduler may pause a trial, or the last one."""
+        ladder, scheduler = self._settings.ladder, self._settings.scheduler
+        assert ladder is not None
+        if scheduler is None or type(scheduler).is_milestone is Scheduler.is_milestone:
+            return rung
+        while rung < ladder.last and not self._session.rules.is_milestone(number, ladder.steps[rung]):
+            rung += 1
+        return rung
+
+    def _jobs(self, started: Started, params: dict[str, Any], rung: int | None) -> deque[Job]:
+        number, ladder = started.configuration, self._settings.ladder
+        overrides = self._plan.overrides(params)
+        if ladder is not None and rung is not None:
+            complete = ladder.line(ladder.last)
+            overrides = [ladder.line(rung) if line == complete else line for line in overrides]
+        jobs = jobs_of(number, overrides, self._settings.repeat, self._subdirectory)
+        below = rung if ladder is not None and rung != ladder.last else None
+        attempt = None if started.number == number else started.number
+        jobs = [replace(job, attempt=attempt, rung=below) for job in jobs]
+        return deque(self._with_environment(job) for job in self._handles.hand_over(started, params, jobs))
 
     def release(self, number: int) -> None:
         """Remove the handles of a trial that has ended, and checkpoints that are no longer retained."""

@@ -13,6 +13,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._adoption import Adoption
 from hydra_plugins.hydra_hpo_sweeper._sweep._closing import say_how_it_went
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import DirectoryLost
 from hydra_plugins.hydra_hpo_sweeper._sweep._enough import stopping_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._fidelity import Climber
 from hydra_plugins.hydra_hpo_sweeper._sweep._finish import Finisher
 from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan, RunningTrial
@@ -60,13 +61,15 @@ class Run:
         self.interrupt = interrupt
         self.progress = progress
         self.stopping = stopping_of(setup, lambda: self.rules.left)
+        steps = new_steps if self.settings.ladder is None else self.settings.ladder.spent
         self.rules = StopRules(
             self.settings,
             setup.tally,
             interrupt,
-            lambda: new_steps(self.session.log.records),
+            lambda: steps(self.session.log.records),
             self.stopping.reason,
         )
+        self.climber = Climber(self.settings, self.session, jobs, self.rules.may_continue)
         self.source = TrialSource(setup, self.rules, jobs, adoption)
         self.finisher = Finisher(self.settings, setup.opened)
         self.judge = Judge.of(self.settings, setup.plan)
@@ -212,19 +215,28 @@ class Run:
 
     def _is_bad(self, trial: RunningTrial) -> bool:
         """Return whether the remaining repeats can be skipped."""
+        if any(done.job.rung is not None for done in trial.results):
+            return False  # complete trials say nothing about them
         values = [self.judge.result([done]).values for done in trial.results]
         return is_clearly_bad(self.settings, self.session, [value[0] for value in values if value])
 
     def _store_results(self) -> None:
         """Store the results of the trials that have ended, the earliest first."""
         while self.ended:
-            self._store(self.ended[0])
+            trial = self.ended[0]
+            self._store(trial)
             self.ended.popleft()
+            if trial.waiting:  # it goes on
+                self.running[trial.configuration] = trial
 
     def _store(self, trial: RunningTrial) -> None:
         result = self.judge.result(trial.results)
         if result.failure is not None:
             result = ended_from_outside(result, self.session.log.record(trial.number))
+        climbed = self.climber.climb(trial, result)
+        if climbed is None:
+            return
+        result = climbed
         if result.state is TrialState.PRUNED:
             result = pruned(result, self.session.log.record(trial.number), len(self.settings.directions))
         stored = self.finisher.finish(trial, result)

@@ -214,6 +214,8 @@ def greet(opened: Opened, settings: Settings, directory: SweepDirectory, command
     log.info(
         "hydra-hpo-sweeper: study %r, sampler %s, directory %s; %s", session.study.name, sampler, directory.path, later
     )
+    if settings.ladder is not None:
+        log.info("Jobs run at first with the lowest of these values, the best ones with more: %s", settings.ladder)
     if finished:
         log.info("Continuing: %d trials are finished, %d wait.", finished, states.count(TrialState.WAITING))
 

@@ -25,6 +25,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
 )
 from hydra_plugins.hydra_hpo_sweeper._sweep._dry_run import preview
 from hydra_plugins.hydra_hpo_sweeper._sweep._enough import check_target
+from hydra_plugins.hydra_hpo_sweeper._sweep._fidelity import with_fidelity
 from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan
 from hydra_plugins.hydra_hpo_sweeper._sweep._live import open_progress
@@ -70,6 +71,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     )
     directory = SweepDirectory(directory_of(app.config))
     factory = LaneFactory(settings, app.context, app.task, app.config, directory.path)
+    settings, plan = with_fidelity(settings, plan, factory.compose, factory.config)
     settings = checked(settings, plan, factory.compose, factory.config)
     configure_log(app.config.hydra.hydra_logging, app.config.hydra.verbose)
     settings = with_start(settings, plan, factory.compose, factory.config)

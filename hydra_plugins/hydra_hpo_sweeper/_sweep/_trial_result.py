@@ -248,7 +248,7 @@ class Recorder:
                 result = ended_from_outside(result, record)
                 if result.state is TrialState.PRUNED:
                     result = pruned(result, record, self.judge.n_objectives)
-            if result.lost:
+            if result.lost or (done.job.rung is not None and result.state is TrialState.COMPLETE):
                 return False  # the next run finds it, and tries its parameters again
             data = TrialData(user_attrs=result.user_attrs, system_attrs=result.attrs)
             return storage.finish(self.study_id, done.job.trial, result.state, result.values, data)

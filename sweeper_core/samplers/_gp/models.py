@@ -10,6 +10,10 @@ suggestions as an uninterrupted one:
   which starts from its own anchor in turn. A resumed study repeats this short chain once.
 
 All fits are memoised by their data; clearing the cache only costs time.
+
+Values of unfinished runs change: a trial that is continued gets another one, and every end changes what the others are
+extrapolated to. Each change would repeat the whole chain. So where a target has such values, the fit is that of at most
+``MAX_FIT_UNFINISHED`` of the first c points, from the prior's median alone.
 """
 
 from __future__ import annotations
@@ -34,6 +38,8 @@ FIRST_STEP = 32
 """Up to this many points every new one causes a new fit; then the intervals between fits double with the points."""
 MAX_FIT = 256
 """Maximum number of points for fitting hyperparameters: the cost is cubic, and the gain beyond is small."""
+MAX_FIT_UNFINISHED = 64
+"""The same where some values are those of unfinished runs, so that fits cannot be kept."""
 MAX_MODEL = 500
 """With more points, a local model of ``BEST + NEAREST`` of them is used."""
 BEST = NEAREST = 180
@@ -130,6 +136,11 @@ class Target:
         return Data(self.Z, self.columns, warp(self.y), self.noise_factor, self.noise_std**2)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether all values are those of finished runs, which do not change."""
+        return not np.any(self.noise_std)
+
+    @property
     def key(self) -> tuple[Any, ...]:
         """The cache key of the target."""
         arrays = digest(self.Z, self.y, self.noise_factor, self.noise_std)
@@ -155,7 +166,11 @@ class Model:
 
 def learn(target: Target, memo: Memo) -> Learned:
     """Return the fit for a target, by the schedule at the top."""
-    return _fit_at(target, max(checkpoint(len(target.y)), 1), memo)
+    count = max(checkpoint(len(target.y)), 1)
+    if target.is_settled:
+        return _fit_at(target, count, memo)
+    head = target.head(count)
+    return memo.get("fit", head.key, lambda: _best_fit(_thinned(head, MAX_FIT_UNFINISHED), []))
 
 
 def _fit_at(target: Target, count: int, memo: Memo) -> Learned:
@@ -194,14 +209,13 @@ def _prior(target: Target, warp: Warp) -> Prior:
     return prior
 
 
-def _thinned(target: Target) -> Target:
-    """Return at most ``MAX_FIT`` points: the better half of them the best ones, the rest evenly over all."""
-    n = len(target.y)
-    if n <= MAX_FIT:
+def _thinned(target: Target, most: int = MAX_FIT) -> Target:
+    """Return at most ``most`` points: the better half of them the best ones, the rest evenly over all."""
+    if len(target.y) <= most:
         return target
     order = np.argsort(target.y, kind="stable")
-    best, rest = order[: MAX_FIT // 2], order[MAX_FIT // 2 :]
-    kept = np.sort(np.concatenate([best, rest[np.linspace(0, len(rest) - 1, MAX_FIT // 2).astype(np.int64)]]))
+    best, rest = order[: most // 2], order[most // 2 :]
+    kept = np.sort(np.concatenate([best, rest[np.linspace(0, len(rest) - 1, most // 2).astype(np.int64)]]))
     return replace(
         target,
         Z=target.Z[kept],

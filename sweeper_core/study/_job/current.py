@@ -225,7 +225,7 @@ class SweptTrial(CurrentTrial):
         else:
             number, data = float_argument("value", value), NO_DATA
         with self._lock:
-            if step < self.first_step:
+            if step < self.first_step or not self._handle.reports:
                 return
             if step in self._reported:
                 warnings.warn(f"The report is ignored: step {step} has been reported already.", stacklevel=2)

@@ -54,6 +54,7 @@ class TrialHandle:
         first_step: The first step that is new in this attempt.
         saved: The step of the newest checkpoint of the attempts before; None when they saved none.
         judged: The metric for pruners, when reports have several.
+        reports: Whether the job's reports are stored; no where the sweep itself reports the trial's results.
         metric: The metric used when ``judged`` is None: the objective's.
     """
 
@@ -75,6 +76,7 @@ class TrialHandle:
     judged: str | None = None
     metric: str | None = None
     scheduler: str | None = None
+    reports: bool = True
 
     def write(self, path: Path) -> None:
         """Write the handle atomically, readable by its owner only."""

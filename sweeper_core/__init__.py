@@ -35,6 +35,7 @@ __getattr__, __dir__, __all__ = lazy_module(
         "search_space",
         "storages",
         "study",
+        "terminator",
         "trial",
         "visualization",
     ),

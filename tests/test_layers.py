@@ -35,7 +35,7 @@ FLOORS = [
     {"storages", "samplers", "pruners"},
     {"schedulers", "stopping"},
     {"study"},
-    {"importance", "visualization", "integrations", "transfer", "report", "cli", "testing"},
+    {"importance", "visualization", "integrations", "transfer", "report", "cli", "testing", "terminator"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 PLUGIN = "hydra_plugins.hydra_hpo_sweeper"

@@ -17,6 +17,7 @@ from studies_to_draw import studies, ten_thousand
 from sweeper_core import create_study, visualization
 from sweeper_core.importance import FanovaImportanceEvaluator
 from sweeper_core.study import Study
+from sweeper_core.terminator import BestValueStagnationEvaluator
 from sweeper_core.trial import create_trial
 from sweeper_core.visualization import matplotlib as drawn
 from sweeper_core.visualization import prepared
@@ -29,6 +30,8 @@ def arguments(plot: str, study: Study) -> dict[str, Any]:
     """Return the arguments that a plot needs for a study with one or several objectives."""
     if plot == "plot_hypervolume_history":
         return {"reference_point": [60.0, -60.0, 120.0][: len(study.directions)]}
+    if plot == "plot_terminator_improvement":
+        return {"improvement_evaluator": BestValueStagnationEvaluator(3), "plot_error": True, "min_n_trials": 3}
     wants_target = plot not in ("plot_pareto_front", "plot_timeline", "plot_intermediate_values")
     if len(study.directions) > 1 and wants_target and plot != "plot_param_importances":
         return {"target": lambda trial: trial.values[0], "target_name": "first"}
@@ -36,6 +39,8 @@ def arguments(plot: str, study: Study) -> dict[str, Any]:
 
 
 def makes_sense(plot: str, study: Study) -> bool:
+    if plot == "plot_terminator_improvement":
+        return len(study.directions) == 1 and len(study.trials) < 1000
     several = plot in ("plot_pareto_front", "plot_hypervolume_history")
     return not several or len(study.directions) > 1
 

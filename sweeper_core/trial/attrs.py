@@ -44,6 +44,8 @@ LIST_OF_CONSTRAINTS = "constraints"
 FIXED_PARAMS = "fixed_params"
 RETRY_OF = "failed_trial"
 """Number of the first attempt."""
+CROSS_VALIDATION_SCORES = "terminator:cv_scores"
+"""The scores of a trial's cross-validation."""
 RETRY_HISTORY = "retry_history"
 """Numbers of all earlier attempts, the first one first."""
 

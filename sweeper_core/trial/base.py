@@ -267,3 +267,8 @@ def _categorical(choices: Iterable[Any]) -> CategoricalDistribution:
         if _KEYS.issuperset(types):
             return _plain_categorical(tuple(choices), types)
     return CategoricalDistribution(choices)
+
+
+def store_system_attr(trial: BaseTrial, key: str, value: Any) -> None:
+    """Store an attribute of a trial that is not the user's, for other parts of the library."""
+    trial._set_system_attr(key, value)

@@ -11,4 +11,5 @@ from sweeper_core.visualization.plotly_backend import plot_param_importances as 
 from sweeper_core.visualization.plotly_backend import plot_pareto_front as plot_pareto_front
 from sweeper_core.visualization.plotly_backend import plot_rank as plot_rank
 from sweeper_core.visualization.plotly_backend import plot_slice as plot_slice
+from sweeper_core.visualization.plotly_backend import plot_terminator_improvement as plot_terminator_improvement
 from sweeper_core.visualization.plotly_backend import plot_timeline as plot_timeline

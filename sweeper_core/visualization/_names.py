@@ -13,5 +13,6 @@ PLOTS = (
     "plot_pareto_front",
     "plot_rank",
     "plot_slice",
+    "plot_terminator_improvement",
     "plot_timeline",
 )

@@ -19,6 +19,7 @@ from sweeper_core.visualization._mpl.params import (
     plot_slice,
 )
 from sweeper_core.visualization._mpl.parts import EDGE, close_up, finished, history_range, mark_outside, single
+from sweeper_core.visualization._mpl.terminator import plot_terminator_improvement
 from sweeper_core.visualization.prepared import GREY, PALETTE, STATE_COLOURS, Target
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = [
     "plot_pareto_front",
     "plot_rank",
     "plot_slice",
+    "plot_terminator_improvement",
     "plot_timeline",
 ]
 

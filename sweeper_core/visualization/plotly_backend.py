@@ -28,6 +28,7 @@ from sweeper_core.visualization._plotly.parts import (
     say_if_empty,
     trial_texts,
 )
+from sweeper_core.visualization._plotly.terminator import plot_terminator_improvement
 from sweeper_core.visualization.prepared import GREY, PALETTE, STATE_COLOURS, Target
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ __all__ = [
     "plot_pareto_front",
     "plot_rank",
     "plot_slice",
+    "plot_terminator_improvement",
     "plot_timeline",
 ]
 

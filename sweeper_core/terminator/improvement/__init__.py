@@ -1,0 +1,1 @@
+"""How much a study may still improve."""

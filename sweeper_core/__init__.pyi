@@ -9,6 +9,7 @@ from sweeper_core import samplers as samplers
 from sweeper_core import search_space as search_space
 from sweeper_core import storages as storages
 from sweeper_core import study as study
+from sweeper_core import terminator as terminator
 from sweeper_core import trial as trial
 from sweeper_core import visualization as visualization
 from sweeper_core.exceptions import TrialPruned as TrialPruned

@@ -1,0 +1,13 @@
+# What the package offers, for type checkers; the names load lazily at run time.
+from sweeper_core.terminator.callback import TerminatorCallback as TerminatorCallback
+from sweeper_core.terminator.erroreval import BaseErrorEvaluator as BaseErrorEvaluator
+from sweeper_core.terminator.erroreval import CrossValidationErrorEvaluator as CrossValidationErrorEvaluator
+from sweeper_core.terminator.erroreval import StaticErrorEvaluator as StaticErrorEvaluator
+from sweeper_core.terminator.erroreval import report_cross_validation_scores as report_cross_validation_scores
+from sweeper_core.terminator.improvement.emmr import EMMREvaluator as EMMREvaluator
+from sweeper_core.terminator.improvement.evaluator import BaseImprovementEvaluator as BaseImprovementEvaluator
+from sweeper_core.terminator.improvement.evaluator import BestValueStagnationEvaluator as BestValueStagnationEvaluator
+from sweeper_core.terminator.improvement.evaluator import RegretBoundEvaluator as RegretBoundEvaluator
+from sweeper_core.terminator.median_erroreval import MedianErrorEvaluator as MedianErrorEvaluator
+from sweeper_core.terminator.terminator import BaseTerminator as BaseTerminator
+from sweeper_core.terminator.terminator import Terminator as Terminator

@@ -79,6 +79,10 @@ class HPOSweeperConf:
     # When the study is enough, and no further trial starts: after this many trials without improvement; at this value;
     # when the next trials are expected to add less than this share of what has been gained. None: no such rule.
     stop: Any = field(default_factory=lambda: {"no_improvement": None, "target": None, "expected_gain": None})
+    # What a trial costs: duration (seconds of its jobs), or an entry that jobs return or report; None: nothing.
+    cost: Any = None
+    # What the whole study may spend, in the unit of cost; None: no limit.
+    max_cost: Any = None
     # Share of this run's trials that may fail: above it, from the fifth finished one on, the sweep ends with an error.
     max_failure_rate: Any = 0.5
     # Runs of each suggestion, one for each value of a key: {seed: [0, 1, 2]}.

@@ -119,6 +119,8 @@ def _headline(watched: Watched, facts: StudyFacts) -> str:
     parts.append(f"{duration_text(facts.spent)} of jobs")
     if facts.saved > 0:
         parts.append(f"{duration_text(facts.saved)} saved by pruning")
+    if facts.account is not None:
+        parts.append(facts.account.in_words())
     expected = facts.expected_end
     if expected is not None:
         left = (expected - facts.at).total_seconds()

@@ -79,6 +79,9 @@ STATUS = record(
         "seconds_spent": {"type": "number", "description": "of all jobs"},
         "seconds_saved": {"type": "number", "description": "by pruning"},
         "expected_end": TIME,
+        "cost": maybe(
+            record({"of": TEXT, "spent": NUMBER, "per_trial": maybe(NUMBER), "max_cost": maybe(NUMBER)}),
+        ),
     }
 )
 

@@ -34,6 +34,7 @@ from sweeper_core.trial.attrs import (
     SUGGESTION,
     VERDICT,
 )
+from sweeper_core.trial.cost import Account, CostPlan, account
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -280,6 +281,12 @@ class StudyFacts:
             groups.setdefault(gist, FailureGroup(reason, [])).numbers.append(record.number)
         return sorted(groups.values(), key=lambda group: -len(group.numbers))
 
+    @cached_property
+    def account(self) -> Account | None:
+        """What the study has spent, where costs are heeded."""
+        plan = CostPlan.stored(self.study.system_attrs)
+        return None if plan is None else account(plan, self.attempts or self.records, self.at)
+
     # --- time -----------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -315,7 +322,9 @@ class StudyFacts:
     @cached_property
     def expected_end(self) -> datetime | None:
         """When the budget will be used up at the pace of the trials that ended last; None when that is unknown."""
-        left = None if self.budget is None else self.budget - len(self.finished)
+        planned = None if self.budget is None else self.budget - len(self.finished)
+        paid = None if self.account is None else self.account.trials_left
+        left = min((limit for limit in (planned, paid) if limit is not None), default=None)
         if left is None or left <= 0 or not self.running:
             return None
         ended = sorted((r for r in self.finished if r.completed and r.started), key=lambda r: r.completed or self.at)
@@ -375,6 +384,7 @@ class StudyFacts:
             "seconds_spent": self.spent,
             "seconds_saved": self.saved,
             "expected_end": moment(expected),
+            "cost": None if self.account is None else json_ready(self.account.to_json()),
         }
 
     def _running_json(self, record: TrialRecord) -> dict[str, Any]:

@@ -24,6 +24,19 @@ from sweeper_core.trial.state import TrialState
 
 
 @dataclass(frozen=True)
+class Economy:
+    """How a sampler is to heed the costs of trials (``History.costs``).
+
+    Attributes:
+        weight: The exponent of the cost in the improvement per cost: 1 at the beginning of a budget, 0 at its end.
+        left: What the trial may cost; None for no limit.
+    """
+
+    weight: float = 1.0
+    left: float | None = None
+
+
+@dataclass(frozen=True)
 class Request:
     """A request for a suggestion.
 
@@ -34,6 +47,7 @@ class Request:
             define-by-run trial.
         budget: Planned number of trials of the study; None when unknown.
         priors: The user's priors over good values, by parameter.
+        economy: How costs are heeded; None, the default, when they are not.
     """
 
     space: SearchSpace
@@ -41,6 +55,7 @@ class Request:
     given: Mapping[str, Any] = field(default_factory=nothing)
     budget: int | None = None
     priors: Priors = field(default_factory=nothing)
+    economy: Economy | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,7 @@ class Suggestion:
         generation: Stored with the trial: what CMA-ES, NSGA and the grid need to replay themselves.
         if_known: How a point of a finite space that a trial already has is replaced, while others are left:
             "move" takes a neighbour, "draw" another point at random, "keep" suggests it again.
+        cost: The expected cost, where the sampler has a model of it; None without one.
     """
 
     params: dict[str, Any]
@@ -61,6 +77,7 @@ class Suggestion:
     why: str = ""
     generation: int = 0
     if_known: Literal["move", "draw", "keep"] = "move"
+    cost: float | None = None
 
 
 class Sampler(ABC):

@@ -19,6 +19,7 @@ from sweeper_core.trial.attrs import (
     CLUSTER_JOB,
     CONSTRAINT_PREFIX,
     CONTINUES,
+    COST,
     ENQUEUED,
     FAILURE,
     FIRST_STEP,
@@ -33,6 +34,7 @@ from sweeper_core.trial.attrs import (
     RETRY_HISTORY,
     RETRY_OF,
     SOURCE_NUMBER,
+    SPENT_PREFIX,
     STOPPED,
     TRACEBACK,
     VERDICT,
@@ -49,7 +51,7 @@ MAX_NAME = 512
 _OF_ONE_ATTEMPT = frozenset(
     {
         *(CONTINUES, FIRST_STEP, ENQUEUED, LEASE, LOST, STOPPED, FAILURE, TRACEBACK, VERDICT, OOM),
-        *(REPEATS, LIST_OF_CONSTRAINTS, JOB_DIRECTORY, SOURCE_NUMBER),
+        *(COST, REPEATS, LIST_OF_CONSTRAINTS, JOB_DIRECTORY, SOURCE_NUMBER),
     }
 )
 
@@ -218,7 +220,7 @@ def _kept(earlier: TrialRecord) -> dict[str, Any]:
     return {
         key: value
         for key, value in earlier.system_attrs.items()
-        if key not in _OF_ONE_ATTEMPT and not key.startswith((CONSTRAINT_PREFIX, CLUSTER_JOB))
+        if key not in _OF_ONE_ATTEMPT and not key.startswith((CONSTRAINT_PREFIX, CLUSTER_JOB, SPENT_PREFIX))
     }
 
 

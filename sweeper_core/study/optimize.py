@@ -44,18 +44,20 @@ class Limits:
         n_trials: After this many; None for no limit.
         deadline: At this moment of the monotonic clock; None for none.
         taken: How many trials had started before the latest one.
+        session: The study at work, whose costs have a limit.
     """
 
     n_trials: int | None
     deadline: float | None
+    session: Session | None = None
     stopped: bool = False
     taken: int = -1
     _counter: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
-    def of(cls, n_trials: int | None, timeout: float | None) -> Limits:
+    def of(cls, n_trials: int | None, timeout: float | None, session: Session | None = None) -> Limits:
         """Return the limits of an optimisation that begins now; ``timeout`` in seconds."""
-        return cls(n_trials, None if timeout is None else time.monotonic() + timeout)
+        return cls(n_trials, None if timeout is None else time.monotonic() + timeout, session)
 
     def take(self) -> bool:
         """Return whether one more trial may start, and count it."""
@@ -68,7 +70,14 @@ class Limits:
     @property
     def open(self) -> bool:
         """Whether anything may still start."""
-        return not self.stopped and (self.deadline is None or time.monotonic() < self.deadline)
+        in_time = self.deadline is None or time.monotonic() < self.deadline
+        return not self.stopped and in_time and self._is_paid
+
+    @property
+    def _is_paid(self) -> bool:
+        """Whether the expected cost of another trial fits."""
+        costs = None if self.session is None else self.session.costs
+        return costs is None or costs.fits()
 
     @property
     def left(self) -> int | None:

@@ -31,9 +31,11 @@ from sweeper_core.study._session.priors import store_prior
 from sweeper_core.study._session.session import Session
 from sweeper_core.study._session.stopping import Stop, stopping_of
 from sweeper_core.study._session.view import StudyView
+from sweeper_core.study._session.with_costs import WithCosts
 from sweeper_core.study.optimize import Callback, Limits, Loop, Objective
 from sweeper_core.study.progress import Progress
 from sweeper_core.trial.attrs import FIXED_PARAMS, LOST, METRIC_NAMES
+from sweeper_core.trial.cost import CostPlan
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.live import Trial
 from sweeper_core.trial.record import TrialRecord
@@ -42,7 +44,7 @@ from sweeper_core.trial.state import TrialState
 _logger = get_logger(__name__)
 
 
-class Study(StudyView):
+class Study(WithCosts, StudyView):
     """An optimisation: its trials, sampler, pruner and scheduler.
 
     Made by :func:`create_study` and :func:`load_study`.
@@ -79,6 +81,7 @@ class Study(StudyView):
     def _bind(self, open_session: Callable[..., Session], checkpoint_dir: str | os.PathLike[str] | None = None) -> None:
         self.session = open_session(view=self)
         super().__init__(self.session.log)
+        self.session.heed_costs(CostPlan.stored(self.session.study.system_attrs))
         self._trials = DefineByRun(self.session, checkpoint_dir)
         self._loops: set[Limits] = set()
         self._local = threading.local()
@@ -159,7 +162,7 @@ class Study(StudyView):
         if show_progress_bar and n_trials is None and timeout is not None and n_jobs != 1:
             warnings.warn("The timeout-based progress bar is not supported with n_jobs != 1.", stacklevel=2)
             show_progress_bar = False
-        limits = Limits.of(n_trials, timeout)
+        limits = Limits.of(n_trials, timeout, self.session)
         enough = stopping_of(self.session, stop, lambda: limits.left)
         progress = Progress(n_trials, timeout) if show_progress_bar else None
         loop = Loop(

@@ -10,6 +10,8 @@ Name                 Written by                               Read by
 ``hpo:suggestion``   the session, with the parameters         samplers (``History``), results, reports
 ``hpo:verdict``      ``current_trial()``, when it prunes      the sweep's results, learning curves
 ``hpo:checkpoint``   the job, when it has saved one           the sweep (progress of what was ended)
+``hpo:cost``         whoever ends a trial                     ``History``, budgets (of the study: what is cost)
+``hpo:spent:<r>``    ``set_cost``, in repeat r              whoever ends the trial, budgets
 ``hpo:metrics:<n>``  whoever reports several metrics          plots, reports, MLflow
 ``hpo:repeats``      the sweep, for repeated jobs             ``History`` (spread of repeats), results
 ``hpo:failure``      whoever ends a trial as FAIL             results, command line, MLflow
@@ -59,6 +61,11 @@ final value, standard deviation]``."""
 CHECKPOINT = "hpo:checkpoint"
 """``{"step", "warning", "attempt"}`` of the newest checkpoint: its step, the warning that the job would end
 (null without one), and the trial that saved it. For repeat r > 0 the name has the suffix ``:r``."""
+COST = "hpo:cost"
+"""The cost of this attempt, a number from 0 on. Of a study: ``{"of", "limit"}``, see
+:class:`sweeper_core.trial.cost.CostPlan`."""
+SPENT_PREFIX = "hpo:spent:"
+"""Prefix, before the number of a repeat: what its job has said that it has cost so far."""
 METRICS_PREFIX = "hpo:metrics:"
 """Prefix, before a step: all metrics of a report of several by name; NaN and infinities as texts."""
 REPEATS = "hpo:repeats"

@@ -17,7 +17,8 @@ from sweeper_core.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from sweeper_core.trial.attrs import CONSTRAINT_PREFIX
+from sweeper_core.trial.amounts import cost_argument
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, SPENT_PREFIX
 
 if TYPE_CHECKING:
     from sweeper_core.search_space.lists import Shape
@@ -118,6 +119,15 @@ class BaseTrial(ABC):
             warnings.warn(f"The constraint {key!r} is set already; the new value {number} is ignored.", stacklevel=2)
             return
         self._set_system_attr(CONSTRAINT_PREFIX + key, number)
+
+    def set_cost(self, cost: float) -> None:
+        """Store what this attempt has cost so far, in any unit; the last value counts, also of a trial that fails.
+
+        Raises:
+            TypeError: It is not a number.
+            ValueError: It is negative, NaN or infinite.
+        """
+        self._set_system_attr(f"{SPENT_PREFIX}0", cost_argument(cost))
 
     @abstractmethod
     def suggest(self, name: str, distribution: BaseDistribution) -> Any:

@@ -30,7 +30,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.attempts import Attempts
-from sweeper_core.trial.attrs import REPEATS, SUGGESTION, VERDICT
+from sweeper_core.trial.attrs import COST, REPEATS, SUGGESTION, VERDICT
 from sweeper_core.trial.feasible import feasible_rows, violation
 from sweeper_core.trial.record import Layout, TrialRecord, ran_out_of_memory
 from sweeper_core.trial.state import TrialState
@@ -79,6 +79,7 @@ class History:
         repeats: ``(n,)`` number of runs that the value is the mean of (1 for most), ``spread`` their standard deviation
             (0 where there is one run only).
         oom: ``(n,)`` which trials failed because memory ran out.
+        costs: ``(n,)`` what the configuration has cost, all attempts together; NaN where unknown.
         origin: ``(n,)`` names of the algorithms that made the suggestions ("" where unknown).
         generation: ``(n,)`` the small integer that the algorithm stored with it.
         columns: parameters by name, in the order of first appearance.
@@ -97,6 +98,7 @@ class History:
     repeats: Integers
     spread: Floats
     oom: Flags
+    costs: Floats
     origin: Sequence[str]
     generation: Integers
     columns: Mapping[str, Column]
@@ -264,12 +266,15 @@ class TrialTable:
         self._repeats = _Series(1, np.int64)
         self._spread = _Series(0.0, float)
         self._oom = _Series(False, bool)
+        self._costs = _Series(np.nan, float)
         self._generation = _Series(0, np.int64)
         self._origin: list[str] = []
         self._layouts: list[Layout] = []
         self._interned: dict[Layout, Layout] = {}
         self._columns: dict[str, _GrowingColumn] = {}
         self._attempts = Attempts()
+        self._cost_parts: dict[int, dict[int, float]] = {}
+        """The cost of each attempt, by row."""
 
     def __len__(self) -> int:
         return len(self.records)
@@ -282,6 +287,8 @@ class TrialTable:
     def _fold_one(self, record: TrialRecord) -> None:
         row = self._attempts.of(record)
         known = self._make_room(record.number, row)
+        if COST in record.system_attrs:
+            self._put_cost(row, record)
         if known is not None and known.number != record.number:
             if known.number > record.number:
                 return  # an earlier attempt
@@ -303,6 +310,11 @@ class TrialTable:
             self._last_value.put(row, value * self._signs[0])
         if record.system_attrs:
             self._put_attrs(row, record)
+
+    def _put_cost(self, row: int, record: TrialRecord) -> None:
+        parts = self._cost_parts.setdefault(row, {})
+        parts[record.number] = float(record.system_attrs[COST])
+        self._costs.put(row, sum(parts.values()))
 
     def _begin_anew(self, row: int, attempt: int) -> None:
         """Reset the parts of a row that belong to the previous attempt, and invalidate caches that used its end."""
@@ -378,6 +390,7 @@ class TrialTable:
             repeats=self._repeats.view(n),
             spread=self._spread.view(n),
             oom=self._oom.view(n),
+            costs=self._costs.view(n),
             origin=self._origin[:n],
             generation=self._generation.view(n),
             columns={name: self._column(growing, n) for name, growing in self._columns.items()},

@@ -15,6 +15,7 @@ from hydra_plugins.hydra_hpo_sweeper._config import _readers as read
 from hydra_plugins.hydra_hpo_sweeper._config._algorithms import build_pruner, build_sampler, build_scheduler
 from hydra_plugins.hydra_hpo_sweeper._config._constraints import Constraint, Inequality
 from hydra_plugins.hydra_hpo_sweeper._config._constraints import constraints as read_constraints
+from hydra_plugins.hydra_hpo_sweeper._config._costs import cost_plan
 from hydra_plugins.hydra_hpo_sweeper._config._fidelity import FidelityOptions, Ladder
 from hydra_plugins.hydra_hpo_sweeper._config._fidelity import fidelity as read_fidelity
 from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
@@ -38,6 +39,7 @@ from sweeper_core.search_space.lists import ListParameter
 from sweeper_core.search_space.priors import Prior
 from sweeper_core.stopping.rule import StopRule
 from sweeper_core.storages.base import Storage
+from sweeper_core.trial.cost import CostPlan
 
 __all__ = ["ConfigError", "Constraint", "EarlierStudy", "MlflowOptions", "Repeat", "Settings", "read_settings"]
 
@@ -64,6 +66,7 @@ class Settings:
 
     Attributes:
         metric: One entry's name for each objective; None when jobs return bare numbers.
+        cost: ``cost`` and ``max_cost`` together.
         params: ``params`` and the older ``search_space`` together, to be read by ``_space._plan.read_plan``.
         storage: None means the sweep directory's own.
         ladder: The rungs of ``fidelity``, once the configuration is known.
@@ -101,6 +104,7 @@ class Settings:
     timeout: float | None = _setting(read.seconds)
     stop: StopRule = _setting(stop_rule)
     max_failure_rate: float = _setting(read.rate)
+    cost: CostPlan | None = None
     repeat: Repeat | None = None
     storage: str | Storage | None = _setting(read.storage)
     storage_patience: float | None = _setting(read.seconds)
@@ -165,6 +169,7 @@ def read_settings(config: DictConfig) -> Settings:
         metric=metric,
         pruning_metric=read.pruning_metric(values.get("pruning_metric"), metric),
         params=_params(node),
+        cost=cost_plan(values.get("cost"), values.get("max_cost")),
         repeat=read.repeat(*(values.get(key) for key in ("repeat", "repeat_aggregate", "repeat_early_stop"))),
         **{key: reader(key, values[key]) for key, reader in READERS.items() if key in values},
     )

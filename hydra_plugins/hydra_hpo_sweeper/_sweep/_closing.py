@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._costs import closing_lines
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import outside_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
 from sweeper_core.report.facts import StudyFacts
@@ -35,6 +36,7 @@ def say_how_it_went(
     for line in [
         *result.lines(),
         *_of_gain(session),
+        *closing_lines(session),
         *_of_pruned(result, session),
         *_of_outside(result, plan),
         *_of_end(result, outlook),

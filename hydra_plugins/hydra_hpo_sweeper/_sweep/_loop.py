@@ -11,6 +11,7 @@ from hydra.core.utils import configure_log
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, Lanes, write_trace
 from hydra_plugins.hydra_hpo_sweeper._sweep._adoption import Adoption
 from hydra_plugins.hydra_hpo_sweeper._sweep._closing import say_how_it_went
+from hydra_plugins.hydra_hpo_sweeper._sweep._costs import Meter, charged, note_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import DirectoryLost
 from hydra_plugins.hydra_hpo_sweeper._sweep._enough import stopping_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._fidelity import Climber
@@ -68,6 +69,7 @@ class Run:
             interrupt,
             lambda: steps(self.session.log.records),
             self.stopping.reason,
+            self.session.costs,
         )
         self.climber = Climber(self.settings, self.session, jobs, self.rules.may_continue)
         self.source = TrialSource(setup, self.rules, jobs, adoption)
@@ -75,6 +77,7 @@ class Run:
         self.judge = Judge.of(self.settings, setup.plan)
         self.outage = Outage(self.settings.storage_patience)
         self.watcher = Watcher(interrupt.inline)
+        self.meter = Meter()
         self.running: dict[int, RunningTrial] = {}
         self.ended: deque[RunningTrial] = deque()
         """Trials whose jobs have ended, and whose results are not in the study yet."""
@@ -97,6 +100,7 @@ class Run:
             if not lanes.busy and not self.ended and not self.outage.now:
                 return
             self.progress.turn(self.running, lanes)
+            self.meter.look(lanes)
             self._wait(lanes)
             if self.interrupt.stop_now:
                 self._stop_running(lanes)
@@ -167,6 +171,7 @@ class Run:
         trial = self.running[done.job.number]
         trial.busy -= 1
         trial.results.append(done)
+        self.meter.ended(done.job)
         write_trace(done)
         self._tell_unused_metric(done)
         self._tell_changed_kind(done)
@@ -239,7 +244,11 @@ class Run:
         result = climbed
         if result.state is TrialState.PRUNED:
             result = pruned(result, self.session.log.record(trial.number), len(self.settings.directions))
+        if self.settings.cost is not None:
+            record, seconds = self.session.log.record(trial.number), self.meter.seconds(trial.number)
+            result = charged(result, trial.results, record, self.settings.cost, seconds)
         stored = self.finisher.finish(trial, result)
+        self.meter.forget(trial.number)
         self.jobs.release(trial.number)
         if stored is None:
             return
@@ -248,6 +257,7 @@ class Run:
         if self.finisher.retried:
             self.rules.nothing_left = False
         why = f" ({why_pruned(self.session.log.record(number))})" if result.state is TrialState.PRUNED else ""
+        why += note_of(self.session, number)
         shown = self.setup.plan.shown(trial.params)
         self.progress.finished(self.session.log.attempts.id_of(number), result, shown, why)
 

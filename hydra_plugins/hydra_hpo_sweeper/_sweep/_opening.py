@@ -20,6 +20,7 @@ from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import get_storage, this_process
 from sweeper_core.storages.base import Lease, Point, Storage, StudyRecord
 from sweeper_core.storages.url import StorageURL
+from sweeper_core.study._session.costs import store_plan
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.attrs import BASELINE, LISTS, METRIC_NAMES, PRIORS, WHERE
 from sweeper_core.trial.history import History, TrialTable
@@ -69,6 +70,9 @@ def open_study(settings: Settings, directory: SweepDirectory, *, elsewhere: bool
     session = Session.open(
         storage, study, settings.sampler, settings.pruner, sources=sources, scheduler=settings.scheduler
     )
+    if settings.cost is not None:
+        store_plan(session.log, settings.cost)
+        session.heed_costs(settings.cost)
     session.log.sync()
     begun = _enqueue_start(session, settings)
     _reclaim(session, settings.max_retries)

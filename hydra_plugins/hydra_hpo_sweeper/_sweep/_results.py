@@ -4,7 +4,8 @@
 optimization_results.yaml   name, best_params, best_value, best_trial, job_dir; with several objectives ``solutions``,
                             each with params, values, trial and job_dir; ``stopped``, why hydra.sweeper.stop ended it
 trials.csv                  one row a trial: number, state, values, parameters, constraints (kept when not above 0),
-                            user attributes (fixed overrides and further metrics among them), duration, job directory,
+                            user attributes (fixed overrides and further metrics among them), cost (where costs are
+                            heeded), duration, job directory,
                             and why it failed or was pruned
 best_overrides.txt          the best trial's overrides, one a line, quoted for a shell:
                             ``xargs python train.py < best_overrides.txt`` runs it again
@@ -28,7 +29,7 @@ import logging
 import os
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._public import hydra_overrides
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._best_config import NAME as BEST_CONFIG
 from hydra_plugins.hydra_hpo_sweeper._sweep._best_config import Compose, best_config
+from hydra_plugins.hydra_hpo_sweeper._sweep._costs import as_data, costs_by_number
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import why_pruned
 from sweeper_core._flock import locked
 from sweeper_core.maths.pareto import pareto_front
@@ -190,7 +192,9 @@ class Results:
             self._session.log.sync()
             records = self._session.log.configurations
             best = self._best()
-            self._replace("trials.csv", trials_csv(records, self._session.n_objectives, self._session.log.lists))
+            session = self._session
+            text = trials_csv(records, session.n_objectives, session.log.lists, costs_by_number(session))
+            self._replace("trials.csv", text)
             if best:
                 self._replace("optimization_results.yaml", dump(self._summary(best)))
                 self._write_overrides(best)
@@ -223,7 +227,7 @@ class Results:
     def _summary(self, best: Sequence[TrialRecord]) -> dict[str, Any]:
         priors = {name: prior.to_json() for name, prior in self._session.log.priors.items()}
         short = out_of_memory(self._session.log.configurations)
-        further = {"priors": priors, "stopped": self._stopped(), "out_of_memory": short}
+        further = {"priors": priors, "stopped": self._stopped(), "out_of_memory": short, **as_data(self._session)}
         return {**self._best_as_data(best), **{key: value for key, value in further.items() if value}}
 
     def _best_as_data(self, best: Sequence[TrialRecord]) -> dict[str, Any]:
@@ -336,19 +340,29 @@ def _locked(path: Path) -> Iterator[None]:
 # --- text -----------------------------------------------------------------------------------------------------------
 
 
-def trials_csv(records: Sequence[TrialRecord], n_objectives: int, lists: Sequence[ListParameter] = ()) -> str:
-    """Return the table of trials; each list that parameters make up is one column."""
+def trials_csv(
+    records: Sequence[TrialRecord],
+    n_objectives: int,
+    lists: Sequence[ListParameter] = (),
+    costs: Mapping[int, float] | None = None,
+) -> str:
+    """Return the table of trials; each list that parameters make up is one column.
+
+    Args:
+        costs: What configurations have cost, by number; None for a table without costs.
+    """
     table = TrialTable(records, n_objectives, lists)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     wide = [f"params.{name}" for name in table.params] + [f"constraints.{name}" for name in table.constraints]
     wide += [f"user_attrs.{name}" for name in table.user_attrs]
-    writer.writerow(["number", "state", *table.values, *wide, "duration", "job_dir", "reason"])
-    writer.writerows(_row(table, record) for record in records)
+    cost = ["cost"] if costs is not None else []
+    writer.writerow(["number", "state", *table.values, *wide, *cost, "duration", "job_dir", "reason"])
+    writer.writerows(_row(table, record, costs) for record in records)
     return buffer.getvalue()
 
 
-def _row(table: TrialTable, record: TrialRecord) -> list[Any]:
+def _row(table: TrialTable, record: TrialRecord, costs: Mapping[int, float] | None) -> list[Any]:
     values, constraints = (
         ["" if one is MISSING else repr(float(one)) for one in group]
         for group in (table.values_of(record), table.constraints_of(record))
@@ -357,7 +371,8 @@ def _row(table: TrialTable, record: TrialRecord) -> list[Any]:
         ["" if one is MISSING else cell(one) for one in group]
         for group in (table.params_of(record), table.user_attrs_of(record))
     )
-    end = [_duration(record), record.system_attrs.get(JOB_DIRECTORY, ""), _reason(record)]
+    cost = [] if costs is None else [repr(costs[record.number]) if record.number in costs else ""]
+    end = [*cost, _duration(record), record.system_attrs.get(JOB_DIRECTORY, ""), _reason(record)]
     return [record.number, record.state.name, *values, *params, *constraints, *attrs, *end]
 
 

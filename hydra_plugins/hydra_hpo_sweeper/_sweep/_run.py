@@ -17,6 +17,7 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._adoption import Adoption, ClusterJobs
 from hydra_plugins.hydra_hpo_sweeper._sweep._checks import checked
+from hydra_plugins.hydra_hpo_sweeper._sweep._costs import Charge
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
     DirectoryLost,
     SweepDirectory,
@@ -102,7 +103,9 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
 def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
     session, settings, path = setup.opened.session, setup.settings, setup.directory.path
     inline = factory.in_process
-    recorder = Recorder(setup.opened.url or session.storage, session.study.study_id, Judge.of(settings, setup.plan))
+    charge = None if settings.cost is None else Charge(settings.cost)
+    where = setup.opened.url or session.storage
+    recorder = Recorder(where, session.study.study_id, Judge.of(settings, setup.plan), charge)
     setup.directory.watch(setup.opened.file)
     try:
         with mirrored(settings, setup.plan, setup.opened, setup.directory.path) as mirror:

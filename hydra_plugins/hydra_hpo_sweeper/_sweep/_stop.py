@@ -10,6 +10,8 @@ from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import in_short
 from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
+from sweeper_core.study._session.costs import Costs
+from sweeper_core.trial.cost import shown
 
 TRIALS_BEFORE_JUDGEMENT = 5
 """Minimum number of finished trials for the share of failures to be meaningful."""
@@ -24,6 +26,7 @@ class StopRules:
     Args:
         steps: Tells how many steps of training the study's trials have taken.
         enough: Tells why the study has seen enough trials; None while it has not.
+        costs: What the study's trials cost; None when costs are not heeded.
 
     Attributes:
         nothing_left: The study has no further trial to give, until something is enqueued.
@@ -36,12 +39,14 @@ class StopRules:
         interrupt: Interrupt,
         steps: Callable[[], int],
         enough: Callable[[], str | None],
+        costs: Costs | None = None,
     ) -> None:
         self._settings = settings
         self._tally = tally
         self._interrupt = interrupt
         self._steps = steps
         self._enough = enough
+        self._costs = costs
         self.nothing_left = False
         self._began = time.monotonic()
         self._deadline = None if settings.timeout is None else self._began + settings.timeout
@@ -69,7 +74,17 @@ class StopRules:
         if (reason := self._enough()) is not None:
             self._tally.say_once(f"No further trial starts (hydra.sweeper.stop): {reason}.")
             return False
-        return True
+        return self._is_paid()
+
+    def _is_paid(self) -> bool:
+        """Return whether the expected cost of another trial fits into what is left of ``max_cost``."""
+        if self._costs is None or self._costs.fits():
+            return True
+        found = self._costs.account()
+        if not found.committed:
+            each = "" if found.per_trial is None else f" (a trial costs about {shown(found.plan, found.per_trial)})"
+            self._tally.say_once(f"hydra.sweeper.max_cost: {found.spent_text} spent, and no further trial fits{each}.")
+        return False
 
     @property
     def left(self) -> int | None:
@@ -84,7 +99,9 @@ class StopRules:
         """
         ours = None if self.left is None else known + self.left
         in_time = self._in_time(known)
-        limits = [limit for limit in (ours, in_time, self._settings.max_trials) if limit is not None]
+        paid = None if self._costs is None else self._costs.account().trials_left
+        within = None if paid is None else known + paid
+        limits = [limit for limit in (ours, in_time, within, self._settings.max_trials) if limit is not None]
         return min(limits) if limits else None
 
     def _in_time(self, known: int) -> int | None:

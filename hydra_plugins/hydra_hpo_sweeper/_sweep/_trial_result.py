@@ -191,6 +191,12 @@ def _failed(failure: Failure, about: Mapping[str, Any]) -> TrialResult:
     return TrialResult(TrialState.FAIL, attrs={name: text for name, text in attrs.items() if text}, failure=failure)
 
 
+def failed_result(failure: Failure, result: TrialResult) -> TrialResult:
+    """Return the result of a trial whose complete one turned out to be unusable."""
+    about = {name: value for name, value in result.attrs.items() if name == JOB_DIRECTORY}
+    return replace(_failed(failure, about), user_attrs=result.user_attrs)
+
+
 def _kept(text: str, part: slice) -> str:
     """Return a part of a text, or half of that part and so on, that fits into an attribute."""
     while len(json.dumps(text[part])) > MAX_ATTRIBUTE:
@@ -231,20 +237,27 @@ def why_pruned(record: TrialRecord) -> str:
 
 @dataclass(frozen=True)
 class Recorder:
-    """Stores the result of a trial in place of a sweeper that has died."""
+    """Stores the result of a trial in place of a sweeper that has died.
+
+    Attributes:
+        charge: Adds the trial's cost to its result; None where costs are not heeded.
+    """
 
     storage: str | Storage
     study_id: int
     judge: Judge
+    charge: Callable[[TrialResult, JobResult, TrialRecord], TrialResult] | None = None
 
     def __call__(self, done: JobResult) -> bool:
         """Store the result; return whether the trial was still open."""
         result = self.judge.result([done])
         storage = get_storage(self.storage, known=True)
         try:
-            if result.state is not TrialState.COMPLETE:
+            if result.state is not TrialState.COMPLETE or self.charge is not None:
                 records, _ = storage.changes(self.study_id)
                 record = next(record for record in records if record.number == done.job.trial)
+                if self.charge is not None:
+                    result = self.charge(result, done, record)
                 result = ended_from_outside(result, record)
                 if result.state is TrialState.PRUNED:
                     result = pruned(result, record, self.judge.n_objectives)

@@ -168,12 +168,15 @@
       const ends = study.metrics.map((name, k) => extreme(s, name, k)).filter(Boolean);
       if (ends.length) left.append(h("div", { class: "params", "aria-label": "Ends of the front" }, ends));
     }
+    const costText = (cost, amount) => cost.of === "duration" ? span(amount) : `${fmt(amount, 6)} ${cost.of}`;
     const tile = (value, text, bad) => h("div", { class: "tile" + (bad ? " bad" : "") }, h("b", { text: value }), h("small", { text }));
     const tiles = h("div", { class: "tiles" },
       tile(study.budget ? `${study.finished} / ${study.budget}` : String(study.finished), "trials ended" + (counts.RUNNING ? `, ${counts.RUNNING} running` : "")),
       tile(String(counts.FAIL), counts.FAIL === 1 ? "failure" : "failures", counts.FAIL > 0),
       tile(String(counts.PRUNED), "pruned"),
       tile(span(study.seconds_spent), "of jobs" + (study.wall ? ` in ${span(study.wall)}` : "")),
+      ...(study.cost ? [tile(costText(study.cost, study.cost.spent) + (study.cost.max_cost === null ? "" : " / " + costText(study.cost, study.cost.max_cost)),
+        "spent" + (study.cost.per_trial === null ? "" : `, ${costText(study.cost, study.cost.per_trial)} per trial`))] : []),
       tile(study.seconds_saved > 0 ? span(study.seconds_saved) : "–", "saved by pruning"),
       study.expected_end ? tile(span((new Date(study.expected_end) - new Date(study.at)) / 1000), "left, until " + local(study.expected_end)) : tile(counts.RUNNING ? "–" : "ended", "expected end"));
     const card = h("section", { class: "card hero", "aria-label": "Summary" }, left, tiles);

@@ -23,8 +23,9 @@ from sweeper_core.pruners.base import Verdict
 from sweeper_core.study._job.handle import TrialHandle, active_handle, unpacked
 from sweeper_core.study._job.ranks import Relay, rank
 from sweeper_core.study._job.saving import saver_alone, saver_of
+from sweeper_core.trial.amounts import cost_argument
 from sweeper_core.trial.attempts import checkpoint_data
-from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LOST, VERDICT
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LOST, SPENT_PREFIX, VERDICT
 from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
 from sweeper_core.trial.checkpointing import Checkpointing
 from sweeper_core.trial.data import NO_DATA, TrialData
@@ -113,6 +114,15 @@ class CurrentTrial(Checkpointing, ABC):
             ValueError: It is NaN.
         """
 
+    @abstractmethod
+    def set_cost(self, cost: float) -> None:
+        """Store what this run has cost so far (``hydra.sweeper.cost``); the last value counts, also of a failed run.
+
+        Raises:
+            TypeError: It is not a number.
+            ValueError: It is negative, NaN or infinite.
+        """
+
     def report_or_prune(self, value: float | Mapping[str, float], step: int) -> None:
         """Report, and stop the job if :meth:`should_prune` returns True.
 
@@ -170,6 +180,9 @@ class NoTrial(CurrentTrial):
 
     def set_constraint(self, key: str, value: float) -> None:
         constraint_argument(key, value)
+
+    def set_cost(self, cost: float) -> None:
+        cost_argument(cost)
 
 
 class SweptTrial(CurrentTrial):
@@ -307,6 +320,12 @@ class SweptTrial(CurrentTrial):
                 data = TrialData(system_attrs={CONSTRAINT_PREFIX + key: number})
                 self._store(lambda session: session.writer.describe(self.number, data))
             self._constraints.add(key)
+
+    def set_cost(self, cost: float) -> None:
+        number = cost_argument(cost)
+        if self._speaks:
+            data = TrialData(system_attrs={f"{SPENT_PREFIX}{self._handle.repeat}": number})
+            self._store(lambda session: session.writer.describe(self.number, data))
 
     @property
     def _speaks(self) -> bool:

@@ -22,6 +22,7 @@ from sweeper_core.study._session.apart import APART, unit_of
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study._session.writer import TrialWriter
 from sweeper_core.trial.attrs import SUGGESTION
+from sweeper_core.trial.cost import EXPECTED
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import NOTHING, TrialRecord
 
@@ -146,6 +147,8 @@ def facts_of(suggestion: Suggestion) -> dict[str, Any]:
         facts["generation"] = suggestion.generation
     if suggestion.why:
         facts["why"] = suggestion.why
+    if suggestion.cost is not None:
+        facts[EXPECTED] = suggestion.cost
     return facts
 
 

@@ -14,13 +14,14 @@ from sweeper_core.exceptions import SearchSpaceExhausted, UpdateFinishedTrialErr
 from sweeper_core.logging import get_logger
 from sweeper_core.pruners.base import Verdict
 from sweeper_core.pruners.user import BasePruner
-from sweeper_core.samplers.base import Request, Sampler, Suggestion
+from sweeper_core.samplers.base import Economy, Request, Sampler, Suggestion
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.schedulers.base import New, Scheduler, Vacancy
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages.base import Claim, Lease, Storage, StudyRecord
 from sweeper_core.study._session.adapters import UserSampler, native_sampler
 from sweeper_core.study._session.continuations import Continuations
+from sweeper_core.study._session.costs import Costs
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study._session.points import PointSource
 from sweeper_core.study._session.rivals import Rivals, facts_of
@@ -28,7 +29,8 @@ from sweeper_core.study._session.rules import Rules
 from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.view import StudyView
 from sweeper_core.study._session.writer import TrialWriter
-from sweeper_core.trial.attrs import CONTINUES, FAILURE, LIST_OF_CONSTRAINTS, SUGGESTION
+from sweeper_core.trial.attrs import CONTINUES, COST, FAILURE, LIST_OF_CONSTRAINTS, SUGGESTION
+from sweeper_core.trial.cost import CostPlan
 from sweeper_core.trial.data import NO_DATA, TrialData
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.history import History
@@ -111,6 +113,7 @@ class Session:
 
     Attributes:
         rules: Pruner and scheduler; they may be replaced between trials.
+        costs: What trials cost, where samplers and limits are to heed it; None, the default, when they are not.
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class Session:
         self._points = PointSource(log, self._rivals)
         self._spaces: dict[tuple[Any, ...], SearchSpace] = {}
         self.sampler = sampler
+        self.costs: Costs | None = None
         self.rules = Rules(log, writer, self.view)
         self.rules.pruner, self.rules.scheduler = pruner, scheduler
 
@@ -203,6 +207,10 @@ class Session:
     @pruner.setter
     def pruner(self, pruner: BasePruner | None) -> None:
         self.rules.pruner = pruner
+
+    def heed_costs(self, plan: CostPlan | None) -> None:
+        """Heed the costs of trials from now on; None ends it."""
+        self.costs = None if plan is None else Costs(self.log, plan)
 
     @property
     def seed(self) -> int:
@@ -284,7 +292,8 @@ class Session:
             )
 
     def _begin(self, claim: Claim, space: SearchSpace, budget: int | None) -> Started:
-        request = Request(space, claim.number, _given(space, claim), budget, self.log.priors)
+        given = _given(space, claim)
+        request = Request(space, claim.number, given, budget, self.log.priors, self._economy(claim.number, budget))
         suggestion = self._decide(claim, request)
         distributions = self.log.as_stored({name: space[name].distribution for name in suggestion.params})
         data = TrialData(suggestion.params, distributions, system_attrs={SUGGESTION: facts_of(suggestion)})
@@ -315,7 +324,14 @@ class Session:
             number, given, rng: See :meth:`suggest`.
             look_again_after: Seconds; when the sampler took longer, trials begun meanwhile are read from the storage.
         """
-        return self._points.propose(Request(space, number, given, priors=self.log.priors), rng, look_again_after)
+        request = Request(space, number, given, priors=self.log.priors, economy=self._economy(number, None))
+        return self._points.propose(request, rng, look_again_after)
+
+    def _economy(self, number: int, budget: int | None) -> Economy | None:
+        if self.costs is None:
+            return None
+        self.log.sync()
+        return self.costs.economy(number, budget)
 
     def suggest(
         self, number: int, space: SearchSpace, given: Mapping[str, Any], rng: np.random.Generator
@@ -346,6 +362,8 @@ class Session:
         called before; the trial ends also when they raise.
         """
         self._rivals.forget(number)
+        if self.costs is not None and COST not in data.system_attrs:
+            data = self.costs.data_at_end(number).merged(data)
         if self._finishes_plainly:
             return self.writer.finish(number, state, values, data)
         sampler = self.native_sampler

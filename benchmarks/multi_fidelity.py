@@ -9,8 +9,8 @@ continued takes only the steps that are new. Every study is asked and told as a 
 
 ``steps`` is how many steps of training were spent until a trial was complete that is as good as the best of 100 random
 points trained in full, as a share of what these 100 take; the geometric mean over tasks and seeds, with the 90 %
-interval of a bootstrap over tasks. A sweep that has not got there after all these steps counts 1. ``vs`` is the
-ratio to the first arm over the same tasks and seeds.
+interval of a bootstrap over tasks. A sweep that has not got there after the share ``--budget`` of these steps counts
+that share. ``vs`` is the ratio to the first arm over the same tasks and seeds.
 """
 
 from __future__ import annotations
@@ -187,9 +187,10 @@ def goal_of(task: Any, seed: int) -> float:
     return float(np.nanmin([task.curve(point)[-1] for point in drawn]))
 
 
-def steps_needed(arm: Arm, task: Any, goal: float, seed: int, workers: int) -> tuple[float, float]:
-    """Return the share of steps until the goal was reached, and the seconds of CPU for each new configuration."""
-    limit = RANDOM_POINTS * task.steps
+def steps_needed(arm: Arm, task: Any, goal: float, seed: int, workers: int, budget: float = 1.0) -> tuple[float, float]:
+    """Return the share of steps until the goal was reached, and the seconds of CPU for each new trial."""
+    whole = RANDOM_POINTS * task.steps
+    limit = int(budget * whole)
     study, space = arm.study(task, seed), space_of(arm.library, task)
     pruned, failed = arm.library.trial.TrialState.PRUNED, arm.library.trial.TrialState.FAIL
     events: list[tuple[int, int, Any, int, np.ndarray]] = []
@@ -222,7 +223,7 @@ def steps_needed(arm: Arm, task: Any, goal: float, seed: int, workers: int) -> t
             heapq.heappush(events, (now + 1, order, trial, step + 1, curve))
             continue
         ask(now)
-    return min(spent / limit, 1.0), (time.process_time() - began) / asked
+    return spent / whole, (time.process_time() - began) / asked
 
 
 def tasks(options: argparse.Namespace) -> Iterator[Callable[[], Any]]:
@@ -263,6 +264,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--tasks", type=int, default=6, help="of LCBench")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--budget", type=float, default=1.0, help="share of the random points' steps")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="append each result to this file as a line of JSON")
     options = parser.parse_args()
@@ -273,7 +275,8 @@ def main() -> None:
         for name in options.arms:
             results[name].append([])
             for seed in range(options.seeds):
-                share, took = steps_needed(ARMS[name], make(), goal_of(make(), seed), seed, options.workers)
+                goal = goal_of(make(), seed)
+                share, took = steps_needed(ARMS[name], make(), goal, seed, options.workers, options.budget)
                 results[name][-1].append(share)
                 seconds[name].append(took)
                 if options.keep is not None:

@@ -81,9 +81,19 @@ def test_a_pruner_beside_a_scheduler_ends_trials_for_good(there: Path) -> None:
     assert [epoch for _, epoch in training.epochs] == [0] * 5
 
 
-def test_without_a_scheduler_nothing_is_continued(there: Path) -> None:
-    sweep(Training(), there, [X, "hydra/sweeper/pruner=asha", "hydra.sweeper.n_trials=9"])
+def test_without_a_scheduler_nothing_is_continued(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep(Training(), there, [X, "hydra/sweeper/pruner=asha", "hydra.sweeper.n_trials=20"])
     assert not any(CONTINUES in trial.system_attrs for trial in trials_of(there))
+    hints = [line for line in capsys.readouterr().out.splitlines() if "scheduler=auto" in line]
+    assert len(hints) == 1
+    assert "of their 9 steps" in hints[0]
+
+
+def test_a_job_that_never_reports_is_warned_of_once(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep(lambda cfg: float(cfg.x), there, [ASHA, X, "hydra.sweeper.n_trials=3"])
+    warned = [line for line in capsys.readouterr().out.splitlines() if "without a report" in line]
+    assert len(warned) == 1
+    assert "Trial 0" in warned[0]
 
 
 @pytest.mark.parametrize(
@@ -100,3 +110,21 @@ def test_wrong_settings_are_answered_in_one_line(there: Path, overrides: list[st
         sweep(Training(), there, [X, *overrides])
     assert said in str(answer.value)
     assert "\n" not in str(answer.value)
+
+
+def test_with_several_objectives_the_named_one_has_its_own_direction(there: Path) -> None:
+    trained: dict[float, int] = {}
+
+    def job(cfg: Any) -> Any:
+        trial = hpo.current_trial()
+        for epoch in range(trial.first_step, STEPS):
+            trained[cfg.x] = epoch
+            trial.report_or_prune(cfg.x, epoch)
+        return {"a": 0.0, "b": cfg.x}
+
+    several = ["hydra.sweeper.direction=[minimize,maximize]", "hydra.sweeper.metric=[a,b]"]
+    more = [*several, "hydra.sweeper.pruning_metric=b", "hydra.sweeper.n_trials=9"]
+    sweep(job, there, [ASHA, X, *more])
+    first = next(iter(trained))
+    later = {x: steps for x, steps in trained.items() if x != first}
+    assert max(later, key=lambda x: later[x]) == max(later)

@@ -69,30 +69,36 @@ class ASHAScheduler(Scheduler):
     def _promotable(self, rung: int, paused: dict[int, Curve], curves: LearningCurves) -> Continue | None:
         """Return the promotion of the best trial paused at a rung; None when it is not good enough."""
         refused: set[int] = set()
-        for result, row in sorted(self._resting(rung, paused, curves)):
+        for _, row in sorted(self._resting(rung, paused, curves)):
             group = self._group(row, curves)
             if group in refused:  # a better one of its group was rejected
                 continue
-            rank, count = self._rank(row, result, _step(paused[row], rung), curves)
+            step = _step(paused[row], rung)
+            rank, count = self._rank(row, step, curves)
             if rank <= count // self.reduction_factor:
-                return Continue(row, f"{result * curves.sign:.6g} is rank {rank} of {count} after {rung} steps")
+                shown = _result(paused[row], rung) * curves.sign
+                return Continue(row, f"{shown:.6g} is rank {rank} of {count} after {rung} steps")
             refused.add(group)
         return None
 
     def _resting(self, rung: int, paused: dict[int, Curve], curves: LearningCurves) -> Iterator[tuple[float, int]]:
-        """Yield result and number of the configurations whose last rung is this one."""
+        """Yield score and number of the configurations whose last rung is this one."""
+        scores: dict[int, dict[int, float]] = {}
         for row, curve in paused.items():
             if self._lowest(row, curves) <= rung <= _resource(curve) < self._above(rung):
-                result = _result(curve, rung)
-                if not math.isnan(result):
-                    yield result, row
+                step = _step(curve, rung)
+                if not math.isnan(_result(curve, rung)):
+                    if step not in scores:
+                        at_rung = curves.scores(step)
+                        scores[step] = dict(zip(at_rung.rows.tolist(), at_rung.values.tolist(), strict=True))
+                    yield scores[step][row], row
 
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
         for rung in self._due(number, curve, curves):
             result = _result(curve, rung)
             if math.isnan(result):
                 return Verdict(True, f"it reported NaN at the rung of {rung} steps")
-            rank, count = self._rank(number, result, _step(curve, rung), curves)
+            rank, count = self._rank(number, _step(curve, rung), curves)
             if rank > count // self.reduction_factor:
                 return Verdict(True, f"{result * curves.sign:.6g} is rank {rank} of {count} after {rung} steps")
         return GO_ON
@@ -121,9 +127,10 @@ class ASHAScheduler(Scheduler):
             return curve.judged < step
         return bool(curve.judged <= step < curve.steps[-1])
 
-    def _rank(self, number: int, result: float, step: int, curves: LearningCurves) -> tuple[int, int]:
-        """Return the rank, from 1, of a configuration's result at a step, and among how many."""
-        at_rung = curves.reached(step)
+    def _rank(self, number: int, step: int, curves: LearningCurves) -> tuple[int, int]:
+        """Return the rank, from 1, of a configuration that has reached a step, and among how many."""
+        at_rung = curves.scores(step)
+        result = at_rung.values[at_rung.rows == number]
         rivals = (at_rung.rows != number) & (self._groups(at_rung.rows, curves) == self._group(number, curves))
         values = at_rung.values[rivals & ~np.isnan(at_rung.values)]
         return int(np.count_nonzero(values < result)) + 1, len(values) + 1

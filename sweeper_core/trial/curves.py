@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core.maths.pareto import crowding_distance, non_domination_ranks
 from sweeper_core.trial.attempts import Attempts, first_step
-from sweeper_core.trial.attrs import ENDED
+from sweeper_core.trial.attrs import ENDED, METRICS_PREFIX
 from sweeper_core.trial.best import BestSoFar
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -95,11 +96,13 @@ class LearningCurves:
     Args:
         sign: Factor that turns raw values into ones to be minimised.
         objective: Index of the objective that the reports belong to.
+        metrics: Names of all objectives and their signs, for :meth:`scores`; needed with several only.
     """
 
-    def __init__(self, sign: float, objective: int = 0) -> None:
+    def __init__(self, sign: float, objective: int = 0, metrics: Sequence[tuple[str, float]] = ()) -> None:
         self.sign = sign
         self.objective = objective
+        self._metrics = tuple(metrics) if len(metrics) > 1 else ()
         self._records: list[TrialRecord | None] = []
         self._attempts = Attempts()
         self._states = np.full(16, -1, np.int8)
@@ -185,6 +188,33 @@ class LearningCurves:
             for row, reports in enumerate(self._indexed):
                 _put_reached(column, row, reports, step, window, self.sign)
         return column.view()
+
+    def scores(self, step: int) -> Slice:
+        """Return, for each trial that has reached ``step``, what it is ranked by there; smaller is better.
+
+        That is the value of :meth:`reached`; where trials report several objectives by name, their places by
+        non-domination, those in the emptiest part of a front first. Whatever lacks a metric comes last.
+        """
+        found = self.reached(step)
+        if not self._metrics or not len(found.rows):
+            return found
+        values = np.array([self._metrics_at(row, step) for row in found.rows.tolist()])
+        if np.all(np.isnan(values)):
+            return found
+        fronts = non_domination_ranks(values)
+        order = np.lexsort((found.rows, -crowding_distance(values, fronts), fronts))
+        places = np.empty(len(order))
+        places[order] = np.arange(len(order))
+        return Slice(found.rows, np.where(np.any(np.isnan(values), axis=1), np.inf, places))
+
+    def _metrics_at(self, row: int, step: int) -> list[float]:
+        """Return the signed objectives of a trial's first report at or after a step; NaN where one is missing."""
+        record = self._records[row]
+        assert record is not None
+        place = bisect_left(record.reports, step, key=_step_of)
+        found = record.system_attrs.get(f"{METRICS_PREFIX}{record.reports[place][0]}")
+        known = found if isinstance(found, Mapping) else {}
+        return [float(known.get(name, "nan")) * sign for name, sign in self._metrics]
 
     def completed(self, slice_: Slice) -> Slice:
         """Return the part of a slice whose trials are COMPLETE."""

@@ -37,7 +37,7 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any],
             space, or the pruner not the objectives; or nothing is swept.
     """
     judged = "pruner" if settings.pruner is not None else "scheduler" if settings.scheduler is not None else None
-    if judged and len(settings.directions) > 1 and settings.pruning_metric is None:
+    if judged and len(settings.directions) > 1 and settings.pruning_metric is None and settings.ladder is None:
         raise ConfigError(
             f"hydra.sweeper.{judged}: with several objectives, name the one that reports are about "
             "(one of hydra.sweeper.metric) in hydra.sweeper.pruning_metric."

@@ -8,6 +8,7 @@ from pathlib import Path
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._costs import closing_lines
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import outside_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._reporting import hint_of_promotion
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
 from sweeper_core.report.facts import StudyFacts
 from sweeper_core.stopping.outlook import Outlook
@@ -39,6 +40,7 @@ def say_how_it_went(
         *closing_lines(session),
         *_of_pruned(result, session),
         *_of_outside(result, plan),
+        *hint_of_promotion(session),
         *_of_end(result, outlook),
     ]:
         log.info(line)

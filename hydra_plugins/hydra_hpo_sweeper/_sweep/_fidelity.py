@@ -14,15 +14,17 @@ from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._hydra._nodes import keys_below
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Fixed, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
-from hydra_plugins.hydra_hpo_sweeper._sweep._handles import objective_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan, RunningTrial
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import objective_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import TrialResult
 from sweeper_core.pruners.base import Verdict
 from sweeper_core.schedulers import AutoScheduler
+from sweeper_core.storages import attrs_of_loss
 from sweeper_core.study._session.session import Session
-from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, VERDICT
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, STOPPED, VERDICT
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.metrics import data_of
 from sweeper_core.trial.state import TrialState
@@ -185,20 +187,30 @@ class Climber:
         if rung == ladder.last:
             return result
         verdict = self._session.judge(trial.number)
-        if not verdict.stop and self._has_scheduler and not self._may_go_on():
+        may_go_on = self._may_go_on()
+        if not verdict.stop and self._has_scheduler and not may_go_on:
             verdict = AT_THE_END
+        if not verdict.stop and not may_go_on:
+            return _left_off()
         if verdict.stop:
             return _paused(result, verdict, step, {ladder.key: ladder.values[rung]})
         self._jobs.climb(trial)
         return None
 
     def _report(self, number: int, step: int, values: tuple[float, ...]) -> None:
-        value = values[self._objective]
-        if self._names is not None and len(values) > 1:
-            metrics = dict(zip(self._names, values, strict=True))
-            self._session.writer.describe(number, data_of(step, value, metrics))
-        else:
-            self._session.writer.describe(number, TrialData(reports=[(step, value)]))
+        data = TrialData(reports=[(step, values[self._objective])])
+        if len(values) > 1:
+            names = self._names or [str(index) for index in range(len(values))]
+            data = data_of(step, values[self._objective], dict(zip(names, values, strict=True)))
+            if self._names is None:
+                data = TrialData(reports=data.reports, system_attrs=data.system_attrs)
+        self._session.writer.describe(number, data)
+
+
+def _left_off() -> TrialResult:
+    """Return the result of a trial without a scheduler that the next run continues."""
+    attrs = {**attrs_of_loss(AT_THE_END.reason), STOPPED: True}
+    return TrialResult(TrialState.FAIL, attrs=attrs, failure=Failure("Stopped", AT_THE_END.reason), lost=True)
 
 
 def _paused(result: TrialResult, verdict: Verdict, step: int, at: dict[str, Number]) -> TrialResult:

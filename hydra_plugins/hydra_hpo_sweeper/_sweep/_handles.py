@@ -12,7 +12,7 @@ from typing import Any
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job
 from hydra_plugins.hydra_hpo_sweeper._sweep._checkpoints import Checkpoints
-from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened, objective_of
 from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._job.handle import VARIABLE, TrialHandle, packed, remove_handle
 from sweeper_core.study._session.session import Started
@@ -99,12 +99,3 @@ class TrialHandles:
 
     def _path(self, number: int) -> Path:
         return self._folder / str(number)
-
-
-def objective_of(settings: Settings) -> int | None:
-    """Return which objective reports are about; None when several could be meant."""
-    if len(settings.directions) == 1:
-        return 0
-    if settings.pruning_metric is None or settings.metric is None:
-        return None
-    return settings.metric.index(settings.pruning_metric)

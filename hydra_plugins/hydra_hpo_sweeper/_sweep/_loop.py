@@ -22,6 +22,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._outage import Outage
 from hydra_plugins.hydra_hpo_sweeper._sweep._progress import Progress
 from hydra_plugins.hydra_hpo_sweeper._sweep._rebuild import save_anew
 from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import is_clearly_bad
+from hydra_plugins.hydra_hpo_sweeper._sweep._reporting import Silence
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import Setup
 from hydra_plugins.hydra_hpo_sweeper._sweep._source import TrialSource
@@ -76,6 +77,7 @@ class Run:
         self.finisher = Finisher(self.settings, setup.opened)
         self.judge = Judge.of(self.settings, setup.plan)
         self.outage = Outage(self.settings.storage_patience)
+        self.silence = Silence(self.settings, self.session)
         self.watcher = Watcher(interrupt.inline)
         self.meter = Meter()
         self.running: dict[int, RunningTrial] = {}
@@ -253,6 +255,7 @@ class Run:
         if stored is None:
             return
         number, result = stored
+        self.silence.hear(self.session.log.record(number))
         self.setup.tally.add(result)
         if self.finisher.retried:
             self.rules.nothing_left = False

@@ -62,13 +62,16 @@ def open_study(settings: Settings, directory: SweepDirectory, *, elsewhere: bool
     study = _create_or_open(storage, settings, directory)
     _check_directions(study, settings)
     if settings.metric is not None and METRIC_NAMES not in study.system_attrs:
-        storage.set_study_attrs(study.study_id, system={METRIC_NAMES: list(settings.metric)})
+        names = {METRIC_NAMES: list(settings.metric)}
+        storage.set_study_attrs(study.study_id, system=names)
+        study = replace(study, system_attrs={**study.system_attrs, **names})
     _enqueue(storage, study, settings)
     study = _store_priors(storage, study, settings.priors)
     study = _store_lists(storage, study, settings.lists)
     sources = [_earlier(source) for source in settings.warm_start]
+    objective, scheduler = objective_of(settings) or 0, settings.scheduler
     session = Session.open(
-        storage, study, settings.sampler, settings.pruner, sources=sources, scheduler=settings.scheduler
+        storage, study, settings.sampler, settings.pruner, sources=sources, objective=objective, scheduler=scheduler
     )
     if settings.cost is not None:
         store_plan(session.log, settings.cost)
@@ -79,6 +82,15 @@ def open_study(settings: Settings, directory: SweepDirectory, *, elsewhere: bool
     file = directory.path.absolute() / DEFAULT_FILE if settings.storage is None else None
     lease = this_process(elsewhere=elsewhere) if storage.outlives_process else None
     return Opened(session, url, lease, file, begun)
+
+
+def objective_of(settings: Settings) -> int | None:
+    """Return which objective reports are about; None when several could be meant."""
+    if len(settings.directions) == 1:
+        return 0
+    if settings.pruning_metric is None or settings.metric is None:
+        return None
+    return settings.metric.index(settings.pruning_metric)
 
 
 def _storage(url: str, key: str, *, create: bool = True) -> Storage:

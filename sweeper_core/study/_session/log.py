@@ -13,7 +13,7 @@ from sweeper_core.search_space.lists import ListParameter, read_lists, with_list
 from sweeper_core.search_space.priors import Priors, read_priors
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.trial.attempts import Attempts, configurations, continued_by
-from sweeper_core.trial.attrs import LISTS, PRIORS
+from sweeper_core.trial.attrs import LISTS, METRIC_NAMES, PRIORS
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.history import History, TrialTable
@@ -63,7 +63,9 @@ class TrialLog:
     def _reset(self) -> None:
         directions = self.study.directions
         self._table = TrialTable(directions, self.sources)
-        self._curves = LearningCurves(directions[self.objective].sign, self.objective)
+        names = self.study.system_attrs.get(METRIC_NAMES) or range(len(directions))
+        metrics = [(str(name), direction.sign) for name, direction in zip(names, directions, strict=False)]
+        self._curves = LearningCurves(directions[self.objective].sign, self.objective, metrics)
         self.empty = self._table.history()
         self.statistics = RunningStatistics(directions)
         self.attempts = Attempts()

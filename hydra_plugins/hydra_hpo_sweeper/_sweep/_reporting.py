@@ -1,0 +1,51 @@
+"""What a sweep says of jobs whose reports or checkpoints do not fit to its scheduler."""
+
+from __future__ import annotations
+
+import logging
+
+from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
+from sweeper_core.study._session.session import Session
+from sweeper_core.trial.attempts import own_checkpoints
+from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.state import TrialState
+
+log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
+
+MIN_TRIALS = 9
+"""Number of trials below which promotion could hardly save anything."""
+
+
+class Silence:
+    """Warns once of a job that ends without a report under a scheduler."""
+
+    def __init__(self, settings: Settings, session: Session) -> None:
+        # Without a storage that jobs can reach there is another warning.
+        self._expected = settings.scheduler is not None and settings.ladder is None and session.storage.outlives_process
+
+    def hear(self, record: TrialRecord) -> None:
+        """Look at a trial that has ended."""
+        if self._expected and record.state is TrialState.COMPLETE:
+            self._expected = bool(record.reports)
+            if not self._expected:
+                log.warning(
+                    "Trial %d ended without a report, so that hydra/sweeper/scheduler never pauses it: each trial is "
+                    "trained in full. Call current_trial().report_or_prune(value, step) in the job, or give "
+                    "hydra.sweeper.fidelity.",
+                    record.number,
+                )
+
+
+def hint_of_promotion(session: Session) -> list[str]:
+    """Return a line on what a scheduler would do for jobs that report and save checkpoints, where there is none."""
+    if session.rules.scheduler is not None:
+        return []
+    records = session.log.configurations
+    saved = [record for record in records if len(record.reports) > 1 and own_checkpoints(record)]
+    if len(saved) < MIN_TRIALS:
+        return []
+    longest = max(record.reports[-1][0] for record in saved) + 1
+    return [
+        f"These jobs report and save: with hydra/sweeper/scheduler=auto trials would pause after 1, 3, 9, … "
+        f"of their {longest} steps, and only the best third of each step would go on, from their checkpoints."
+    ]

@@ -76,6 +76,9 @@ class HPOSweeperConf:
     max_trials: Any = None
     # Seconds after which no further trial starts; None: no limit.
     timeout: Any = None
+    # Seconds that this process may run: no trial starts that would not be over by then; None: as long as the SLURM job
+    # that it runs in.
+    time_limit: Any = None
     # When the study is enough, and no further trial starts: after this many trials without improvement; at this value;
     # when the next trials are expected to add less than this share of what has been gained. None: no such rule.
     stop: Any = field(default_factory=lambda: {"no_improvement": None, "target": None, "expected_gain": None})
@@ -103,6 +106,10 @@ class HPOSweeperConf:
     resume: Any = None
     # Whether the sweep only tells what it would do.
     dry_run: Any = False
+    # sweep: this process has a budget of its own; worker: it is one of several that share the study and its budget.
+    role: Any = "sweep"
+    # Whether n_jobs workers are started that go on by themselves (a SLURM array with hydra/launcher=submitit_slurm).
+    detach: Any = False
 
     # --- running jobs -----------------------------------------------------------------------------------------------
     # Jobs at the same time.

@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("beside", "Tell what runs, the best, failures and the expected end."),
     "watch": ("beside", "Follow a sweep until it ends."),
     "stop": ("beside", "End a running sweep as Ctrl-C does."),
+    # Workers
+    "worker": ("workers", "Take trials of a sweep until its budget ends."),
     # Pictures and pages
     "report": ("pages", "Write one HTML page about a study, or about several."),
     "plot": ("pages", "Write a plot as HTML or as an image."),
@@ -43,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 SECTIONS = {
     "looking": "Look",
     "beside": "Beside a running sweep",
+    "workers": "Workers",
     "pages": "Pages and pictures",
     "moving": "Studies between storages and files",
     "asking": "Trials by hand",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from typing import Any
 
@@ -12,11 +11,12 @@ import click
 from sweeper_core.cli import term
 from sweeper_core.cli.options import json_option, study_options, where_of
 from sweeper_core.cli.source import Source, find_place, find_study
-from sweeper_core.report.beacon import Beacon, beacons, is_here, lease_of
+from sweeper_core.cli.stopping import distinct, interrupt, stop_workers
+from sweeper_core.report.beacon import Beacon, beacons, lease_of
+from sweeper_core.report.crew import Crew
 from sweeper_core.report.facts import StudyFacts, best_so_far, seconds_of
 from sweeper_core.report.pictures import sparkline
 from sweeper_core.report.texts import duration_text, number, one_line, params_text
-from sweeper_core.storages.base import Lease
 from sweeper_core.trial.attrs import LEASE
 from sweeper_core.trial.record import TrialRecord
 
@@ -81,6 +81,9 @@ class Watched:
 
     def is_running(self, facts: StudyFacts) -> bool:
         """Return whether a process works on the study, as far as can be seen from here."""
+        crew = None if self.source.directory is None else Crew.of(self.source.directory)
+        if crew is not None and crew.is_active():
+            return True
         return bool(self.sweeps) or any(lease_of(record.system_attrs.get(LEASE)) for record in facts.running)
 
 
@@ -202,9 +205,12 @@ def _watch_in_lines(watched: Watched, interval: float) -> None:
 def stop_command(where: str | None, storage: str | None, study: str | None) -> None:
     """End a running sweep as Ctrl-C does: running jobs end first; a second time stops them at once.
 
-    The sweep is found in its directory; it has to run on this machine.
+    The sweep is found in its directory; it has to run on this machine. Workers (hydra.sweeper.role=worker) end wherever
+    they run, after their current trials.
     """
     place = find_place(where_of(where, storage))
+    if place.directory is not None and stop_workers(place.directory):
+        return
     owners = [sweep.owner for sweep in beacons(place.directory)] if place.directory is not None else []
     if not owners:
         running = find_study(where_of(where, storage), study).facts().running
@@ -212,16 +218,5 @@ def stop_command(where: str | None, storage: str | None, study: str | None) -> N
         owners = list(dict.fromkeys(lease for lease in leases if lease is not None))
     if not owners:
         raise ValueError("No sweep that runs was found.")
-    for owner in _distinct(owners):
-        _interrupt(owner)
-
-
-def _distinct(owners: list[Lease]) -> list[Lease]:
-    return list({(owner.host, owner.boot, owner.pid): owner for owner in owners}.values())
-
-
-def _interrupt(owner: Lease) -> None:
-    if not is_here(owner):
-        raise ValueError(f"The sweep runs on {one_line(owner.host)} as process {owner.pid}; stop it there.")
-    os.kill(owner.pid, signal.SIGINT)
-    term.say(f"Process {owner.pid} was asked to stop; jobs that run end first.")
+    for owner in distinct(owners):
+        interrupt(owner)

@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,11 @@ def this_process(interval: float = 15.0, grace: float = 60.0, *, elsewhere: bool
     pid = os.getpid()
     grace = max(float(grace), MAX_ABSENCE) if elsewhere else float(grace)
     return Lease(platform.node(), _boot(), pid, _start_of(pid) or "", float(interval), grace, elsewhere)
+
+
+def owner_of(pid: int) -> Lease:
+    """Return a lease in the name of another process of this machine."""
+    return replace(this_process(), pid=pid, process_started=_start_of(pid) or "")
 
 
 def is_own(lease: Lease) -> bool:

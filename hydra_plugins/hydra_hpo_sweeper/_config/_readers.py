@@ -24,6 +24,7 @@ LANES = ("auto", "inline", "process", "thread", "batch")
 PROGRESS = ("auto", "live", "lines", "off")
 AGGREGATES = ("mean", "median", "max", "min")
 STARTS = ("config", "none")
+ROLES = ("sweep", "worker")
 
 
 @dataclass(frozen=True)
@@ -208,9 +209,8 @@ def lanes(key: str, value: Any) -> str | LaneType:
 def one_of(names: tuple[str, ...]) -> Callable[[str, Any], str]:
     def read(key: str, value: Any) -> str:
         # YAML reads a bare off as false.
-        word = (
-            {None: "auto", False: "off", True: "auto"}.get(value, value) if not isinstance(value, (list, dict)) else ""
-        )
+        bare = {None: names[0], False: "off", True: names[0]}
+        word = bare.get(value, value) if not isinstance(value, (list, dict)) else ""
         if word not in names:
             raise ConfigError(
                 f"hydra.sweeper.{key} must be one of {', '.join(names)}, not {value!r}.{closest(str(value), names)}"

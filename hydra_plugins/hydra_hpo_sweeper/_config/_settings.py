@@ -102,6 +102,7 @@ class Settings:
     max_steps: int | None = _setting(read.count(1, optional=True))
     max_trials: int | None = _setting(read.count(1, optional=True))
     timeout: float | None = _setting(read.seconds)
+    time_limit: float | None = _setting(read.seconds)
     stop: StopRule = _setting(stop_rule)
     max_failure_rate: float = _setting(read.rate)
     cost: CostPlan | None = None
@@ -112,6 +113,8 @@ class Settings:
     points: tuple[dict[str, Any], ...] = _setting(read_points)
     resume: bool = _setting(read.resume)
     dry_run: bool = _setting(read.flag)
+    role: str = _setting(read.one_of(read.ROLES))
+    detach: bool = _setting(read.flag)
     n_jobs: int = _setting(read.jobs)
     lanes: str | LaneType = _setting(read.lanes)
     devices: tuple[str, ...] | str | int | None = _setting(read.devices)

@@ -16,6 +16,9 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from sweeper_core.masking import masked
 
+BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+"""``_target_`` of ``hydra/launcher=basic``."""
+
 
 def for_launchers(config: DictConfig, changes: Mapping[str, Any] | None = None) -> DictConfig:
     """Return the configuration with secrets masked and values changed: itself when there is nothing to do.

@@ -43,6 +43,27 @@ def command_to_continue(
     return f"the same call with the overrides {words}" if called else shlex.join(words)
 
 
+def words_of_a_worker(directory: Path, study_name: str, settings: Settings) -> list[str] | None:
+    """Return the words that start a worker of this sweep on any machine; None where no command line began it."""
+    if _called_from_code():
+        return None
+    words = [sys.executable, *sys.orig_argv[1:]]
+    given = {
+        "hydra.sweep.dir": as_text(str(directory.absolute()), escape),
+        "hydra.sweeper.role": "worker",
+        "hydra.sweeper.detach": "false",
+        "hydra.sweeper.n_jobs": "1",
+        "hydra.sweeper.resume": "null",
+    }
+    if settings.devices is not None and settings.detach:
+        given["hydra.sweeper.devices"] = "null"  # each worker's environment has its own
+    for key, value in given.items():
+        words = [*_without(words, key), f"{key}={value}"]
+    if settings.storage is not None:
+        _add(words, "hydra.sweeper.study_name", study_name)
+    return words
+
+
 def _called_from_code() -> bool:
     """Return whether a notebook or ``hydra_zen.launch`` began the sweep, whose overrides no command line has."""
     flagged = any(word in ("-m", "--multirun") or "hydra.mode=" in word for word in sys.argv[1:])

@@ -68,7 +68,10 @@ class SweepDirectory:
         """Make the directory and save the configuration in it."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            OmegaConf.save(config, self.path / "multirun.yaml")
+            # As a whole: several processes may begin in one directory, and others read it.
+            temporary = self.path / f".multirun.{os.getpid()}"
+            OmegaConf.save(config, temporary)
+            os.replace(temporary, self.path / "multirun.yaml")
         except OSError as error:
             raise ConfigError(f"{KEY}={self.path} cannot be written: {error}") from error
 

@@ -36,6 +36,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import (
     why_pruned,
 )
 from hydra_plugins.hydra_hpo_sweeper._sweep._watcher import Watcher
+from hydra_plugins.hydra_hpo_sweeper._sweep._worker_role import limits_of
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.trial.attempts import new_steps
 from sweeper_core.trial.state import TrialState
@@ -71,6 +72,7 @@ class Run:
             lambda: steps(self.session.log.records),
             self.stopping.reason,
             self.session.costs,
+            limits_of(setup),
         )
         self.climber = Climber(self.settings, self.session, jobs, self.rules.may_continue)
         self.source = TrialSource(setup, self.rules, jobs, adoption)
@@ -107,8 +109,7 @@ class Run:
             if self.interrupt.stop_now:
                 self._stop_running(lanes)
             if not self.outage.now:
-                self.outage.attempt(self.setup.results.refresh, None)
-                self.setup.page.refresh()
+                self.outage.attempt(self.setup.refresh, None)
 
     def _wait(self, lanes: Lanes) -> None:
         if lanes.busy:

@@ -64,6 +64,8 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 IN_WORDS = {"fail": "failed"}
 
 SECONDS_BETWEEN = 1.0
+SECONDS_BETWEEN_SHARED = 60.0
+"""The same for the processes of which each is one of many that write into one directory."""
 SHARE_OF_TIME = 0.02
 """Maximum share of a run's time for snapshots: large studies are written less often than once a second."""
 
@@ -175,6 +177,16 @@ class Results:
             self.write()
             took = time.monotonic() - begun
             self._next = begun + max(SECONDS_BETWEEN, took / SHARE_OF_TIME)
+
+    def refresh_shared(self) -> None:
+        """Write if no other process has written for a while."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + SECONDS_BETWEEN_SHARED
+        with suppress(FileNotFoundError):
+            if abs(time.time() - (self._directory / "trials.csv").stat().st_mtime) < SECONDS_BETWEEN_SHARED:
+                return
+        self.write()
 
     def write(self) -> None:
         """Write all files as of now; where that is impossible, warn once: everything can be made from the study."""

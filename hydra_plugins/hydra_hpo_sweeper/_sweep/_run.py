@@ -12,12 +12,13 @@ from hydra.core.utils import configure_log
 
 from hydra_plugins.hydra_hpo_sweeper._config import _readers as read
 from hydra_plugins.hydra_hpo_sweeper._config._points import columns
-from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, read_settings
+from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings, read_settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._adoption import Adoption, ClusterJobs
 from hydra_plugins.hydra_hpo_sweeper._sweep._checks import checked
 from hydra_plugins.hydra_hpo_sweeper._sweep._costs import Charge
+from hydra_plugins.hydra_hpo_sweeper._sweep._detach import check_detachable, detach, keep_command, say_detached
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
     DirectoryLost,
     SweepDirectory,
@@ -32,13 +33,20 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan
 from hydra_plugins.hydra_hpo_sweeper._sweep._live import open_progress
 from hydra_plugins.hydra_hpo_sweeper._sweep._loop import Run, SweepFailed
 from hydra_plugins.hydra_hpo_sweeper._sweep._mlflow import mirrored
-from hydra_plugins.hydra_hpo_sweeper._sweep._opening import greet, keep_where, open_study, tell_of_other_spaces
+from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened, greet, keep_where, open_study, tell_of_other_spaces
 from hydra_plugins.hydra_hpo_sweeper._sweep._page import Page
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import Results, SweepResult, single_run
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import App, Setup
 from hydra_plugins.hydra_hpo_sweeper._sweep._start import tell_start, with_start
 from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import Judge, Recorder
+from hydra_plugins.hydra_hpo_sweeper._sweep._worker_role import (
+    as_worker,
+    check_shared,
+    in_own_journal,
+    others_run,
+    running_itself,
+)
 from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.report.beacon import lit
@@ -62,6 +70,10 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     if read.resume("resume", app.config.hydra.sweeper.get("resume")):
         app = replace(app, config=in_last_directory(app.config))
     settings = read_settings(app.config)
+    if settings.role == "worker" or settings.detach:
+        check_shared(settings, app.config)
+    if settings.role == "worker":
+        app = replace(app, config=running_itself(app.config))
     plan = read_plan(
         arguments,
         settings.params,
@@ -80,8 +92,16 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
         for line in preview(settings, plan, directory, factory.kind):
             log.info("%s", line)
         return None
+    if settings.detach:
+        check_detachable(settings, app.config, directory.path)
+    settings = in_own_journal(settings, directory.path)
+    if settings.role == "worker":
+        settings = as_worker(settings, directory.path)
     directory.begin(factory.config)
     opened = open_study(settings, directory, elsewhere=factory.jobs_outlive)
+    if settings.detach:
+        _detach(app, settings, directory, opened)
+        return None
     try:
         name = "optuna" if app.under_optunas_name else "hpo"
         again = single_run(app.config, name)
@@ -91,6 +111,8 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
         greet(opened, settings, directory, setup.command())
         tell_start(opened, settings, plan)
         check_target(settings, opened.session)
+        if settings.role == "worker":
+            keep_command(directory.path, opened.session.study.name, settings)
         keep_where(opened, plan.space)
         if settings.custom_search_space is None:
             tell_of_other_spaces(opened, plan.space)
@@ -98,6 +120,16 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     finally:
         # All of the study is in its file then, and not in the log that SQLite keeps beside it.
         opened.session.storage.close()
+
+
+def _detach(app: App, settings: Settings, directory: SweepDirectory, opened: Opened) -> None:
+    """Start workers for a study that is open, which is closed then."""
+    try:
+        crew = detach(settings, app.config, directory.path, opened.session.study.name)
+    finally:
+        opened.session.close()
+        opened.session.storage.close()
+    say_detached(crew, directory.path)
 
 
 def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
@@ -139,8 +171,14 @@ def _budget(setup: Setup) -> int | None:
 
 
 def _write(setup: Setup) -> None:
-    """Write the results and the report as they are at the end, also of a run that failed."""
+    """Write the results and the report as they are at the end, also of a run that failed.
+
+    Of several workers, the one that ends last does that.
+    """
     with suppress(StorageInternalError):
+        if setup.settings.role == "worker" and others_run(setup.opened.session):
+            setup.page.close()
+            return
         setup.results.write()
     setup.page.finish()
 

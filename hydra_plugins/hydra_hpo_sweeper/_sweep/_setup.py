@@ -46,6 +46,14 @@ class Setup:
     page: Page
     tally: Tally
 
+    def refresh(self) -> None:
+        """Write the results and the report, if it is time; workers seldom, for all of them write the same files."""
+        if self.settings.role == "worker":
+            self.results.refresh_shared()
+            return
+        self.results.refresh()
+        self.page.refresh()
+
     def command(self) -> str | None:
         """Return the command that goes on with this sweep, with the trials of this run that have not ended.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import in_short
@@ -20,6 +20,9 @@ MAX_UNUSABLE = 2
 """Trials without a usable result (None, a text, a mapping without the metric) that show that none will have one."""
 
 
+Limit = Callable[[], "str | None"]
+
+
 class StopRules:
     """The limits of one run.
 
@@ -27,6 +30,7 @@ class StopRules:
         steps: Tells how many steps of training the study's trials have taken.
         enough: Tells why the study has seen enough trials; None while it has not.
         costs: What the study's trials cost; None when costs are not heeded.
+        limits: Each tells why this process starts no further trial; None while it may.
 
     Attributes:
         nothing_left: The study has no further trial to give, until something is enqueued.
@@ -40,6 +44,7 @@ class StopRules:
         steps: Callable[[], int],
         enough: Callable[[], str | None],
         costs: Costs | None = None,
+        limits: Sequence[Limit] = (),
     ) -> None:
         self._settings = settings
         self._tally = tally
@@ -47,6 +52,7 @@ class StopRules:
         self._steps = steps
         self._enough = enough
         self._costs = costs
+        self._limits = limits
         self.nothing_left = False
         self._began = time.monotonic()
         self._deadline = None if settings.timeout is None else self._began + settings.timeout
@@ -71,6 +77,10 @@ class StopRules:
         if self._deadline is not None and time.monotonic() >= self._deadline:
             self._tally.say_once("hydra.sweeper.timeout is over: no further trial starts.")
             return False
+        for limit_of in self._limits:
+            if (why := limit_of()) is not None:
+                self._tally.say_once(f"{why}: no further trial starts.")
+                return False
         if (reason := self._enough()) is not None:
             self._tally.say_once(f"No further trial starts (hydra.sweeper.stop): {reason}.")
             return False

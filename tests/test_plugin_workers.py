@@ -44,7 +44,10 @@ def trials(directory: Path) -> list[Any]:
     return load_study(study_name="hpo", storage=str(directory / "study.log")).trials
 
 
-def test_workers_share_the_budget_and_the_one_that_ends_last_writes(tmp_path: Path) -> None:
+def test_workers_share_the_budget_and_the_one_that_ends_last_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HPO_REPORT", "true")
     directory = tmp_path / "sweep"
     within: list[int] = []
 

@@ -49,6 +49,8 @@ def value_text(value: Any) -> str:
         return one_line(value)
     if isinstance(value, float):
         return number(value)
+    if type(value) is int:
+        return str(value)
     try:
         return one_line(json.dumps(value, ensure_ascii=False))
     except (TypeError, ValueError):

@@ -56,9 +56,19 @@ def relation(
     """
     if not isinstance(text, str) or not text.strip():
         raise ExpressionError(str(text), 0, "expected a relation such as a + b <= 1")
-    names = [*kinds, *known]
-    binder = _Binder(text, kinds, constant, names)
-    truth = binder.truth(syntax.parse(text, names))
+    return bound(text, syntax.parse(text, [*kinds, *known]), kinds, constant, known)
+
+
+def bound(
+    text: str,
+    node: syntax.Node,
+    kinds: Kinds,
+    constant: Callable[[str], Any] = lambda name: UNKNOWN,
+    known: Iterable[str] = (),
+) -> Relation:
+    """Return the relation that a part of a parsed text expresses; see :func:`relation`."""
+    binder = _Binder(text, kinds, constant, [*kinds, *known])
+    truth = binder.truth(node)
     return Relation(" ".join(text.split()), truth, tuple(binder.used.values()), tuple(binder.constants.items()))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from hydra_plugins.hydra_hpo_sweeper._space._arithmetic import EXPRESSION, is_expression, tests
 from hydra_plugins.hydra_hpo_sweeper._space._boolean import is_boolean, parse_boolean
 from hydra_plugins.hydra_hpo_sweeper._space._described import number
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Condition, Entry, Fixed, Listed, Placed, Swept
@@ -18,6 +20,7 @@ from sweeper_core.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from sweeper_core.search_space.binding import UNKNOWN
 from sweeper_core.search_space.space import Clause
 
 ReadValue = Callable[[str], Any]
@@ -72,10 +75,15 @@ def parse_when(when: Any, read_value: ReadValue) -> tuple[Condition, ...]:
     """
     if when is None:
         return ()
-    if isinstance(when, str) and is_boolean(when):
-        return parse_boolean(when, lambda text: _test(text, read_value))
     if isinstance(when, str):
-        return tuple(_test(part, read_value) for part in _AND.split(when))
+        try:
+            if is_boolean(when):
+                return parse_boolean(when, lambda text: _test(text, read_value))
+            return tuple(_test(part, read_value) for part in _AND.split(when))
+        except ValueError:
+            if not is_expression(when):
+                raise
+            return (Condition(when, EXPRESSION, None),)
     if isinstance(when, Mapping) and when:
         return tuple(_of_entry(str(parent), value, read_value) for parent, value in when.items())
     raise ValueError(f"the condition {when!r} cannot be read; {_EXAMPLES}")
@@ -106,7 +114,10 @@ def _condition(parent: str, operator: str, operand: Any) -> Condition:
     if operator in ("in", "not in"):
         return Condition(parent, operator, tuple(operand) if isinstance(operand, list) else (operand,))
     if type(operand) not in (int, float):
-        raise ValueError(f"the condition {parent}{operator}{operand} needs a number after {operator}")
+        raise ValueError(
+            f"the condition {parent}{operator}{operand} needs a number after {operator}; for a value of the "
+            f"configuration write {parent} - {operand} {operator} 0"
+        )
     return Condition(parent, operator, operand)
 
 
@@ -162,6 +173,8 @@ class _Resolver:
     def _clauses(self, at: Address, condition: Condition, known: Sequence[Clause]) -> tuple[Clause, ...] | None:
         """Return the clauses of a condition, after those before it: none if it always holds, None if it never does."""
         parents = self.by_key.get(condition.parent.lstrip("+"), [])
+        if condition.operator == EXPRESSION or (not parents and is_expression(str(condition))):
+            return self._computed_clauses(at, condition, known)
         swept = [parent for parent in parents if isinstance(parent, Swept)]
         if any(isinstance(parent, Listed) for parent in parents):
             raise ConfigError(f"{at}: the condition {condition} looks at a list; it can look at one value only.")
@@ -183,6 +196,36 @@ class _Resolver:
                 "put it into the block of one of them."
             )
         return (_clause(at, condition, *possible[0]),) if possible else None
+
+    def _computed_clauses(
+        self, at: Address, condition: Condition, known: Sequence[Clause]
+    ) -> tuple[Clause, ...] | None:
+        text = condition.parent if condition.operator == EXPRESSION else str(condition)
+        try:
+            found = tests(text, partial(self._distribution, known), self._constant, list(self.by_key))
+        except ValueError as error:
+            raise ConfigError(f"{at}: {error}") from error
+        if found is None:
+            return None
+        each = [self._clauses(at, test, known) for test in found]
+        return None if None in each else tuple(clause for clauses in each for clause in clauses or ())
+
+    def _distribution(self, known: Sequence[Clause], key: str) -> BaseDistribution | None:
+        """Return the distribution of the swept entry of a key that can exist beside the known clauses."""
+        for entry in self.by_key.get(key, []):
+            if isinstance(entry, Swept) and (placed := self.resolve(entry)) and not self._exclude(placed.when, known):
+                values = [row[key] for row in entry.members.values()] if key in entry.member_keys else None
+                return entry.distribution if values is None else CategoricalDistribution(values)
+        return None
+
+    def _constant(self, key: str) -> Any:
+        """Return the value of a key that is not swept."""
+        entry = next(iter(self.by_key.get(key, [])), None)
+        if isinstance(entry, Fixed) and not entry.conditions:
+            return entry.value
+        choices = {} if self.config is None else OmegaConf.select(self.config, "hydra.runtime.choices") or {}
+        value = choices.get(key, None if self.config is None else OmegaConf.select(self.config, key))
+        return UNKNOWN if value is None or OmegaConf.is_config(value) else value
 
     def _exclude(self, some: Sequence[Clause], others: Sequence[Clause]) -> bool:
         return any(_exclude(a, b, self.done.values()) for a in some for b in others)

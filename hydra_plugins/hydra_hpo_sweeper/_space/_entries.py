@@ -52,6 +52,8 @@ class Condition:
     operand: Any
 
     def __str__(self) -> str:
+        if self.operand is None:
+            return self.parent  # an expression
         if isinstance(self.operand, tuple):
             if len(self.operand) == 1:
                 return f"{self.parent}{'=' if self.operator == 'in' else '!='}{self.operand[0]}"

@@ -64,9 +64,11 @@ def of_spec(at: Address, spec: dict[str, Any]) -> Swept | Listed:
     """Return the parameter that a mapping describes, without its ``when``."""
     kind = spec.get("type", "categorical" if "choices" in spec else None)
     if kind not in KINDS:
-        known = ", ".join(KINDS)
+        known, lists = ", ".join(list(KINDS)[:-2]), " or ".join(list(KINDS)[-2:])
         said = "has no 'type'" if kind is None else f"has the unknown type {kind!r}"
-        raise ValueError(f"the parameter {said}; a type is one of {known}.{closest(str(kind), KINDS)}")
+        raise ValueError(
+            f"the parameter {said}; a type is one of {known}.{closest(str(kind), KINDS)} For lists: {lists}"
+        )
     only_keys(spec, KINDS[kind], f"a parameter of type {kind}")
     if kind == "categorical":
         choices = spec.get("choices")

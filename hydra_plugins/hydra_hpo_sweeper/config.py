@@ -64,7 +64,8 @@ class HPOSweeperConf:
     points: Any = None
     # Limits on other entries of the mapping that a job returns: {latency: "<= 10"}, or ["latency + memory <= 10"].
     constraints: Any = None
-    # Earlier studies to learn from: a list of {storage: URL, study_name: name}.
+    # Earlier studies to learn from: a list of {storage: URL, study_name: name}; or auto, those of the same application,
+    # search space and fixed overrides in the multirun folder, or in the storage.
     warm_start: Any = None
 
     # --- how much ---------------------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ Name                 Written by                               Read by
 ``hpo:once:<key>``   ``Storage.enqueue`` (of the study)       itself, when called with the same key
 ``hpo:priors``       the sweep, ``Study.set_prior``           the session (of the study), dry run, results
 ``hpo:copied_from``  copy and import                          copy and import, when they are repeated
+``hpo:task``         the sweep (of the study)                 later sweeps with ``warm_start: auto``
+``hpo:sources``      the sweep (of the study)                 itself, when it is continued
 ``hpo:where``        the sweep (of the study)                 itself, when it is continued
 ``hpo:uid``          copy, export and MLflow (of the study)   copy, import and MLflow
 ===================  =======================================  ==================================================
@@ -107,6 +109,10 @@ METRIC_NAMES = "study:metric_names"
 """Names of the objectives (Optuna's)."""
 ONCE = "hpo:once:"
 """Prefix: idempotency keys of enqueued trials."""
+TASK = "hpo:task"
+"""Digest of application, search space and fixed overrides."""
+SOURCES = "hpo:sources"
+"""The earlier studies that were found to learn from: directories, or names in the same storage."""
 WHERE = "hpo:where"
 """The relations between parameters that points satisfy: a list of texts."""
 PRIORS = "hpo:priors"

@@ -25,6 +25,7 @@ PROGRESS = ("auto", "live", "lines", "off")
 AGGREGATES = ("mean", "median", "max", "min")
 STARTS = ("config", "none")
 ROLES = ("sweep", "worker")
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -313,13 +314,16 @@ def where(key: str, value: Any) -> tuple[str, ...]:
     return tuple(given)
 
 
-def warm_start(key: str, value: Any) -> tuple[EarlierStudy, ...]:
+def warm_start(key: str, value: Any) -> tuple[EarlierStudy, ...] | str | None:
+    """Return the earlier studies, ``auto``, or None where nothing is said about them."""
+    if value in (None, AUTO):
+        return value  # type: ignore[no-any-return]
     studies = [value] if isinstance(value, dict) else value or []
     if not isinstance(studies, list) or not all(isinstance(study, dict) for study in studies):
-        raise wrong(key, "a list of {storage: URL, study_name: name}", value)
+        raise wrong(key, "auto, or a list of {storage: URL, study_name: name}", value)
     for study in studies:
         if set(study) != {"storage", "study_name"} or not all(isinstance(part, str) for part in study.values()):
-            raise wrong(key, "a list of {storage: URL, study_name: name}", value)
+            raise wrong(key, "auto, or a list of {storage: URL, study_name: name}", value)
     return tuple(EarlierStudy(**study) for study in studies)
 
 

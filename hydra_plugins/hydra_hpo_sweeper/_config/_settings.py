@@ -97,7 +97,7 @@ class Settings:
     lists: tuple[ListParameter, ...] = ()
     prior_point: Mapping[str, Any] | None = None
     constraints: tuple[Constraint | Inequality, ...] = _setting(read_constraints)
-    warm_start: tuple[EarlierStudy, ...] = _setting(read.warm_start)
+    warm_start: tuple[EarlierStudy, ...] | str | None = _setting(read.warm_start)
     n_trials: int | None = _setting(read.count(1, optional=True))
     max_steps: int | None = _setting(read.count(1, optional=True))
     max_trials: int | None = _setting(read.count(1, optional=True))

@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,8 @@ class SweepDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.task: str | None = None
+        """Digest of the sweep's task, for the marker."""
         self._handle: int | None = None
         self._known: dict[Path, tuple[int, int]] = {}
 
@@ -92,7 +95,7 @@ class SweepDirectory:
         """
         ours = {"storage": None if storage is None else masked(storage), "study_name": study_name}
         found = self.marked
-        if found and found != ours:
+        if found and {key: found.get(key) for key in ours} != ours:
             theirs = found.get("study_name")
             where = found.get("storage") or "its own storage"
             raise ConfigError(
@@ -101,7 +104,7 @@ class SweepDirectory:
             )
         if not found:
             with suppress(OSError):
-                (self.path / MARKER).write_text(json.dumps(ours), encoding="utf-8")
+                (self.path / MARKER).write_text(json.dumps({**ours, "task": self.task}), encoding="utf-8")
 
     def watch(self, file: Path | None) -> None:
         """Record the identity of the directory and the database file.
@@ -172,6 +175,21 @@ def in_last_directory(config: DictConfig) -> DictConfig:
 
 
 def _last(config: DictConfig) -> Path | None:
+    found = (path for path in _like(config) or () if path.is_dir() and _is_of(path, str(config.hydra.job.name)))
+    return max(found, key=_age, default=None)
+
+
+def sweep_directories(config: DictConfig) -> Iterator[Path]:
+    """Yield what may be sweep directories of this application: those of other times, or those beside this one."""
+    found = _like(config)
+    try:
+        yield from directory_of(config).absolute().parent.iterdir() if found is None else found
+    except OSError:
+        return
+
+
+def _like(config: DictConfig) -> Iterator[Path] | None:
+    """Return the paths that ``hydra.sweep.dir`` has had at other times; None where it does not have the time in it."""
     raw: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
     pattern = _NOW.sub("*", str(raw["dir"]))
     if pattern == str(raw["dir"]):
@@ -182,8 +200,7 @@ def _last(config: DictConfig) -> Path | None:
     whole = directory_of(changed)
     root = Path(whole.anchor)
     parts = whole.relative_to(root) if whole.is_absolute() else whole
-    found = [path for path in root.glob(str(parts)) if path.is_dir() and _is_of(path, str(config.hydra.job.name))]
-    return max(found, key=_age, default=None)
+    return root.glob(str(parts))
 
 
 def _is_of(directory: Path, application: str) -> bool:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hydra_plugins.hydra_hpo_sweeper._config._readers import AUTO
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, EarlierStudy, Settings
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import DEFAULT_FILE, SweepDirectory
+from hydra_plugins.hydra_hpo_sweeper._sweep._earlier import EarlierStudies
 from sweeper_core.masking import masked
 from sweeper_core.plain import plain
 from sweeper_core.search_space.lists import ListParameter, lists_to_json, shape_from_json
@@ -50,7 +52,9 @@ class Opened:
     begun: Mapping[str, int] = field(default_factory=dict)
 
 
-def open_study(settings: Settings, directory: SweepDirectory, *, elsewhere: bool = False) -> Opened:
+def open_study(
+    settings: Settings, directory: SweepDirectory, *, elsewhere: bool = False, earlier: EarlierStudies | None = None
+) -> Opened:
     """Open or create the study, fail stale trials of a dead run, and enqueue the user's points.
 
     Args:
@@ -68,7 +72,7 @@ def open_study(settings: Settings, directory: SweepDirectory, *, elsewhere: bool
     _enqueue(storage, study, settings)
     study = _store_priors(storage, study, settings.priors)
     study = _store_lists(storage, study, settings.lists)
-    sources = [_earlier(source) for source in settings.warm_start]
+    sources = _sources(storage, study, settings, earlier)
     objective, scheduler = objective_of(settings) or 0, settings.scheduler
     session = Session.open(
         storage, study, settings.sampler, settings.pruner, sources=sources, objective=objective, scheduler=scheduler
@@ -201,6 +205,22 @@ def _store_lists(storage: Storage, study: StudyRecord, lists: Sequence[ListParam
     stored = {**known, **plain(lists_to_json(lists))}
     storage.set_study_attrs(study.study_id, system={LISTS: stored})
     return replace(study, system_attrs={**study.system_attrs, LISTS: stored})
+
+
+def _sources(storage: Storage, study: StudyRecord, settings: Settings, earlier: EarlierStudies | None) -> list[History]:
+    """Return the histories of the earlier studies to learn from; mark the study for later ones."""
+    own_storage = settings.storage is None
+    if earlier is not None and not own_storage and storage.outlives_process:
+        earlier.mark(storage, study)
+    if isinstance(settings.warm_start, tuple):
+        return [_earlier(source) for source in settings.warm_start]
+    if earlier is None or not storage.outlives_process:
+        return []
+    if settings.warm_start == AUTO:
+        return earlier.histories(storage, study, own_storage=own_storage)
+    if storage.best(study.study_id) is None and not storage.changes(study.study_id)[0]:
+        earlier.hint(None if own_storage else storage, study)
+    return []
 
 
 def _earlier(source: EarlierStudy) -> History:

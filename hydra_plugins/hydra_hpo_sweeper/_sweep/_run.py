@@ -26,6 +26,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
     in_last_directory,
 )
 from hydra_plugins.hydra_hpo_sweeper._sweep._dry_run import preview
+from hydra_plugins.hydra_hpo_sweeper._sweep._earlier import EarlierStudies, task_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._enough import check_target
 from hydra_plugins.hydra_hpo_sweeper._sweep._fidelity import with_fidelity
 from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
@@ -98,7 +99,9 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     if settings.role == "worker":
         settings = as_worker(settings, directory.path)
     directory.begin(factory.config)
-    opened = open_study(settings, directory, elsewhere=factory.jobs_outlive)
+    earlier = None if app.under_optunas_name else EarlierStudies(task_of(app.config, plan), directory, app.config)
+    directory.task = None if earlier is None else earlier.task
+    opened = open_study(settings, directory, elsewhere=factory.jobs_outlive, earlier=earlier)
     if settings.detach:
         _detach(app, settings, directory, opened)
         return None

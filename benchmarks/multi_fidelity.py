@@ -3,9 +3,10 @@
     python benchmarks/multi_fidelity.py --lcbench FOLDER --taskset FOLDER [--arms NAME ...] [--seeds 3] [--workers 1]
 
 ``FOLDER`` are YAHPO Gym's surrogate of LCBench (52 epochs, evaluated at the suggested point itself) and TaskSet's
-tables (51 points of a curve for each of 1,000 rows; every library's suggestion is moved to the nearest row that it has
-not tried, and the library is told that row). Workers are simulated: a step takes one unit of time, and a trial that is
-continued takes only the steps that are new. Every study is asked and told as a user's script does it.
+tables (50 points of a curve for each of 1,000 rows, without the loss before any training; every library's suggestion is
+moved to the nearest row that it has not tried, and the library is told that row). Workers are simulated: a step takes
+one unit of time, and a trial that is continued takes only the steps that are new. Every study is asked and told as a
+user's script does it.
 
 ``steps`` is how many steps of training were spent until a trial was complete that is as good as the best of 100 random
 points trained in full, as a share of what these 100 take; the geometric mean over tasks and seeds, with the 90 %
@@ -67,7 +68,11 @@ class Rows:
 
     def __init__(self, file: Path) -> None:
         data = np.load(file)
-        self.name, self._points, self._curves = f"taskset {file.stem}", data["hp"], data["valid"]
+        self.name, self._points, self._curves = (
+            f"taskset {file.stem}",
+            data["hp"],
+            data["valid"][:, 1:],
+        )  # the first is before any training
         self._names = [str(name) for name in data["names"]]
         self._scaled = self._scale(self._points)
         low, high = self._points.min(axis=0), self._points.max(axis=0)

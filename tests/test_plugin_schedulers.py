@@ -103,6 +103,10 @@ def test_a_job_that_never_reports_is_warned_of_once(there: Path, capsys: pytest.
         (["hydra.sweeper.scheduler=ashaa"], "Did you mean 'asha'?"),
         (["hydra.sweeper.scheduler={_target_: asha, reduction_factor: 1}"], "must be 2 or more"),
         ([ASHA, "hydra.sweeper.max_steps=0"], "hydra.sweeper.max_steps"),
+        (
+            ["hydra.sweeper.scheduler={_target_: hyperband, max_resource: 9}", "hydra.sweeper.max_steps=8"],
+            "less than one complete training, which takes 9 steps",
+        ),
     ],
 )
 def test_wrong_settings_are_answered_in_one_line(there: Path, overrides: list[str], said: str) -> None:

@@ -42,6 +42,7 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any],
             f"hydra.sweeper.{judged}: with several objectives, name the one that reports are about "
             "(one of hydra.sweeper.metric) in hydra.sweeper.pruning_metric."
         )
+    _refuse_too_few_steps(settings)
     _refuse_read_only(settings.checkpoints.dir)
     _refuse_nothing_swept(settings, plan)
     _warn_of_one_directory(config)
@@ -56,6 +57,17 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any],
         # They are the whole sweep, in one run or several.
         return replace(settings, enqueue=enqueued, n_trials=len(enqueued), max_trials=len(enqueued))
     return replace(settings, enqueue=enqueued)
+
+
+def _refuse_too_few_steps(settings: Settings) -> None:
+    """Reject a budget of steps in which no trial can be trained in full, where its number of steps is known."""
+    known = getattr(settings.scheduler, "max_resource", None)
+    whole = settings.ladder.resources[-1] if settings.ladder is not None else known
+    if settings.max_steps is not None and isinstance(whole, int) and settings.max_steps < whole:
+        raise ConfigError(
+            f"hydra.sweeper.max_steps={settings.max_steps} is less than one complete training, which takes {whole} "
+            "steps."
+        )
 
 
 def _refuse_read_only(checkpoints: str | None) -> None:

@@ -60,11 +60,6 @@ def with_fidelity(
     except Exception:  # a config group that has no default and is swept
         job = config
     ladder = _ladder(asked, settings, job)
-    if settings.max_steps is not None and settings.max_steps < ladder.resources[-1]:
-        raise ConfigError(
-            f"hydra.sweeper.max_steps={settings.max_steps} is less than one complete training, which takes "
-            f"{ladder.resources[-1]} steps ({ladder.key}={ladder.values[-1]:g})."
-        )
     _warn_of_references(asked.bare, job)
     scheduler = settings.scheduler
     if scheduler is None and settings.pruner is None:

@@ -23,6 +23,10 @@ MAX_STARTUP = 60.0
 """Seconds until the cluster takes jobs, at most."""
 
 CPUS = 8
+
+REQUEUE_DELAY = 10
+"""Seconds until a job that was requeued may start again (the lifetime of credentials; 120 by default)."""
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "sacct", "squeue", "scontrol")
 PLACES = "/usr/sbin:/sbin"
 
@@ -34,7 +38,7 @@ SlurmdUser={user}
 SlurmctldPort={controller_port}
 SlurmdPort={node_port}
 AuthType=auth/munge
-AuthInfo=socket={directory}/munge.socket
+AuthInfo=socket={directory}/munge.socket,cred_expire={requeue_delay}
 CredType=cred/munge
 StateSaveLocation={directory}/state
 SlurmdSpoolDir={directory}/spool
@@ -182,6 +186,7 @@ class Slurm:
             controller_port=_free_port(),
             node_port=_free_port(),
             cpus=CPUS,
+            requeue_delay=REQUEUE_DELAY,
             min_job_age=self._min_job_age,
             accounting=more,
         )

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._slurm import GONE, SlurmState, SlurmStates
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure
+from hydra_plugins.hydra_hpo_sweeper._lanes._cluster import check_cluster
+from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
+from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import TrialResult, ended_from_outside
 from sweeper_core.directions import StudyDirection
 from sweeper_core.report.beacon import MAX_SILENCE, has_left
+from sweeper_core.report.facts import seconds_of
 from sweeper_core.storages import get_storage, this_process
+from sweeper_core.trial.cluster import is_queued
+from sweeper_core.trial.data import TrialData
+from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.state import TrialState
 
 
 class Programs:
@@ -152,3 +164,72 @@ def test_a_sweep_on_another_machine_has_left_when_its_file_is_gone_or_old(tmp_pa
     os.utime(path, (path.stat().st_mtime - 2 * MAX_SILENCE,) * 2)
     assert has_left(tmp_path, there)
     assert os.listdir(tmp_path) == [path.name]
+
+
+def test_the_time_in_a_queue_is_no_time_of_a_job(tmp_path: Path) -> None:
+    storage = get_storage(f"sqlite:///{tmp_path / 'study.db'}")
+    study = storage.create_or_open_study("hpo", [StudyDirection.MINIMIZE], exist_ok=True)
+    storage.reserve(study.study_id)
+    storage.describe(study.study_id, 0, TrialData(system_attrs={"hpo:cluster_job": {"id": "12"}}))
+
+    def record() -> TrialRecord:
+        (found,) = storage.changes(study.study_id)[0]
+        return found
+
+    started = record().started
+    assert started is not None
+    assert is_queued(record())
+    assert seconds_of(record(), started + timedelta(seconds=100)) == 0.0
+    began = started.replace(tzinfo=timezone.utc).timestamp() + 60
+    storage.describe(study.study_id, 0, TrialData(system_attrs={"hpo:began": began}))
+    assert not is_queued(record())
+    assert seconds_of(record(), started + timedelta(seconds=100)) == pytest.approx(40.0)
+
+
+CUT = Failure("Timeout", "the job ran longer than its launcher allows", "Traceback")
+
+
+@pytest.mark.parametrize(("attempt", "lost"), [(None, False), (7, False), (3, True)])
+def test_a_job_over_its_launchers_limit_goes_on_only_from_a_checkpoint_of_its_own(
+    attempt: int | None, lost: bool
+) -> None:
+    """Without one, another attempt would be over the limit, too."""
+    saved = {} if attempt is None else {"hpo:checkpoint": {"step": 4, "warning": None, "attempt": attempt}}
+    record = TrialRecord(3, 3, TrialState.RUNNING, system_attrs=saved)
+    result = TrialResult(TrialState.FAIL, failure=CUT)
+    assert ended_from_outside(result, record).lost == lost
+
+
+def test_the_third_interrupt_ends_the_sweep_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    interrupt = Interrupt(inline=False)
+    for _ in range(3):
+        assert codes == []
+        interrupt._handle(2, None)
+    assert codes == [130]
+
+
+SLURM = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"
+
+
+def test_without_slurm_and_in_a_directory_of_one_machine_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    check_cluster(SLURM.replace("Slurm", "Local"), tmp_path)
+    with pytest.raises(ConfigError, match=r"no sbatch and no srun and no squeue .* Start the sweep on a login node"):
+        check_cluster(SLURM, tmp_path)
+    for name in ("sbatch", "srun", "squeue"):
+        (tmp_path / name).touch(0o755)
+    here = platform.node()
+    for directory, nodes, told in (
+        (Path("/tmp/sweep"), {here, "node7"}, True),
+        (Path("/tmp/sweep"), {here}, False),
+        (Path("/tmp/sweep"), set(), False),
+        (Path("/shared/tmp/sweep"), {"node7"}, False),
+    ):
+        caplog.clear()
+        check_cluster(SLURM, directory, lambda nodes=nodes: nodes)  # type: ignore[misc]
+        assert bool(caplog.messages) == told
+        assert all("node7" in message for message in caplog.messages)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -70,6 +72,16 @@ class Sweep:
         return {value: job for _, value, _, job in self.noted("begins")}
 
     @property
+    def queued(self) -> int:
+        """How many trials wait, as ``hpo status`` says."""
+        if not (self.directory / "study.db").exists():
+            return 0
+        # In a process of its own, which closes the database.
+        words = [sys.executable, "-c", "from sweeper_core.cli.app import cli; cli()", "status", str(self.directory)]
+        answer = subprocess.run([*words, "--json"], env=surroundings(), capture_output=True, text=True, check=False)
+        return sum(trial["queued"] for trial in json.loads(answer.stdout)["running"]) if answer.returncode == 0 else 0
+
+    @property
     def trials(self) -> list[FrozenTrial]:
         """The study's trials."""
         return load_study(study_name="hpo", storage=f"sqlite:///{self.directory / 'study.db'}").trials
@@ -99,8 +111,13 @@ def swept(slurm: Slurm, tmp_path: Path) -> Iterator[Sweep]:
 
 
 def test_a_cancelled_job_is_noticed_without_accounting(swept: Sweep) -> None:
+    swept.cluster.run("scontrol", "update", "NodeName=one", "State=DRAIN", "Reason=test")
     swept.start("+x=1,2,3", "+at=2", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=3")
+    swept.cluster.wait(lambda: list(swept.cluster.jobs().values()).count("PENDING") == 3)
+    swept.cluster.wait(lambda: swept.queued == 3)
+    swept.cluster.run("scontrol", "update", "NodeName=one", "State=RESUME")
     swept.cluster.wait(lambda: len(swept.begun) == 3)
+    swept.cluster.wait(lambda: swept.queued == 0)
     first = swept.begun["2"]
     swept.cluster.run("scancel", first)
     swept.cluster.wait(lambda: swept.begun["2"] != first)
@@ -113,6 +130,11 @@ def test_a_cancelled_job_is_noticed_without_accounting(swept: Sweep) -> None:
         ("1", "0"), ("2", "0"), ("2", "2"), ("3", "0"),
     ]  # fmt: skip
     assert [row["state"] for row in swept.rows] == ["COMPLETE"] * 3
+    # The time in the queue is no time of jobs.
+    for trial in swept.trials:
+        began = trial.system_attrs["hpo:began"]
+        assert trial.datetime_start is not None
+        assert began >= trial.datetime_start.timestamp()
 
 
 def test_the_next_run_attaches_to_jobs_that_outlived_their_sweep(swept: Sweep) -> None:
@@ -143,3 +165,33 @@ def test_the_next_run_attaches_to_jobs_that_outlived_their_sweep(swept: Sweep) -
     assert {trial.number for trial in swept.trials if trial.state.name == "FAIL"} == {
         int(number) for number, value, step, _ in swept.noted("begins") if value == cancelled and step == "0"
     }
+
+
+def test_jobs_at_their_limit_and_requeued_jobs_go_on_from_their_checkpoints(swept: Sweep) -> None:
+    limit = ("hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=20", "+unsaved=2")
+    points = ("+x=1,2,3", "+at=1", "+gate=go-${x}", "hydra.sweeper.n_jobs=3", "hydra.sweeper.n_trials=3")
+    swept.start(*points, *limit)
+    swept.cluster.wait(lambda: len(swept.begun) == 3)
+    requeued = swept.begun["3"]
+    swept.cluster.run("scontrol", "requeue", requeued)
+    swept.cluster.wait(lambda: swept.cluster.jobs()[requeued] == "PENDING")
+    swept.open("go-3")
+    # The others wait until they are told that their time is over.
+    swept.cluster.wait(lambda: [value for _, value, _, _ in swept.noted("begins")].count("1") == 2, 200.0)
+    swept.open("go-1")
+    said = swept.end()
+    # SLURM runs the requeued job again: it is the same trial. The job over its limit has a new one as its next attempt.
+    begins = {
+        x: [(step, number, job) for number, value, step, job in swept.noted("begins") if value == x] for x in "123"
+    }
+    assert [step for step, _, _ in begins["2"]] == ["0"]
+    assert [step for step, _, _ in begins["3"]] == ["0", "1"]
+    assert begins["3"][0][1:] == begins["3"][1][1:]
+    assert [step for step, _, _ in begins["1"]][:2] == ["0", "1"]
+    assert len({job for _, _, job in begins["1"]}) == len(begins["1"]) == len({number for _, number, _ in begins["1"]})
+    epochs = [(value, epoch) for _, value, epoch in swept.noted("epoch")]
+    assert sorted(epochs) == [*(("1", step) for step in "0123"), ("2", "0"), *(("3", step) for step in "0123")]
+    rows = {value: row for row in swept.rows for key, value in row.items() if key.endswith("+x")}
+    assert [rows[value]["state"] for value in "123"] == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert rows["2"]["reason"] == "Timeout: the job ran longer than its launcher allows"
+    assert "goes on where it stopped" in said

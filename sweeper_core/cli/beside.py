@@ -18,6 +18,7 @@ from sweeper_core.report.facts import StudyFacts, best_so_far, seconds_of
 from sweeper_core.report.pictures import sparkline
 from sweeper_core.report.texts import duration_text, number, one_line, params_text
 from sweeper_core.trial.attrs import LEASE
+from sweeper_core.trial.cluster import is_queued
 from sweeper_core.trial.record import TrialRecord
 
 SPARK = 24
@@ -117,7 +118,10 @@ def status_lines(watched: Watched, facts: StudyFacts, width: int) -> list[str]:
 
 def _headline(watched: Watched, facts: StudyFacts) -> str:
     budget = "" if facts.budget is None else f"/{facts.budget}"
-    counts = ", ".join(f"{count} {state.lower()}" for state, count in facts.counts.items())
+    queued = sum(map(is_queued, facts.running))
+    known = {"RUNNING": facts.counts.get("RUNNING", 0) - queued, "queued": queued} if queued else {}
+    shown = {state: count for state, count in {**facts.counts, **known}.items() if count or state not in known}
+    counts = ", ".join(f"{count} {state.lower()}" for state, count in shown.items())
     parts = [f"{len(facts.finished)}{budget} trials" + (f" ({counts})" if counts else "")]
     parts.append(f"{duration_text(facts.spent)} of jobs")
     if facts.saved > 0:
@@ -144,6 +148,9 @@ def _best_lines(facts: StudyFacts, width: int) -> list[str]:
 
 
 def _running_line(facts: StudyFacts, record: TrialRecord, width: int) -> str:
+    if is_queued(record) and record.started is not None:
+        waits = duration_text((facts.at - record.started).total_seconds())
+        return f"  trial {record.number} waits in the queue for {waits}  {params_text(record.params)}"
     age = duration_text(seconds_of(record, facts.at))
     step = ""
     if record.reports:

@@ -53,7 +53,13 @@ _TRIAL: dict[str, Any] = {
 
 TRIAL = record(_TRIAL)
 RUNNING = record(
-    {**_TRIAL, "host": maybe(TEXT), "pid": maybe(COUNT), "curve": listed({"type": "array", "items": NUMBER})}
+    {
+        **_TRIAL,
+        "queued": {"type": "boolean", "description": "its job waits on a cluster"},
+        "host": maybe(TEXT),
+        "pid": maybe(COUNT),
+        "curve": listed({"type": "array", "items": NUMBER}),
+    }
 )
 
 STATUS = record(

@@ -34,6 +34,7 @@ from sweeper_core.trial.attrs import (
     SUGGESTION,
     VERDICT,
 )
+from sweeper_core.trial.cluster import is_queued, start_of
 from sweeper_core.trial.cost import Account, CostPlan, account
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -62,11 +63,15 @@ def moment(when: datetime | None) -> str | None:
 
 
 def seconds_of(record: TrialRecord, at: datetime | None = None) -> float | None:
-    """Return how long a trial ran, or has run ``at`` that time when it has not ended; None when unknown."""
+    """Return how long a trial ran, or has run ``at`` that time when it has not ended; None when unknown.
+
+    The time in a cluster's queue does not count.
+    """
     end = record.completed or (at if record.state is TrialState.RUNNING else None)
-    if record.started is None or end is None:
+    start = start_of(record)
+    if start is None or end is None:
         return None
-    return max((end - record.started).total_seconds(), 0.0)
+    return 0.0 if is_queued(record) else max((end - start).total_seconds(), 0.0)
 
 
 def is_feasible(record: TrialRecord) -> bool:
@@ -392,7 +397,8 @@ class StudyFacts:
         owner = lease if isinstance(lease, Mapping) else {}
         every = max(len(record.reports) // MAX_CURVE, 1)
         curve = [[step, json_ready(value)] for step, value in record.reports[::-every][::-1]]
-        return {**self.trial_json(record), "host": owner.get("host"), "pid": owner.get("pid"), "curve": curve}
+        shown = {**self.trial_json(record), "queued": is_queued(record)}
+        return {**shown, "host": owner.get("host"), "pid": owner.get("pid"), "curve": curve}
 
 
 def best_so_far(facts: StudyFacts) -> list[tuple[int, float]]:

@@ -16,6 +16,7 @@ from sweeper_core.distributions import BaseDistribution, distribution_to_json
 from sweeper_core.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.storages.base import Lease, Point
 from sweeper_core.trial.attrs import (
+    BEGAN,
     CLUSTER_JOB,
     CONSTRAINT_PREFIX,
     CONTINUES,
@@ -220,7 +221,7 @@ def _kept(earlier: TrialRecord) -> dict[str, Any]:
     return {
         key: value
         for key, value in earlier.system_attrs.items()
-        if key not in _OF_ONE_ATTEMPT and not key.startswith((CONSTRAINT_PREFIX, CLUSTER_JOB, SPENT_PREFIX))
+        if key not in _OF_ONE_ATTEMPT and not key.startswith((CONSTRAINT_PREFIX, CLUSTER_JOB, BEGAN, SPENT_PREFIX))
     }
 
 

@@ -20,6 +20,7 @@ Name                 Written by                               Read by
 ``hpo:baseline``     the sweep, when it opens the study       ``StudyFacts`` (report, ``hpo best``, closing lines)
 ``hpo:job_dir``      the sweep                                results, MLflow
 ``hpo:cluster_job``  the sweep, when a cluster has the job    the sweep's next run, ``hpo status``, durations
+``hpo:began``        the sweep, when such a job begins        ``hpo status``, durations
 ``hpo:lease``        ``Storage.reserve``                      ``Storage.fail_stale``, ``Storage.finish``
 ``hpo:lost``         ``Storage.fail_stale``                   ``Storage.reserve`` (limit), ``Storage.finish``
 ``hpo:stopped``      whoever ends a job on purpose            the session, when it looks for lost trials
@@ -84,6 +85,8 @@ JOB_DIRECTORY = "hpo:job_dir"
 CLUSTER_JOB = "hpo:cluster_job"
 """The job of the trial on a cluster: ``{"cluster", "id", "folder", "tasks", "sweep"}``. For repeat r > 0 the name has
 the suffix ``:r``."""
+BEGAN = "hpo:began"
+"""When the job of the trial began to run on a cluster, in seconds since the epoch; it may have waited in a queue."""
 LEASE = "hpo:lease"
 """The owner of the trial (the fields of :class:`sweeper_core.storages.Lease`)."""
 LOST = "hpo:lost"

@@ -16,6 +16,7 @@ from typing import Any
 from sweeper_core.trial.amounts import problem_with_cost
 from sweeper_core.trial.attempts import Attempts, first_step
 from sweeper_core.trial.attrs import CONTINUES, COST, LOST, SPENT_PREFIX, SUGGESTION
+from sweeper_core.trial.cluster import is_queued, start_of
 from sweeper_core.trial.metrics import metric_curves
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -81,7 +82,10 @@ def cost_of(record: TrialRecord, of: str, at: datetime | None = None) -> float |
         return reported_cost(record, of)
     running = record.state is TrialState.RUNNING
     end = at if running else None if LOST in record.system_attrs else record.completed
-    return None if end is None or record.started is None else max((end - record.started).total_seconds(), 0.0)
+    start = start_of(record)
+    if end is None or start is None:
+        return None
+    return 0.0 if is_queued(record) else max((end - start).total_seconds(), 0.0)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def main(config: DictConfig) -> float:
         if epoch == config.get("at"):
             _wait_for(notes / config.get("gate", "go"))
         total += config.x * 2.0**-epoch
-        if config.get("saves", True) and trial.should_save(epoch):
+        if config.x != config.get("unsaved") and trial.should_save(epoch):
             with trial.save_checkpoint(epoch) as folder:
                 (folder / "total").write_text(repr(total))
         trial.report_or_prune(total, epoch)

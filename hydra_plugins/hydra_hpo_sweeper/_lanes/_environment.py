@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.experimental.callback import Callback
@@ -13,7 +14,7 @@ from hydra.types import HydraContext
 from hydra_plugins.hydra_hpo_sweeper._hydra._returns import returned_by
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import environment
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import drop_frames
-from sweeper_core.study._job.handle import VARIABLE, activated
+from sweeper_core.study._job.handle import VARIABLE, activated, begun_mark
 
 
 class JobEnvironment(Callback):
@@ -33,7 +34,11 @@ class JobEnvironment(Callback):
         """Set the variables, for this thread's job and the processes that it starts."""
         self._set = ExitStack()
         self._set.enter_context(environment(self.variables))
-        self._set.enter_context(activated(self.variables.get(VARIABLE)))
+        handle = self.variables.get(VARIABLE)
+        self._set.enter_context(activated(handle))
+        if handle is not None:
+            with suppress(OSError):
+                begun_mark(Path(handle)).touch()
 
     def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
         """Reset the variables, and release a failed job's objects: the process may run other jobs."""

@@ -43,6 +43,7 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._base import (
     run_job,
 )
 from hydra_plugins.hydra_hpo_sweeper._lanes._batch import BatchLanes
+from hydra_plugins.hydra_hpo_sweeper._lanes._cluster import check_cluster
 from hydra_plugins.hydra_hpo_sweeper._lanes._devices import environments, tell_of_conflicts
 from hydra_plugins.hydra_hpo_sweeper._lanes._environment import BatchEnvironment, JobEnvironment, with_job_environment
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import Guarded
@@ -76,6 +77,7 @@ class LaneFactory:
         self._target = str(config.hydra.launcher.get("_target_"))
         changes: dict[str, Any] = {}
         check_time_limit(config.hydra.launcher)
+        check_cluster(self._target, directory)
         self.kind = kind_of_lane(settings, self._target)
         if self.kind == "process" and JOBLIB in self._target:
             changes["hydra.launcher.n_jobs"] = 1

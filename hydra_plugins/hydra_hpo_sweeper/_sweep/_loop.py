@@ -10,6 +10,7 @@ from hydra.core.utils import configure_log
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, Lanes, write_trace
 from hydra_plugins.hydra_hpo_sweeper._sweep._adoption import Adoption
+from hydra_plugins.hydra_hpo_sweeper._sweep._begun import BegunJobs
 from hydra_plugins.hydra_hpo_sweeper._sweep._closing import say_how_it_went
 from hydra_plugins.hydra_hpo_sweeper._sweep._costs import Meter, charged, note_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import DirectoryLost
@@ -76,6 +77,7 @@ class Run:
         )
         self.climber = Climber(self.settings, self.session, jobs, self.rules.may_continue)
         self.source = TrialSource(setup, self.rules, jobs, adoption)
+        self.begun = BegunJobs(self.session, bool(setup.opened.lease and setup.opened.lease.elsewhere))
         self.finisher = Finisher(self.settings, setup.opened)
         self.judge = Judge.of(self.settings, setup.plan)
         self.outage = Outage(self.settings.storage_patience)
@@ -103,6 +105,7 @@ class Run:
             self._fill(lanes)
             if not lanes.busy and not self.ended and not self.outage.now:
                 return
+            self.begun.look(lanes.busy)
             self.progress.turn(self.running, lanes)
             self.meter.look(lanes)
             self._wait(lanes)
@@ -171,6 +174,7 @@ class Run:
 
     def _take(self, done: JobResult) -> None:
         self._after_interrupt(done)
+        self.begun.note(done.job)
         trial = self.running[done.job.number]
         trial.busy -= 1
         trial.results.append(done)

@@ -55,6 +55,7 @@ from sweeper_core.study._session.session import Session
 from sweeper_core.study._session.stopping import end_of
 from sweeper_core.trial.attrs import FAILURE, JOB_DIRECTORY, REPEATS
 from sweeper_core.trial.best import best_first
+from sweeper_core.trial.cluster import start_of
 from sweeper_core.trial.record import TrialRecord, out_of_memory
 from sweeper_core.trial.state import TrialState
 from sweeper_core.trial.table import MISSING, TrialTable
@@ -413,9 +414,10 @@ def _is_json(text: str) -> bool:
 
 
 def _duration(record: TrialRecord) -> str:
-    if record.started is None or record.completed is None:
+    start = start_of(record)
+    if start is None or record.completed is None:
         return ""
-    return f"{(record.completed - record.started).total_seconds():.3f}"
+    return f"{(record.completed - start).total_seconds():.3f}"
 
 
 class _Dumper(yaml.SafeDumper):

@@ -11,7 +11,7 @@ from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._constraints import Constraint, Inequality
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, JobResult
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import OVER, Failure, JobResult
 from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import values_of
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Fixed
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
@@ -19,7 +19,7 @@ from sweeper_core.masking import masked
 from sweeper_core.memory import REASON
 from sweeper_core.storages import attrs_of_loss, get_storage
 from sweeper_core.storages.base import Storage
-from sweeper_core.trial.attempts import was_warned
+from sweeper_core.trial.attempts import own_checkpoints, was_warned
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, FAILURE, JOB_DIRECTORY, OOM, REPEATS, TRACEBACK, VERDICT
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
@@ -212,8 +212,15 @@ def given_up(result: TrialResult) -> TrialResult:
 
 
 def ended_from_outside(result: TrialResult, record: TrialRecord) -> TrialResult:
-    """Return the result of a trial; one that has failed after it saved because it was warned is lost, and can go on."""
-    if result.failure is None or result.failure.reason or result.lost or not was_warned(record):
+    """Return the result of a trial; one that was ended from outside, but can go on where it was, is lost.
+
+    It has saved because it was warned, or it was over its launcher's limit of time and has saved before. Without a
+    checkpoint another attempt would be over the limit, too.
+    """
+    if result.failure is None or result.failure.reason or result.lost:
+        return result
+    over_time = replace(result.failure, trace="") == OVER and bool(own_checkpoints(record))
+    if not over_time and not was_warned(record):
         return result
     about = {name: value for name, value in result.attrs.items() if name == JOB_DIRECTORY}
     reason = _kept(str(result.failure), slice(MAX_TEXT))

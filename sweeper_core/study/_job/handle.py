@@ -123,6 +123,11 @@ def unpacked(text: str | None) -> Any:
     return None if text is None else pickle.loads(base64.b64decode(text))
 
 
+def begun_mark(path: Path) -> Path:
+    """Return the file that a job on a cluster touches when it begins."""
+    return path.with_name(f"{path.name}.began")
+
+
 def remove_handle(path: Path) -> None:
     """Remove a handle and the files that the job's processes left beside it."""
     path.unlink(missing_ok=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from plugin_support import sweep
@@ -15,6 +17,10 @@ import sweeper_core as hpo
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import FloatDistribution
 from sweeper_core.durations import UnknownUnit, seconds_in
+from sweeper_core.samplers._gp.economy import ExpectedCost
+from sweeper_core.samplers._gp.models import Memo, Target, model_of
+from sweeper_core.samplers._gp.space import Encoding
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import InMemoryStorage, get_storage
 from sweeper_core.trial.attrs import CONTINUES, COST, LOST, SPENT_PREFIX, SUGGESTION
 from sweeper_core.trial.cost import CostPlan, account, costs_of_configurations
@@ -263,3 +269,67 @@ def test_without_cost_nothing_is_stored(tmp_path: Path) -> None:
     )
     assert all(COST not in record.system_attrs for record in records(tmp_path / "sweep"))
     assert "cost" not in (tmp_path / "sweep" / "trials.csv").read_text().splitlines()[0].split(",")
+
+
+# --- the model of costs -----------------------------------------------------------------------------------------------
+
+SQUARE = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
+
+
+def asked(cost: Callable[[Any], float] | None, count: int, max_cost: float | None = None) -> hpo.Study:
+    """Return a study of two equally good valleys, at x=0.2 and at x=0.8."""
+    hpo.logging.set_verbosity(hpo.logging.ERROR)
+    study = hpo.create_study(sampler=hpo.samplers.GPSampler(seed=3, n_startup_trials=8))
+    if cost is not None:
+        study.set_cost("tokens", max_cost=max_cost)
+    for _ in range(count):
+        if not study.session.may_spend():
+            break
+        trial = study.ask(SQUARE)
+        x, y = trial.params.values()
+        if cost is not None:
+            trial.set_cost(cost(x))
+        study.tell(trial, min((x - 0.2) ** 2, (x - 0.8) ** 2) + (y - 0.5) ** 2)
+    return study
+
+
+def test_equal_costs_change_no_suggestion() -> None:
+    blind, equal, nearly = asked(None, 12), asked(lambda x: 7.0, 12), asked(lambda x: 1.0 + 0.9 * x, 12)
+    assert [t.params for t in blind.trials] == [t.params for t in equal.trials] == [t.params for t in nearly.trials]
+
+
+def test_of_equally_good_points_the_cheap_ones_are_preferred() -> None:
+    blind, cost = asked(None, 18), asked(lambda x: 30.0**x, 18)
+    late = [sum(t.params["x"] > 0.5 for t in study.trials[8:]) for study in (blind, cost)]
+    assert late[1] < late[0]
+    assert all("cost" in t.system_attrs["hpo:suggestion"] for t in cost.trials[8:])
+    assert not any("cost" in t.system_attrs["hpo:suggestion"] for t in blind.trials)
+
+
+def test_suggestions_fit_into_what_is_left() -> None:
+    limit = 150.0
+    study = asked(lambda x: 30.0**x, 60, limit)
+    spent = 0.0
+    for trial in study.trials:
+        expected = trial.system_attrs["hpo:suggestion"].get("cost")
+        assert expected is None or expected <= (limit - spent) * 1.05
+        spent += trial.system_attrs[COST]
+    assert 0.9 * limit < spent < 1.1 * limit
+
+
+def test_the_gradient_of_the_expected_cost_is_right() -> None:
+    rng = np.random.default_rng(0)
+    space = SearchSpace.of(SQUARE)
+    encoding, unit = Encoding(space), rng.random((12, 2))
+    Z = encoding.embed(unit)
+    target = Target(Z, encoding.columns, 3.0 * unit[:, 0], np.ones(12), np.zeros(12), warped=False)
+    model = model_of(target, Memo())
+    term = ExpectedCost(model.posterior, *model.warp.line, weight=0.7, limit=1.5)
+    assert term.log_cost(Z) == pytest.approx(3.0 * unit[:, 0], abs=0.1)
+    at = encoding.embed(rng.random((5, 2)))
+    score, slope = term.score_with_gradient(at)
+    assert score == pytest.approx(term.score(at))
+    for column in range(at.shape[1]):
+        step = np.zeros_like(at)
+        step[:, column] = 1e-6
+        assert (term.score(at + step) - term.score(at - step)) / 2e-6 == pytest.approx(slope[:, column], abs=1e-3)

@@ -64,6 +64,11 @@ class Warp:
         slope = (self.power - 1.0) * np.sign(x) * np.log1p(np.abs(self._winsorized(y)))
         return np.asarray(slope + log_slope - np.log(self.stretch * self.width))
 
+    @property
+    def line(self) -> tuple[float, float]:
+        """Shift and scale of the inverse ``y = shift + scale * target`` where a map without a power is linear."""
+        return self.middle + self.width * self.shift, self.width * self.stretch
+
     def _winsorized(self, y: Floats) -> Floats:
         return winsorize((y - self.middle) / self.width, self.limit)
 

@@ -52,6 +52,7 @@ class AutoSampler(OptunaFace):
     """
 
     heeds_priors = True
+    heeds_costs = True
 
     def __init__(
         self,

@@ -96,6 +96,9 @@ class Sampler(ABC):
     heeds_priors = False
     """Whether :meth:`suggest` uses a request's priors; for other samplers, some points are drawn from the priors."""
 
+    heeds_costs = False
+    """Whether :meth:`suggest` uses a request's economy."""
+
     constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None
     """The user's function that maps a trial just evaluated to its constraint values (satisfied where <= 0); ``Study``
     calls it and stores the result with the trial's end."""

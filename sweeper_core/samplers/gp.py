@@ -29,6 +29,7 @@ from sweeper_core.maths.threads import one_blas_thread
 from sweeper_core.maths.transforms import Warp
 from sweeper_core.samplers._bounds import beside_ends
 from sweeper_core.samplers._gp.acquisition import ExpectedImprovement, Feasibility, HypervolumeImprovement, Sum, Term
+from sweeper_core.samplers._gp.economy import ExpectedCost, expected_cost
 from sweeper_core.samplers._gp.exploration import ExplorationStep, exploration_step
 from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Target, learn, model_of
 from sweeper_core.samplers._gp.observations import Observations, Points, gather, points_of
@@ -104,6 +105,7 @@ class GPSampler(OptunaFace):
     """
 
     heeds_priors = True
+    heeds_costs = True
 
     def __init__(
         self,
@@ -139,6 +141,7 @@ class GPSampler(OptunaFace):
         if task.free == 0:
             return task.suggestion(task.fixed_point(), "nothing left to choose")
         if self._started(task):
+            task.cost = self._cost(task, history)
             return task.suggestion(*self._improve(task))
         from_priors = drawn(request, history, rng)
         if from_priors is not None:
@@ -146,6 +149,10 @@ class GPSampler(OptunaFace):
         if self.independent_sampler is not None:
             return self.independent_sampler.suggest(request, history, rng)
         return task.suggestion(*self._start(task))
+
+    def _cost(self, task: _Task, history: History) -> ExpectedCost | None:
+        economy = task.request.economy
+        return expected_cost(economy, history, task.encoding, task.observations, task.numbers, self._memo)
 
     def _started(self, task: _Task) -> bool:
         """Return whether there are enough points for a model; failures count, besides some points with values."""
@@ -223,7 +230,7 @@ class GPSampler(OptunaFace):
     def _acquisition(self, task: _Task, turn: ExplorationStep) -> tuple[Sum, Floats]:
         """Return the acquisition function, and the best points so far ``(k, d)``."""
         m = task.observations.values.shape[1]
-        feasibilities = [*self._feasibilities(task), *task.beliefs]
+        feasibilities = [*self._feasibilities(task), *task.beliefs, *([] if task.cost is None else [task.cost])]
         if m == 1 or m > 3:
             y = task.observations.values[:, 0] if m == 1 else _scalarised(task.observations.values, task.rng)
             return self._single(task, y, feasibilities, turn)
@@ -323,6 +330,7 @@ class _Task:
         self.failed, self.failed_numbers = points_of(history, encoding, history.having(TrialState.FAIL))
         self.beliefs = beliefs_of(request, history, encoding)
         self.fixed = self._fixed(request)
+        self.cost: ExpectedCost | None = None
         self.Z = encoding.embed(self.observations.unit, self.observations.active)
         self.pending_Z = encoding.embed(self.pending.unit, self.pending.active)
         self.failed_Z = encoding.embed(self.failed.unit, self.failed.active)
@@ -378,7 +386,8 @@ class _Task:
         params = self.encoding.params(unit)
         if self.request.given:
             params = self.encoding.space.active_only({**params, **self.request.given})
-        return Suggestion(params, "gp", why)
+        cost = None if self.cost is None else self.cost.at(self.encoding.embed(unit[None]))
+        return Suggestion(params, "gp", why, cost=cost)
 
 
 def _spread_out(task: _Task, length: int) -> Floats:

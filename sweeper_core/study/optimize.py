@@ -76,8 +76,7 @@ class Limits:
     @property
     def _is_paid(self) -> bool:
         """Whether the expected cost of another trial fits."""
-        costs = None if self.session is None else self.session.costs
-        return costs is None or costs.fits()
+        return self.session is None or self.session.may_spend()
 
     @property
     def left(self) -> int | None:

@@ -52,6 +52,7 @@ class StopRules:
         self._steps = steps
         self._enough = enough
         self._costs = costs
+        self._chooses = getattr(settings.sampler, "heeds_costs", False)
         self._limits = limits
         self.nothing_left = False
         self._began = time.monotonic()
@@ -88,7 +89,7 @@ class StopRules:
 
     def _is_paid(self) -> bool:
         """Return whether the expected cost of another trial fits into what is left of ``max_cost``."""
-        if self._costs is None or self._costs.fits():
+        if self._costs is None or self._costs.fits(self._chooses):
             return True
         found = self._costs.account()
         if not found.committed:

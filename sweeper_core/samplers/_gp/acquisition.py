@@ -17,6 +17,7 @@ from sweeper_core.maths.acquisition import (
     log_feasibility_with_gradient,
 )
 from sweeper_core.maths.gp import Posterior
+from sweeper_core.samplers._gp.economy import ExpectedCost
 from sweeper_core.samplers._gp.priors import Belief
 from sweeper_core.samplers._gp.search import Acquisition
 
@@ -89,7 +90,7 @@ class HypervolumeImprovement:
         )
 
 
-Term = ExpectedImprovement | Feasibility | HypervolumeImprovement | Belief
+Term = ExpectedImprovement | Feasibility | HypervolumeImprovement | Belief | ExpectedCost
 
 
 class Sum(Acquisition):

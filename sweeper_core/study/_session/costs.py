@@ -27,12 +27,16 @@ class Costs:
         """Return the account at this moment."""
         return account(self.plan, self._log.records, _now())
 
-    def fits(self) -> bool:
-        """Return whether a further trial of the mean cost may start."""
+    def fits(self, chooses: bool = False) -> bool:
+        """Return whether a further trial may start.
+
+        Args:
+            chooses: The sampler heeds what is left, so that it suggests a cheap trial when little is.
+        """
         if self.plan.limit is None:
             return True
         self._log.sync()
-        return self.account().fits()
+        return self.account().fits(chooses)
 
     def economy(self, number: int, budget: int | None) -> Economy:
         """Return how a sampler is to heed costs for a trial, by the share of the budget that is left.

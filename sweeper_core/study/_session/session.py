@@ -327,6 +327,10 @@ class Session:
         request = Request(space, number, given, priors=self.log.priors, economy=self._economy(number, None))
         return self._points.propose(request, rng, look_again_after)
 
+    def may_spend(self) -> bool:
+        """Return whether the expected cost of another trial fits into what is left."""
+        return self.costs is None or self.costs.fits(self.native_sampler.heeds_costs)
+
     def _economy(self, number: int, budget: int | None) -> Economy | None:
         if self.costs is None:
             return None

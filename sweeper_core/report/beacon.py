@@ -6,9 +6,11 @@ may share a directory, each with a file of its own.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -70,7 +72,7 @@ def lit(directory: Path, budget: int | None, lanes: int | None, command: str) ->
 
 
 def _path(directory: Path, owner: Lease) -> Path:
-    return directory / PATTERN.replace("*", f"{owner.host}-{owner.pid}".replace("/", "_"))
+    return directory / PATTERN.replace("*", f"{owner.host}-{owner.pid}-{_mark(owner)}".replace("/", "_"))
 
 
 def _keep(path: Path, over: threading.Event) -> None:
@@ -83,7 +85,7 @@ def has_left(directory: Path, owner: Lease) -> bool:
     """Return whether a sweep of a directory has ended, or is known to be dead; from any machine that sees it."""
     if is_here(owner):
         return owner_is_dead(owner)
-    probe = directory / f".now-{os.getpid()}"
+    probe = directory / f".now-{uuid.uuid4().hex}"
     try:
         # The file system's own clock: machines may disagree.
         probe.touch()
@@ -95,6 +97,11 @@ def has_left(directory: Path, owner: Lease) -> bool:
     finally:
         with suppress(OSError):
             probe.unlink()
+
+
+def _mark(owner: Lease) -> str:
+    """Return what tells a process from others of the same host name and number: in containers all may be process 1."""
+    return hashlib.sha256(f"{owner.boot} {owner.process_started}".encode()).hexdigest()[:8]
 
 
 def beacons(directory: Path) -> list[Beacon]:

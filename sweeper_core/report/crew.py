@@ -16,6 +16,7 @@ import shutil
 import stat
 import subprocess
 import time
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -170,7 +171,7 @@ def _write(directory: Path, name: str, content: Mapping[str, Any]) -> None:
 
 def _replace(path: Path, text: str) -> None:
     """Replace a file as a whole; only its owner can read it."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(handle, "w", encoding="utf-8") as file:
         file.write(text)

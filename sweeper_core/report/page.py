@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.resources import files
@@ -60,7 +61,7 @@ def write_report(path: Path, studies: Sequence[Reported], advance: Callable[[int
         if advance is not None:
             advance(1)
     text = page(contents)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job
-from hydra_plugins.hydra_hpo_sweeper._sweep._handles import FOLDER
+from hydra_plugins.hydra_hpo_sweeper._sweep._handles import folder_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan, RunningTrial
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from sweeper_core.exceptions import StorageInternalError
@@ -134,7 +134,7 @@ class Adoption:
         note = record.system_attrs.get(CLUSTER_JOB)
         if isinstance(note, Mapping):
             return note.get("sweep") == str(self._directory)
-        return (self._directory / FOLDER / str(record.number)).exists()
+        return (folder_of(self._directory) / str(record.number)).exists()
 
 
 def _attached(job: Job, record: TrialRecord) -> Job:

@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
 from sweeper_core.masking import masked
+from sweeper_core.storages._permissions import is_shared
 
 MARKER = ".study.json"
 """File in a sweep directory: which study's sweep it is."""
@@ -68,11 +70,17 @@ class SweepDirectory:
         self._known: dict[Path, tuple[int, int]] = {}
 
     def begin(self, config: DictConfig) -> None:
-        """Make the directory and save the configuration in it."""
+        """Make the directory and save the configuration in it.
+
+        In a folder that a group shares, whatever this process and its jobs make from now on is the group's to write:
+        another user of the study continues trials in the same job directories.
+        """
+        if is_shared(_existing(self.path)):
+            os.umask(os.umask(0o077) & ~0o070)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             # As a whole: several processes may begin in one directory, and others read it.
-            temporary = self.path / f".multirun.{os.getpid()}"
+            temporary = self.path / f".multirun.{uuid.uuid4().hex}"
             OmegaConf.save(config, temporary)
             os.replace(temporary, self.path / "multirun.yaml")
         except OSError as error:
@@ -146,6 +154,12 @@ class SweepDirectory:
             os.close(self._handle)
             self._handle = None
         self._known.clear()
+
+
+def _existing(path: Path) -> Path:
+    """Return the path, or the closest folder above it that exists."""
+    absolute = path.absolute()
+    return next((one for one in (absolute, *absolute.parents) if one.exists()), absolute)
 
 
 def _identity(path: Path) -> tuple[int, int]:

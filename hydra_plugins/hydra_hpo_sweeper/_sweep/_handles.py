@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +26,22 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 FOLDER = ".trials"
 
 
+def folder_of(directory: Path) -> Path:
+    """Return the folder of this user's handles in a sweep directory, which another user of the study cannot enter."""
+    folder = directory.absolute() / FOLDER
+    getuid = getattr(os, "getuid", None)
+    with suppress(FileNotFoundError):
+        if getuid is not None and folder.stat().st_uid != getuid():
+            return folder.with_name(f"{FOLDER}-{getuid()}")
+    return folder
+
+
 class TrialHandles:
     """Writes the trial handles of a sweep's jobs, and removes them when trials end."""
 
     def __init__(self, settings: Settings, opened: Opened, directory: Path, checkpoints: Checkpoints) -> None:
         self.session = opened.session
-        self._folder = directory.absolute() / FOLDER
+        self._folder = folder_of(directory)
         self._url = None if opened.url is None else str(StorageURL(opened.url).anchored)
         self._rungs = settings.ladder is not None
         self._pruner = None if self._rungs else packed(settings.pruner)

@@ -29,6 +29,7 @@ import logging
 import os
 import shlex
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -313,7 +314,7 @@ class Results:
 
     def _replace(self, name: str, text: str) -> None:
         path = self._directory / name
-        temporary = path.with_name(f".{name}.{os.getpid()}")
+        temporary = path.with_name(f".{name}.{uuid.uuid4().hex}")
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
 

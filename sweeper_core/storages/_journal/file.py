@@ -21,6 +21,7 @@ from sweeper_core.exceptions import StorageUnavailableError
 from sweeper_core.logging import get_logger
 from sweeper_core.storages._filesystem import is_on_network
 from sweeper_core.storages._leases import ProcessName, name_of_process, process_is_gone
+from sweeper_core.storages._permissions import share
 
 _logger = get_logger(__name__)
 
@@ -29,6 +30,12 @@ MIN_PAUSE = 0.0005
 MAX_PAUSE = 0.05
 """Seconds between two attempts to take the lock; they double from the smallest to the largest."""
 SECONDS_BEFORE_WARNING = 10.0
+MAX_REOPENED = 20
+"""Number of times that a file is opened whose handle is stale, or which does not show yet what is known to be in it."""
+PAUSE_BEFORE_REOPENING = 0.1
+MAX_LATE = 60.0
+"""Seconds in which a file on a network file system that has become shorter counts as seen late: attribute caches of NFS
+last for up to 60 s (``acregmax``). After that it was replaced."""
 
 
 class BaseJournalFileLock(ABC):
@@ -196,18 +203,26 @@ class JournalFileBackend:
         self.path = os.fspath(file_path)
         self._lock = lock_obj or JournalFileSymlinkLock(self.path)
         self._fsync = fsync
-        self.quick_writes = not fsync and not is_on_network(self.path)
+        self._on_network = is_on_network(self.path) is not None
+        self._short_since: float | None = None
+        self.quick_writes = not fsync and not self._on_network
         """Whether an append waits neither for a disk nor for a network."""
         with _ClearErrors(self.path):
-            os.close(os.open(self.path, os.O_RDONLY | (0 if os.path.exists(self.path) else os.O_CREAT), 0o666))
+            new = not os.path.exists(self.path)
+            os.close(os.open(self.path, os.O_RDONLY | (os.O_CREAT if new else 0), 0o666))
+        if new:
+            share(self.path)
 
     @contextmanager
-    def locked(self) -> Iterator[OpenJournal]:
-        """Hold the lock and open the journal; it is opened after the lock was acquired, so that it shows all writes."""
+    def locked(self, at_least: int = 0) -> Iterator[OpenJournal]:
+        """Hold the lock and open the journal; it is opened after the lock was acquired, so that it shows all writes.
+
+        Args:
+            at_least: Bytes that the file is known to have; a network file system may show them late.
+        """
         self._lock.acquire()
         try:
-            with _ClearErrors(self.path):
-                descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND)
+            descriptor = self._opened_late(at_least)
             try:
                 yield OpenJournal(self.path, descriptor, self._fsync)
             finally:
@@ -219,14 +234,64 @@ class JournalFileBackend:
             except RuntimeError as error:
                 _logger.warning(str(error))
 
+    def _opened_late(self, at_least: int) -> int:
+        """Return a descriptor for writing; on a network file system, wait for what is known to be in the file."""
+        for left in reversed(range(MAX_REOPENED)):
+            try:
+                with _ClearErrors(self.path):
+                    descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND)
+                    size = os.fstat(descriptor).st_size
+            except StaleHandle:
+                if not left:
+                    raise
+            else:
+                if size >= at_least or not self._on_network or not (left or self._may_be_late()):
+                    return descriptor
+                os.close(descriptor)
+                if not left:
+                    raise StorageUnavailableError(
+                        f"The journal {self.path} has {size} bytes on this machine, where {at_least} were seen before: "
+                        "its file system shows others' writes too late."
+                    )
+            time.sleep(PAUSE_BEFORE_REOPENING)
+        raise AssertionError
+
     def read(self, offset: int) -> bytes:
-        """Return the complete lines after an offset in bytes; see :meth:`OpenJournal.read`."""
-        with _ClearErrors(self.path):
-            descriptor = os.open(self.path, os.O_RDONLY)
+        """Return the complete lines after an offset in bytes; see :meth:`OpenJournal.read`.
+
+        A network file system may show a file for a while as it was before: then nothing is new.
+        """
         try:
-            return OpenJournal(self.path, descriptor, self._fsync).read(offset)
-        finally:
-            os.close(descriptor)
+            content = self._read(offset)
+        except JournalShrunk:
+            if self._may_be_late():
+                return b""
+            raise
+        self._short_since = None
+        return content
+
+    def _read(self, offset: int) -> bytes:
+        for left in reversed(range(MAX_REOPENED)):
+            try:
+                with _ClearErrors(self.path):
+                    descriptor = os.open(self.path, os.O_RDONLY)
+                try:
+                    return OpenJournal(self.path, descriptor, self._fsync).read(offset)
+                finally:
+                    os.close(descriptor)
+            except StaleHandle:
+                if not left:
+                    raise
+            time.sleep(PAUSE_BEFORE_REOPENING)
+        raise AssertionError
+
+    def _may_be_late(self) -> bool:
+        """Return whether a file that is shorter than it was may have been read from a cache of its file system."""
+        if not self._on_network:
+            return False
+        if self._short_since is None:
+            self._short_since = time.monotonic()
+        return time.monotonic() - self._short_since < MAX_LATE
 
 
 class OpenJournal:
@@ -297,6 +362,10 @@ class OpenJournal:
         os.ftruncate(self._descriptor, offset)
 
 
+class StaleHandle(StorageUnavailableError):
+    """The file was replaced on the file server (``ESTALE``); it has to be opened anew."""
+
+
 class JournalShrunk(Exception):
     """The file was replaced, or a write was rolled back."""
 
@@ -314,4 +383,5 @@ class _ClearErrors:  # a generator would cost more than most of what is guarded
         if isinstance(error, OSError):
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             reason = "there is no space left" if full else error.strerror or error
-            raise StorageUnavailableError(f"The journal {self._path} cannot be used: {reason}.") from error
+            kind = StaleHandle if error.errno == errno.ESTALE else StorageUnavailableError
+            raise kind(f"The journal {self._path} cannot be used: {reason}.") from error

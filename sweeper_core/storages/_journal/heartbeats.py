@@ -9,6 +9,8 @@ import os
 import threading
 from contextlib import suppress
 
+from sweeper_core.storages._permissions import share
+
 SUFFIX = ".beats"
 
 
@@ -65,6 +67,7 @@ class HeartbeatFiles:
                 descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
             except FileNotFoundError:  # another process may have removed the empty folder
                 os.makedirs(self._folder, exist_ok=True)
+                share(self._folder)
                 continue
             os.utime(path)
             return descriptor

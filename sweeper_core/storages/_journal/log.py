@@ -114,7 +114,7 @@ class JournalLog:
         """Hold both locks, read everything that is in the file, and append the added operations at the end."""
         with self.lock:
             content = b""
-            with self._file.locked() as file:
+            with self._file.locked(self._offset) as file:
                 self._catch_up(file)
                 new = Entries(self.worker)
                 yield new

@@ -21,6 +21,7 @@ import sqlalchemy.pool
 from sweeper_core._exit import close_at_exit
 from sweeper_core._forks import reset_after_fork
 from sweeper_core.storages._filesystem import is_on_network
+from sweeper_core.storages._permissions import share
 from sweeper_core.storages._sql.dialect import Dialect, Message
 from sweeper_core.storages._sql.errors import first_line, is_away, is_passing, translated
 from sweeper_core.storages._sql.mysql import MySQL
@@ -233,6 +234,7 @@ class Database:
 
     def _choose_journal(self, cursor: Any) -> None:
         assert self.path is not None
+        share(self.path)
         network = is_on_network(self.path)
         if network:
             # The write-ahead log needs memory shared by all processes, which network file systems do not offer.

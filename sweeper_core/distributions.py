@@ -355,11 +355,17 @@ class CategoricalDistribution(BaseDistribution):
             index = equal[0]
         return float(index)
 
-    def is_extended_by(self, other: BaseDistribution) -> bool:
-        """Return whether another distribution has all of these choices, and perhaps more."""
+    def overlaps(self, other: BaseDistribution) -> bool:
+        """Return whether another distribution has any of these choices."""
         if not isinstance(other, CategoricalDistribution):
             return False
-        return all(other.position(choice) is not None for choice in self.choices)
+        return any(other.position(choice) is not None for choice in self.choices)
+
+    def extended_by(self, other: BaseDistribution) -> CategoricalDistribution:
+        """Return this distribution with the choices that only another one has; itself where there are none."""
+        others = other.choices if isinstance(other, CategoricalDistribution) else ()
+        new = [choice for choice in others if self.position(choice) is None]
+        return CategoricalDistribution([*self.choices, *new]) if new else self
 
     def _contains(self, param_value_in_internal_repr: float) -> bool:
         return 0 <= int(param_value_in_internal_repr) < len(self.choices)

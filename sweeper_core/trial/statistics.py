@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sweeper_core.directions import StudyDirection
-from sweeper_core.distributions import BaseDistribution
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.attrs import CONTINUES, LOST, RETRY_HISTORY
 from sweeper_core.trial.best import Best, BestSoFar
@@ -26,17 +26,21 @@ class RunningStatistics:
         self._best = BestSoFar.of(directions)
         self._ended: set[int] = set()
         self._common: dict[str, BaseDistribution] | None = None
-        self._layout: Layout | None = None
+        self._names: dict[str, None] | None = None
+        self._newest: list[tuple[int, Layout]] = []
+        """Numbers and layouts of the two latest COMPLETE or PRUNED trials, the latest first."""
         self._seen: Layout | None = None
         self.joint = NO_SPACE
-        """The parameters that every COMPLETE and PRUNED trial has, with equal distributions, sorted by name.
+        """The parameters that every COMPLETE and PRUNED trial has, sorted by name, with their present distributions.
 
-        Empty when each of them has a single value. Other threads may read it.
+        A range or list of choices that has changed counts as the present one once the two latest trials have it; while
+        it changes from trial to trial, the parameter is left out. Empty when each parameter has a single value. Other
+        threads may read it.
         """
         self.widest = NO_SPACE
-        """The value of :attr:`joint` after the first of these trials; since then it can only have lost parameters."""
+        """The value of :attr:`joint` after the first of these trials; since then it has gained no parameter."""
         self.kinds: dict[str, BaseDistribution] = {}
-        """The first distribution of each parameter."""
+        """The first distribution of each parameter; of choices, with those that came later."""
         self.completed = 0
         """Number of COMPLETE trials."""
         self.running: dict[int, TrialRecord] = {}
@@ -51,7 +55,7 @@ class RunningStatistics:
             if record.layout is not self._seen:
                 self._seen = record.layout
                 for name, distribution in zip(record.layout.names, record.layout.distributions, strict=True):
-                    self.kinds.setdefault(name, distribution)
+                    self.know(name, distribution)
             if record.number in self._ended:  # a trial that has ended does not change any more
                 continue
             if record.system_attrs and self.lost:
@@ -66,6 +70,12 @@ class RunningStatistics:
                 elif LOST in record.system_attrs:
                     self.lost[record.number] = record
 
+    def know(self, name: str, distribution: BaseDistribution) -> None:
+        """Take in a distribution of a parameter."""
+        known = self.kinds.setdefault(name, distribution)
+        if known is not distribution and isinstance(known, CategoricalDistribution):
+            self.kinds[name] = known.extended_by(distribution)
+
     def _find_again(self, system_attrs: Mapping[str, Any]) -> None:
         """Remove the lost trial that a trial with these attributes continues or retries."""
         for number in (system_attrs.get(CONTINUES, -1), (system_attrs.get(RETRY_HISTORY) or [-1])[-1]):
@@ -73,25 +83,30 @@ class RunningStatistics:
 
     def _count(self, record: TrialRecord) -> None:
         """Count a COMPLETE or PRUNED trial."""
-        if record.layout is not self._layout:
-            self._intersect(record.layout)
+        self._intersect(record.number, record.layout)
         if record.state is TrialState.COMPLETE:
             self.completed += 1
             self._best.take(record.number, record.values, record.system_attrs)
 
-    def _intersect(self, layout: Layout) -> None:
-        known, self._layout = self._layout, layout
-        if known == layout:
+    def _intersect(self, number: int, layout: Layout) -> None:
+        """Take in the layout of a COMPLETE or PRUNED trial."""
+        newest = sorted([*self._newest, (number, layout)], key=lambda one: -one[0])[:2]
+        unchanged = len(self._newest) == 2 and all(one is layout for _, one in self._newest)
+        self._newest = newest
+        if unchanged:
             return
         mine = layout.as_dict()
-        if self._common is None:
-            self._common = mine
-            self.joint = self.widest = _space_of(mine)
-            return
-        common = {name: there for name, there in self._common.items() if mine.get(name) == there}
-        if len(common) < len(self._common):
-            self._common = common
+        self._names = dict.fromkeys(mine) if self._names is None else {n: None for n in self._names if n in mine}
+        latest, *earlier = [one.as_dict() for _, one in newest]
+        common = {
+            name: latest[name]
+            for name in self._names
+            if name in latest and all(one.get(name) == latest[name] for one in earlier)
+        }
+        if common != self._common:
+            first, self._common = self._common is None, common
             self.joint = _space_of(common)
+            self.widest = self.joint if first else self.widest
 
     @property
     def best(self) -> Best:

@@ -88,9 +88,7 @@ class Joint:
             known = self._space[name]
             if known is distribution or known == distribution:
                 return value
-            check_change(name, known, distribution)
-            if distribution.contains(value):
-                return value
+            check_change(name, known, distribution)  # its range is another one from now on
         space = self._session.space_of({**trial.known_distributions, name: distribution})
         return self._session.suggest(trial.number, space, trial.known, self._rng).params[name]
 
@@ -281,6 +279,7 @@ class DefineByRun(TrialHost):
             kind = self._log.statistics.kinds.setdefault(name, distribution)
             if kind is not distribution:
                 check_change(name, kind, distribution)
+                self._log.statistics.know(name, distribution)
         written = self._log.as_stored(data.distributions)
         if written is not data.distributions:
             data = data.with_distributions(written)

@@ -22,5 +22,6 @@ def check_change(name: str, known: BaseDistribution, asked: BaseDistribution) ->
     except ValueError as error:
         raise ValueError(
             f"{error} The parameter {name!r} has been {described(known)} in this study, and is asked for as "
-            f"{described(asked)}. Choices may be added and dropped while one of them stays; for anything else give the parameter another name."
+            f"{described(asked)}. Choices may be added and dropped while one of them stays; for anything else give the "
+            "parameter another name."
         ) from None

@@ -1,4 +1,4 @@
-"""A search space that changes between two runs of one study: every sampler goes on, and uses the old trials that fit."""
+"""A search space that changes between two runs of a study: every sampler goes on, and uses the trials that fit."""
 
 from __future__ import annotations
 

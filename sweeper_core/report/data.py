@@ -22,6 +22,7 @@ from sweeper_core.report.facts import (
     reason_of,
     seconds_of,
 )
+from sweeper_core.report.hints import hints_of
 from sweeper_core.report.model import Surface, fitted, strongest_pairs
 from sweeper_core.report.texts import json_ready, printable
 from sweeper_core.trial.attrs import JOB_DIRECTORY
@@ -62,6 +63,7 @@ def study_json(facts: StudyFacts, directory: Path | None, command: str | None) -
     """
     shown = shown_trials(facts)
     status = facts.status_json()
+    view = _view(facts, 0)
     for name in ("running", "failures", "best"):
         status.pop(name)
     return {
@@ -75,7 +77,8 @@ def study_json(facts: StudyFacts, directory: Path | None, command: str | None) -
         "trials_total": len(facts.records),
         "params": [_parameter(name, it) for name, it in _latest(shown).items()],
         "trials": _columns(facts, shown, directory),
-        **_view(facts, 0),
+        **view,
+        "hints": [printable(hint.text) for hint in hints_of(facts, importances=view["importances"])],
         "others": [_view(facts, objective) for objective in range(1, min(len(facts.directions), MAX_VIEWS))],
         "curves": _curves(facts),
         "timeline": _timeline(facts),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._costs import closing_lines
+from hydra_plugins.hydra_hpo_sweeper._sweep._hints import command_in_wider_space
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import outside_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._reporting import hint_of_promotion
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
 from sweeper_core.report.facts import StudyFacts
+from sweeper_core.report.hints import Hint
 from sweeper_core.stopping.outlook import Outlook
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.record import TrialRecord
@@ -26,11 +29,13 @@ def say_how_it_went(
     command: str | None,
     report: Path | None,
     outlook: Outlook | None = None,
+    hints: Sequence[Hint] = (),
 ) -> None:
     """Log the results, and how to go on.
 
     Args:
         outlook: What going on is expected to bring; None when it is not known.
+        hints: What another run would do otherwise.
         command: Goes on with the study; None where it ends with this process.
         report: Where the report is; None when there is none.
     """
@@ -42,6 +47,7 @@ def say_how_it_went(
         *_of_outside(result, plan),
         *hint_of_promotion(session),
         *_of_end(result, outlook),
+        *(f"Hint: {hint.text}" for hint in hints),
     ]:
         log.info(line)
     if report is not None:
@@ -50,6 +56,9 @@ def say_how_it_went(
         log.info("The study was in memory and ends with this process; leave out hydra.sweeper.storage to keep it.")
     else:
         log.info("To continue: %s", command)
+    wider = command_in_wider_space(command, hints)
+    if wider is not None:
+        log.info("To continue in the wider space: %s", wider)
 
 
 def _of_end(result: SweepResult, outlook: Outlook | None) -> list[str]:

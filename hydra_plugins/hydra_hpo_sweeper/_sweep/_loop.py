@@ -280,7 +280,15 @@ class Run:
         """
         result = self.setup.results.result()
         report = self.setup.page.path if self.setup.page.written else None
-        say_how_it_went(result, self.session, self.setup.plan, self.setup.command(), report, self.stopping.outlook)
+        say_how_it_went(
+            result,
+            self.session,
+            self.setup.plan,
+            self.setup.command(),
+            report,
+            self.stopping.outlook,
+            self.setup.results.hints,
+        )
         failure = self.rules.failure(at_end=True)
         if failure is not None:
             raise SweepFailed(failure)

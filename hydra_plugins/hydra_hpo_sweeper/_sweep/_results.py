@@ -2,7 +2,8 @@
 
 ==========================  ==================================================================================
 optimization_results.yaml   name, best_params, best_value, best_trial, job_dir; with several objectives ``solutions``,
-                            each with params, values, trial and job_dir; ``stopped``, why hydra.sweeper.stop ended it
+                            each with params, values, trial and job_dir; ``stopped``, why hydra.sweeper.stop ended it;
+                            ``hints``, what another run would do otherwise
 trials.csv                  one row a trial: number, state, values, parameters, constraints (kept when not above 0),
                             user attributes (fixed overrides and further metrics among them), cost (where costs are
                             heeded), duration, job directory,
@@ -50,6 +51,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._costs import as_data, costs_by_numb
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import why_pruned
 from sweeper_core._flock import locked
 from sweeper_core.maths.pareto import pareto_front
+from sweeper_core.report.hints import Hint
 from sweeper_core.report.texts import cell_text
 from sweeper_core.search_space.lists import ListParameter, with_lists
 from sweeper_core.study._session.session import Session
@@ -167,6 +169,8 @@ class Results:
         self._run = run
         self._compose = compose
         self._top_k = top_k
+        self.hints: list[Hint] = []
+        """What another run would do otherwise, known at the end of this one."""
         self._configured: int | None = None
         self._overrides: dict[int, list[str]] = {}
         self._next = 0.0

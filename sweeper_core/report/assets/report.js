@@ -181,6 +181,7 @@
       study.expected_end ? tile(span((new Date(study.expected_end) - new Date(study.at)) / 1000), "left, until " + local(study.expected_end)) : tile(counts.RUNNING ? "–" : "ended", "expected end"));
     const card = h("section", { class: "card hero", "aria-label": "Summary" }, left, tiles);
     if (study.stopped) card.append(h("div", { class: "notes", id: "stopped", text: `Stopped by itself: ${study.stopped}.` }));
+    if (study.hints.length) card.append(h("div", { class: "notes", id: "hints" }, study.hints.map((text) => h("div", { text: "Hint: " + text }))));
     if (study.command) {
       const said = h("span", { "aria-live": "polite" });
       const code = h("code", { text: study.command, tabindex: "0", "aria-label": "Command that runs the best trial" });

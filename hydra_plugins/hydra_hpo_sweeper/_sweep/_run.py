@@ -29,6 +29,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._dry_run import preview
 from hydra_plugins.hydra_hpo_sweeper._sweep._earlier import EarlierStudies, task_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._enough import check_target
 from hydra_plugins.hydra_hpo_sweeper._sweep._fidelity import with_fidelity
+from hydra_plugins.hydra_hpo_sweeper._sweep._hints import hints_of_run
 from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan
 from hydra_plugins.hydra_hpo_sweeper._sweep._live import open_progress
@@ -182,6 +183,7 @@ def _write(setup: Setup) -> None:
         if setup.settings.role == "worker" and others_run(setup.opened.session):
             setup.page.close()
             return
+        setup.results.hints = hints_of_run(setup.opened.session, setup.plan)
         setup.results.write()
     setup.page.finish()
 

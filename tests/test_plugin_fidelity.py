@@ -146,7 +146,7 @@ def test_wrong_settings_are_answered_in_one_line(there: Path, overrides: list[st
 def test_of_several_objectives_the_undominated_go_on(there: Path) -> None:
     # Every x in (0, 0.5) is a compromise, every other one is dominated.
     job = Job(ends=lambda it: (max(it[0].x, 0.5 - it[0].x), it[0].x + 1 / it[0].epochs))
-    more = ["hydra.sweeper.direction=[minimize,minimize]", "hydra.sweeper.n_trials=12"]
+    more = ["hydra.sweeper.direction=[minimize,minimize]", "hydra.sweeper.n_trials=9"]
     sweep(job, there, [X, EPOCHS, *more], CONFIG)
     assert max(x for x, epochs in job.runs if epochs == 1) > 0.6
     assert all(x <= 0.5 for x, epochs in job.runs if epochs >= 9)

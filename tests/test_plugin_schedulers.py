@@ -82,7 +82,7 @@ def test_a_pruner_beside_a_scheduler_ends_trials_for_good(there: Path) -> None:
 
 
 def test_without_a_scheduler_nothing_is_continued(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sweep(Training(), there, [X, "hydra/sweeper/pruner=asha", "hydra.sweeper.n_trials=20"])
+    sweep(Training(), there, [X, "hydra/sweeper/pruner=asha", "hydra.sweeper.n_trials=16"])
     assert not any(CONTINUES in trial.system_attrs for trial in trials_of(there))
     hints = [line for line in capsys.readouterr().out.splitlines() if "scheduler=auto" in line]
     assert len(hints) == 1

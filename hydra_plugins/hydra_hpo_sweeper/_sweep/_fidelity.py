@@ -17,6 +17,7 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Fixed, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan, RunningTrial
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import objective_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import TrialResult
@@ -160,17 +161,25 @@ class Climber:
     """Reports the results of rungs, and lets trials pause or go on to the next one.
 
     Args:
-        may_go_on: Whether further jobs may start.
+        may_continue: Whether a trial that paused may be continued now.
     """
 
-    def __init__(self, settings: Settings, session: Session, jobs: JobPlan, may_go_on: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        session: Session,
+        jobs: JobPlan,
+        interrupt: Interrupt,
+        may_continue: Callable[[], bool],
+    ) -> None:
         self._ladder = settings.ladder
         self._names = settings.metric
         self._objective = objective_of(settings) or 0
         self._has_scheduler = settings.scheduler is not None
         self._session = session
         self._jobs = jobs
-        self._may_go_on = may_go_on
+        self._interrupt = interrupt
+        self._may_continue = may_continue
 
     def climb(self, trial: RunningTrial, result: TrialResult) -> TrialResult | None:
         """Return the result of a trial whose jobs have ended; None where it goes on, with jobs for its next rung."""
@@ -182,10 +191,9 @@ class Climber:
         if rung == ladder.last:
             return result
         verdict = self._session.judge(trial.number)
-        may_go_on = self._may_go_on()
-        if not verdict.stop and self._has_scheduler and not may_go_on:
+        if not verdict.stop and self._has_scheduler and not self._may_continue():
             verdict = AT_THE_END
-        if not verdict.stop and not may_go_on:
+        if not verdict.stop and self._interrupt.requested:
             return _left_off()
         if verdict.stop:
             return _paused(result, verdict, step, {ladder.key: ladder.values[rung]})

@@ -75,7 +75,7 @@ class Run:
             self.session.costs,
             limits_of(setup),
         )
-        self.climber = Climber(self.settings, self.session, jobs, self.rules.may_continue)
+        self.climber = Climber(self.settings, self.session, jobs, interrupt, self.rules.may_continue)
         self.source = TrialSource(setup, self.rules, jobs, adoption)
         self.begun = BegunJobs(self.session, bool(setup.opened.lease and setup.opened.lease.elsewhere))
         self.finisher = Finisher(self.settings, setup.opened)

@@ -134,12 +134,6 @@ def slurm() -> Iterator[Slurm]:
         yield cluster
 
 
-@pytest.fixture(scope="module")
-def slurm_with_accounting() -> Iterator[Slurm]:
-    with on_slurm(lambda: Slurm(accounting=True)) as cluster:
-        yield cluster
-
-
 @pytest.fixture(scope="session")
 def environments(tmp_path_factory: pytest.TempPathFactory) -> tuple[Environment, Environment]:
     """Environments that have the built wheel and do not see the checkout: with all extras, and with none."""

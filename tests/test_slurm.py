@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import pytest
+from conftest import on_slurm
 from plugin_support import command, surroundings
 from slurm_support import Slurm
 
+from hydra_plugins.hydra_hpo_sweeper._hydra._slurm import GONE, SlurmStates
 from sweeper_core import load_study
 from sweeper_core.trial.frozen import FrozenTrial
 
@@ -46,10 +51,10 @@ class Sweep:
         )
         return self._process
 
-    def end(self) -> str:
+    def end(self, seconds: float = 120.0) -> str:
         """Wait for the end of the sweep; return what it has said."""
         assert self._process is not None
-        self._process.wait(120)
+        self._process.wait(seconds)
         said = (self.notes / "log").read_text()
         assert self._process.returncode == 0, said[-3000:]
         return said
@@ -195,3 +200,60 @@ def test_jobs_at_their_limit_and_requeued_jobs_go_on_from_their_checkpoints(swep
     assert [rows[value]["state"] for value in "123"] == ["COMPLETE", "FAIL", "COMPLETE"]
     assert rows["2"]["reason"] == "Timeout: the job ran longer than its launcher allows"
     assert "goes on where it stopped" in said
+
+
+def test_detached_workers_are_an_array_that_works_off_the_budget(swept: Sweep) -> None:
+    swept.start("+x=1,2,3,4", "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=4", "hydra.sweeper.detach=true")
+    said = swept.end()
+    assert "hpo watch" in said
+    assert "hpo stop" in said
+    swept.cluster.wait(lambda: len(swept.noted("epoch")) == 16, 150.0)
+    swept.cluster.wait(lambda: not swept.cluster.run("squeue", "--noheader"))
+    assert sorted((value, step) for _, value, step, _ in swept.noted("begins")) == [(x, "0") for x in "1234"]
+    assert [row["state"] for row in swept.rows] == ["COMPLETE"] * 4
+    array = [job for job in swept.cluster.jobs() if "_" in job]
+    assert [job.partition("_")[2] for job in sorted(array)] == ["0", "1"]
+
+
+@pytest.mark.parametrize(("accounting", "state"), [(True, "CANCELLED"), (False, GONE)])
+def test_a_job_that_the_controller_has_dropped_has_ended(accounting: bool, state: str) -> None:
+    with on_slurm(lambda: Slurm(accounting, min_job_age=2)) as cluster:
+        job = cluster.run("sbatch", "--parsable", "--output=/dev/null", "--wrap=sleep 600").strip()
+        states = SlurmStates()
+        cluster.wait(lambda: states.of([job])[job].name == "RUNNING")
+        assert states.of([job])[job].started is not None
+        cluster.run("scancel", job)
+        cluster.wait(lambda: job not in cluster.jobs(), 120.0)
+        cluster.wait(lambda: states.of([job])[job].name == state)
+
+
+@pytest.mark.storm
+def test_fifty_lanes_that_lose_their_sweep_run_nothing_twice(swept: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eighty jobs in fifty lanes on eight processors; the sweep is killed three times."""
+    calls = swept.notes / "calls"
+    for program in ("squeue", "sacct"):
+        shim = swept.notes / "bin" / program
+        shim.parent.mkdir(exist_ok=True)
+        shim.write_text(f'#!/bin/sh\necho {program} >>{calls}\nexec {shutil.which(program)} "$@"\n')
+        shim.chmod(0o755)
+    values = ",".join(map(str, range(80)))
+    overrides = (f"+x={values}", "hydra.sweeper.n_jobs=50", "hydra.sweeper.n_trials=80")
+    begun = time.monotonic()
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{swept.notes / 'bin'}{os.pathsep}{os.environ['PATH']}")
+        for ended in (5, 20, 40):
+            sweeper = swept.start(*overrides)
+            swept.cluster.wait(lambda ended=ended: len(swept.noted("begins")) >= ended, 600.0)
+            sweeper.kill()
+            sweeper.wait()
+        swept.start(*overrides)
+        swept.end(1200.0)
+    passed = time.monotonic() - begun
+    assert sorted(int(value) for _, value, _, _ in swept.noted("begins")) == list(range(80))
+    left = [trial for trial in swept.trials if trial.state.name != "COMPLETE"]
+    assert len(swept.trials) - len(left) == 80
+    # A sweep that is killed while it asks for a trial leaves one without parameters.
+    assert len(left) <= 3
+    assert not any(trial.params for trial in left)
+    # In five seconds at most one query, and one of the accounting's in five minutes; each run begins anew.
+    assert len(calls.read_text().splitlines()) <= passed / 5 + 4 * 3

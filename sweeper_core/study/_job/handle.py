@@ -17,12 +17,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweeper_core._by_value import file_names_kept
-from sweeper_core.pruners.user import BasePruner
-from sweeper_core.schedulers.base import Scheduler
 from sweeper_core.study._job.ranks import rank_variables
+
+if TYPE_CHECKING:  # every job reads its handle, and few need a pruner
+    from sweeper_core.pruners.user import BasePruner
+    from sweeper_core.schedulers.base import Scheduler
 
 VARIABLE = "HPO_SWEEPER_TRIAL"
 """Environment variable: the path of the handle."""

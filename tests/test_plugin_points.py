@@ -10,6 +10,7 @@ from plugin_support import sweep
 
 from hydra_plugins.hydra_hpo_sweeper._config._points import points
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from sweeper_core.cli import main
 
 CONFIG = "lr: 1\nname: a\nseed: 0\n"
 
@@ -56,6 +57,19 @@ def test_a_file_holds_points(tmp_path: Path, name: str, text: str, expected: lis
     (tmp_path / name).write_text(text)
     found = points("points", str(tmp_path / name))
     assert [(type(p["lr"]), p["lr"], p["name"]) for p in found] == [(type(lr), lr, word) for lr, word in expected]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "s/trials.csv"])
+def test_what_a_study_exports_holds_points(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    overrides = [
+        "lr=interval(0,1)",
+        "name=permutation(a,'1',2)",
+        "hydra.sweeper.n_trials=2",
+        "hydra.sweeper.report=false",
+    ]
+    jobs = jobs_of(tmp_path / "s", *overrides)
+    assert name == "s/trials.csv" or main(["export", str(tmp_path / name), str(tmp_path / "s")]) == 0
+    assert points("points", str(tmp_path / name)) == tuple({"lr": lr, "name": list(word)} for lr, word, _ in jobs)
 
 
 WRONG = {

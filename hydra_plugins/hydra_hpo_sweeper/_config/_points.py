@@ -13,8 +13,15 @@ from hydra.errors import HydraException
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import parser_with, plain
+from sweeper_core.search_space.lists import read_lists, with_lists
+from sweeper_core.trial.attrs import LISTS
 
 Point = dict[str, Any]
+
+STUDY = "hpo-study"
+"""The format that the first line of an exported study names."""
+PARAMS = ("params_", "params.")
+"""Beginnings of the names of parameters' columns in what `hpo export` writes, and in a sweep's trials.csv."""
 
 
 def points(key: str, value: Any) -> tuple[Point, ...]:
@@ -59,6 +66,11 @@ def _of_csv(path: str, text: str) -> list[tuple[str, Point]]:
     if not rows or not any(rows[0]):
         raise ConfigError(f"{path}: the file is empty; its first line names the parameters.")
     header = [name.strip() for name in rows[0]]
+    if {"number", "state"} <= set(header):
+        rows = _of_parameters(header, rows)
+        header = [name[len(PARAMS[0]) :] for name in rows[0]]
+        if not header:
+            raise ConfigError(f"{path}: the table of trials has no parameters.")
     if len(set(header)) < len(header) or "" in header:
         raise ConfigError(f"{path}, line 1: each column needs a name of its own, not {', '.join(header)}.")
     found = []
@@ -69,6 +81,12 @@ def _of_csv(path: str, text: str) -> list[tuple[str, Point]]:
                 raise ConfigError(f"{where}: {len(row)} values, but there are {len(header)} columns.")
             found.append((where, {name: _cell(where, name, cell) for name, cell in zip(header, row, strict=True)}))
     return found
+
+
+def _of_parameters(header: Sequence[str], rows: Sequence[list[str]]) -> list[list[str]]:
+    """Return the columns of parameters in a table of trials: of `hpo export`, or a sweep's trials.csv."""
+    wanted = [index for index, name in enumerate(header) if name.startswith(PARAMS)]
+    return [[row[index] for index in wanted] if len(row) == len(header) else row for row in rows]
 
 
 def _cell(where: str, name: str, cell: str) -> Any:
@@ -83,6 +101,19 @@ def _cell(where: str, name: str, cell: str) -> Any:
 
 
 def _of_json_lines(path: str, text: str) -> list[tuple[str, Point]]:
+    found = _json_lines(path, text)
+    return _of_export(found) if found and found[0][1].get("format") == STUDY else found
+
+
+def _of_export(lines: Sequence[tuple[str, Point]]) -> list[tuple[str, Point]]:
+    """Return the points of the trials in a study that `hpo export` wrote."""
+    (_, study), *trials = lines
+    lists = read_lists(study.get("system_attrs", {}).get(LISTS))
+    points = [(where, {one["name"]: one["value"] for one in trial.get("params", ())}) for where, trial in trials]
+    return [(where, with_lists(point, lists)) for where, point in points if point]
+
+
+def _json_lines(path: str, text: str) -> list[tuple[str, Point]]:
     found = []
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():

@@ -11,7 +11,6 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan, RunningTrial
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import Setup
 from hydra_plugins.hydra_hpo_sweeper._sweep._stop import StopRules
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
-from sweeper_core.samplers import AutoSampler
 from sweeper_core.study._session.session import Started
 from sweeper_core.trial.attrs import CONTINUES
 from sweeper_core.trial.state import TrialState
@@ -89,7 +88,11 @@ class TrialSource:
     def _say_algorithm(self, started: Started) -> None:
         """Log which algorithm suggests from now on, and why, where the sampler chooses among several."""
         origin, why = started.suggestion.origin, started.suggestion.why.partition(";")[0]
-        if isinstance(self._settings.sampler, AutoSampler) and why and origin not in ("enqueued", self._origin):
+        if not why or origin in ("enqueued", self._origin):
+            return
+        from sweeper_core.samplers import AutoSampler  # brings all that it chooses among; most samplers give no reason
+
+        if isinstance(self._settings.sampler, AutoSampler):
             self._origin = origin
             log.info("From trial %d on, the sampler is %s: %s.", started.number, origin, why)
 

@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_module(
         "copy_study": "sweeper_core.study",
         "get_all_study_names": "sweeper_core.study",
         "get_all_study_summaries": "sweeper_core.study",
+        "confirm": "sweeper_core.study.confirm",
         "current_trial": "sweeper_core.study._job.current",
         "Trial": "sweeper_core.trial",
         "create_trial": "sweeper_core.trial",

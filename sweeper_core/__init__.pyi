@@ -21,6 +21,7 @@ from sweeper_core.study import get_all_study_names as get_all_study_names
 from sweeper_core.study import get_all_study_summaries as get_all_study_summaries
 from sweeper_core.study import load_study as load_study
 from sweeper_core.study._job.current import current_trial as current_trial
+from sweeper_core.study.confirm import confirm as confirm
 from sweeper_core.trial import Trial as Trial
 from sweeper_core.trial import create_trial as create_trial
 

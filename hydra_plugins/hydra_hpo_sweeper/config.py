@@ -96,6 +96,10 @@ class HPOSweeperConf:
     # Whether a suggestion that is clearly bad after its first repeats is spared the others.
     repeat_early_stop: Any = True
 
+    # After the search the best trials run again with fresh values of a key, as a race whose runs are a study of their
+    # own: {top: 5, seeds: {seed: [1, 2, 3, 4, 5]}}; None: no such runs.
+    confirm: Any = None
+
     # --- where ------------------------------------------------------------------------------------------------------
     # URL of the study's storage; None: a SQLite file in the sweep directory.
     storage: Any = None

@@ -15,7 +15,7 @@ from sweeper_core.cli.source import Source, find_place, find_study
 from sweeper_core.report.facts import StudyFacts, lists_of, origin_of, reason_of, seconds_of, shown_params, trial_json
 from sweeper_core.report.overrides import in_shell, overrides_of, without_quotes
 from sweeper_core.report.texts import duration_text, number, one_line, printable, value_text
-from sweeper_core.trial.attrs import JOB_DIRECTORY, SUGGESTION, TRACEBACK
+from sweeper_core.trial.attrs import CONFIRM, CONFIRM_SUFFIX, JOB_DIRECTORY, SUGGESTION, TRACEBACK
 from sweeper_core.trial.best import best_first
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -159,6 +159,20 @@ def best_command(
         _print_trials(facts, best)
     else:
         _print_best(facts)
+        _print_confirmation(source, facts)
+
+
+def _print_confirmation(source: Source, facts: StudyFacts) -> None:
+    """Print what runs that confirm the best trials have found, if there are any."""
+    name = facts.study.name + CONFIRM_SUFFIX
+    if all(study.name != name or CONFIRM not in study.system_attrs for study in source.storage.list_studies()):
+        return
+    from sweeper_core.report.confirmed import lines_of_confirmation
+    from sweeper_core.study.confirm import stored_confirmation
+
+    found = stored_confirmation(source.storage, facts.study, facts.records)
+    for line in () if found is None else lines_of_confirmation(found):
+        term.say(line)
 
 
 def _print_overrides(source: Source, best: Sequence[TrialRecord], quote: bool) -> None:

@@ -20,6 +20,7 @@ from sweeper_core.report.overrides import in_shell, overrides_of
 from sweeper_core.report.texts import one_line
 from sweeper_core.storages import get_storage
 from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.trial.attrs import CONFIRM
 from sweeper_core.trial.record import TrialRecord
 
 SETTINGS = "multirun.yaml"
@@ -146,6 +147,8 @@ def _chosen(studies: list[StudyRecord], name: str | None, place: Place) -> Study
             plain = _listed([study.name for study in studies]) or "none"
             raise KeyError(f"There is no study {name!r} in this storage. Studies: {one_line(plain)}.")
         return found
+    # Runs that confirm a study's best trials are no search of their own.
+    studies = [study for study in studies if CONFIRM not in study.system_attrs] or studies
     if len(studies) != 1:
         what = "no study" if not studies else f"{len(studies)} studies; choose one with --study NAME: {one_line(names)}"
         raise ValueError(f"{masked(place.url)} has {what}.")

@@ -360,9 +360,7 @@ def fit(data: Data, prior: Prior, starts: Sequence[Hyper] = (), *, iterations: i
         cost = float(result.fun)
         if np.isfinite(cost) and (best is None or cost < best.cost):
             best = Fit(Hyper.of(np.asarray(result.x)), cost)
-    if best is None:
-        return Fit(Hyper.of(prior.mean), np.inf)
-    return best
+    return Fit(Hyper.of(prior.mean), np.inf) if best is None else best
 
 
 class Posterior:
@@ -412,6 +410,12 @@ class Posterior:
             half = _half_solve(self._factor, k.T, in_place=True)
             variance[part] = self.hyper.signal - np.einsum("ij,ij->j", half, half)
         return mean, np.maximum(variance, self._smallest_variance)
+
+    def joint(self, Z: Floats) -> tuple[Floats, Floats]:
+        """Return mean ``(q,)`` and covariance ``(q, q)`` of the noiseless function at ``Z`` ``(q, p)``, eq. (2.26)."""
+        U, k = Z * self._scale, self._cross(Z)
+        half = _half_solve(self._factor, k.T)
+        return k @ self._alpha, self.hyper.signal * self._kernel.correlation(U, U) - half.T @ half
 
     @property
     def _smallest_variance(self) -> float:

@@ -33,6 +33,8 @@ Name                 Written by                               Read by
 ``hpo:task``         the sweep (of the study)                 later sweeps with ``warm_start: auto``
 ``hpo:sources``      the sweep (of the study)                 itself, when it is continued
 ``hpo:where``        the sweep (of the study)                 itself, when it is continued
+``hpo:confirms``     ``study/confirm.py``                     itself; what the run is one of
+``hpo:confirm``      ``study/confirm.py`` (of the study)      itself, command line, report
 ``hpo:uid``          copy, export and MLflow (of the study)   copy, import and MLflow
 ===================  =======================================  ==================================================
 """
@@ -103,6 +105,8 @@ FIRST_STEP = "hpo:first_step"
 """The first new step of an attempt: 1 + the last step of the previous attempt, or 0 where it had none."""
 ENQUEUED = "hpo:enqueued"
 """Marks the first of some enqueued trials, so that it is found again when the server's reply was lost."""
+CONFIRMS = "hpo:confirms"
+"""Of a run that confirms a trial: ``{"trial", "value"}``, its number in the study searched, and the key's value."""
 SOURCE_NUMBER = "hpo:copied_from"
 """Of a copied trial: ``[uid of the study that it comes from, its number there]``."""
 
@@ -116,6 +120,11 @@ TASK = "hpo:task"
 """Digest of application, search space and fixed overrides."""
 SOURCES = "hpo:sources"
 """The earlier studies that were found to learn from: directories, or names in the same storage."""
+CONFIRM = "hpo:confirm"
+"""Of a study of such runs: ``{"of", "key", "values", "trials"}``: the study searched, the key and its values, and the
+numbers of the trials that are confirmed."""
+CONFIRM_SUFFIX = ":confirm"
+"""Ends the name of such a study; before it stands that of the study searched."""
 WHERE = "hpo:where"
 """The relations between parameters that points satisfy: a list of texts."""
 PRIORS = "hpo:priors"

@@ -10,6 +10,9 @@ from sweeper_core.trial.feasible import is_feasible
 from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 
+MIN_FOR_A_MODEL = 20
+"""Complete trials of which a model can say how sure the best one is; fewer say too little about noise."""
+
 
 class Best(NamedTuple):
     """The best trial; its number is None when there is none.

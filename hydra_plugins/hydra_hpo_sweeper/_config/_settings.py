@@ -6,13 +6,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._config import _readers as read
 from hydra_plugins.hydra_hpo_sweeper._config._algorithms import build_pruner, build_sampler, build_scheduler
+from hydra_plugins.hydra_hpo_sweeper._config._confirm import ConfirmOptions, refuse_unfit
+from hydra_plugins.hydra_hpo_sweeper._config._confirm import confirm as read_confirm
 from hydra_plugins.hydra_hpo_sweeper._config._constraints import Constraint, Inequality
 from hydra_plugins.hydra_hpo_sweeper._config._constraints import constraints as read_constraints
 from hydra_plugins.hydra_hpo_sweeper._config._costs import cost_plan
@@ -107,6 +109,7 @@ class Settings:
     max_failure_rate: float = _setting(read.rate)
     cost: CostPlan | None = None
     repeat: Repeat | None = None
+    confirm: ConfirmOptions | None = _setting(read_confirm)
     storage: str | Storage | None = _setting(read.storage)
     storage_patience: float | None = _setting(read.seconds)
     study_name: str | None = _setting(read.text)
@@ -163,6 +166,9 @@ def read_settings(config: DictConfig) -> Settings:
             )
     _refuse_several(config)
     values = {key: _plain(node, key) for key in KEYS if key not in ("params", "search_space") and key in node}
+    no_search = values.get("n_trials") == 0 and type(values["n_trials"]) is int and bool(values.get("confirm"))
+    if no_search:
+        values["n_trials"] = None
     if values.get("direction", "") is None:
         log.warning("hydra.sweeper.direction is null, which is read as minimize; write minimize or maximize.")
     directions = read.directions(values.get("direction"))
@@ -177,6 +183,8 @@ def read_settings(config: DictConfig) -> Settings:
         **{key: reader(key, values[key]) for key, reader in READERS.items() if key in values},
     )
     check_objectives(settings.stop, directions)
+    settings = replace(settings, n_trials=0) if no_search else settings
+    refuse_unfit(settings.confirm, len(directions), [settings.repeat.key] if settings.repeat is not None else [])
     if settings.devices is None and settings.devices_per_job > 1:
         raise ConfigError(
             f"hydra.sweeper.devices_per_job={settings.devices_per_job} needs hydra.sweeper.devices: a count, a list of "

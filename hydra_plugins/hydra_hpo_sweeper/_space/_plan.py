@@ -68,6 +68,14 @@ class Plan:
         loose = [f"{name}={as_text(value)}" for name, value in params.items() if name not in planned]
         return lines + loose + (list(self.fixed) if not self.items else [])
 
+    def without(self, key: str) -> Plan:
+        """Return the plan without what fixes a key (with or without prefix)."""
+        bare = _bare(key)
+        gone = [item for item in self.items if isinstance(item.entry, Fixed) and item.at.bare == bare]
+        lines = {item.entry.line for item in gone if isinstance(item.entry, Fixed)}
+        fixed = tuple(line for line in self.fixed if line not in lines)
+        return replace(self, fixed=fixed, items=tuple(item for item in self.items if item not in gone))
+
     def points(
         self, enqueued: Sequence[Mapping[str, Any]], open_ended: bool = False, place: str = "hydra.sweeper.enqueue"
     ) -> tuple[dict[str, Any], ...]:

@@ -16,6 +16,7 @@ from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.search_space.space import Clause, SearchSpace
 
 REPEAT = "in hydra.sweeper.repeat"
+CONFIRM = "in hydra.sweeper.confirm"
 MERGING = "Error merging override "
 MAX_CHOICES = 50
 """Choices of one parameter that are composed before the sweep."""
@@ -27,17 +28,24 @@ Compose = Callable[[list[str]], Any]
 """Composes a job's configuration from its overrides."""
 
 
-def rehearse(plan: Plan, compose: Compose, repeated: Mapping[str, Any] = NOTHING) -> None:
+def rehearse(
+    plan: Plan, compose: Compose, repeated: Mapping[str, Any] = NOTHING, confirmed: Mapping[str, Any] = NOTHING
+) -> None:
     """Compose the configuration of a few points, so that every parameter and every choice takes part once.
 
     Args:
         repeated: A value of each key that the repeats of a trial differ in.
+        confirmed: The same of the runs that confirm a trial; the plan does not fix it.
 
     Raises:
         ConfigError: One of the keys does not exist in the configuration, cannot take its value, or is both
-            repeated and a parameter.
+            repeated (or confirmed) and a parameter.
     """
-    repeats = [Fixed(Address(key, REPEAT), f"{key}={as_text(value)}") for key, value in repeated.items()]
+    repeats = [
+        Fixed(Address(key, place), f"{key}={as_text(value)}")
+        for place, values in ((REPEAT, repeated), (CONFIRM, confirmed))
+        for key, value in values.items()
+    ]
     _refuse_repeated(plan.items, repeats)
     lines = [repeat.line for repeat in repeats]
     groups = {item.name for item in plan.items if isinstance(item.entry, Swept) and item.entry.group}

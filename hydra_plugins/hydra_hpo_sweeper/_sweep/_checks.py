@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.hydra_hpo_sweeper._config._confirm import ConfirmOptions
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
@@ -48,7 +50,14 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any],
     _warn_of_one_directory(config)
     repeat = settings.repeat
     check_options(plan, compose, config)
-    rehearse(plan, compose, {} if repeat is None else {repeat.key: repeat.values[0]})
+    confirm = settings.confirm
+    rehearse(
+        plan if confirm is None else plan.without(confirm.key),
+        compose,
+        {} if repeat is None else {repeat.key: repeat.values[0]},
+        {} if confirm is None else {confirm.key: confirm.seeds[0]},
+    )
+    _warn_of_used_seed(confirm, plan, compose)
     _rehearse(settings, plan)
     open_ended = settings.custom_search_space is not None
     points = plan.points(settings.points, open_ended, "hydra.sweeper.points")
@@ -68,6 +77,21 @@ def _refuse_too_few_steps(settings: Settings) -> None:
             f"hydra.sweeper.max_steps={settings.max_steps} is less than one complete training, which takes {whole} "
             "steps."
         )
+
+
+def _warn_of_used_seed(confirm: ConfirmOptions | None, plan: Plan, compose: Callable[[list[str]], Any]) -> None:
+    """Warn where the search runs with one of the values that are to confirm its best trials."""
+    if confirm is None:
+        return
+    with suppress(Exception):
+        own = OmegaConf.select(compose(list(plan.fixed)), confirm.key.lstrip("+"))
+        if any(type(own) is type(seed) and own == seed for seed in confirm.seeds):
+            log.warning(
+                "hydra.sweeper.confirm: the search itself runs with %s=%s, so that such a run repeats the one that its "
+                "trial was chosen by, and confirms nothing; give other values.",
+                confirm.key.lstrip("+"),
+                own,
+            )
 
 
 def _refuse_read_only(checkpoints: str | None) -> None:

@@ -16,13 +16,19 @@ STOP = "hydra.sweeper.stop"
 
 
 def command_to_continue(
-    settings: Settings, opened: Opened, directory: Path, left: int | None = None, stopped: bool = False
+    settings: Settings,
+    opened: Opened,
+    directory: Path,
+    left: int | None = None,
+    stopped: bool = False,
+    nothing_left: bool = False,
 ) -> str | None:
     """Return the shell command line that continues this study; None where the study is in memory.
 
     Args:
         left: How many trials of this run have not ended; None or 0 for a run that is complete.
         stopped: Whether the stop rule has ended the study, so that it goes on only without the rule.
+        nothing_left: The search is complete, and only its confirmation goes on.
     """
     if not opened.session.storage.outlives_process:
         return None
@@ -35,8 +41,8 @@ def command_to_continue(
         _add(words, "hydra.sweep.dir", _shorter(directory))
     else:
         _add(words, "hydra.sweeper.study_name", opened.session.study.name)
-    if left and left != settings.n_trials:
-        words = [*_without(words, "hydra.sweeper.n_trials"), f"hydra.sweeper.n_trials={left}"]
+    if nothing_left or (left and left != settings.n_trials):
+        words = [*_without(words, "hydra.sweeper.n_trials"), f"hydra.sweeper.n_trials={left or 0}"]
     if stopped:
         kept = [word for word in words if not word.lstrip("+").startswith(("hydra.sweeper.stop.", f"{STOP}="))]
         words = [*kept, f"{STOP}=null"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,10 +70,17 @@ class JobPlan:
 
     Args:
         mirror: Names the MLflow run of a trial to its jobs; None without MLflow.
+        folder: Below the sweep directory: where handles and checkpoints are.
     """
 
     def __init__(
-        self, settings: Settings, plan: Plan, opened: Opened, config: DictConfig, mirror: MlflowMirror | None = None
+        self,
+        settings: Settings,
+        plan: Plan,
+        opened: Opened,
+        config: DictConfig,
+        mirror: MlflowMirror | None = None,
+        folder: str = "",
     ) -> None:
         self._settings = settings
         self._plan = plan
@@ -80,8 +88,8 @@ class JobPlan:
         self._config = config
         self._mirror = mirror
         self._directory = Path(str(config.hydra.sweep.dir))
-        self.checkpoints = Checkpoints(settings, opened, self._directory)
-        self._handles = TrialHandles(settings, opened, self._directory, self.checkpoints)
+        self.checkpoints = Checkpoints(settings, opened, self._directory / folder)
+        self._handles = TrialHandles(settings, opened, self._directory / folder, self.checkpoints)
         sweep: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
         self._subdirectory = str(sweep["subdir"])
 
@@ -114,16 +122,19 @@ class JobPlan:
         return rung
 
     def _jobs(self, started: Started, params: dict[str, Any], rung: int | None) -> deque[Job]:
-        number, ladder = started.configuration, self._settings.ladder
+        ladder = self._settings.ladder
         overrides = self._plan.overrides(params)
         if ladder is not None and rung is not None:
             complete = ladder.line(ladder.last)
             overrides = [ladder.line(rung) if line == complete else line for line in overrides]
-        jobs = jobs_of(number, overrides, self._settings.repeat, self._subdirectory)
+        jobs = self._jobs_with(started, overrides)
         below = rung if ladder is not None and rung != ladder.last else None
-        attempt = None if started.number == number else started.number
+        attempt = None if started.number == started.configuration else started.number
         jobs = [replace(job, attempt=attempt, rung=below) for job in jobs]
         return deque(self._with_environment(job) for job in self._handles.hand_over(started, params, jobs))
+
+    def _jobs_with(self, started: Started, overrides: Sequence[str]) -> list[Job]:
+        return jobs_of(started.configuration, overrides, self._settings.repeat, self._subdirectory)
 
     def release(self, number: int) -> None:
         """Remove the handles of a trial that has ended, and checkpoints that are no longer retained."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 
 from hydra.core.utils import configure_log
 
@@ -53,10 +54,21 @@ class SweepFailed(Exception):
 
 
 class Run:
-    """One run of a study: from the first trial that it starts to the last one that it finishes."""
+    """One run of a study: from the first trial that it starts to the last one that it finishes.
+
+    Args:
+        adoption: Takes over the trials of dead runs.
+        source: Returns the next trial to run, or None; by default the study's next ones.
+    """
 
     def __init__(
-        self, setup: Setup, jobs: JobPlan, interrupt: Interrupt, progress: Progress, adoption: Adoption
+        self,
+        setup: Setup,
+        jobs: JobPlan,
+        interrupt: Interrupt,
+        progress: Progress,
+        adoption: Adoption,
+        source: Callable[[], RunningTrial | None] | None = None,
     ) -> None:
         self.setup = setup
         self.settings = setup.settings
@@ -76,7 +88,7 @@ class Run:
             limits_of(setup),
         )
         self.climber = Climber(self.settings, self.session, jobs, interrupt, self.rules.may_continue)
-        self.source = TrialSource(setup, self.rules, jobs, adoption)
+        self._next = TrialSource(setup, self.rules, jobs, adoption).next if source is None else source
         self.begun = BegunJobs(self.session, bool(setup.opened.lease and setup.opened.lease.elsewhere))
         self.finisher = Finisher(self.settings, setup.opened)
         self.judge = Judge.of(self.settings, setup.plan)
@@ -128,7 +140,7 @@ class Run:
             self.setup.directory.check()
         except DirectoryLost as error:
             if error.moved is None:
-                save_anew(self.setup.opened, self.setup.directory.path)
+                save_anew(self.setup.studies, self.setup.directory.path)
             raise _with_remedy(error, self.setup) from error
 
     def _fail_stale(self) -> None:
@@ -145,7 +157,7 @@ class Run:
             trial = next((trial for trial in self.running.values() if trial.waiting), None)
             # No trial is requested before earlier results are stored.
             if trial is None and not self.ended:
-                trial = self.outage.attempt(self.source.next, None)
+                trial = self.outage.attempt(self._next, None)
             if trial is None:
                 return
             if trial.ended:
@@ -271,8 +283,16 @@ class Run:
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
-    def conclude(self) -> SweepResult:
+    @property
+    def has_ended_well(self) -> bool:
+        """Whether the run came to its end: the user did not interrupt it, and it has not failed."""
+        return not self.interrupt.requested and self.rules.failure(at_end=True) is None
+
+    def conclude(self, interrupted: bool = False) -> SweepResult:
         """Log the outcome and how to continue.
+
+        Args:
+            interrupted: The user interrupted what followed this run.
 
         Raises:
             SweepFailed: More trials failed than the settings allow.
@@ -292,7 +312,7 @@ class Run:
         failure = self.rules.failure(at_end=True)
         if failure is not None:
             raise SweepFailed(failure)
-        if self.interrupt.requested:
+        if self.interrupt.requested or interrupted:
             raise SystemExit(130)
         return result
 

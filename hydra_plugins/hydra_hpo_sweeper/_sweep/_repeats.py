@@ -32,8 +32,15 @@ def jobs_of(number: int, overrides: Sequence[str], repeat: Repeat | None, subdir
             ``<subdirectory>/<number>``, and repeats always in ``<r>`` below.
     """
     own = f"{subdirectory}/{number}" if is_constant(subdirectory) else subdirectory
+    if repeat is None and own == subdirectory:
+        return [Job(number, tuple(overrides))]
+    return jobs_in(number, overrides, repeat, own)
+
+
+def jobs_in(number: int, overrides: Sequence[str], repeat: Repeat | None, own: str) -> list[Job]:
+    """Return the jobs of one trial that run in the directory ``own`` below the sweep's, repeats in ``<r>`` below it."""
     if repeat is None:
-        return [Job(number, (*overrides, *([] if own == subdirectory else [_subdirectory(own)])))]
+        return [Job(number, (*overrides, _subdirectory(own)))]
     return [
         Job(number, (*overrides, f"{repeat.key}={as_text(value)}", _subdirectory(f"{own}/{part}")), part)
         for part, value in enumerate(repeat.values)

@@ -3,7 +3,8 @@
 ==========================  ==================================================================================
 optimization_results.yaml   name, best_params, best_value, best_trial, job_dir; with several objectives ``solutions``,
                             each with params, values, trial and job_dir; ``stopped``, why hydra.sweeper.stop ended it;
-                            ``hints``, what another run would do otherwise
+                            ``hints``, what another run would do otherwise; ``expected`` by a model of the trials, or
+                            ``confirmed`` after a confirmation
 trials.csv                  one row a trial: number, state, values, parameters, constraints (kept when not above 0),
                             user attributes (fixed overrides and further metrics among them), cost (where costs are
                             heeded), duration, job directory,
@@ -14,6 +15,7 @@ best_overrides.yaml         the same as a list of strings; with several objectiv
 top_overrides.txt           with ``top_k``: the overrides of the ``top_k`` best trials, the best first, a line each:
                             ``xargs -L 1 python train.py < top_overrides.txt`` runs them again
 top_overrides.yaml          the same as a list: trial, values and overrides of each
+                            (after a confirmation that has ended these and best_config.yaml have its winner)
 best_config.yaml            the best trial's whole configuration, interpolations not resolved (one objective):
                             ``python train.py --config-dir DIRECTORY --config-name best_config`` runs it
 ==========================  ==================================================================================
@@ -31,7 +33,7 @@ import os
 import shlex
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +49,9 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._public import hydra_overrides
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._best_config import NAME as BEST_CONFIG
 from hydra_plugins.hydra_hpo_sweeper._sweep._best_config import Compose, best_config
+from hydra_plugins.hydra_hpo_sweeper._sweep._confirmed import chosen, confirmed_as_data, lines_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._costs import as_data, costs_by_number
+from hydra_plugins.hydra_hpo_sweeper._sweep._expected import HowSure
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import why_pruned
 from sweeper_core._flock import locked
 from sweeper_core.maths.pareto import pareto_front
@@ -56,6 +60,7 @@ from sweeper_core.report.texts import cell_text
 from sweeper_core.search_space.lists import ListParameter, with_lists
 from sweeper_core.study._session.session import Session
 from sweeper_core.study._session.stopping import end_of
+from sweeper_core.study.confirm import Confirmation
 from sweeper_core.trial.attrs import FAILURE, JOB_DIRECTORY, REPEATS
 from sweeper_core.trial.best import best_first
 from sweeper_core.trial.cluster import start_of
@@ -87,6 +92,8 @@ class SweepResult:
         stopped: Why ``hydra.sweeper.stop`` ended the study; None when it did not.
         out_of_memory: How many of those that failed ran out of memory.
         lists: The lists that parameters make up.
+        confirmed: The confirmation of the best trials, where there was one.
+        sure: What a model says of the best trial, once the sweep has ended.
     """
 
     study_name: str
@@ -97,6 +104,8 @@ class SweepResult:
     stopped: str | None = None
     out_of_memory: int = 0
     lists: tuple[ListParameter, ...] = ()
+    confirmed: Confirmation | None = None
+    sure: HowSure | None = None
 
     @property
     def best_trial(self) -> int | None:
@@ -134,11 +143,13 @@ class SweepResult:
             lines += [f"    Values: {_short(record.values)}, Params: {self.params_of(record)}" for record in self.best]
             return lines
         record = self.best[0]
-        return [
-            *lines,
+        lines += [
             f"Best parameters: {self.params_of(record)}",
             f"Best value: {self.best_value} (trial {record.number})",
         ]
+        if self.confirmed is not None:
+            return lines + lines_of(self.confirmed, record.number)
+        return lines if self.sure is None else lines + self.sure.lines(record.number)
 
 
 def _short(values: Sequence[float] | None) -> list[float]:
@@ -175,6 +186,10 @@ class Results:
         self._overrides: dict[int, list[str]] = {}
         self._next = 0.0
         self._warned = False
+        self.confirmation: Callable[[], Confirmation] | None = None
+        """Reads the confirmation, once that has begun."""
+        self.sure: HowSure | None = None
+        """What a model says, once the search has ended."""
 
     def refresh(self) -> None:
         """Write if the last time was long enough ago."""
@@ -214,8 +229,9 @@ class Results:
             text = trials_csv(records, session.n_objectives, session.log.lists, costs_by_number(session))
             self._replace("trials.csv", text)
             if best:
-                self._replace("optimization_results.yaml", dump(self._summary(best)))
-                self._write_overrides(best)
+                confirmed = self._confirmed()
+                self._replace("optimization_results.yaml", dump(self._summary(best, confirmed)))
+                self._write_overrides(best if confirmed is None else [chosen(confirmed) or best[0]])
                 self._write_top(records)
 
     def result(self) -> SweepResult:
@@ -226,11 +242,15 @@ class Results:
         study = self._session.study
         best, n_objectives, lists = tuple(self._best()), len(study.directions), self._session.log.lists
         short = out_of_memory(self._session.log.configurations)
-        return SweepResult(study.name, self._directory, best, n_objectives, counts, self._stopped(), short, lists)
+        found = self._stopped(), short, lists, self._confirmed(), self.sure
+        return SweepResult(study.name, self._directory, best, n_objectives, counts, *found)
 
     def _stopped(self) -> str | None:
         end = end_of(self._session.study, self._session.log.n_configurations)
         return None if end is None else end[0]
+
+    def _confirmed(self) -> Confirmation | None:
+        return None if self.confirmation is None else self.confirmation()
 
     def _best(self) -> list[TrialRecord]:
         log = self._session.log
@@ -242,10 +262,12 @@ class Results:
         front = rows[pareto_front(history.values[rows])] if len(rows) else rows
         return [log.of_configuration(int(row)) for row in front]
 
-    def _summary(self, best: Sequence[TrialRecord]) -> dict[str, Any]:
+    def _summary(self, best: Sequence[TrialRecord], confirmed: Confirmation | None) -> dict[str, Any]:
         priors = {name: prior.to_json() for name, prior in self._session.log.priors.items()}
         short = out_of_memory(self._session.log.configurations)
         further = {"priors": priors, "stopped": self._stopped(), "out_of_memory": short, **as_data(self._session)}
+        further["confirmed"] = None if confirmed is None else confirmed_as_data(confirmed)
+        further["expected"] = None if self.sure is None else self.sure.as_data()
         return {**self._best_as_data(best), **{key: value for key, value in further.items() if value}}
 
     def _best_as_data(self, best: Sequence[TrialRecord]) -> dict[str, Any]:

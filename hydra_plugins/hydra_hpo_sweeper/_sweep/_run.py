@@ -17,6 +17,7 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._adoption import Adoption, ClusterJobs
 from hydra_plugins.hydra_hpo_sweeper._sweep._checks import checked
+from hydra_plugins.hydra_hpo_sweeper._sweep._confirm import confirm
 from hydra_plugins.hydra_hpo_sweeper._sweep._costs import Charge
 from hydra_plugins.hydra_hpo_sweeper._sweep._detach import check_detachable, detach, keep_command, say_detached
 from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
@@ -28,6 +29,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
 from hydra_plugins.hydra_hpo_sweeper._sweep._dry_run import preview
 from hydra_plugins.hydra_hpo_sweeper._sweep._earlier import EarlierStudies, task_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._enough import check_target
+from hydra_plugins.hydra_hpo_sweeper._sweep._expected import how_sure
 from hydra_plugins.hydra_hpo_sweeper._sweep._fidelity import with_fidelity
 from hydra_plugins.hydra_hpo_sweeper._sweep._hints import hints_of_run
 from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
@@ -139,6 +141,7 @@ def _detach(app: App, settings: Settings, directory: SweepDirectory, opened: Ope
 def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
     session, settings, path = setup.opened.session, setup.settings, setup.directory.path
     inline = factory.in_process
+    interrupted = False
     charge = None if settings.cost is None else Charge(settings.cost)
     where = setup.opened.url or session.storage
     recorder = Recorder(where, session.study.study_id, Judge.of(settings, setup.plan), charge)
@@ -155,6 +158,8 @@ def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
                 run = Run(setup, jobs, interrupt, stack.enter_context(progress), adoption)
                 stack.enter_context(run.watcher)
                 run.loop(stack.enter_context(factory.open(recorder, ClusterJobs(session, path))))
+            if settings.confirm is not None and run.has_ended_well:
+                interrupted = confirm(setup, factory)
     except StorageInternalError as error:
         command = setup.command()
         more = "" if command is None else f" To continue: {command}"
@@ -163,7 +168,7 @@ def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
         setup.directory.close()
         with suppress(StorageInternalError):
             session.close()
-    return run.conclude()
+    return run.conclude(interrupted)
 
 
 def _budget(setup: Setup) -> int | None:
@@ -184,6 +189,9 @@ def _write(setup: Setup) -> None:
             setup.page.close()
             return
         setup.results.hints = hints_of_run(setup.opened.session, setup.plan)
+        if setup.settings.confirm is None and not setup.app.under_optunas_name:
+            space = None if setup.settings.custom_search_space else setup.plan.space
+            setup.results.sure = how_sure(setup.opened, space)
         setup.results.write()
     setup.page.finish()
 

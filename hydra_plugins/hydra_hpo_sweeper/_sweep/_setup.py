@@ -54,6 +54,11 @@ class Setup:
         self.results.refresh()
         self.page.refresh()
 
+    @property
+    def studies(self) -> tuple[Opened, ...]:
+        """The studies that a new storage has to have when the sweep directory is lost."""
+        return (self.opened,)
+
     def command(self) -> str | None:
         """Return the command that goes on with this sweep, with the trials of this run that have not ended.
 

@@ -276,7 +276,7 @@ class Session:
             if lease is not None:
                 self.writer.keep_alive(claim.number, lease)
             try:
-                return self._begin(claim, space, budget)
+                return self.begin(claim, space, budget)
             except UpdateFinishedTrialError:  # stale, or lost in a crash of the server, before it could begin
                 self.writer.let_go(claim.number)
             except BaseException as error:
@@ -291,7 +291,8 @@ class Session:
                 f"All points of the search space ({', '.join(space.names)}) have been suggested; none is left to try."
             )
 
-    def _begin(self, claim: Claim, space: SearchSpace, budget: int | None) -> Started:
+    def begin(self, claim: Claim, space: SearchSpace, budget: int | None = None) -> Started:
+        """Choose and store the parameters of a trial that was reserved; see :meth:`start`."""
         given = _given(space, claim)
         request = Request(space, claim.number, given, budget, self.log.priors, self._economy(claim.number, budget))
         suggestion = self._decide(claim, request)

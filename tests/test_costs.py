@@ -333,3 +333,11 @@ def test_the_gradient_of_the_expected_cost_is_right() -> None:
         step = np.zeros_like(at)
         step[:, column] = 1e-6
         assert (term.score(at + step) - term.score(at - step)) / 2e-6 == pytest.approx(slope[:, column], abs=1e-3)
+
+
+def test_the_rungs_and_attempts_of_a_trial_cost_together(tmp_path: Path) -> None:
+    settings = ["hydra.sweeper.fidelity={key: y, min: 1, max: 4}", "hydra.sweeper.n_trials=1", "x=interval(0,1)"]
+    sweep(lambda cfg: {"loss": float(cfg.x), "tokens": int(cfg.y)}, tmp_path / "sweep", [*SPACE[1:3], *settings])
+    done = records(tmp_path / "sweep")
+    assert [record.system_attrs[COST] for record in done] == [1.0, 4.0]
+    assert [row["cost"] for row in csv.DictReader((tmp_path / "sweep" / "trials.csv").open())] == ["5.0"]

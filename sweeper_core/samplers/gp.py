@@ -36,7 +36,7 @@ from sweeper_core.samplers._gp.observations import Observations, Points, gather,
 from sweeper_core.samplers._gp.priors import beliefs_of
 from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.search import Search
-from sweeper_core.samplers._gp.sources import best_of, informed_model, sources_of
+from sweeper_core.samplers._gp.sources import best_of, helps, informed_model, sources_of
 from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
 from sweeper_core.samplers._gp.start import start_length
 from sweeper_core.samplers._priors import drawn
@@ -177,6 +177,10 @@ class GPSampler(OptunaFace):
         return _spread_out(task, self._length(task)), "space-filling start"
 
     def _improve(self, task: _Task) -> tuple[Floats, str]:
+        if task.sources and not helps(
+            self._target(task, task.observations.values[:, 0], warped=True), task.sources, self._memo
+        ):
+            task.sources = []  # from here on as without them, detours included
         turn = self._exploration_step(task)
         acquisition, parents = self._acquisition(task, turn)
         fixed = task.fixed + (list(turn.held) or self._explored(task))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._errors import closest
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, Job, JobResult, Lanes
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, JobResult, Lanes
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import TrialResult, failed_result, has_nan
 from sweeper_core.report.facts import now
 from sweeper_core.study._session.session import Session
@@ -20,11 +20,12 @@ from sweeper_core.trial.state import TrialState
 
 
 class Meter:
-    """How long jobs have run; a job that waits in a cluster's queue does not run."""
+    """How long jobs have run, and what they returned; a job that waits in a cluster's queue does not run."""
 
     def __init__(self) -> None:
         self._begun: dict[tuple[int, int], float] = {}
         self._seconds: dict[int, float] = {}
+        self._ended: dict[int, list[JobResult]] = {}
 
     def look(self, lanes: Lanes) -> None:
         """Take in which jobs run."""
@@ -33,8 +34,10 @@ class Meter:
             if job.key not in queued:
                 self._begun.setdefault(job.key, time.monotonic())
 
-    def ended(self, job: Job) -> None:
+    def ended(self, done: JobResult) -> None:
         """Take in that a job has ended."""
+        job = done.job
+        self._ended.setdefault(job.trial, []).append(done)
         begun = self._begun.pop(job.key, None)
         if begun is not None:
             self._seconds[job.trial] = self._seconds.get(job.trial, 0.0) + time.monotonic() - begun
@@ -43,9 +46,14 @@ class Meter:
         """Return the seconds of the jobs of a trial that have ended; None when they are unknown."""
         return self._seconds.get(trial)
 
+    def jobs(self, trial: int) -> list[JobResult]:
+        """Return the jobs of a trial that have ended, those of all its rungs."""
+        return self._ended.get(trial, [])
+
     def forget(self, trial: int) -> None:
         """Remove a trial whose result is stored."""
         self._seconds.pop(trial, None)
+        self._ended.pop(trial, None)
 
 
 def charged(

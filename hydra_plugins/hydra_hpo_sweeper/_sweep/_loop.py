@@ -190,7 +190,7 @@ class Run:
         trial = self.running[done.job.number]
         trial.busy -= 1
         trial.results.append(done)
-        self.meter.ended(done.job)
+        self.meter.ended(done)
         write_trace(done)
         self._tell_unused_metric(done)
         self._tell_changed_kind(done)
@@ -264,8 +264,9 @@ class Run:
         if result.state is TrialState.PRUNED:
             result = pruned(result, self.session.log.record(trial.number), len(self.settings.directions))
         if self.settings.cost is not None:
-            record, seconds = self.session.log.record(trial.number), self.meter.seconds(trial.number)
-            result = charged(result, trial.results, record, self.settings.cost, seconds)
+            record = self.session.log.record(trial.number)
+            jobs, seconds = self.meter.jobs(trial.number), self.meter.seconds(trial.number)
+            result = charged(result, jobs or trial.results, record, self.settings.cost, seconds)
         stored = self.finisher.finish(trial, result)
         self.meter.forget(trial.number)
         self.jobs.release(trial.number)

@@ -93,8 +93,22 @@ def informed_model(target: Target, sources: Sequence[Source], memo: Memo) -> Mod
     if n < ENOUGH:
         return joint
     alone = model_of(target, memo)
+    return joint if _predicts_better(joint, slopes, alone, target) else alone
+
+
+def helps(target: Target, sources: Sequence[Source], memo: Memo) -> bool:
+    """Return whether :func:`informed_model` uses the sources."""
+    n = len(target.y)
+    if n < ENOUGH or n > MAX_MODEL:
+        return n < ENOUGH
+    return _predicts_better(*joint_model(target, sources, memo), model_of(target, memo), target)
+
+
+def _predicts_better(joint: Model, slopes: Floats, alone: Model, target: Target) -> bool:
+    """Return whether the model with the sources predicts the study's own points better than the one without."""
     own = alone.posterior.log_density_left_out() + alone.warp.log_slope(target.y)
-    return joint if float(np.sum(joint.posterior.log_density_left_out()[-n:] + slopes - own)) >= 0.0 else alone
+    with_sources = joint.posterior.log_density_left_out()[-len(target.y) :] + slopes
+    return float(np.sum(with_sources - own)) >= 0.0
 
 
 def joint_model(target: Target, sources: Sequence[Source], memo: Memo) -> tuple[Model, Floats]:

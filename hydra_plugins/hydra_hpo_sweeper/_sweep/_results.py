@@ -265,7 +265,9 @@ class Results:
     def _summary(self, best: Sequence[TrialRecord], confirmed: Confirmation | None) -> dict[str, Any]:
         priors = {name: prior.to_json() for name, prior in self._session.log.priors.items()}
         short = out_of_memory(self._session.log.configurations)
-        further = {"priors": priors, "stopped": self._stopped(), "out_of_memory": short, **as_data(self._session)}
+        hints = [hint.text for hint in self.hints]
+        further = {"priors": priors, "stopped": self._stopped(), "hints": hints, "out_of_memory": short}
+        further |= as_data(self._session)
         further["confirmed"] = None if confirmed is None else confirmed_as_data(confirmed)
         further["expected"] = None if self.sure is None else self.sure.as_data()
         return {**self._best_as_data(best), **{key: value for key, value in further.items() if value}}

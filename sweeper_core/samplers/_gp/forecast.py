@@ -104,7 +104,7 @@ def _greedy(posterior: Posterior, Z: Floats, lowest: float, feasible: Sum, count
     gains = np.zeros(count)
     for turn in range(min(count, len(Z))):
         mean, variance = posterior.predict(Z)
-        score = log_ei(mean, variance, lowest) + weight
+        score = log_ei(mean, variance**2 / (variance + posterior.hyper.noise), lowest) + weight
         best = int(np.argmax(score))
         gains[turn] = np.exp(score[best])
         posterior = posterior.fantasize(Z[best : best + 1])

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sweeper_core.study.confirm import Confirmation
+from sweeper_core.report.facts import StudyFacts
+from sweeper_core.storages.base import Storage
+from sweeper_core.study.confirm import Confirmation, stored_confirmation
+from sweeper_core.trial.best import MIN_FOR_A_MODEL
+from sweeper_core.trial.history import TrialTable
+from sweeper_core.trial.state import TrialState
+from sweeper_core.trial.statistics import RunningStatistics
 
 if TYPE_CHECKING:
     from sweeper_core.study.expected import Expectation
@@ -73,3 +79,21 @@ def lines_of_expectation(found: Expectation | str, best_observed: int) -> list[s
         f"by a model of {found.n_trials} trials that takes the noise of one run for {found.noise_std:.2g}.",
         apart if others else "Every other trial is worse than it with a probability above 95 %, by that model.",
     ]
+
+
+def how_sure(storage: Storage, facts: StudyFacts) -> list[str]:
+    """Return what is known of a study's best trial: by runs that confirm it, or else by a model of its trials."""
+    if not facts.single or not facts.best:
+        return []
+    found = stored_confirmation(storage, facts.study, facts.records)
+    if found is not None:
+        return lines_of_confirmation(found)
+    if len(facts.having(TrialState.COMPLETE)) < MIN_FOR_A_MODEL:
+        return []
+    from sweeper_core.study.expected import expectation  # SciPy's optimisers take their time to import
+
+    statistics = RunningStatistics(facts.directions)
+    statistics.fold(facts.records)
+    table = TrialTable(facts.directions)
+    table.fold(facts.records)
+    return lines_of_expectation(expectation(table.history(), statistics.joint), facts.best[0].number)

@@ -54,12 +54,15 @@ MAX_REASON = 300
 MAX_FAILURES = 30
 
 
-def study_json(facts: StudyFacts, directory: Path | None, command: str | None) -> dict[str, Any]:
+def study_json(
+    facts: StudyFacts, directory: Path | None, command: str | None, sure: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return what the report shows of one study.
 
     Args:
         directory: Where the report will lie; links to job directories are relative to it.
         command: The command that runs the best trial.
+        sure: Sentences on how sure the best trial is.
     """
     shown = shown_trials(facts)
     status = facts.status_json()
@@ -71,6 +74,7 @@ def study_json(facts: StudyFacts, directory: Path | None, command: str | None) -
         "study": printable(facts.study.name),
         "command": None if command is None else printable(command),
         "best": [record.number for record in facts.best],
+        "sure": [printable(sentence) for sentence in sure],
         "best_params": json_ready(facts.shown(facts.best[0])) if facts.best and facts.single else None,
         "stopped": None if facts.stopped is None else printable(facts.stopped),
         "wall": facts.wall,

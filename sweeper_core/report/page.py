@@ -16,9 +16,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
 
+from numpy.linalg import LinAlgError
+
+from sweeper_core.report.confirmed import how_sure
 from sweeper_core.report.data import study_json
 from sweeper_core.report.facts import StudyFacts
 from sweeper_core.report.texts import printable
+from sweeper_core.storages.base import Storage
 
 SCHEMA = "hpo.report/1"
 
@@ -35,6 +39,10 @@ class Reported(Protocol):
     @property
     def shown_url(self) -> str:
         """The storage's URL without its password."""
+
+    @property
+    def storage(self) -> Storage:
+        """The storage, which may have runs that confirm the study's best trials."""
 
     def facts(self) -> StudyFacts:
         """Return the study's facts as of now."""
@@ -57,7 +65,9 @@ def write_report(path: Path, studies: Sequence[Reported], advance: Callable[[int
         facts = study.facts()
         directory = None if study.directory is None else printable(study.directory.absolute())
         where = {"directory": directory, "storage": printable(study.shown_url)}
-        contents.append({**where, **study_json(facts, path.absolute().parent, study.command(facts))})
+        contents.append(
+            {**where, **study_json(facts, path.absolute().parent, study.command(facts), _sure(study, facts))}
+        )
         if advance is not None:
             advance(1)
     text = page(contents)
@@ -70,6 +80,13 @@ def write_report(path: Path, studies: Sequence[Reported], advance: Callable[[int
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _sure(study: Reported, facts: StudyFacts) -> list[str]:
+    try:
+        return how_sure(study.storage, facts)
+    except (ValueError, ArithmeticError, LinAlgError) as error:
+        return [f"How sure the best trial is cannot be said ({type(error).__name__})."]
 
 
 def page(studies: Sequence[dict[str, Any]]) -> str:

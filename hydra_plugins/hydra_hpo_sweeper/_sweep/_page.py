@@ -15,6 +15,7 @@ from typing import Any
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from sweeper_core.masking import masked
 from sweeper_core.report.facts import StudyFacts
+from sweeper_core.storages.base import Storage
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -112,6 +113,11 @@ class Page:
     def shown_url(self) -> str:
         """The storage without its password."""
         return "memory" if self._url is None else masked(self._url)
+
+    @property
+    def storage(self) -> Storage:
+        """The study's storage."""
+        return self._session.storage
 
     def facts(self) -> StudyFacts:
         """Return the study's facts from this process's log of trials."""

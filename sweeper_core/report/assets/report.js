@@ -180,6 +180,7 @@
       tile(study.seconds_saved > 0 ? span(study.seconds_saved) : "–", "saved by pruning"),
       study.expected_end ? tile(span((new Date(study.expected_end) - new Date(study.at)) / 1000), "left, until " + local(study.expected_end)) : tile(counts.RUNNING ? "–" : "ended", "expected end"));
     const card = h("section", { class: "card hero", "aria-label": "Summary" }, left, tiles);
+    if (study.sure.length) card.append(h("div", { class: "notes", id: "sure" }, study.sure.map((text) => h("div", { text }))));
     if (study.stopped) card.append(h("div", { class: "notes", id: "stopped", text: `Stopped by itself: ${study.stopped}.` }));
     if (study.hints.length) card.append(h("div", { class: "notes", id: "hints" }, study.hints.map((text) => h("div", { text: "Hint: " + text }))));
     if (study.command) {

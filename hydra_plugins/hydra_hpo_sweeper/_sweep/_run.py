@@ -42,6 +42,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._page import Page
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import Results, SweepResult, single_run
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import App, Setup
 from hydra_plugins.hydra_hpo_sweeper._sweep._start import tell_start, with_start
+from hydra_plugins.hydra_hpo_sweeper._sweep._streams import decoded, tolerant_streams
 from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import Judge, Recorder
 from hydra_plugins.hydra_hpo_sweeper._sweep._worker_role import (
@@ -66,8 +67,8 @@ USER_ERRORS = (ConfigError, SweepFailed, DirectoryLost, StorageInternalError, OS
 
 def sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     """Run a sweep from its settings to its results; None for a dry run, which ends after the settings."""
-    with _logged_by_hydra():
-        return _sweep(app, arguments)
+    with tolerant_streams(), _logged_by_hydra():
+        return _sweep(app, [decoded(argument) for argument in arguments])
 
 
 def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:

@@ -47,18 +47,18 @@ def made(name: str, **arguments: Any) -> Any:
     return SAMPLERS[name].load()(seed=3, **small, **arguments)
 
 
-def after_a_change(name: str, changed: Space, sign: float, more: int = 3) -> list[dict[str, Any]]:
-    """Return the suggestions that follow 16 trials of the old space whose values have a sign."""
+def after_a_change(name: str, changed: Space, sign: float, more: int = 2) -> list[dict[str, Any]]:
+    """Return the suggestions that follow 12 trials of the old space whose values have a sign."""
     sampler, table, suggested = made(name), TrialTable((StudyDirection.MINIMIZE,)), []
-    for number in range(16 + more):
-        space = SearchSpace.of(OLD if number < 16 else changed)
+    for number in range(12 + more):
+        space = SearchSpace.of(OLD if number < 12 else changed)
         rng = np.random.default_rng([number, 7])
         suggestion = ask(sampler, Request(space, number), table.history(), rng)
         params = suggestion.params
         value = sign * (params["x"] + np.log10(params["lr"]) + 0.1 * params.get("n", 0) + (params["c"] == "b"))
         table.fold([record_of(number, space, params, values=[float(value)], suggestion=suggestion)])
         suggested.append(params)
-    return suggested[16:]
+    return suggested[12:]
 
 
 @pytest.mark.parametrize("change", CHANGES)

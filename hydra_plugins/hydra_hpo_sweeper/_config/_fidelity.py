@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +75,11 @@ class Ladder:
     def line(self, rung: int) -> str:
         """Return the override of a rung."""
         return f"{self.key}={as_text(self.values[rung])}"
+
+    def at(self, rung: int, overrides: Sequence[str]) -> list[str]:
+        """Return a complete training's overrides with those of a rung."""
+        complete = self.line(self.last)
+        return [self.line(rung) if line == complete else line for line in overrides]
 
     def spent(self, records: Iterable[TrialRecord]) -> int:
         """Return how many steps trials have taken, without those that an attempt copied from earlier ones."""

@@ -105,7 +105,9 @@ def _points(settings: Settings, plan: Plan, directory: SweepDirectory) -> Iterat
             started = opened.session.start(plan.space, budget=settings.n_trials, distinct=True)
             if started is not None:
                 of = " (your configuration)" if BASELINE in started.system_attrs else ""
-                yield f"  #{number}: {' '.join(plan.overrides(started.params))}{of}"
+                lines = plan.overrides(started.params)
+                lines = lines if settings.ladder is None else settings.ladder.at(0, lines)
+                yield f"  #{number}: {' '.join(lines)}{of}"
     except SearchSpaceExhausted:
         yield "  (that is every point of the search space)"
     finally:

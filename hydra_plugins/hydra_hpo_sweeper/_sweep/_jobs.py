@@ -125,8 +125,7 @@ class JobPlan:
         ladder = self._settings.ladder
         overrides = self._plan.overrides(params)
         if ladder is not None and rung is not None:
-            complete = ladder.line(ladder.last)
-            overrides = [ladder.line(rung) if line == complete else line for line in overrides]
+            overrides = ladder.at(rung, overrides)
         jobs = self._jobs_with(started, overrides)
         below = rung if ladder is not None and rung != ladder.last else None
         attempt = None if started.number == started.configuration else started.number

@@ -1,0 +1,312 @@
+"""Many processes on one study: copies among trials asked for at the same moment, regret, and 1,000 simulated workers.
+
+    python benchmarks/many_processes.py together      copies among 8 and 16 that ask at once, ours and Optuna's
+    python benchmarks/many_processes.py regret        100 trials by 8 processes in lockstep, and by 8 lanes
+    python benchmarks/many_processes.py workers --workers 1000 --trials 4000 --sampler tpe [--postgresql]
+
+``together`` and ``regret`` start real processes on a SQLite file. ``workers`` is a discrete-event simulation in one
+process: each worker has a virtual clock, on which its jobs take log-normal times around 60 s. Reservations,
+parameters and results are real calls of the storage over ``--connections`` sessions, in the order of the virtual
+times, and the other workers' trials are without parameters until their suggestions are done. The CPU time of each
+suggestion is measured and charged to its worker's clock, and the time of the storage's calls to the worker and to the
+storage, which serves one at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import heapq
+import importlib
+import importlib.util
+import math
+import multiprocessing
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sweeper_core import samplers
+from sweeper_core.distributions import FloatDistribution
+from sweeper_core.search_space.space import SearchSpace
+from sweeper_core.storages import get_storage, this_process
+from sweeper_core.study._session.rivals import facts_of
+from sweeper_core.study._session.seeding import generator
+from sweeper_core.study._session.session import Session
+from sweeper_core.trial.attrs import SUGGESTION
+from sweeper_core.trial.data import TrialData
+from sweeper_core.trial.state import TrialState
+
+OURS, PEER = "sweeper_core", "optuna"
+DIMENSIONS = 4
+NAMES = [f"x{index}" for index in range(DIMENSIONS)]
+CLOSE = 0.01
+SAMPLERS = {"auto": samplers.AutoSampler, "tpe": samplers.TPESampler, "random": samplers.RandomSampler}
+JOB_SECONDS, SPREAD = 60.0, 0.5
+
+
+def value_of(params: Any) -> float:
+    """Return a function with several valleys; its minimum is about -1.07."""
+    bowl = sum((1 + index) * (params[name] - 0.3) ** 2 for index, name in enumerate(NAMES))
+    return float(bowl + 0.5 * math.cos(8 * sum(params[name] for name in NAMES)))
+
+
+def library(name: str) -> Any:
+    """Return one of the two libraries, quiet."""
+    warnings.simplefilter("ignore")
+    module = importlib.import_module(name)
+    module.logging.set_verbosity(module.logging.ERROR)
+    return module
+
+
+def study_of(lib: Any, url: str, kind: str) -> Any:
+    """Return the study ``s``, with a sampler without a seed, as processes of one command have it."""
+    known = {"auto": "AutoSampler", "gp": "GPSampler", "tpe": "TPESampler"}
+    return lib.create_study(
+        study_name="s", storage=url, sampler=getattr(lib.samplers, known[kind])(), load_if_exists=True
+    )
+
+
+def ask(lib: Any, study: Any) -> Any:
+    return study.ask({name: lib.distributions.FloatDistribution(0.0, 1.0) for name in NAMES})
+
+
+# --- at the same moment -----------------------------------------------------------------------------------------------
+
+
+def one_process(name: str, url: str, kind: str, rounds: int, tell: bool, gate: Any, told: Any) -> None:
+    """Ask in each round when all processes do; tell when all have asked."""
+    lib = library(name)
+    study = study_of(lib, url, kind)
+    for _ in range(rounds):
+        len(study.trials)  # what is known to everybody is read before, and not at the moment itself
+        gate.wait()
+        trial = ask(lib, study)
+        told.put([trial.params[name] for name in NAMES])
+        gate.wait()
+        if tell:
+            study.tell(trial, value_of(trial.params))
+
+
+def at_once(name: str, url: str, kind: str, processes: int, rounds: int, tell: bool) -> np.ndarray[Any, Any]:
+    """Return the points ``(rounds * processes, d)`` of processes that ask at the same moment."""
+    context = multiprocessing.get_context("spawn")
+    gate, told = context.Barrier(processes), context.Queue()
+    started = [
+        context.Process(target=one_process, args=(name, url, kind, rounds, tell, gate, told)) for _ in range(processes)
+    ]
+    for process in started:
+        process.start()
+    points = [told.get(timeout=600) for _ in range(processes * rounds)]
+    for process in started:
+        process.join()
+    return np.array(points)
+
+
+def close_share(points: np.ndarray[Any, Any]) -> float:
+    """Return the share of points that lie within ``CLOSE`` of another one in every parameter."""
+    distance = np.abs(points[:, None] - points[None]).max(axis=-1) + np.eye(len(points))
+    return float(np.mean(distance.min(axis=1) < CLOSE))
+
+
+def together(arguments: argparse.Namespace) -> None:
+    for name, kind in ((OURS, "auto"), (PEER, "gp"), (PEER, "tpe")):
+        if (name, kind) == (PEER, "gp") and importlib.util.find_spec("torch") is None:
+            say("optuna gp is left out: it needs PyTorch")
+            continue
+        for known in (10, 30):
+            for processes in arguments.processes:
+                shares = []
+                for _ in range(arguments.seeds):
+                    with tempfile.TemporaryDirectory() as folder:
+                        url = f"sqlite:///{folder}/s.db"
+                        lib = library(name)
+                        study = study_of(lib, url, kind)
+                        for _ in range(known):
+                            trial = ask(lib, study)
+                            study.tell(trial, value_of(trial.params))
+                        shares.append(close_share(at_once(name, url, kind, processes, 1, False)))
+                say(f"{name} {kind}, {processes} processes after {known} trials: {np.mean(shares):.1%} have a copy")
+
+
+# --- regret -----------------------------------------------------------------------------------------------------------
+
+
+def lanes(url: str, count: int, trials: int) -> float:
+    """Return the best value of one process that keeps ``count`` trials running."""
+    lib = library(OURS)
+    study = study_of(lib, url, "auto")
+    running: list[Any] = []
+    for _ in range(trials):
+        running.append(ask(lib, study))
+        if len(running) == count:
+            trial = running.pop(0)
+            study.tell(trial, value_of(trial.params))
+    for trial in running:
+        study.tell(trial, value_of(trial.params))
+    return float(study.best_value)
+
+
+def regret(arguments: argparse.Namespace) -> None:
+    processes, trials = arguments.processes[0], 100
+    least = lowest()
+    for seed in range(arguments.seeds):
+        found = {}
+        with tempfile.TemporaryDirectory() as folder:
+            rounds = trials // processes
+            at_once(OURS, f"sqlite:///{folder}/p.db", "auto", processes, rounds, True)
+            found["processes"] = study_of(library(OURS), f"sqlite:///{folder}/p.db", "auto").best_value - least
+            found["lanes"] = lanes(f"sqlite:///{folder}/l.db", processes, rounds * processes) - least
+        say(f"run {seed}: regret of {processes} " + ", of lanes ".join(f"{key} {it:.2e}" for key, it in found.items()))
+
+
+def lowest() -> float:
+    """Return the lowest value of the test function, to some digits."""
+    from scipy.optimize import minimize
+
+    starts = np.random.default_rng(0).random((50, DIMENSIONS))
+    found = [
+        minimize(lambda x: value_of(dict(zip(NAMES, x, strict=True))), start, bounds=[(0, 1)] * DIMENSIONS).fun
+        for start in starts
+    ]
+    return float(min(found))
+
+
+# --- a thousand workers -----------------------------------------------------------------------------------------------
+
+
+class Workers:
+    """A discrete-event simulation of workers.
+
+    Args:
+        url: The study's storage.
+        connections: Number of sessions that the workers share, each of which reads the study by itself.
+    """
+
+    def __init__(self, url: str, sampler: str, connections: int, trials: int, seed: int) -> None:
+        self.space = SearchSpace.of({name: FloatDistribution(0.0, 1.0) for name in NAMES})
+        self.trials = trials
+        study = get_storage(url).create_or_open_study("s", [direction()], exist_ok=True)
+        self.sessions = [
+            Session.open(get_storage(url), study, SAMPLERS[sampler](seed=seed)) for _ in range(connections)
+        ]
+        self.rng = np.random.default_rng(seed)
+        self.storage_free = 0.0
+        self.served = self.thought = self.busy = self.idle = self.end = 0.0
+        self.since: dict[int, float] = {}
+        self.gaps: list[float] = []
+        self.done: list[int] = []
+
+    def run(self, count: int) -> None:
+        """Let ``count`` workers begin together, and work until the budget ends."""
+        self.events: list[tuple[float, int, str, Any]] = [(0.0, worker, "ask", None) for worker in range(count)]
+        heapq.heapify(self.events)
+        while self.events:
+            now, worker, kind, data = heapq.heappop(self.events)
+            getattr(self, kind)(now, worker, self.sessions[worker % len(self.sessions)], data)
+
+    def ask(self, now: float, worker: int, session: Session, _: Any) -> None:
+        claim, then = self.call(
+            now, session.storage.reserve, session.study.study_id, limit=self.trials, lease=this_process()
+        )
+        if claim is not None:
+            self.since.setdefault(worker, now)
+            heapq.heappush(self.events, (then, worker, "suggest", claim))
+
+    def suggest(self, now: float, worker: int, session: Session, claim: Any) -> None:
+        _, then = self.call(now, session.log.sync)
+        begun = time.process_time()
+        rng = generator(session.seed, claim.number)
+        suggestion = session.propose(claim.number, self.space, {}, rng, math.inf)
+        took = time.process_time() - begun
+        self.thought += took
+        heapq.heappush(self.events, (then + took, worker, "begin", (claim.number, suggestion)))
+
+    def begin(self, now: float, worker: int, session: Session, data: Any) -> None:
+        number, suggestion = data
+        facts = TrialData(suggestion.params, self.space.distributions, system_attrs={SUGGESTION: facts_of(suggestion)})
+        _, then = self.call(now, session.storage.describe, session.study.study_id, number, facts)
+        seconds = float(JOB_SECONDS * self.rng.lognormal(-(SPREAD**2) / 2, SPREAD))
+        self.busy += seconds
+        self.gaps.append(then - self.since.pop(worker))
+        heapq.heappush(self.events, (then + seconds, worker, "tell", data))
+
+    def tell(self, now: float, worker: int, session: Session, data: Any) -> None:
+        number, suggestion = data
+        value = [value_of(suggestion.params)]
+        stored, then = self.call(now, session.finish, number, TrialState.COMPLETE, value)
+        assert stored
+        self.done.append(number)
+        self.end, self.since[worker] = then, now
+        heapq.heappush(self.events, (then, worker, "ask", None))
+
+    def call(self, now: float, work: Any, *arguments: Any, **options: Any) -> tuple[Any, float]:
+        """Call the storage; return its answer, and when the worker has it: it waits until the storage is free."""
+        begun = time.perf_counter()
+        answer = work(*arguments, **options)
+        took = time.perf_counter() - begun
+        self.served += took
+        self.storage_free = max(self.storage_free, now) + took
+        return answer, self.storage_free
+
+
+def direction() -> Any:
+    from sweeper_core.directions import StudyDirection
+
+    return StudyDirection.MINIMIZE
+
+
+@contextlib.contextmanager
+def place(postgresql: bool) -> Iterator[str]:
+    """Yield the URL of a new storage."""
+    if postgresql:
+        from sweeper_core.testing.servers import PostgreSQL
+
+        with PostgreSQL(durable=True) as server:
+            yield server.new_database()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield str(Path(folder) / "s.log")
+
+
+def workers(arguments: argparse.Namespace) -> None:
+    with place(arguments.postgresql) as url:
+        it = Workers(url, arguments.sampler, arguments.connections, arguments.trials, seed=0)
+        it.run(arguments.workers)
+        records = it.sessions[0].storage.changes(it.sessions[0].study.study_id)[0]
+    states = [record.state for record in records]
+    lost = arguments.trials - states.count(TrialState.COMPLETE)
+    doubled = len(it.done) - len(set(it.done))
+    where = "PostgreSQL" if arguments.postgresql else "journal"
+    busy = it.busy / (it.busy + sum(it.gaps))
+    say(f"{arguments.workers} workers, {arguments.trials} trials, {arguments.sampler}, {where}:")
+    say(f"  busy {busy:.1%} of the time in which there is work; {lost} lost, {doubled} doubled")
+    say(f"  storing and asking before a job: {np.mean(it.gaps):.3f} s on average, {np.max(it.gaps):.2f} s at most")
+    say(f"  in {it.end:.0f} s: storage {it.served:.1f} s, suggestions {it.thought:.0f} s of one core")
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["together", "regret", "workers"])
+    parser.add_argument("--processes", type=int, nargs="+", default=[8, 16])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=1000)
+    parser.add_argument("--trials", type=int, default=4000)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--sampler", choices=sorted(SAMPLERS), default="auto")
+    parser.add_argument("--postgresql", action="store_true")
+    arguments = parser.parse_args()
+    getattr(sys.modules[__name__], arguments.part)(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hydra.errors import CompactHydraException
 from plugin_support import command, surroundings, sweep
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import failure_of
@@ -247,3 +249,59 @@ def test_a_kill_by_the_kernel_is_out_of_memory(tmp_path: Path, limited_group: Pa
     assert reasons["10"] == ""
     assert reasons["1000"].startswith("oom: OutOfMemory: its process was ended by SIGKILL: the kernel's OOM killer")
     assert len(reasons) == 2, "a kill for want of memory is not retried as a lost job is"
+
+
+# --- tried again, smaller -------------------------------------------------------------------------------------------
+
+CONFIG = "x: 0\ndata:\n  batch: 40\n  workers: 1\ntrainer:\n  accumulate: 1\n"
+SMALLER = "hydra.sweeper.oom_retry={data.batch:/2,trainer.accumulate:x2}"
+
+
+def greedy(config: Any) -> float:
+    if config.data.batch * config.data.workers > 10 * config.x:
+        raise MemoryError
+    return 5.0 if config.x == 1 else 6.0
+
+
+def test_a_configuration_is_tried_again_until_it_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A key of the configuration and a fixed override get smaller; what is written is what ran."""
+    found = sweep(greedy, tmp_path / "s", ["x=choice(1,4)", SMALLER, "data.batch=40"], config=CONFIG)
+    assert (found.finished, found.out_of_memory) == ({"complete": 2}, 0)
+    assert "it is tried again with data.batch=20, trainer.accumulate=2" in capsys.readouterr().out
+    rows = {row["params.x"]: row for row in table(tmp_path / "s")}
+    batch, accumulate = "user_attrs.data.batch", "user_attrs.trainer.accumulate"
+    assert (rows["1"][batch], rows["1"][accumulate], rows["1"]["value"]) == ("10", "4", "5.0")
+    assert (rows["4"][batch], rows["4"][accumulate], rows["4"]["value"]) == ("40", "", "6.0")
+    overrides = (tmp_path / "s" / "best_overrides.txt").read_text().split()
+    assert {"x=1", "data.batch=10", "trainer.accumulate=4"} <= set(overrides)
+    assert "batch: 10" in (tmp_path / "s" / "best_config.yaml").read_text()
+
+
+def test_what_cannot_get_smaller_fails(tmp_path: Path) -> None:
+    settings = ["hydra.sweeper.n_trials=1", "hydra.sweeper.max_failure_rate=1"]
+    found = sweep(greedy, tmp_path / "s", ["x=choice(0,0.01)", SMALLER, *settings], config=CONFIG)
+    assert found.out_of_memory == 1
+    (row,) = table(tmp_path / "s")
+    assert (row["user_attrs.data.batch"], row["user_attrs.trainer.accumulate"]) == ("1", "32")
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        (
+            "{x:/2}",
+            "hydra.sweeper.oom_retry: x is swept, so it is what was suggested. Name keys that are fixed.",
+        ),
+        ("{data.size:/2}", "hydra.sweeper.oom_retry: the configuration has no data.size."),
+        ("{y:/2}", "hydra.sweeper.oom_retry: y must be a number, not 'large'."),
+    ],
+    ids=["swept", "missing", "a text"],
+)
+def test_keys_that_cannot_get_smaller_are_refused_before_the_first_job(setting: str, line: str, tmp_path: Path) -> None:
+    def task(config: Any) -> float:
+        raise AssertionError
+
+    arguments = ["x=interval(0,1)", f"hydra.sweeper.oom_retry={setting}"]
+    with pytest.raises(CompactHydraException, match=re.escape(line)):
+        sweep(task, tmp_path / "s", arguments, config="x: 0\ny: large\n")
+    assert not (tmp_path / "s").exists()

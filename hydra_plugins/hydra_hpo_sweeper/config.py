@@ -132,6 +132,9 @@ class HPOSweeperConf:
     max_retries: Any = 1
     # How often a trial whose job raised an exception is tried again.
     max_retries_failed: Any = 0
+    # How a trial that ran out of memory is tried again smaller: {data.batch_size: /2, trainer.accumulate: x2}; the keys
+    # are not swept. from: checkpoint goes on from its checkpoint; else from the start. None: not at all.
+    oom_retry: Any = None
 
     # What jobs save with current_trial().save_checkpoint(): in which folder (None: checkpoints, below the sweep
     # directory); every how many steps (None: as the job asks, at most once in 30 seconds); how many trials, the best

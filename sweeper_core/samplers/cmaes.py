@@ -24,6 +24,7 @@ from sweeper_core.samplers._cma.run import (
     first_mean,
 )
 from sweeper_core.samplers._lattice import point_at
+from sweeper_core.samplers._memory import within_memory
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.random import RandomSampler
@@ -158,6 +159,9 @@ class CmaEsSampler(OptunaFace):
                 f"CmaEsSampler optimises one objective, but the study has {history.n_objectives}. "
                 "Use NSGAIISampler, NSGAIIISampler or TPESampler for several."
             )
+        return within_memory(request, history, lambda _: self._suggest(request, history, rng))
+
+    def _suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
         if len(history.completed) < self.n_startup_trials:
             return self.independent_sampler.suggest(request, history, rng)
         if len(request.space) > 1 and len(request.given) >= len(request.space) - 1:

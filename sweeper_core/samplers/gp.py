@@ -28,7 +28,14 @@ from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.maths.threads import one_blas_thread
 from sweeper_core.maths.transforms import Warp
 from sweeper_core.samplers._bounds import beside_ends
-from sweeper_core.samplers._gp.acquisition import ExpectedImprovement, Feasibility, HypervolumeImprovement, Sum, Term
+from sweeper_core.samplers._gp.acquisition import (
+    ExpectedImprovement,
+    Feasibility,
+    Fits,
+    HypervolumeImprovement,
+    Sum,
+    Term,
+)
 from sweeper_core.samplers._gp.economy import ExpectedCost, expected_cost
 from sweeper_core.samplers._gp.exploration import ExplorationStep, exploration_step
 from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Target, learn, model_of
@@ -39,6 +46,7 @@ from sweeper_core.samplers._gp.search import Search
 from sweeper_core.samplers._gp.sources import best_of, helps, informed_model, sources_of
 from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
 from sweeper_core.samplers._gp.start import start_length
+from sweeper_core.samplers._memory import MemoryLimit, within_memory
 from sweeper_core.samplers._priors import drawn
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
@@ -143,11 +151,15 @@ class GPSampler(OptunaFace):
         if self._started(task):
             task.cost = self._cost(task, history)
             return task.suggestion(*self._improve(task))
-        from_priors = drawn(request, history, rng)
+        return within_memory(request, history, lambda _: self._begin(task, history))
+
+    def _begin(self, task: _Task, history: History) -> Suggestion:
+        """Return a point before the first model."""
+        from_priors = drawn(task.request, history, task.rng)
         if from_priors is not None:
             return from_priors
         if self.independent_sampler is not None:
-            return self.independent_sampler.suggest(request, history, rng)
+            return self.independent_sampler.suggest(task.request, history, task.rng)
         return task.suggestion(*self._start(task))
 
     def _cost(self, task: _Task, history: History) -> ExpectedCost | None:
@@ -185,6 +197,9 @@ class GPSampler(OptunaFace):
         acquisition, parents = self._acquisition(task, turn)
         fixed = task.fixed + (list(turn.held) or self._explored(task))
         found = Search(task.encoding, acquisition, fixed, task.known, task.rng).best(parents)
+        if len(fixed) > len(task.fixed) and found is not None and not task.fits(found):
+            fixed = task.fixed
+            found = Search(task.encoding, acquisition, fixed, task.known, task.rng).best(parents)
         if found is None:
             return _spread_out(task, self._length(task)), "all candidates known"
         found = task.beside_ends(found, parents if task.observations.values.shape[1] > 1 else parents[:1])
@@ -289,8 +304,8 @@ class GPSampler(OptunaFace):
     def _feasibilities(self, task: _Task) -> list[Term]:
         """Return the log probabilities that constraints hold and that the run does not fail."""
         terms = [self._constraint(task, column) for column in task.observations.constraints.T]
-        failures = self._failures(task)
-        return [term for term in (*terms, failures) if term is not None]
+        memory = None if task.limit is None else Fits(task.limit)
+        return [term for term in (*terms, self._failures(task), memory) if term is not None]
 
     def _constraint(self, task: _Task, values: Floats) -> Term | None:
         rows = np.flatnonzero(np.isfinite(values))
@@ -303,10 +318,11 @@ class GPSampler(OptunaFace):
         return self._feasibility(task, task.Z[rows], y, 0.0, least, outcome=False)
 
     def _failures(self, task: _Task) -> Term | None:
-        if len(task.failed_Z) == 0:
+        known = ~task.out_of_memory
+        failed = task.lost[known]
+        if not failed.any():
             return None
-        failed = task.lost
-        Z = np.concatenate([task.Z, task.failed_Z])[task.order]
+        Z = np.concatenate([task.Z, task.failed_Z])[task.order][known]
         least = _least_log_probability(failed, FAILURES_BORNE, CARE_FOR_FAILURES)
         return self._feasibility(task, Z, failed.astype(float), 0.5, least, outcome=True)
 
@@ -342,6 +358,9 @@ class _Task:
         """Numbers of the trials: first the points with observations, then the failed ones."""
         self.lost = (np.arange(len(self.order)) >= len(self.Z))[self.order]
         """Which of them, in that order, failed."""
+        self.out_of_memory = history.oom[np.concatenate([self.numbers, self.failed_numbers])[self.order]]
+        """Which of them, in that order, ran out of memory, which the limit explains."""
+        self.limit = MemoryLimit.of(request.space, history)
         self.sources = sources_of(history, encoding)
         everything = (Points(self.observations.unit, self.observations.active), self.pending, self.failed)
         self.seen = Points(
@@ -374,6 +393,10 @@ class _Task:
     def fixed_point(self) -> Floats:
         """Return a point ``(d,)`` with the given coordinates, in the middle elsewhere."""
         return np.asarray(self.encoding.snap(fix(np.full((1, len(self.encoding.space)), 0.5), self.fixed))[0])
+
+    def fits(self, unit: Floats) -> bool:
+        """Return whether a point ``(d,)`` keeps to the admissible risk of running out of memory."""
+        return self.limit is None or bool(self.limit.log_fits(self.encoding.embed(unit[None]))[0] >= self.limit.least)
 
     def beside_ends(self, unit: Floats, best: Floats) -> Floats:
         """Return a point ``(d,)`` with its continuous coordinates beside the ends where ``best`` ``(k, d)`` are not."""

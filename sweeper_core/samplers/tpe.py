@@ -30,10 +30,18 @@ import numpy.typing as npt
 
 from sweeper_core.maths.parzen import Marginals, Mixture, Points, own_mass, scott_widths
 from sweeper_core.samplers._lattice import complete, is_finite, is_known
+from sweeper_core.samplers._memory import MemoryLimit, within_memory
 from sweeper_core.samplers._priors import drawn
 from sweeper_core.samplers._tpe.groups import NOBODY, Group, Groups, even, log_survival
 from sweeper_core.samplers._tpe.priors import belief_of
-from sweeper_core.samplers._tpe.space import AllowedCandidates, Coordinates, Drawing, EncodedTrials, blocks_of
+from sweeper_core.samplers._tpe.space import (
+    AllowedCandidates,
+    Coordinates,
+    Drawing,
+    EncodedTrials,
+    FittingCandidates,
+    blocks_of,
+)
 from sweeper_core.samplers._tpe.split import best_of
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
@@ -184,16 +192,24 @@ class TPESampler(OptunaFace):
         }
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
+        """Return the best of some points drawn from l, or a random one before there is a model."""
+        return within_memory(request, history, lambda limit: self._suggest(request, history, rng, limit))
+
+    def _suggest(
+        self, request: Request, history: History, rng: np.random.Generator, limit: MemoryLimit | None
+    ) -> Suggestion:
         if len(request.given) < len(request.space):
             if np.count_nonzero(_ended(history)) >= self.n_startup_trials:
-                return Suggestion(self._point(request, history, rng), "tpe")
+                return Suggestion(self._point(request, history, rng, limit), "tpe")
             source = _informative_source(request, history, self.n_startup_trials)
             if source is not None:
-                return Suggestion(self._point(request, source, rng), "tpe", "evidence of an earlier study")
+                return Suggestion(self._point(request, source, rng, limit), "tpe", "evidence of an earlier study")
         from_priors = drawn(request, history, rng)
         return from_priors or Suggestion(complete(request.space, request.given, rng), "tpe", "random start", 0, "draw")
 
-    def _point(self, request: Request, history: History, rng: np.random.Generator) -> dict[str, Any]:
+    def _point(
+        self, request: Request, history: History, rng: np.random.Generator, limit: MemoryLimit | None
+    ) -> dict[str, Any]:
         """Return the point suggested by the model of ``history``, block by block, parents first."""
         space, blocks = request.space, self._blocks(request.space, history)
         params: dict[str, Any] = {}
@@ -206,7 +222,8 @@ class TPESampler(OptunaFace):
                 allowed = AllowedCandidates(space, block, {**params, **known}) if space.where else None
                 failure_shares = self._failure_shares(encoded, blocks, history)
                 belief = belief_of(block, request, history)
-                drawing = Drawing(rng, block.point_of(known) if known else None, allowed, belief)
+                fitting = None if limit is None else FittingCandidates(limit, space, block, {**params, **known})
+                drawing = Drawing(rng, block.point_of(known) if known else None, allowed, belief, fitting)
                 candidates = self._candidates(encoded, failure_shares, history, drawing)
                 if candidates is None or len(candidates) == 0:
                     known = _completed(space, block, {**params, **request.given}, known, rng)

@@ -12,7 +12,7 @@ from sweeper_core.samplers.asking import ask
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.search_space.priors import Priors
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, SUGGESTION
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, OOM, SUGGESTION
 from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.record import NOTHING, Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -28,10 +28,13 @@ def record_of(
     reports: Sequence[tuple[int, float]] = (),
     constraints: Mapping[str, float] | None = None,
     suggestion: Suggestion | None = None,
+    oom: bool = False,
 ) -> TrialRecord:
     """Return the stored trial that has these (external) parameters of the space."""
     distributions = {name: space[name].distribution for name in space.names if name in params}
     attrs: dict[str, Any] = {CONSTRAINT_PREFIX + name: value for name, value in (constraints or {}).items()}
+    if oom:
+        attrs[OOM] = True
     if suggestion is not None:
         attrs[SUGGESTION] = {"origin": suggestion.origin, "generation": suggestion.generation}
     return TrialRecord(
@@ -100,8 +103,9 @@ class Simulation:
         state: TrialState = TrialState.COMPLETE,
         constraints: Mapping[str, float] | None = None,
         reports: Sequence[tuple[int, float]] = (),
+        oom: bool = False,
     ) -> None:
-        """End a trial."""
+        """End a trial; ``oom`` when it failed because memory ran out."""
         suggestion = self.suggestions[number]
         several = [values] if isinstance(values, (int, float)) else values
         self.ledger.fold(
@@ -115,6 +119,7 @@ class Simulation:
                     reports=reports,
                     constraints=constraints,
                     suggestion=suggestion,
+                    oom=oom,
                 )
             ]
         )

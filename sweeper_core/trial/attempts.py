@@ -12,7 +12,7 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sweeper_core.trial.attrs import CHECKPOINT, CONTINUES, FIRST_STEP, LOST, RETRY_HISTORY, STOPPED
+from sweeper_core.trial.attrs import CHECKPOINT, CONTINUES, FIRST_STEP, LOST, OOM, RETRY_HISTORY, STOPPED
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -163,4 +163,5 @@ def count_retries(attempts: Iterable[TrialRecord]) -> int:
     *earlier, last = attempts
     lost = [it for it in earlier if is_lost(it)] + [last]
     retries = (earlier or lost)[0].system_attrs.get(RETRY_HISTORY) or ()
-    return len(retries) + sum(not made_progress(it) and STOPPED not in it.system_attrs for it in lost)
+    counting = (it for it in lost if it.system_attrs.keys().isdisjoint((STOPPED, OOM)))
+    return len(retries) + sum(not made_progress(it) for it in counting)

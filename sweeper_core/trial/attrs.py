@@ -16,6 +16,7 @@ Name                 Written by                               Read by
 ``hpo:repeats``      the sweep, for repeated jobs             ``History`` (spread of repeats), results
 ``hpo:failure``      whoever ends a trial as FAIL             results, command line, MLflow
 ``hpo:traceback``    the sweep                                results
+``hpo:smaller``      the sweep, after a want of memory        the next attempt's jobs, results
 ``hpo:oom``          whoever ends a trial as FAIL             ``History`` (limits of memory), results
 ``hpo:baseline``     the sweep, when it opens the study       ``StudyFacts`` (report, ``hpo best``, closing lines)
 ``hpo:job_dir``      the sweep                                results, MLflow
@@ -79,7 +80,10 @@ FAILURE = "hpo:failure"
 TRACEBACK = "hpo:traceback"
 """The traceback of the exception that ended the trial."""
 OOM = "hpo:oom"
-"""True for a trial that failed because the memory of the host or of an accelerator ran out."""
+"""True for a trial that failed because the memory of the host or of an accelerator ran out; with ``hpo:lost`` it is to
+be continued with smaller values."""
+SMALLER = "hpo:smaller"
+"""``{configuration key: value}`` of what the configuration's next attempts run with, to fit into memory."""
 BASELINE = "hpo:baseline"
 """True for the trial that runs the configuration's own values."""
 JOB_DIRECTORY = "hpo:job_dir"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sweeper_core.distributions import BaseDistribution, FloatDistribution
-from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LIST_OF_CONSTRAINTS, OOM
+from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LIST_OF_CONSTRAINTS, LOST, OOM
 from sweeper_core.trial.state import TrialState
 
 
@@ -139,8 +139,9 @@ def constraints_in(system_attrs: Mapping[str, Any]) -> dict[str, float]:
 
 
 def ran_out_of_memory(record: TrialRecord) -> bool:
-    """Return whether a trial failed because memory ran out."""
-    return record.state is TrialState.FAIL and bool(record.system_attrs.get(OOM))
+    """Return whether a trial failed because memory ran out, and is not to be tried again with smaller values."""
+    attrs = record.system_attrs
+    return record.state is TrialState.FAIL and bool(attrs.get(OOM)) and LOST not in attrs
 
 
 def out_of_memory(records: Iterable[TrialRecord]) -> int:

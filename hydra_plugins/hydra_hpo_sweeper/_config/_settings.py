@@ -21,6 +21,8 @@ from hydra_plugins.hydra_hpo_sweeper._config._costs import cost_plan
 from hydra_plugins.hydra_hpo_sweeper._config._fidelity import FidelityOptions, Ladder
 from hydra_plugins.hydra_hpo_sweeper._config._fidelity import fidelity as read_fidelity
 from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
+from hydra_plugins.hydra_hpo_sweeper._config._oom_retry import OomRetry
+from hydra_plugins.hydra_hpo_sweeper._config._oom_retry import oom_retry as read_oom_retry
 from hydra_plugins.hydra_hpo_sweeper._config._points import points as read_points
 from hydra_plugins.hydra_hpo_sweeper._config._readers import (
     CheckpointOptions,
@@ -125,6 +127,7 @@ class Settings:
     trial_timeout: float | None = _setting(read.seconds)
     max_retries: int = _setting(read.count(0))
     max_retries_failed: int = _setting(read.count(0))
+    oom_retry: OomRetry = _setting(read_oom_retry)
     progress: str = _setting(read.one_of(read.PROGRESS))
     report: bool = _setting(read.flag)
     top_k: int | None = _setting(read.count(1, optional=True))

@@ -45,6 +45,11 @@ class Checkpoints:
         except OSError as error:
             log.warning("hydra.sweeper.checkpoints: what is superfluous in %s stays: %s", self.root, error)
 
+    def forget(self, configuration: int) -> None:
+        """Delete the checkpoints of a configuration that begins anew."""
+        for folder in CheckpointStore(self.root).folders().get(configuration, []) if self.root.exists() else ():
+            folder.keep(0)
+
     def _standings(self) -> Mapping[int, Standing]:
         return standings(self._session.log, self._session.rules.scheduler is not None)
 

@@ -19,6 +19,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._space._rehearsal import check_options, rehearse
 from hydra_plugins.hydra_hpo_sweeper._sweep._fit import check_fit
 from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import is_constant
+from hydra_plugins.hydra_hpo_sweeper._sweep._smaller import check_oom_retry
 from sweeper_core.checkpoints.store import check_writable
 from sweeper_core.samplers import Request, Sampler
 from sweeper_core.samplers.asking import ask
@@ -59,6 +60,7 @@ def checked(settings: Settings, plan: Plan, compose: Callable[[list[str]], Any],
     )
     _warn_of_used_seed(confirm, plan, compose)
     _rehearse(settings, plan)
+    check_oom_retry(settings.oom_retry, plan, compose)
     open_ended = settings.custom_search_space is not None
     points = plan.points(settings.points, open_ended, "hydra.sweeper.points")
     enqueued = (*points, *plan.points(settings.enqueue, open_ended))

@@ -13,7 +13,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import TrialResult, given_up
 from sweeper_core.storages import repeats, retry_of
 from sweeper_core.storages.base import Point
-from sweeper_core.trial.attrs import STOPPED
+from sweeper_core.trial.attrs import OOM, SMALLER, STOPPED
 from sweeper_core.trial.data import TrialData
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -39,7 +39,8 @@ class Finisher:
         number = trial.number
         stopped = any(done.end == "stopped" for done in trial.results)
         retry = self._retry(number, result)
-        self.retried = retry is not None or (result.lost and (stopped or self._goes_on(number)))
+        smaller = result.lost and OOM in result.attrs
+        self.retried = retry is not None or smaller or (result.lost and (stopped or self._goes_on(number)))
         if result.lost and not self.retried:
             result = given_up(result)
         if stopped:
@@ -57,6 +58,10 @@ class Finisher:
         if result.lost:
             self._session.log.sync()  # so that the next reservation finds it
         again = "goes on where it stopped" if result.lost else "its parameters will be tried again"
+        if smaller:
+            again = "it is tried again with " + ", ".join(
+                f"{key}={value}" for key, value in result.attrs[SMALLER].items()
+            )
         _warn(trial.configuration, result, again if self.retried else "", stopped)
         return number, result
 
@@ -89,6 +94,6 @@ class Finisher:
 
 
 def _warn(number: int, result: TrialResult, again: str, stopped: bool) -> None:
-    how = "was lost: " if result.lost else "failed: "
+    how = "was lost: " if result.lost and OOM not in result.attrs else "failed: "
     how = "was stopped" if stopped else how + in_short(str(result.failure))
     log.warning("Trial %d %s%s", number, how, f"; {again}" if again else "")

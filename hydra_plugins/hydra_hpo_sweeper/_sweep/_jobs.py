@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,11 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._handles import TrialHandles
 from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
 from hydra_plugins.hydra_hpo_sweeper._sweep._ranks import ranked
 from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import jobs_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._smaller import with_smaller
 from sweeper_core.schedulers.base import Scheduler
 from sweeper_core.study._session.define_by_run import DefineByRun
 from sweeper_core.study._session.session import Session, Started
+from sweeper_core.trial.attrs import SMALLER
 
 if TYPE_CHECKING:
     from sweeper_core.integrations.mlflow import MlflowMirror
@@ -38,6 +40,7 @@ class RunningTrial:
         begun: Start by the wall clock: a suspended machine sends no heartbeats meanwhile.
         stored: Whether its result is in the study.
         rung: Index of the rung that its jobs train up to; None where jobs train in full.
+        smaller: Values that it runs with because an earlier attempt ran out of memory, by configuration key.
     """
 
     started: Started
@@ -48,6 +51,7 @@ class RunningTrial:
     begun: float = field(default_factory=time.time)
     stored: bool = False
     rung: int | None = None
+    smaller: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def number(self) -> int:
@@ -97,7 +101,8 @@ class JobPlan:
         """Return a trial with its jobs. Raises what the user's ``custom_search_space`` raises."""
         params, ladder = self._extended(started), self._settings.ladder
         rung = None if ladder is None else self._due(started.number, ladder.above(self._reported(started)))
-        return RunningTrial(started, params, self._jobs(started, params, rung), rung=rung)
+        smaller = started.system_attrs.get(SMALLER) or {}
+        return RunningTrial(started, params, self._jobs(started, params, rung), rung=rung, smaller=smaller)
 
     def _reported(self, started: Started) -> int:
         """Return the last step that a trial has reported; a trial that is taken over may be farther than its start."""
@@ -123,7 +128,7 @@ class JobPlan:
 
     def _jobs(self, started: Started, params: dict[str, Any], rung: int | None) -> deque[Job]:
         ladder = self._settings.ladder
-        overrides = self._plan.overrides(params)
+        overrides = with_smaller(self._plan.overrides(params), started.system_attrs.get(SMALLER))
         if ladder is not None and rung is not None:
             overrides = ladder.at(rung, overrides)
         jobs = self._jobs_with(started, overrides)

@@ -27,6 +27,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import is_clearly_bad
 from hydra_plugins.hydra_hpo_sweeper._sweep._reporting import Silence
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import Setup
+from hydra_plugins.hydra_hpo_sweeper._sweep._smaller import Smaller
 from hydra_plugins.hydra_hpo_sweeper._sweep._source import TrialSource
 from hydra_plugins.hydra_hpo_sweeper._sweep._stop import StopRules
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import (
@@ -69,11 +70,13 @@ class Run:
         progress: Progress,
         adoption: Adoption,
         source: Callable[[], RunningTrial | None] | None = None,
+        smaller: Smaller | None = None,
     ) -> None:
         self.setup = setup
         self.settings = setup.settings
         self.session = setup.opened.session
         self.jobs = jobs
+        self.smaller = smaller
         self.interrupt = interrupt
         self.progress = progress
         self.stopping = stopping_of(setup, lambda: self.rules.left)
@@ -263,6 +266,8 @@ class Run:
         result = climbed
         if result.state is TrialState.PRUNED:
             result = pruned(result, self.session.log.record(trial.number), len(self.settings.directions))
+        if self.smaller is not None:
+            result = self.smaller.again(result, trial.number, trial.smaller, trial.results)
         if self.settings.cost is not None:
             record = self.session.log.record(trial.number)
             jobs, seconds = self.meter.jobs(trial.number), self.meter.seconds(trial.number)

@@ -52,6 +52,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._best_config import Compose, best_co
 from hydra_plugins.hydra_hpo_sweeper._sweep._confirmed import chosen, confirmed_as_data, lines_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._costs import as_data, costs_by_number
 from hydra_plugins.hydra_hpo_sweeper._sweep._expected import HowSure
+from hydra_plugins.hydra_hpo_sweeper._sweep._smaller import with_smaller
 from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import why_pruned
 from sweeper_core._flock import locked
 from sweeper_core.maths.pareto import pareto_front
@@ -61,7 +62,7 @@ from sweeper_core.search_space.lists import ListParameter, with_lists
 from sweeper_core.study._session.session import Session
 from sweeper_core.study._session.stopping import end_of
 from sweeper_core.study.confirm import Confirmation
-from sweeper_core.trial.attrs import FAILURE, JOB_DIRECTORY, REPEATS
+from sweeper_core.trial.attrs import FAILURE, JOB_DIRECTORY, REPEATS, SMALLER
 from sweeper_core.trial.best import best_first
 from sweeper_core.trial.cluster import start_of
 from sweeper_core.trial.record import TrialRecord, out_of_memory
@@ -327,7 +328,7 @@ class Results:
 
     def _overrides_of(self, record: TrialRecord) -> list[str]:
         """Return what a trial ran with: in another run of the study, other things may have been fixed."""
-        lines = self._plan.overrides(record.params)
+        lines = with_smaller(self._plan.overrides(record.params), record.system_attrs.get(SMALLER))
         swept = set(lines) - {item.line for item in self._plan.items}
         folder = record.system_attrs.get(JOB_DIRECTORY)
         # A repeat's own overrides name its value of the repeated key.

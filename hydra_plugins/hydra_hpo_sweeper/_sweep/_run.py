@@ -41,6 +41,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened, greet, keep_
 from hydra_plugins.hydra_hpo_sweeper._sweep._page import Page
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import Results, SweepResult, single_run
 from hydra_plugins.hydra_hpo_sweeper._sweep._setup import App, Setup
+from hydra_plugins.hydra_hpo_sweeper._sweep._smaller import Smaller
 from hydra_plugins.hydra_hpo_sweeper._sweep._start import tell_start, with_start
 from hydra_plugins.hydra_hpo_sweeper._sweep._streams import decoded, tolerant_streams
 from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
@@ -156,7 +157,8 @@ def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
                 stack.callback(_write, setup)
                 stack.enter_context(lit(setup.directory.path, _budget(setup), settings.n_jobs, setup.command() or ""))
                 interrupt = stack.enter_context(Interrupt(inline))
-                run = Run(setup, jobs, interrupt, stack.enter_context(progress), adoption)
+                smaller = Smaller(settings.oom_retry, factory.compose, session, jobs.checkpoints.forget)
+                run = Run(setup, jobs, interrupt, stack.enter_context(progress), adoption, smaller=smaller)
                 stack.enter_context(run.watcher)
                 run.loop(stack.enter_context(factory.open(recorder, ClusterJobs(session, path))))
             if settings.confirm is not None and run.has_ended_well:

@@ -20,6 +20,7 @@ from sweeper_core.maths.gp import Posterior
 from sweeper_core.samplers._gp.economy import ExpectedCost
 from sweeper_core.samplers._gp.priors import Belief
 from sweeper_core.samplers._gp.search import Acquisition
+from sweeper_core.samplers._memory import MemoryLimit
 
 Floats = npt.NDArray[np.float64]
 
@@ -70,6 +71,23 @@ class Feasibility:
 
 
 @dataclass(frozen=True)
+class Fits:
+    """The log probability of fitting into memory; falls steeply where the risk is more than the admissible one."""
+
+    limit: MemoryLimit
+
+    def score(self, Z: Floats) -> Floats:
+        score = self.limit.log_fits(Z)
+        return np.asarray(score + STIFFNESS * np.minimum(score - self.limit.least, 0.0))
+
+    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
+        score, gradient = self.limit.log_fits_with_gradient(Z)
+        below = score < self.limit.least
+        steep = np.where(below, score + STIFFNESS * (score - self.limit.least), score)
+        return steep, np.where(below, 1.0 + STIFFNESS, 1.0)[:, None] * gradient
+
+
+@dataclass(frozen=True)
 class HypervolumeImprovement:
     """The log expected hypervolume improvement over undominated boxes."""
 
@@ -90,7 +108,7 @@ class HypervolumeImprovement:
         )
 
 
-Term = ExpectedImprovement | Feasibility | HypervolumeImprovement | Belief | ExpectedCost
+Term = ExpectedImprovement | Feasibility | Fits | HypervolumeImprovement | Belief | ExpectedCost
 
 
 class Sum(Acquisition):

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from sweeper_core.distributions import CategoricalDistribution, choice_key
 from sweeper_core.maths.parzen import Points
+from sweeper_core.samplers._memory import MemoryLimit
 from sweeper_core.search_space.axes import Axes
 from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.trial.history import History
@@ -112,8 +113,29 @@ class AllowedCandidates:
         return self._space.allowed(np.where(np.isnan(self._decided), raw, self._decided))
 
 
+class FittingCandidates:
+    """Finds the points of a block that fit into memory, given the values already chosen.
+
+    Parameters of later blocks count as being in the middle of their ranges.
+    """
+
+    def __init__(self, limit: MemoryLimit, space: SearchSpace, block: Coordinates, decided: Mapping[str, Any]) -> None:
+        self._limit, self._block = limit, block
+        self._decided = space.to_unit(space.encode(decided)[None])[0]
+        self._columns = [space.position(name) for name in block.names]
+
+    def safest(self, points: Points, count: int) -> Points:
+        """Return the first ``count`` points that keep to the admissible risk; without any, the least risky ones."""
+        unit = np.tile(self._decided, (len(points), 1))
+        codes = np.where(points.codes < 0, np.nan, (points.codes + 0.5) / self._block.choices)
+        unit[:, self._columns] = np.column_stack([points.numbers, codes])
+        score = self._limit.log_fits_at(unit)
+        fitting = np.flatnonzero(score >= self._limit.least)
+        return points.take(fitting[:count] if len(fitting) else np.argsort(-score, kind="stable")[: max(count // 4, 1)])
+
+
 EXTRA_DRAWS = 16
-"""Draws per candidate where relations restrict the space."""
+"""Draws per candidate where relations, or the memory, restrict the space."""
 
 
 @dataclass(frozen=True)
@@ -125,22 +147,28 @@ class Drawing:
         given: The block's coordinates that are already chosen; None when there are none.
         allowed: Which points satisfy the relations of the space; None when there are none.
         belief: Log density ``(k,)`` of the priors at ``k`` points, times their power; None without priors.
+        fitting: Which points fit into memory; None where no trial ran out of it.
     """
 
     rng: np.random.Generator
     given: Points | None
     allowed: AllowedCandidates | None
     belief: Callable[[Points], Floats] | None = None
+    fitting: FittingCandidates | None = None
 
     def with_priors(self, candidates: Points, score: Floats) -> Floats:
         """Return scores ``(k,)`` with the priors' log densities added."""
         return score if self.belief is None else score + self.belief(candidates)
 
     def candidates(self, block: Coordinates, draw: Callable[[int], Points], count: int) -> Points:
-        """Return ``count`` points, or fewer where too few draws satisfy the relations."""
-        drawn = draw(count if self.allowed is None else EXTRA_DRAWS * count)
+        """Return ``count`` points, or fewer where too few draws satisfy the relations, or fit into memory."""
+        drawn = draw(count if self.allowed is None and self.fitting is None else EXTRA_DRAWS * count)
         found = Points(block.snap(drawn.numbers), drawn.codes)
-        return found if self.allowed is None else found.take(np.flatnonzero(self.allowed(found))[:count])
+        if self.allowed is not None:
+            found = found.take(np.flatnonzero(self.allowed(found)))
+        if self.fitting is not None and len(found):
+            return self.fitting.safest(found, count)
+        return found.take(np.arange(min(count, len(found))))
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ from sweeper_core.schedulers.base import Continue, Decision, New, Scheduler, Vac
 from sweeper_core.storages.base import Claim, Lease
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.trial.attempts import count_retries, made_progress
-from sweeper_core.trial.attrs import FIXED_PARAMS, STOPPED
+from sweeper_core.trial.attrs import FIXED_PARAMS, OOM, STOPPED
 from sweeper_core.trial.record import TrialRecord
 
 
@@ -69,12 +69,12 @@ class Continuations:
 
         Args:
             max_retries: Maximum number of attempts without progress: those that reported a new step, or whose job was
-                ended on purpose, do not count. 0 continues the latter only.
+                ended on purpose or is tried again smaller, do not count. 0 continues the latter only.
         """
         attempts = self._log.attempts_until(number)
         if not attempts or not _has_begun(attempts[-1]):
             return False  # it was lost before its parameters were suggested
-        if STOPPED in attempts[-1].system_attrs:
+        if not attempts[-1].system_attrs.keys().isdisjoint((STOPPED, OOM)):
             return True
         return max_retries > 0 and count_retries(attempts) <= max_retries
 

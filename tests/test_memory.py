@@ -17,7 +17,7 @@ from hydra.errors import CompactHydraException
 from plugin_support import command, surroundings, sweep
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import failure_of
-from hydra_plugins.hydra_hpo_sweeper._lanes._oom import KillCounter
+from hydra_plugins.hydra_hpo_sweeper._lanes._oom import KillCounter, memory_is_short
 from sweeper_core import create_study
 from sweeper_core.memory import is_out_of_memory, tells_kill, tells_out_of_memory
 from sweeper_core.trial.attrs import FAILURE, OOM
@@ -249,6 +249,49 @@ def test_a_kill_by_the_kernel_is_out_of_memory(tmp_path: Path, limited_group: Pa
     assert reasons["10"] == ""
     assert reasons["1000"].startswith("oom: OutOfMemory: its process was ended by SIGKILL: the kernel's OOM killer")
     assert len(reasons) == 2, "a kill for want of memory is not retried as a lost job is"
+
+
+# --- a new process for each job -----------------------------------------------------------------------------------
+
+
+def leaking(config: Any) -> float:
+    """Leak 30 MB, and return the size of the process before, in MB."""
+    import resource
+    import sys
+
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    vars(sys).setdefault("_leaked", []).append(b"x" * (30 << 20))
+    return pages * resource.getpagesize() / (1 << 20)
+
+
+def grown(directory: Path, n_trials: int) -> tuple[float, float]:
+    """Return the first and the largest size of the processes of jobs that leak, when they began."""
+    settings = ["x=interval(0,1)", "hydra.sweeper.fresh_process=true", f"hydra.sweeper.n_trials={n_trials}"]
+    sweep(leaking, directory, settings)
+    sizes = [float(row["value"]) for row in table(directory)]
+    assert len(sizes) == n_trials
+    return sizes[0], max(sizes)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_memory_does_not_grow_from_job_to_job(tmp_path: Path) -> None:
+    first, most = grown(tmp_path / "s", 3)
+    assert most <= 1.02 * first + 10
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_memory_does_not_grow_over_200_jobs(tmp_path: Path) -> None:
+    first, most = grown(tmp_path / "s", 200)
+    assert most <= 1.02 * first + 10
+
+
+def test_no_process_is_started_ahead_where_memory_is_short(tmp_path: Path) -> None:
+    file = tmp_path / "meminfo"
+    for free, short in ((10_000, True), (50_000, False)):
+        file.write_text(f"MemTotal: 100000 kB\nMemFree: 5 kB\nMemAvailable: {free} kB\n")
+        assert memory_is_short(file) is short
+    assert memory_is_short(tmp_path / "missing") is False
 
 
 # --- tried again, smaller -------------------------------------------------------------------------------------------

@@ -132,6 +132,8 @@ class HPOSweeperConf:
     max_retries: Any = 1
     # How often a trial whose job raised an exception is tried again.
     max_retries_failed: Any = 0
+    # Whether each job runs in a new process, so that memory does not grow from job to job; it is started ahead of time.
+    fresh_process: Any = False
     # How a trial that ran out of memory is tried again smaller: {data.batch_size: /2, trainer.accumulate: x2}; the keys
     # are not swept. from: checkpoint goes on from its checkpoint; else from the start. None: not at all.
     oom_retry: Any = None

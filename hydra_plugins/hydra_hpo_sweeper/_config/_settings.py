@@ -127,6 +127,7 @@ class Settings:
     trial_timeout: float | None = _setting(read.seconds)
     max_retries: int = _setting(read.count(0))
     max_retries_failed: int = _setting(read.count(0))
+    fresh_process: bool = _setting(read.flag)
     oom_retry: OomRetry = _setting(read_oom_retry)
     progress: str = _setting(read.one_of(read.PROGRESS))
     report: bool = _setting(read.flag)

@@ -193,7 +193,9 @@ class LaneFactory:
         sys.stdout.flush()
         locate = functools.partial(directory_of, self.context.config_loader, self.config)
         packed = pack(self.context, self.task, self.config)
-        return ProcessLanes(start, packed, shares, limit=settings.trial_timeout, locate=locate)
+        return ProcessLanes(
+            start, packed, shares, limit=settings.trial_timeout, fresh=settings.fresh_process, locate=locate
+        )
 
 
 def kind_of_lane(settings: Settings, launcher: str) -> str:
@@ -228,6 +230,10 @@ def kind_of_lane(settings: Settings, launcher: str) -> str:
             f"hydra.sweeper.trial_timeout needs lanes=process; with {launcher} the lanes are of kind {kind}: set the "
             "launcher's own limit."
         )
+    if kind != "process" and settings.fresh_process:
+        raise ConfigError(
+            f"hydra.sweeper.fresh_process needs lanes=process; with {launcher} the lanes are of kind {kind}."
+        )
     return kind
 
 
@@ -237,6 +243,7 @@ def _fitting(settings: Settings, launcher: str) -> str:
     if not _is_basic(launcher):
         return "thread"
     alone = settings.n_jobs == 1 and settings.devices is None and settings.trial_timeout is None
+    alone = alone and not settings.fresh_process
     return "inline" if alone else "process"
 
 

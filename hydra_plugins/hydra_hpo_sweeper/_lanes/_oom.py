@@ -12,6 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+MIN_FREE = 0.15
+"""Share of the host's memory that has to be free for processes that are started ahead of time."""
+
 COUNTER = "oom_kill"
 """Name of the counter in each of the files."""
 
@@ -42,6 +45,16 @@ class KillCounter:
         """Whether a process has been killed since."""
         now = None if self.file is None else _read(self.file)
         return now is not None and now > self.before
+
+
+def memory_is_short(meminfo: Path = Path("/proc/meminfo")) -> bool:
+    """Return whether this host has too little free memory for a process that only waits; False where it is unknown."""
+    sizes: dict[str, int] = {}
+    with suppress(OSError, ValueError):
+        for line in meminfo.read_text().splitlines():
+            name, _, size = line.partition(":")
+            sizes[name] = int(size.split()[0])
+    return sizes.get("MemAvailable", 1) < MIN_FREE * sizes.get("MemTotal", 1)
 
 
 def _read(file: Path) -> int | None:

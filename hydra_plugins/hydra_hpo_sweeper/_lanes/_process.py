@@ -19,7 +19,7 @@ from typing import Literal
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, Job, JobResult, Lanes
 from hydra_plugins.hydra_hpo_sweeper._lanes._kill import kill_tree
-from hydra_plugins.hydra_hpo_sweeper._lanes._oom import KillCounter
+from hydra_plugins.hydra_hpo_sweeper._lanes._oom import KillCounter, memory_is_short
 from hydra_plugins.hydra_hpo_sweeper._lanes._worker import OUTPUT, Start
 from sweeper_core.memory import REASON, tells_out_of_memory
 
@@ -50,6 +50,7 @@ class ProcessLanes(Lanes):
         application: The packed application.
         environments: For each lane, the variables its process begins with.
         limit: Seconds after which a job is ended, with its children; None for no limit.
+        fresh: Whether each job has a process of its own; the next one is started while a job runs.
         locate: Returns the output directory of a job whose worker died without sending it.
     """
 
@@ -60,9 +61,11 @@ class ProcessLanes(Lanes):
         environments: Sequence[Mapping[str, str]],
         *,
         limit: float | None = None,
+        fresh: bool = False,
         locate: Callable[[Job], str | None] = lambda job: None,
     ) -> None:
         self._locate = locate
+        self._fresh = fresh
         # It is too long for a pipe without a reader; an unnamed file is invisible to other processes.
         self._application = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         self._application.write(application)
@@ -74,7 +77,7 @@ class ProcessLanes(Lanes):
         ]
 
     def _lane(self, start: Start, variables: dict[str, str], limit: float | None) -> _Lane:
-        return _Lane(partial(_spawn, start, variables, self._application.fileno()), Path(start.log), limit)
+        return _Lane(partial(_spawn, start, variables, self._application.fileno()), Path(start.log), limit, self._fresh)
 
     @property
     def free(self) -> int:
@@ -124,6 +127,7 @@ class ProcessLanes(Lanes):
             lane.say_goodbye()
         for lane in self._lanes:
             lane.end_worker(patience=0.0 if lane.job else SECONDS_TO_LEAVE)
+            lane.end_spare()
         self._application.close()
 
     @property
@@ -141,10 +145,13 @@ class _Worker:
 class _Lane:
     """One lane: its worker, if alive, and its job, if it has one."""
 
-    def __init__(self, spawn: Callable[[], _Worker], log: Path, limit: float | None) -> None:
+    def __init__(self, spawn: Callable[[], _Worker], log: Path, limit: float | None, fresh: bool = False) -> None:
         self._spawn = spawn
         self._log = log
         self._limit = limit
+        self._fresh = fresh
+        self._spare: _Worker | None = None
+        """The process of the next job, which waits for it after its imports."""
         self.worker: _Worker | None = None
         self.job: Job | None = None
         self.deadline: float | None = None
@@ -161,9 +168,11 @@ class _Lane:
 
     def start(self, job: Job) -> None:
         """Send the job to the worker, which is started if necessary."""
+        if self._fresh:
+            self._take_spare()
         self.job, self.deadline, self._cut_short, self._begun = job, None, None, False
         if self.worker is not None:
-            self._kills = self._kills.again()
+            self._kills = KillCounter.of(self.worker.process.pid) if self._fresh else self._kills.again()
             try:
                 self.worker.connection.send(job)
                 return
@@ -183,6 +192,8 @@ class _Lane:
                 return self._died()
             if kind == "begun":
                 self._begun = True
+                if self._fresh and self._spare is None and not memory_is_short():
+                    self._spare = self._spawn()
                 self.deadline = None if self._limit is None else time.monotonic() + self._limit
                 return None
             return self._free(content)
@@ -224,6 +235,21 @@ class _Lane:
     def _free(self, done: JobResult) -> JobResult:
         self.job, self.deadline = None, None
         return done
+
+    def _take_spare(self) -> None:
+        """End the process of the earlier job, with all that it holds, and take the one that waits.
+
+        It ends only now, because a job that is started means that all earlier results are stored.
+        """
+        self.say_goodbye()
+        self.end_worker(patience=SECONDS_TO_LEAVE)
+        self.worker, self._spare = self._spare, None
+
+    def end_spare(self) -> None:
+        """End the process that waits for a job, if there is one."""
+        self.worker, self._spare = self._spare, None
+        self.say_goodbye()
+        self.end_worker(patience=SECONDS_TO_LEAVE)
 
     def say_goodbye(self) -> None:
         """Send an idle worker the end of its work."""

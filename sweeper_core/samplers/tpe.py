@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 _Kernels = tuple[Floats, Points, Floats, Integers, Floats, float]
+Limit = Union[MemoryLimit, None]
 _Density = TypeVar("_Density", Mixture, Marginals)
 
 MAX_GOOD = 25
@@ -195,9 +196,7 @@ class TPESampler(OptunaFace):
         """Return the best of some points drawn from l, or a random one before there is a model."""
         return within_memory(request, history, lambda limit: self._suggest(request, history, rng, limit))
 
-    def _suggest(
-        self, request: Request, history: History, rng: np.random.Generator, limit: MemoryLimit | None
-    ) -> Suggestion:
+    def _suggest(self, request: Request, history: History, rng: np.random.Generator, limit: Limit) -> Suggestion:
         if len(request.given) < len(request.space):
             if np.count_nonzero(_ended(history)) >= self.n_startup_trials:
                 return Suggestion(self._point(request, history, rng, limit), "tpe")
@@ -207,9 +206,7 @@ class TPESampler(OptunaFace):
         from_priors = drawn(request, history, rng)
         return from_priors or Suggestion(complete(request.space, request.given, rng), "tpe", "random start", 0, "draw")
 
-    def _point(
-        self, request: Request, history: History, rng: np.random.Generator, limit: MemoryLimit | None
-    ) -> dict[str, Any]:
+    def _point(self, request: Request, history: History, rng: np.random.Generator, limit: Limit) -> dict[str, Any]:
         """Return the point suggested by the model of ``history``, block by block, parents first."""
         space, blocks = request.space, self._blocks(request.space, history)
         params: dict[str, Any] = {}

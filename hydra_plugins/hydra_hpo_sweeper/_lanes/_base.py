@@ -26,7 +26,6 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._returns import let_go, returned_by
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import drop_frames, kind_of, trace_of
 from hydra_plugins.hydra_hpo_sweeper._lanes._oom import KillCounter
 from hydra_plugins.hydra_hpo_sweeper._lanes._outcome import sendable
-from sweeper_core.memory import REASON, is_out_of_memory, tells_kill, tells_out_of_memory
 
 End = Literal["returned", "raised", "pruned", "lost", "killed", "timeout", "stopped"]
 """How a job ended: ``lost`` when its process died without a result, ``killed`` when it died so for want of memory,
@@ -223,6 +222,8 @@ def run_job(launcher: Launcher, job: Job) -> JobResult:
 
 def run_watched(launcher: Launcher, job: Job, kills: KillCounter) -> JobResult:
     """Run one job of this process, and tell whether one of its processes was killed for want of memory."""
+    from sweeper_core.memory import REASON, tells_kill  # Hydra imports this file in every application
+
     done = run_job(launcher, job)
     failure = done.failure
     if failure is None or failure.reason or not tells_kill(f"{failure}\n{failure.trace}") or not kills.grown:
@@ -312,6 +313,8 @@ def _directory(job_return: JobReturn) -> str | None:
 
 def failure_of(error: BaseException) -> Failure:
     """Return the failure described by an exception, which loses its frames."""
+    from sweeper_core.memory import REASON, is_out_of_memory, tells_out_of_memory  # as above
+
     try:
         message = str(error)
     except Exception:

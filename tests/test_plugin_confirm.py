@@ -115,6 +115,24 @@ def test_a_candidate_that_fails_is_left_out_and_said(there: Path, capsys: pytest
     assert "Confirmed winner: trial 1" in said
 
 
+def test_a_candidate_that_ran_smaller_is_confirmed_as_it_ran(there: Path) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def task(cfg: Any) -> float:
+        if cfg.bs > 16:
+            raise MemoryError
+        seen.append((cfg.seed, cfg.bs))
+        return lucky(cfg)
+
+    overrides = ["x=2,3", "bs=64", "hydra.sweeper.n_trials=2", "hydra.sweeper.oom_retry={bs: /2}"]
+    seeds = "hydra.sweeper.confirm={top: 2, seeds: {seed: [1, 2]}}"
+    result = sweep(task, there, [*overrides, seeds], CONFIG + "bs: 8\n")
+    assert {seed for seed, _ in seen} == {0, 1, 2}
+    assert {bs for _, bs in seen} == {16}
+    assert result.confirmed.winner.record.params == {"x": 3}
+    assert "bs=16" in (there / "best_overrides.txt").read_text()
+
+
 def test_fewer_trials_than_top_are_all_confirmed(
     there: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

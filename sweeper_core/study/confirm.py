@@ -20,7 +20,7 @@ from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages.base import Claim, Lease, Point, Storage, StudyRecord
 from sweeper_core.study._session.define_by_run import DefineByRun
 from sweeper_core.study._session.session import Session, Started
-from sweeper_core.trial.attrs import CONFIRM, CONFIRM_SUFFIX, CONFIRMS, LOST
+from sweeper_core.trial.attrs import CONFIRM, CONFIRM_SUFFIX, CONFIRMS, LOST, SMALLER
 from sweeper_core.trial.best import MIN_FOR_A_MODEL, best_first
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.feasible import satisfied
@@ -327,7 +327,10 @@ class Confirming:
         candidate, position = found
         seed = self.seeds[position]
         of = {"trial": candidate.number, "value": seed}
-        point = Point(candidate.record.params, {"confirms": candidate.number, self.key: seed}, {CONFIRMS: of})
+        attrs = {CONFIRMS: of}
+        if SMALLER in candidate.record.system_attrs:  # it ran out of memory with the values of the configuration
+            attrs[SMALLER] = candidate.record.system_attrs[SMALLER]
+        point = Point(candidate.record.params, {"confirms": candidate.number, self.key: seed}, attrs)
         key = f"confirm:{candidate.number}:{_text(seed)}"
         study_id = self.session.study.study_id
         if self.session.storage.enqueue(study_id, [point], idempotency_key=key):

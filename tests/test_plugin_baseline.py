@@ -12,8 +12,8 @@ from plugin_support import sweep
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._optuna_names import OptunaSweeperConf
-from hydra_plugins.hydra_hpo_sweeper._sweep._directory import SweepDirectory
-from hydra_plugins.hydra_hpo_sweeper._sweep._opening import open_study
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._directory import SweepDirectory
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import open_study
 from sweeper_core import load_study
 from sweeper_core.directions import StudyDirection
 from sweeper_core.samplers import RandomSampler

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from plugin_support import sweep
 
-from hydra_plugins.hydra_hpo_sweeper._sweep import _earlier
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation import _earlier
 from sweeper_core.storages import get_storage
 from sweeper_core.storages.base import StudyRecord
 

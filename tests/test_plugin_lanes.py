@@ -26,7 +26,7 @@ from hydra_plugins.hydra_hpo_sweeper._lanes import _base, _devices, _factory, _o
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import InlineLane, Job, JobResult, Lanes
 from hydra_plugins.hydra_hpo_sweeper._lanes._environment import JobEnvironment
 from hydra_plugins.hydra_hpo_sweeper._lanes._threads import ThreadLanes
-from hydra_plugins.hydra_hpo_sweeper._sweep._live import Live
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._live import Live
 from sweeper_core import create_study
 from sweeper_core.storages import get_storage
 from sweeper_core.trial.attrs import CONTINUES, FAILURE, RETRY_HISTORY, STOPPED

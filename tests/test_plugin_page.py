@@ -12,7 +12,7 @@ import pytest
 import yaml
 from plugin_support import surroundings, sweep
 
-from hydra_plugins.hydra_hpo_sweeper._sweep import _page
+from hydra_plugins.hydra_hpo_sweeper._sweep._results import _page
 from sweeper_core.report.beacon import beacons
 
 CONFIG = """
@@ -155,7 +155,7 @@ def test_a_running_sweep_renews_its_report_in_a_child(tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize(("text", "shown"), [("=cmd()", '"=cmd()"'), ("@x", '"@x"'), ("-1e", '"-1e"'), ("a=1", "a=1")])
 def test_the_table_of_a_sweep_holds_no_formulas(text: str, shown: str) -> None:
-    from hydra_plugins.hydra_hpo_sweeper._sweep._results import cell
+    from hydra_plugins.hydra_hpo_sweeper._sweep._results._files import cell
 
     assert cell(text) == shown
     assert cell(-1.5) == "-1.5"

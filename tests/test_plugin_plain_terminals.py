@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from plugin_support import command, surroundings
 
-from hydra_plugins.hydra_hpo_sweeper._sweep._streams import decoded, tolerant_streams
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._streams import decoded, tolerant_streams
 
 PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 

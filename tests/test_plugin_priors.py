@@ -10,7 +10,7 @@ from plugin_support import sweep
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
-from hydra_plugins.hydra_hpo_sweeper._sweep._priors import priors_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._priors import priors_of
 from sweeper_core import load_study
 from sweeper_core.search_space.priors import Prior
 

@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from plugin_support import APPS, run, surroundings, sweep
 
-from hydra_plugins.hydra_hpo_sweeper._sweep import _results
+from hydra_plugins.hydra_hpo_sweeper._sweep._results import _files
 from sweeper_core.exceptions import TrialPruned
 
 GRID = ("hydra/sweeper/sampler=grid", "hydra.sweeper.sampler.seed=null")
@@ -169,7 +169,7 @@ def test_the_best_overrides_are_the_best_trials_also_where_jobs_share_a_director
 
 def test_files_are_written_at_most_once_a_second_and_at_the_end(there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(_results.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(_files.time, "monotonic", lambda: now[0])
     sizes: list[int] = []
 
     def task(cfg: Any) -> float:

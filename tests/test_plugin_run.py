@@ -177,7 +177,7 @@ def test_a_long_failure_is_shown_in_short_and_kept_in_full(there: Path, capsys: 
 def test_a_result_that_comes_late_is_shown_as_the_trial_that_has_it(
     there: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from hydra_plugins.hydra_hpo_sweeper._sweep import _opening
+    from hydra_plugins.hydra_hpo_sweeper._sweep._preparation import _opening
 
     lease = replace(this_process(), host="elsewhere", boot="another", grace=0.0, interval=3600.0)
     monkeypatch.setattr(_opening, "this_process", lambda: lease)
@@ -271,7 +271,7 @@ def test_n_trials_counts_this_run_and_max_trials_the_study(there: Path, capsys: 
 def test_no_trial_starts_after_the_timeout(
     there: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from hydra_plugins.hydra_hpo_sweeper._sweep import _stop
+    from hydra_plugins.hydra_hpo_sweeper._sweep._stopping import _stop
 
     clock = iter(range(0, 10**6, 10))
     monkeypatch.setattr(_stop.time, "monotonic", lambda: float(next(clock)))
@@ -329,7 +329,7 @@ def test_the_end_says_how_to_continue(there: Path, capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize("place", ["command line", "configuration"])
 def test_no_password_is_left_on_disk(there: Path, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hydra_plugins.hydra_hpo_sweeper._sweep import _opening
+    from hydra_plugins.hydra_hpo_sweeper._sweep._preparation import _opening
 
     asked: list[str] = []
 

@@ -17,8 +17,8 @@ from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._slurm import GONE, SlurmState, SlurmStates
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure
 from hydra_plugins.hydra_hpo_sweeper._lanes._cluster import check_cluster
-from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
-from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import TrialResult, ended_from_outside
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._interrupt import Interrupt
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._trial_result import TrialResult, ended_from_outside
 from sweeper_core.directions import StudyDirection
 from sweeper_core.report.beacon import MAX_SILENCE, has_left
 from sweeper_core.report.facts import seconds_of

@@ -17,7 +17,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._readers import Repeat
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from hydra_plugins.hydra_hpo_sweeper._lanes import _devices
-from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import jobs_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._repeats import jobs_of
 
 UNQUOTED = ["/data/b", "a+b", "./x/y.yaml", "user@host:path", "50%", "3d", "-x", "x.y-z_1"]
 QUOTED = ["1e5", "1_000", "-inf", "NaN", "true", "a b", "it's", "a,b", "${x}", "", "~", "a=b", "*", "\\"]

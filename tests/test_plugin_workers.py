@@ -18,8 +18,8 @@ from omegaconf import OmegaConf
 from plugin_support import command, surroundings, sweep
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._sweep import _sbatch
-from hydra_plugins.hydra_hpo_sweeper._sweep._time_limit import SLURM_END, TimeLimit
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._time_limit import SLURM_END, TimeLimit
+from hydra_plugins.hydra_hpo_sweeper._sweep._workers import _sbatch
 from sweeper_core import load_study
 from sweeper_core.cli import workers
 from sweeper_core.cli.app import cli

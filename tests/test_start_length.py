@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
-from hydra_plugins.hydra_hpo_sweeper._sweep import _stop
-from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
-from hydra_plugins.hydra_hpo_sweeper._sweep._stop import StopRules
-from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._tally import Tally
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping import _stop
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._interrupt import Interrupt
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._stop import StopRules
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution
 from sweeper_core.samplers import AutoSampler, GPSampler

@@ -31,7 +31,7 @@ class HPOSweeper(Sweeper):
         Raises:
             CompactHydraException: A setting is wrong (before any job has started), or too many trials failed.
         """
-        from hydra_plugins.hydra_hpo_sweeper._sweep._ranks import RankedJob
+        from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._ranks import RankedJob
 
         assert self.hydra_context is not None
         assert self.config is not None
@@ -40,7 +40,7 @@ class HPOSweeper(Sweeper):
         if job is not None:
             return job.run(self.hydra_context, self.task_function, self.config)
         from hydra_plugins.hydra_hpo_sweeper._sweep import _run
-        from hydra_plugins.hydra_hpo_sweeper._sweep._setup import App
+        from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._setup import App
 
         try:
             return _run.sweep(App(self.hydra_context, self.task_function, self.config), arguments)

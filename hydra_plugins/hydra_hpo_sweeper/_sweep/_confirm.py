@@ -18,20 +18,20 @@ from omegaconf import DictConfig
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job
 from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
-from hydra_plugins.hydra_hpo_sweeper._sweep._adoption import Adoption, ClusterJobs
-from hydra_plugins.hydra_hpo_sweeper._sweep._command import command_to_continue
-from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
-from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan, RunningTrial
 from hydra_plugins.hydra_hpo_sweeper._sweep._loop import Run
-from hydra_plugins.hydra_hpo_sweeper._sweep._mlflow import mirrored
-from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
-from hydra_plugins.hydra_hpo_sweeper._sweep._progress import Progress
-from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import jobs_in
-from hydra_plugins.hydra_hpo_sweeper._sweep._results import trials_csv
-from hydra_plugins.hydra_hpo_sweeper._sweep._setup import Setup
-from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
-from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import Judge, Recorder, TrialResult
-from hydra_plugins.hydra_hpo_sweeper._sweep._worker_role import others_run
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._mlflow import mirrored
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._progress import Progress
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._tally import Tally
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import Opened
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._setup import Setup
+from hydra_plugins.hydra_hpo_sweeper._sweep._results._command import command_to_continue
+from hydra_plugins.hydra_hpo_sweeper._sweep._results._files import trials_csv
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._interrupt import Interrupt
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._adoption import Adoption, ClusterJobs
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._jobs import JobPlan, RunningTrial
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._repeats import jobs_in
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._trial_result import Judge, Recorder, TrialResult
+from hydra_plugins.hydra_hpo_sweeper._sweep._workers._worker_role import others_run
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.report.beacon import lit
 from sweeper_core.stopping.rule import StopRule

@@ -10,27 +10,28 @@ from collections.abc import Callable
 from hydra.core.utils import configure_log
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, Lanes, write_trace
-from hydra_plugins.hydra_hpo_sweeper._sweep._adoption import Adoption
-from hydra_plugins.hydra_hpo_sweeper._sweep._begun import BegunJobs
-from hydra_plugins.hydra_hpo_sweeper._sweep._closing import say_how_it_went
-from hydra_plugins.hydra_hpo_sweeper._sweep._costs import Meter, charged, note_of
-from hydra_plugins.hydra_hpo_sweeper._sweep._directory import DirectoryLost
-from hydra_plugins.hydra_hpo_sweeper._sweep._enough import stopping_of
-from hydra_plugins.hydra_hpo_sweeper._sweep._fidelity import Climber
-from hydra_plugins.hydra_hpo_sweeper._sweep._finish import Finisher
-from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
-from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan, RunningTrial
 from hydra_plugins.hydra_hpo_sweeper._sweep._outage import Outage
-from hydra_plugins.hydra_hpo_sweeper._sweep._progress import Progress
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._progress import Progress
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._reporting import Silence
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._watcher import Watcher
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._directory import DirectoryLost
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._setup import Setup
 from hydra_plugins.hydra_hpo_sweeper._sweep._rebuild import save_anew
-from hydra_plugins.hydra_hpo_sweeper._sweep._repeats import is_clearly_bad
-from hydra_plugins.hydra_hpo_sweeper._sweep._reporting import Silence
-from hydra_plugins.hydra_hpo_sweeper._sweep._results import SweepResult
-from hydra_plugins.hydra_hpo_sweeper._sweep._setup import Setup
-from hydra_plugins.hydra_hpo_sweeper._sweep._smaller import Smaller
-from hydra_plugins.hydra_hpo_sweeper._sweep._source import TrialSource
-from hydra_plugins.hydra_hpo_sweeper._sweep._stop import StopRules
-from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import (
+from hydra_plugins.hydra_hpo_sweeper._sweep._results._closing import say_how_it_went
+from hydra_plugins.hydra_hpo_sweeper._sweep._results._files import SweepResult
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._enough import stopping_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._interrupt import Interrupt
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._stop import StopRules
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._adoption import Adoption
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._begun import BegunJobs
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._costs import Meter, charged, note_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._fidelity import Climber
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._finish import Finisher
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._jobs import JobPlan, RunningTrial
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._repeats import is_clearly_bad
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._smaller import Smaller
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._source import TrialSource
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._trial_result import (
     Judge,
     ended_from_outside,
     further_metrics,
@@ -38,8 +39,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import (
     pruned,
     why_pruned,
 )
-from hydra_plugins.hydra_hpo_sweeper._sweep._watcher import Watcher
-from hydra_plugins.hydra_hpo_sweeper._sweep._worker_role import limits_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._workers._worker_role import limits_of
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.trial.attempts import new_steps
 from sweeper_core.trial.state import TrialState

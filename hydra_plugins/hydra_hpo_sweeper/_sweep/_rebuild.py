@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import Opened
 from sweeper_core.storages import get_storage
 from sweeper_core.storages.base import Storage
 from sweeper_core.trial.attempts import continued_by

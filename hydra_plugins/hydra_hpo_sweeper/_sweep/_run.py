@@ -15,38 +15,44 @@ from hydra_plugins.hydra_hpo_sweeper._config._points import columns
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings, read_settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
-from hydra_plugins.hydra_hpo_sweeper._sweep._adoption import Adoption, ClusterJobs
-from hydra_plugins.hydra_hpo_sweeper._sweep._checks import checked
 from hydra_plugins.hydra_hpo_sweeper._sweep._confirm import confirm
-from hydra_plugins.hydra_hpo_sweeper._sweep._costs import Charge
-from hydra_plugins.hydra_hpo_sweeper._sweep._detach import check_detachable, detach, keep_command, say_detached
-from hydra_plugins.hydra_hpo_sweeper._sweep._directory import (
+from hydra_plugins.hydra_hpo_sweeper._sweep._loop import Run, SweepFailed
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._live import open_progress
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._mlflow import mirrored
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._streams import decoded, tolerant_streams
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._tally import Tally
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._checks import checked
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._directory import (
     DirectoryLost,
     SweepDirectory,
     directory_of,
     in_last_directory,
 )
-from hydra_plugins.hydra_hpo_sweeper._sweep._dry_run import preview
-from hydra_plugins.hydra_hpo_sweeper._sweep._earlier import EarlierStudies, task_of
-from hydra_plugins.hydra_hpo_sweeper._sweep._enough import check_target
-from hydra_plugins.hydra_hpo_sweeper._sweep._expected import how_sure
-from hydra_plugins.hydra_hpo_sweeper._sweep._fidelity import with_fidelity
-from hydra_plugins.hydra_hpo_sweeper._sweep._hints import hints_of_run
-from hydra_plugins.hydra_hpo_sweeper._sweep._interrupt import Interrupt
-from hydra_plugins.hydra_hpo_sweeper._sweep._jobs import JobPlan
-from hydra_plugins.hydra_hpo_sweeper._sweep._live import open_progress
-from hydra_plugins.hydra_hpo_sweeper._sweep._loop import Run, SweepFailed
-from hydra_plugins.hydra_hpo_sweeper._sweep._mlflow import mirrored
-from hydra_plugins.hydra_hpo_sweeper._sweep._opening import Opened, greet, keep_where, open_study, tell_of_other_spaces
-from hydra_plugins.hydra_hpo_sweeper._sweep._page import Page
-from hydra_plugins.hydra_hpo_sweeper._sweep._results import Results, SweepResult, single_run
-from hydra_plugins.hydra_hpo_sweeper._sweep._setup import App, Setup
-from hydra_plugins.hydra_hpo_sweeper._sweep._smaller import Smaller
-from hydra_plugins.hydra_hpo_sweeper._sweep._start import tell_start, with_start
-from hydra_plugins.hydra_hpo_sweeper._sweep._streams import decoded, tolerant_streams
-from hydra_plugins.hydra_hpo_sweeper._sweep._tally import Tally
-from hydra_plugins.hydra_hpo_sweeper._sweep._trial_result import Judge, Recorder
-from hydra_plugins.hydra_hpo_sweeper._sweep._worker_role import (
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._dry_run import preview
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._earlier import EarlierStudies, task_of
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import (
+    Opened,
+    greet,
+    keep_where,
+    open_study,
+    tell_of_other_spaces,
+)
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._setup import App, Setup
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._start import tell_start, with_start
+from hydra_plugins.hydra_hpo_sweeper._sweep._results._expected import how_sure
+from hydra_plugins.hydra_hpo_sweeper._sweep._results._files import Results, SweepResult, single_run
+from hydra_plugins.hydra_hpo_sweeper._sweep._results._hints import hints_of_run
+from hydra_plugins.hydra_hpo_sweeper._sweep._results._page import Page
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._enough import check_target
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._interrupt import Interrupt
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._adoption import Adoption, ClusterJobs
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._costs import Charge
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._fidelity import with_fidelity
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._jobs import JobPlan
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._smaller import Smaller
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._trial_result import Judge, Recorder
+from hydra_plugins.hydra_hpo_sweeper._sweep._workers._detach import check_detachable, detach, keep_command, say_detached
+from hydra_plugins.hydra_hpo_sweeper._sweep._workers._worker_role import (
     as_worker,
     check_shared,
     in_own_journal,

@@ -1,0 +1,1 @@
+"""Why a sweep starts no further trial, or ends its jobs."""

@@ -71,7 +71,7 @@ def test_a_timeout_tells_the_budget_by_the_pace(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(_stop.time, "monotonic", lambda: clock[0])
     settings = Settings(directions=(StudyDirection.MINIMIZE,), n_trials=100, timeout=60.0)
     tally = Tally()
-    rules = StopRules(settings, tally, Interrupt(True), lambda: 0)
+    rules = StopRules(settings, tally, Interrupt(True), lambda: 0, lambda: None)
     assert rules.budget(0) == 100
     tally.started = 2
     tally.states[TrialState.COMPLETE] = 2

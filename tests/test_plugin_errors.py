@@ -147,7 +147,7 @@ IN_YAML: dict[str, tuple[str, str, str]] = {
     "n_jobs-zero": ("n_jobs: 0", "hydra.sweeper.n_jobs", "from 1 on"),
     "n_jobs-text": ("n_jobs: all", "hydra.sweeper.n_jobs", "-1: one for each processor"),
     "timeout-zero": ("timeout: 0", "hydra.sweeper.timeout", "seconds above 0"),
-    "timeout-text": ("timeout: 2h", "hydra.sweeper.timeout", "seconds above 0"),
+    "timeout-text": ("timeout: soon", "hydra.sweeper.timeout", "seconds above 0"),
     "trial_timeout-negative": ("trial_timeout: -5", "hydra.sweeper.trial_timeout", "seconds above 0"),
     "max_failure_rate-percent": ("max_failure_rate: 50", "hydra.sweeper.max_failure_rate", "from 0 to 1"),
     "max_retries-negative": ("max_retries: -1", "hydra.sweeper.max_retries", "from 0 on"),

@@ -31,6 +31,8 @@ SECONDS_TO_DIE = 1.0
 
 MAX_TAIL = 2000
 """Characters of a dead worker's log that are kept with the trial."""
+MAX_LAST_WORDS = 100_000
+"""Number of characters in which words of an abort are looked for: a dump of all threads may stand behind them."""
 
 FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
 """Exit statuses of a process that others ended; any other process may have printed why it ended itself."""
@@ -274,10 +276,10 @@ def _with_last_words(ended: JobResult) -> JobResult:
     """Return the result of a lost job, as out of memory if that is what its process printed when it aborted."""
     if ended.directory is None or ended.failure is None:
         return ended
-    printed = _tail(Path(ended.directory, OUTPUT))
+    printed = _tail(Path(ended.directory, OUTPUT), MAX_LAST_WORDS)
     if not tells_out_of_memory(printed):
         return ended
-    return replace(ended, end="killed", failure=replace(ended.failure, trace=printed, reason=REASON))
+    return replace(ended, end="killed", failure=replace(ended.failure, trace=printed[-MAX_TAIL:], reason=REASON))
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
@@ -311,10 +313,10 @@ def _spawn(start: Start, variables: Mapping[str, str], application: int) -> _Wor
     return _Worker(process, connection)
 
 
-def _tail(path: Path) -> str:
-    """Return the end of what a worker has printed outside of jobs."""
+def _tail(path: Path, limit: int = MAX_TAIL) -> str:
+    """Return the end of what a worker has printed."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")[-MAX_TAIL:]
+        return path.read_text(encoding="utf-8", errors="replace")[-limit:]
     except OSError:
         return ""
 

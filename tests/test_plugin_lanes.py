@@ -461,7 +461,7 @@ SLURM = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"
     ],
 )
 def test_which_kind_of_lane_a_launcher_needs(launcher: str, settings: dict[str, Any], kind: str) -> None:
-    chosen = {"lanes": "auto", "n_jobs": 1, "devices": None, "trial_timeout": None, **settings}
+    chosen = {"lanes": "auto", "n_jobs": 1, "devices": None, "trial_timeout": None, "fresh_process": False, **settings}
     if " " in kind:
         with pytest.raises(ConfigError, match=kind.replace(".", r"\.")):
             _factory.kind_of_lane(SimpleNamespace(**chosen), launcher)  # type: ignore[arg-type]

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from hydra.core.utils import configure_log
 
@@ -19,7 +18,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._confirm import confirm
 from hydra_plugins.hydra_hpo_sweeper._sweep._loop import Run, SweepFailed
 from hydra_plugins.hydra_hpo_sweeper._sweep._output._live import open_progress
 from hydra_plugins.hydra_hpo_sweeper._sweep._output._mlflow import mirrored
-from hydra_plugins.hydra_hpo_sweeper._sweep._output._streams import decoded, tolerant_streams
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._streams import decode_config, decoded, tolerant_streams
 from hydra_plugins.hydra_hpo_sweeper._sweep._output._tally import Tally
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._checks import checked
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._directory import (
@@ -63,9 +62,6 @@ from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.report.beacon import lit
 
-if TYPE_CHECKING:
-    pass
-
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 USER_ERRORS = (ConfigError, SweepFailed, DirectoryLost, StorageInternalError, OSError)
@@ -75,7 +71,10 @@ USER_ERRORS = (ConfigError, SweepFailed, DirectoryLost, StorageInternalError, OS
 def sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     """Run a sweep from its settings to its results; None for a dry run, which ends after the settings."""
     with tolerant_streams(), _logged_by_hydra():
-        return _sweep(app, [decoded(argument) for argument in arguments])
+        texts = [decoded(argument) for argument in arguments]
+        if texts != list(arguments):
+            decode_config(app.config)
+        return _sweep(app, texts)
 
 
 def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:

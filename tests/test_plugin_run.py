@@ -180,7 +180,7 @@ def test_a_result_that_comes_late_is_shown_as_the_trial_that_has_it(
     from hydra_plugins.hydra_hpo_sweeper._sweep._preparation import _opening
 
     lease = replace(this_process(), host="elsewhere", boot="another", grace=0.0, interval=3600.0)
-    monkeypatch.setattr(_opening, "this_process", lambda: lease)
+    monkeypatch.setattr(_opening, "this_process", lambda elsewhere=False: lease)
 
     def task(cfg: Any) -> float:
         if HydraConfig.get().job.num == 0:

@@ -20,6 +20,7 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._cluster import check_cluster
 from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._trial_result import TrialResult, ended_from_outside
 from sweeper_core.directions import StudyDirection
+from sweeper_core.report import beacon
 from sweeper_core.report.beacon import MAX_SILENCE, has_left
 from sweeper_core.report.facts import seconds_of
 from sweeper_core.storages import get_storage, this_process
@@ -158,7 +159,7 @@ def test_a_sweep_on_another_machine_has_left_when_its_file_is_gone_or_old(tmp_pa
     assert has_left(tmp_path, replace(here, pid=2**22 + 1))
     assert not has_left(tmp_path, here)
     assert has_left(tmp_path, there)
-    path = tmp_path / f".sweep-login2-{there.pid}.json"
+    path = beacon._path(tmp_path, there)
     path.touch()
     assert not has_left(tmp_path, there)
     os.utime(path, (path.stat().st_mtime - 2 * MAX_SILENCE,) * 2)

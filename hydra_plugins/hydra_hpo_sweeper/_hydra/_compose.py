@@ -46,10 +46,16 @@ MAX_TEMPLATES = 64
 
 
 class ComposedOnce(ConfigLoader):
-    """A config loader that composes the jobs' common part once, and delegates everything else to ``inner``."""
+    """A config loader that composes the jobs' common part once, and delegates everything else to ``inner``.
 
-    def __init__(self, inner: ConfigLoader) -> None:
+    Args:
+        configured: The configuration that jobs are composed from where a launcher has another one; Hydra 1.4 does not
+            compose a job whose launcher is not the sweep's.
+    """
+
+    def __init__(self, inner: ConfigLoader, configured: DictConfig | None = None) -> None:
         self.inner = inner
+        self._configured = configured
         self._reset()
 
     def _reset(self) -> None:
@@ -61,10 +67,10 @@ class ComposedOnce(ConfigLoader):
         self._basis: tuple[Any, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"inner": self.inner}
+        return {"inner": self.inner, "configured": self._configured}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.inner = state["inner"]
+        self.inner, self._configured = state["inner"], state["configured"]
         self._reset()
 
     def __getattr__(self, name: str) -> Any:
@@ -75,6 +81,7 @@ class ComposedOnce(ConfigLoader):
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """Return the configuration of one job, equal to what Hydra's own loader returns."""
+        master_config = master_config if self._configured is None else self._configured
         with self._lock:
             try:
                 config = self._load(master_config, sweep_overrides)

@@ -43,6 +43,16 @@ def for_launchers(config: DictConfig, changes: Mapping[str, Any] | None = None) 
     return changed
 
 
+def with_basic_launcher(config: DictConfig) -> DictConfig:
+    """Return the configuration with Hydra's basic launcher, which runs jobs in the process that calls it."""
+    if str(config.hydra.launcher.get("_target_")) == BASIC_LAUNCHER:
+        return config
+    changed = copy.deepcopy(config)
+    with flag_override(changed, ["readonly", "struct"], False), flag_override(changed.hydra, "readonly", False):
+        changed.hydra.launcher = {"_target_": BASIC_LAUNCHER}
+    return changed
+
+
 def hydra_overrides(config: DictConfig) -> list[str]:
     """Return the overrides of Hydra's own configuration as they were written; interpolations stay as they are."""
     lines = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)

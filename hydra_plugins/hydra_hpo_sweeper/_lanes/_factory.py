@@ -32,7 +32,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._cancel import Canceller, RayTasks
 from hydra_plugins.hydra_hpo_sweeper._hydra._compose import ComposedOnce
-from hydra_plugins.hydra_hpo_sweeper._hydra._public import for_launchers
+from hydra_plugins.hydra_hpo_sweeper._hydra._public import for_launchers, with_basic_launcher
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import (
     InlineLane,
     Job,
@@ -74,6 +74,9 @@ class LaneFactory:
         self.settings = settings
         self.task = task
         self.directory = directory
+        configured = None
+        if settings.role == "worker":
+            configured, config = for_launchers(config), with_basic_launcher(config)
         self._target = str(config.hydra.launcher.get("_target_"))
         changes: dict[str, Any] = {}
         check_time_limit(config.hydra.launcher)
@@ -83,7 +86,7 @@ class LaneFactory:
             changes["hydra.launcher.n_jobs"] = 1
         tell_of_conflicts(config, settings.devices, settings.n_jobs)
         self.config = for_launchers(config, changes)
-        self.context = replace(context, config_loader=ComposedOnce(context.config_loader))
+        self.context = replace(context, config_loader=ComposedOnce(context.config_loader, configured))
 
     def compose(self, overrides: list[str]) -> DictConfig:
         """Return a job's configuration."""

@@ -56,7 +56,6 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._workers._worker_role import (
     check_shared,
     in_own_journal,
     others_run,
-    running_itself,
 )
 from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import StorageInternalError
@@ -83,8 +82,6 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     settings = read_settings(app.config)
     if settings.role == "worker" or settings.detach:
         check_shared(settings, app.config)
-    if settings.role == "worker":
-        app = replace(app, config=running_itself(app.config))
     plan = read_plan(
         arguments,
         settings.params,

@@ -7,16 +7,14 @@ when its time ends before the trial would. The worker that ends when no other ru
 
 from __future__ import annotations
 
-import copy
 import os
 from dataclasses import replace
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._hydra._public import BASIC_LAUNCHER
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._directory import DEFAULT_FILE
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import DEFAULT_STUDY
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._setup import Setup
@@ -87,16 +85,6 @@ def check_shared(settings: Settings, config: DictConfig) -> None:
         f"hydra.sweeper.role=worker: workers share a study, but hydra.sweep.dir={written} is another one for each that "
         "starts. Give a hydra.sweep.dir without the time, or hydra.sweeper.storage and study_name."
     )
-
-
-def running_itself(config: DictConfig) -> DictConfig:
-    """Return the configuration with Hydra's basic launcher, which runs jobs in the process that calls it."""
-    if str(config.hydra.launcher.get("_target_")) == BASIC_LAUNCHER:
-        return config
-    changed = copy.deepcopy(config)
-    with flag_override(changed, ["readonly", "struct"], False), flag_override(changed.hydra, "readonly", False):
-        changed.hydra.launcher = {"_target_": BASIC_LAUNCHER}
-    return changed
 
 
 def others_run(session: Session) -> bool:

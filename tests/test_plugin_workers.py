@@ -208,7 +208,9 @@ def test_a_second_crew_is_refused_while_the_first_runs(tmp_path: Path) -> None:
 
 
 def test_stop_reaches_workers_in_the_background(tmp_path: Path) -> None:
-    sleeper = subprocess.Popen([sys.executable, "-c", "print(flush=True); import time; time.sleep(600)"], stdout=-1)
+    # Tests that run in the background begin with interrupts ignored.
+    hears = "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler); print(flush=True)"
+    sleeper = subprocess.Popen([sys.executable, "-c", f"{hears}; time.sleep(600)"], stdout=-1)
     assert sleeper.stdout is not None
     sleeper.stdout.read(1)
     worker(tmp_path / "s", "hydra.sweeper.n_trials=1")
@@ -248,8 +250,9 @@ LAUNCHER = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=90"]
 SLURM = ["x=interval(0,1)", "hydra.sweeper.detach=true", *LAUNCHER]
 
 
-def test_a_slurm_array_of_workers(tmp_path: Path, slurm: Path) -> None:
+def test_a_slurm_array_of_workers(tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    monkeypatch.delitem(sys.modules, "hydra_zen", raising=False)  # another test may have imported it
     directory = tmp_path / "sweep"
     more = ["hydra.launcher.partition=gpu", "hydra.launcher.gpus_per_node=1", "hydra.launcher.mem_gb=8"]
     sweep(objective, directory, [*SLURM, *more, "hydra.sweeper.n_jobs=20"])

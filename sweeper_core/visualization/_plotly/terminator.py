@@ -8,7 +8,6 @@ from sweeper_core.study.study import Study
 from sweeper_core.terminator.erroreval import BaseErrorEvaluator
 from sweeper_core.terminator.improvement.evaluator import BaseImprovementEvaluator
 from sweeper_core.visualization._plotly.parts import figure_of, say_if_empty
-from sweeper_core.visualization.prepared import PALETTE
 from sweeper_core.visualization.prepared.terminator import DEFAULT_MIN_N_TRIALS, improvements
 
 if TYPE_CHECKING:
@@ -33,14 +32,15 @@ def plot_terminator_improvement(
     """
     shown = improvements(study, plot_error, improvement_evaluator, error_evaluator, min_n_trials)
     figure = figure_of("Terminator Improvement Plot", "Trial", "Terminator Improvement")
-    parts = ((slice(0, shown.early), 0.3), (slice(max(shown.early - 1, 0), None), 1.0))
-    for name, values, colour in (
-        ("Terminator Improvement", shown.values, PALETTE[0]),
-        ("Error", shown.errors, PALETTE[1]),
-    ):
-        for part, opacity in parts if values is not None else ():
-            if values is not None and len(values[part]):
-                x, y = list(shown.numbers)[part], values[part]
-                line = {"x": x, "y": y, "mode": "lines+markers", "opacity": opacity, "marker": {"color": colour}}
-                figure.add_scatter(**line, name=name, legendgroup=name, showlegend=opacity == 1.0)
+    for line in shown.lines():
+        figure.add_scatter(
+            x=line.numbers,
+            y=line.values,
+            mode="lines+markers",
+            opacity=line.opacity,
+            marker={"color": line.colour},
+            name=line.name,
+            legendgroup=line.name,
+            showlegend=line.opacity == 1.0,
+        )
     return say_if_empty(figure)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,24 @@ from sweeper_core.terminator.improvement.evaluator import (
     RegretBoundEvaluator,
 )
 from sweeper_core.trial.state import TrialState
+from sweeper_core.visualization.prepared.style import PALETTE
 from sweeper_core.visualization.prepared.values import Floats
 
-__all__ = ["DEFAULT_MIN_N_TRIALS", "Improvements", "improvements"]
+__all__ = ["DEFAULT_MIN_N_TRIALS", "Improvements", "Line", "improvements"]
+
+PALE = 0.3
+"""Opacity of what a terminator does not judge."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One part of a curve, of one opacity; each curve's last part is opaque."""
+
+    name: str
+    numbers: Sequence[int]
+    values: Floats
+    colour: str
+    opacity: float
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,15 @@ class Improvements:
     values: Floats
     errors: Floats | None
     early: int
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the curves in parts: the paler one of the first trials, and the others."""
+        parts = ((slice(0, self.early), PALE), (slice(max(self.early - 1, 0), None), 1.0))
+        curves = (("Terminator Improvement", self.values, PALETTE[0]), ("Error", self.errors, PALETTE[1]))
+        for name, values, colour in curves:
+            for part, opacity in parts if values is not None else ():
+                if values is not None and len(values[part]):
+                    yield Line(name, self.numbers[part], values[part], colour, opacity)
 
 
 def improvements(

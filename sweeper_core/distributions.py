@@ -355,12 +355,6 @@ class CategoricalDistribution(BaseDistribution):
             index = equal[0]
         return float(index)
 
-    def overlaps(self, other: BaseDistribution) -> bool:
-        """Return whether another distribution has any of these choices."""
-        if not isinstance(other, CategoricalDistribution):
-            return False
-        return any(other.position(choice) is not None for choice in self.choices)
-
     def extended_by(self, other: BaseDistribution) -> CategoricalDistribution:
         """Return this distribution with the choices that only another one has; itself where there are none."""
         others = other.choices if isinstance(other, CategoricalDistribution) else ()

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from sweeper_core._changes import check_change
 from sweeper_core._described import described
 from sweeper_core.checkpoints.saver import Saver
-from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, check_distribution_compatibility
+from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.plain import plain
 from sweeper_core.trial.attempts import first_step
 from sweeper_core.trial.base import BaseTrial, float_argument, step_argument, warn_if_outside
@@ -178,14 +178,7 @@ class Trial(Checkpointing, BaseTrial):
     def _check_same(self, name: str, known: BaseDistribution, distribution: BaseDistribution) -> None:
         if known is distribution or known == distribution:
             return
-        if (
-            isinstance(known, CategoricalDistribution)
-            and isinstance(distribution, CategoricalDistribution)
-            and any(distribution.position(choice) is None for choice in known.choices)
-        ):
-            # Between two trials choices may be dropped, within one they may not.
-            check_distribution_compatibility(known, distribution)
-        check_change(name, known, distribution)
+        check_change(name, known, distribution, within_trial=True)
         warnings.warn(
             f'Inconsistent parameter values for distribution with name "{name}"! The trial keeps the value that was '
             f"suggested for {described(known)}; what is asked for now, {described(distribution)}, is not used. Give "

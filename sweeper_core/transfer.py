@@ -21,10 +21,10 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import distribution_to_json, json_to_distribution
 from sweeper_core.exceptions import StorageInternalError
 from sweeper_core.report.texts import cell_text
-from sweeper_core.search_space.lists import read_lists
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.storages.identity import Identity, attrs_to_copy, identity, study_uid
-from sweeper_core.trial.attrs import CONTINUES, LISTS, RETRY_HISTORY, RETRY_OF, SOURCE_NUMBER, STUDY_UID
+from sweeper_core.trial.attrs import CONTINUES, RETRY_HISTORY, RETRY_OF, SOURCE_NUMBER, STUDY_UID
+from sweeper_core.trial.lists import lists_of
 from sweeper_core.trial.record import Layout, TrialRecord
 from sweeper_core.trial.state import TrialState
 from sweeper_core.trial.table import MISSING, TrialTable
@@ -215,7 +215,7 @@ def export_parquet(storage: Storage, study: StudyRecord, path: Path) -> int:
 
 def _table(storage: Storage, study: StudyRecord) -> tuple[list[str], list[list[Any]]]:
     """Return the columns' names, and the cells of each trial."""
-    lists = read_lists(study.system_attrs.get(LISTS))
+    lists = lists_of(study.system_attrs)
     table = TrialTable(_finished_or_waiting(storage, study), len(study.directions), lists)
     columns = [*(f"params_{name}" for name in table.params), *(f"user_attrs_{name}" for name in table.user_attrs)]
     head = ["number", "state", *table.values, "datetime_start", "datetime_complete"]

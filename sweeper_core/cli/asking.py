@@ -14,7 +14,7 @@ from sweeper_core.cli.options import place_options, study_options, where_of
 from sweeper_core.cli.source import Source, find_study
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.report.texts import json_ready
-from sweeper_core.trial.attrs import LISTS
+from sweeper_core.trial.lists import lists_of, shown_params
 
 SPACE = "hpo:cli_space"
 """Study attribute of the user's: the search space that ``create --space`` was given, for ``ask``."""
@@ -111,12 +111,12 @@ def enqueue_command(params: Sequence[str], where: str | None, storage: str | Non
       hpo enqueue lr=0.001 depth=3 --in outputs/sweep
       hpo enqueue '{"lr": 0.001, "act": "relu"}' --in sqlite:///mine.db
     """
-    from sweeper_core.search_space.lists import read_lists, with_parts
+    from sweeper_core.search_space.lists import with_parts
     from sweeper_core.storages.base import Point
 
     point = _point(params)
     source = find_study(where_of(where, storage), study)
-    wanted = with_parts(point, read_lists(source.study.system_attrs.get(LISTS)))
+    wanted = with_parts(point, lists_of(source.study.system_attrs))
     _check_point(source, wanted)
     (number,) = source.storage.enqueue(source.study.study_id, [Point(wanted)])
     term.say(f"trial {number} waits with {json.dumps(point)}")
@@ -181,7 +181,6 @@ def ask_command(where: str | None, storage: str | None, study: str | None, space
     Example:
       hpo ask sqlite:///mine.db
     """
-    from sweeper_core.search_space.lists import read_lists, with_lists
     from sweeper_core.study import load_study
 
     source = find_study(where_of(where, storage), study)
@@ -190,7 +189,7 @@ def ask_command(where: str | None, storage: str | None, study: str | None, space
         raise ValueError("The study has no trials to take the search space from; give --space.")
     _check_exhausted(source, distributions)
     trial = load_study(study_name=source.study.name, storage=source.storage).ask(distributions)
-    shown = with_lists(trial.params, read_lists(source.study.system_attrs.get(LISTS)))
+    shown = shown_params(trial.params, lists_of(source.study.system_attrs))
     term.write_json({"number": trial.number, "params": json_ready(shown)})
 
 

@@ -150,7 +150,7 @@ def _best_lines(facts: StudyFacts, width: int) -> list[str]:
 def _running_line(facts: StudyFacts, record: TrialRecord, width: int) -> str:
     if is_queued(record) and record.started is not None:
         waits = duration_text((facts.at - record.started).total_seconds())
-        return f"  trial {record.number} waits in the queue for {waits}  {params_text(record.params)}"
+        return f"  trial {record.number} waits in the queue for {waits}  {params_text(facts.shown(record))}"
     age = duration_text(seconds_of(record, facts.at))
     step = ""
     if record.reports:

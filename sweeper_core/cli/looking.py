@@ -12,11 +12,12 @@ import click
 from sweeper_core.cli import term
 from sweeper_core.cli.options import is_older_name, json_option, place_options, study_options, where_of
 from sweeper_core.cli.source import Source, find_place, find_study
-from sweeper_core.report.facts import StudyFacts, lists_of, origin_of, reason_of, seconds_of, shown_params, trial_json
+from sweeper_core.report.facts import StudyFacts, origin_of, reason_of, seconds_of, trial_json
 from sweeper_core.report.overrides import in_shell, overrides_of, without_quotes
 from sweeper_core.report.texts import duration_text, number, one_line, printable, value_text
 from sweeper_core.trial.attrs import CONFIRM, CONFIRM_SUFFIX, JOB_DIRECTORY, SUGGESTION, TRACEBACK
 from sweeper_core.trial.best import best_first
+from sweeper_core.trial.lists import lists_of, shown_params
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -81,7 +82,7 @@ def trials_command(
         limit = ROWS
     shown = records if limit is None else records[:limit] if best_first else records[-limit:]
     if as_json:
-        term.write_json_lines(trial_json(record, facts.at, facts.lists) for record in shown)
+        term.write_json_lines(facts.trial_json(record) for record in shown)
         return
     _print_trials(facts, shown)
     if len(shown) < len(records) and term.is_terminal():
@@ -149,7 +150,7 @@ def best_command(
         for record in best:
             click.echo(json.dumps({"number": record.number, "values": record.values, "params": facts.shown(record)}))
     elif as_json:
-        term.write_json_lines(trial_json(record, facts.at, facts.lists) for record in best)
+        term.write_json_lines(facts.trial_json(record) for record in best)
     elif top is not None and (as_overrides or quote):
         for record in best:
             click.echo(" ".join(in_shell(overrides_of(source.directory, record, facts.lists))))
@@ -182,7 +183,7 @@ def _print_overrides(source: Source, best: Sequence[TrialRecord], quote: bool) -
             f"The Pareto front has {len(best)} trials ({numbers}); `hpo why N` shows one of them, "
             f"and --top {len(best)} prints a line for each."
         )
-    overrides = overrides_of(source.directory, best[0], lists_of(source.study))
+    overrides = overrides_of(source.directory, best[0], lists_of(source.study.system_attrs))
     click.echo("\n".join(in_shell(overrides)) if quote else " ".join(without_quotes(overrides)))
 
 
@@ -241,7 +242,7 @@ def why_command(trial: int, where: str | None, storage: str | None, study: str |
       hpo why 17 outputs/sweep
     """
     source = find_study(where_of(where, storage), study)
-    record, lists = source.trial(trial), lists_of(source.study)
+    record, lists = source.trial(trial), lists_of(source.study.system_attrs)
     from sweeper_core.report.facts import now
 
     trace = record.system_attrs.get(TRACEBACK)
@@ -250,7 +251,7 @@ def why_command(trial: int, where: str | None, storage: str | None, study: str |
         term.write_json({**trial_json(record, now(), lists), "why": _why(record), "traceback": safe})
         return
     term.say(f"Trial {record.number}: {record.state.name.lower()}{_ended(record)}")
-    for name, text in _account(record, shown_params(record, lists)):
+    for name, text in _account(record, shown_params(record.params, lists)):
         term.say(f"{name:<14}{text}")
     if trace:
         click.echo(printable(trace).rstrip())

@@ -28,7 +28,6 @@ from sweeper_core.trial.attrs import (
     FIXED_PARAMS,
     JOB_DIRECTORY,
     LEASE,
-    LISTS,
     METRIC_NAMES,
     RETRY_OF,
     SUGGESTION,
@@ -36,6 +35,7 @@ from sweeper_core.trial.attrs import (
 )
 from sweeper_core.trial.cluster import is_queued, start_of
 from sweeper_core.trial.cost import Account, CostPlan, account
+from sweeper_core.trial.lists import lists_of, shown_params
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -108,25 +108,6 @@ def reason_of(record: TrialRecord) -> str | None:
     return f"stopped at step {verdict.get('step')}: {verdict.get('reason')}"
 
 
-def lists_of(study: StudyRecord) -> tuple[ListParameter, ...]:
-    """Return the lists that parameters of a study make up."""
-    stored = study.system_attrs.get(LISTS)
-    if not stored:
-        return ()
-    from sweeper_core.search_space.lists import read_lists  # few studies have any
-
-    return read_lists(stored)
-
-
-def shown_params(record: TrialRecord, lists: Sequence[ListParameter]) -> dict[str, Any]:
-    """Return a trial's parameters, each list as one value."""
-    if not lists:
-        return record.params
-    from sweeper_core.search_space.lists import with_lists
-
-    return with_lists(record.params, lists)
-
-
 def trial_json(record: TrialRecord, at: datetime | None = None, lists: Sequence[ListParameter] = ()) -> dict[str, Any]:
     """Return what a trial is, as strict JSON.
 
@@ -139,7 +120,7 @@ def trial_json(record: TrialRecord, at: datetime | None = None, lists: Sequence[
         "number": record.number,
         "state": record.state.name,
         "values": None if record.values is None else list(record.values),
-        "params": shown_params(record, lists),
+        "params": shown_params(record.params, lists),
         "constraints": record.constraints,
         "feasible": is_feasible(record),
         "started": moment(record.started),
@@ -345,11 +326,11 @@ class StudyFacts:
     @cached_property
     def lists(self) -> tuple[ListParameter, ...]:
         """The lists that parameters make up."""
-        return lists_of(self.study)
+        return lists_of(self.study.system_attrs)
 
     def shown(self, record: TrialRecord) -> dict[str, Any]:
         """Return a trial's parameters, each list as one value."""
-        return shown_params(record, self.lists)
+        return shown_params(record.params, self.lists)
 
     def shown_names(self, names: Sequence[str]) -> Sequence[str]:
         """Return the names of parameters, each list's as one."""
@@ -361,7 +342,7 @@ class StudyFacts:
 
     def trial_json(self, record: TrialRecord) -> dict[str, Any]:
         """Return :func:`trial_json` of a trial of the study."""
-        return trial_json(record, self.at if record.state is TrialState.RUNNING else None, self.lists)
+        return trial_json(record, self.at, self.lists)
 
     # --- as JSON --------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper_core.report.facts import shown_params
 from sweeper_core.trial.attrs import JOB_DIRECTORY, REPEATS
+from sweeper_core.trial.lists import shown_params
 from sweeper_core.trial.record import TrialRecord
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def overrides_of(directory: Path | None, record: TrialRecord, lists: Sequence[Li
     Args:
         lists: The lists that parameters of the study make up.
     """
-    own = [f"{name}={as_override(value)}" for name, value in shown_params(record, lists).items()]
+    own = [f"{name}={as_override(value)}" for name, value in shown_params(record.params, lists).items()]
     if directory is None:
         return own
     best, lines = _written_best(directory)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sweeper_core.choices import choice_key
@@ -186,7 +187,7 @@ class ListParameter:
         """The distribution of each part by its name."""
         return {part_name(self.name, index): kind for index, kind in self.shape.distributions.items()}
 
-    @property
+    @cached_property
     def part_names(self) -> tuple[str, ...]:
         """The names of the parts."""
         return tuple(self.distributions)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sweeper_core.search_space.lists import ListParameter, shown_names, with_lists
+from sweeper_core.search_space.lists import ListParameter, shown_names
+from sweeper_core.trial.lists import shown_params
 from sweeper_core.trial.record import TrialRecord
 
 
@@ -47,7 +48,7 @@ class TrialTable:
 
     def params_of(self, record: TrialRecord) -> list[Any]:
         """Return a trial's cell for each parameter."""
-        return _cells(with_lists(record.params, self._lists) if self._lists else record.params, self.params)
+        return _cells(shown_params(record.params, self._lists), self.params)
 
     def constraints_of(self, record: TrialRecord) -> list[Any]:
         """Return a trial's cell for each constraint; it holds where the value is not above 0."""

@@ -13,8 +13,8 @@ from hydra.errors import HydraException
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import parser_with, plain
-from sweeper_core.search_space.lists import read_lists, with_lists
-from sweeper_core.trial.attrs import LISTS
+from sweeper_core.search_space.lists import with_lists
+from sweeper_core.trial.lists import lists_of
 
 Point = dict[str, Any]
 
@@ -108,7 +108,7 @@ def _of_json_lines(path: str, text: str) -> list[tuple[str, Point]]:
 def _of_export(lines: Sequence[tuple[str, Point]]) -> list[tuple[str, Point]]:
     """Return the points of the trials in a study that `hpo export` wrote."""
     (_, study), *trials = lines
-    lists = read_lists(study.get("system_attrs", {}).get(LISTS))
+    lists = lists_of(study.get("system_attrs", {}))
     points = [(where, {one["name"]: one["value"] for one in trial.get("params", ())}) for where, trial in trials]
     return [(where, with_lists(point, lists)) for where, point in points if point]
 

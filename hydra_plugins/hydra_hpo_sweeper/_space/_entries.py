@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
@@ -164,7 +165,7 @@ class Placed:
         """What is swept over; None for an entry that has not one parameter."""
         return self.entry.distribution if isinstance(self.entry, Swept) else None
 
-    @property
+    @cached_property
     def listed(self) -> ListParameter | None:
         """The list that the entry's parameters make up; None for other entries."""
         return ListParameter(self.name, self.entry.shape) if isinstance(self.entry, Listed) else None

@@ -5,20 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweeper_core._forks import reset_after_fork
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
-from sweeper_core.search_space.lists import ListParameter, read_lists, with_lists
 from sweeper_core.search_space.priors import Priors, read_priors
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.trial.attempts import Attempts, configurations, continued_by
-from sweeper_core.trial.attrs import LISTS, METRIC_NAMES, PRIORS
+from sweeper_core.trial.attrs import METRIC_NAMES, PRIORS
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.history import History, TrialTable
+from sweeper_core.trial.lists import lists_of, shown_params
 from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.statistics import RunningStatistics
+
+if TYPE_CHECKING:
+    from sweeper_core.search_space.lists import ListParameter
 
 MAX_WRITTEN = 1024
 """Maximum number of categorical distributions whose form in the study is cached."""
@@ -119,12 +122,11 @@ class TrialLog:
     @property
     def lists(self) -> tuple[ListParameter, ...]:
         """The lists that parameters of the study make up."""
-        stored = self.study.system_attrs.get(LISTS)
-        return read_lists(stored) if stored else ()
+        return lists_of(self.study.system_attrs)
 
-    def shown(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def shown(self, params: dict[str, Any]) -> dict[str, Any]:
         """Return a trial's parameters with each list instead of the parameters that make it up."""
-        return with_lists(params, self.lists)
+        return shown_params(params, self.lists)
 
     @property
     def n_objectives(self) -> int:

@@ -21,8 +21,11 @@ from plugin_support import sweep
 import hydra_plugins.hydra_hpo_sweeper.config  # noqa: F401  (widens Hydra's own grammar, as Hydra's start does)
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
+from sweeper_core import create_study
 from sweeper_core.cli import main
+from sweeper_core.search_space.lists import ListParameter, Permutation, lists_to_json
 from sweeper_core.search_space.space import Clause
+from sweeper_core.storages.base import TrialData
 
 CONFIG = "order: [b, a, c]\nw: [0.2, 0.3, 0.5]\nx: 0.5\nmodel: m\n"
 LISTS = ("order=permutation(a,b,c)", "w=simplex(3)")
@@ -194,3 +197,20 @@ def test_a_sweep_gives_each_job_a_list_and_shows_lists_everywhere(
     more = ["order=permutation(a,b)", "hydra.sweeper.n_trials=1"]
     with pytest.raises(Exception, match="'order' is an order of a, b, but in study 'hpo' it is an order of a, b, c"):
         sweep(task, directory, more, CONFIG)
+
+
+def test_the_line_of_a_trial_that_waits_in_a_queue_shows_lists(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    session = create_study(storage=url, study_name="hpo").session
+    order = ListParameter("order", Permutation(("a", "b", "c")))
+    storage, study_id = session.storage, session.study.study_id
+    storage.set_study_attrs(study_id, system={"hpo:lists": lists_to_json([order])})
+    claim = storage.reserve(study_id)
+    assert claim is not None
+    data = TrialData(order.params(["c", "a", "b"]), order.distributions, system_attrs={"hpo:cluster_job": {"id": "1"}})
+    storage.describe(study_id, claim.number, data)
+    assert main(["status", url]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "waits in the queue" in line)
+    assert line.endswith('order=["c", "a", "b"]')

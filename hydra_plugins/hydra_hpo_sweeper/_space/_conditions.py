@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._space._arithmetic import EXPRESSION, is_expression, tests
 from hydra_plugins.hydra_hpo_sweeper._space._boolean import is_boolean, parse_boolean
+from hydra_plugins.hydra_hpo_sweeper._space._configured import chosen_options, configured
 from hydra_plugins.hydra_hpo_sweeper._space._described import number
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Condition, Entry, Fixed, Listed, Placed, Swept
 from sweeper_core.distributions import (
@@ -20,7 +21,6 @@ from sweeper_core.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from sweeper_core.search_space.binding import UNKNOWN
 from sweeper_core.search_space.space import Clause
 
 ReadValue = Callable[[str], Any]
@@ -223,16 +223,14 @@ class _Resolver:
         entry = next(iter(self.by_key.get(key, [])), None)
         if isinstance(entry, Fixed) and not entry.conditions:
             return entry.value
-        choices = {} if self.config is None else OmegaConf.select(self.config, "hydra.runtime.choices") or {}
-        value = choices.get(key, None if self.config is None else OmegaConf.select(self.config, key))
-        return UNKNOWN if value is None or OmegaConf.is_config(value) else value
+        return configured(self.config, key)
 
     def _exclude(self, some: Sequence[Clause], others: Sequence[Clause]) -> bool:
         return any(_exclude(a, b, self.done.values()) for a in some for b in others)
 
     def _looked_up(self, at: Address, condition: Condition) -> Any:
         """Return the value of a key that is neither swept nor fixed from the configuration."""
-        choices = {} if self.config is None else OmegaConf.select(self.config, "hydra.runtime.choices") or {}
+        choices = chosen_options(self.config)
         if condition.parent in choices:
             return choices[condition.parent]
         value = None if self.config is None else OmegaConf.select(self.config, condition.parent)

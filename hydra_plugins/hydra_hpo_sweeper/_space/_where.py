@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from hydra_plugins.hydra_hpo_sweeper._space._configured import chosen_options, configured
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Fixed, Listed, Placed, Swept
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.search_space.binding import UNKNOWN, relation
+from sweeper_core.search_space.binding import relation
 from sweeper_core.search_space.lists import part_name
 from sweeper_core.search_space.relations import Relation
 
@@ -47,18 +48,19 @@ class _Constants:
 
     def __init__(self, items: Sequence[Placed], config: DictConfig | None) -> None:
         self._fixed = {item.at.bare: item for item in items if isinstance(item.entry, Fixed)}
-        self._listed = {item.at.bare: item for item in items if isinstance(item.entry, Listed)}
+        self._listed = {item.at.bare: item.entry for item in items if isinstance(item.entry, Listed)}
         self._groups = [item.at.bare for item in items if isinstance(item.entry, Swept) and item.entry.group]
         self._config = config
         self._members = {
             key: item.at.key for item in items if isinstance(item.entry, Swept) for key in item.entry.member_keys
         }
-        self._choices = {} if config is None else OmegaConf.select(config, "hydra.runtime.choices") or {}
+        self._choices = chosen_options(config)
 
     def known(self) -> list[str]:
         """Return the names outside of Hydra's own configuration, those of its first floors."""
         keys = [str(key) for key in (self._config or ()) if key != "hydra"]
-        parts = [part_name(key, index) for key, item in self._listed.items() for index in _indices(item)]
+        lengths = {key: len(entry.shape.distributions) + 1 for key, entry in self._listed.items()}
+        parts = [part_name(key, index) for key, length in lengths.items() for index in range(length)]
         return [*self._fixed, *parts, *(str(key) for key in self._choices if not str(key).startswith("hydra")), *keys]
 
     def value(self, name: str) -> Any:
@@ -72,9 +74,8 @@ class _Constants:
                 raise ValueError(f"{name!r} is fixed under a condition only; sweep over it, or fix it for all trials")
             assert isinstance(item.entry, Fixed)
             return item.entry.value
-        if (item := self._listed.get(name.partition("[")[0])) is not None:
-            assert isinstance(item.entry, Listed)
-            raise ValueError(f"{item.at.bare!r} is {item.entry.shape}, of which a relation can say nothing")
+        if (entry := self._listed.get(name.partition("[")[0])) is not None:
+            raise ValueError(f"{entry.at.bare!r} is {entry.shape}, of which a relation can say nothing")
         if name in self._members:
             zipped = self._members[name]
             raise ValueError(f"{name!r} is set by {zipped}=zip(…); leave rows out of it, or compare {zipped!r} itself")
@@ -82,12 +83,4 @@ class _Constants:
             package = group.partition("@")[2] or group.replace("/", ".")
             if name.startswith(f"{package}."):
                 raise ValueError(f"{name!r} depends on {group!r}, which is swept; name {group!r} itself instead")
-        if name in self._choices:
-            return self._choices[name]
-        value = None if self._config is None else OmegaConf.select(self._config, name)
-        return UNKNOWN if value is None or OmegaConf.is_config(value) else value
-
-
-def _indices(item: Placed) -> range:
-    """Return the indices of a list's values."""
-    return range(len(item.entry.shape.distributions) + 1) if isinstance(item.entry, Listed) else range(0)
+        return configured(self._config, name)

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import plain
+from hydra_plugins.hydra_hpo_sweeper._space._configured import chosen_options
 from hydra_plugins.hydra_hpo_sweeper._space._entries import COMMAND_LINE, PARAMS, Address, Entry, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._functions import ListSweep, Range
 from sweeper_core.distributions import CategoricalDistribution
@@ -138,7 +139,7 @@ def refuse_twice(entries: Sequence[Entry], config: DictConfig | None) -> None:
             other = next((z.at for z in zips[:place] if key in z.member_keys and not z.conditions), others.get(key))
             if other is not None:
                 raise ConfigError(f"{entry.at}: its member {key!r} is given besides ({other}); keep one of them.")
-        known = {} if config is None else OmegaConf.select(config, "hydra.runtime.choices") or {}
+        known = chosen_options(config)
         named = entry.at.place in (COMMAND_LINE, PARAMS)
         if named and (entry.at.key in known or (config is not None and entry.at.key in config)):
             raise ConfigError(f"{entry.at} is a key of the configuration; a zip has a name of its own.")

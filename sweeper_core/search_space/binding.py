@@ -185,10 +185,10 @@ class _Binder:
 
     def _refuse_continuous(self, node: syntax.Node, sides: Sequence[syntax.Node]) -> None:
         """Reject an equality that no sampled values would satisfy."""
-        words = [word for side in sides for word in _words(side)]
         continuous = [
             word
-            for word in words
+            for side in sides
+            for word in syntax.words(side)
             if any(distribution.cardinality is None for _, distribution in self.kinds.get(word, ()))
         ]
         if continuous:
@@ -269,13 +269,6 @@ def _folded(computed: Computed) -> Numeric:
         with quiet():
             return Const(float(computed.evaluate(Columns({}, {}, 1))[0]))
     return computed
-
-
-def _words(node: syntax.Node) -> Iterable[str]:
-    if isinstance(node, syntax.Word):
-        yield node.name
-    for operand in getattr(node, "operands", ()):
-        yield from _words(operand)
 
 
 def _choices_of(parameters: Sequence[tuple[str, BaseDistribution]]) -> tuple[Any, ...]:

@@ -61,10 +61,15 @@ class Clause:
         return not any(self.holds(value) and other.holds(value) for value in _witnesses(distribution, self, other))
 
 
+def has_few_values(distribution: BaseDistribution) -> bool:
+    """Return whether all values of a distribution can be tried."""
+    count = distribution.cardinality
+    return isinstance(distribution, CategoricalDistribution) or (count is not None and count <= MAX_LISTED)
+
+
 def _witnesses(distribution: BaseDistribution, *clauses: Clause) -> Iterator[Any]:
     """Yield values of a distribution such that clauses that hold together for any value hold for one of these."""
-    count = distribution.cardinality
-    if isinstance(distribution, CategoricalDistribution) or (count is not None and count <= MAX_LISTED):
+    if has_few_values(distribution):
         yield from distribution.values()
         return
     for clause in clauses:

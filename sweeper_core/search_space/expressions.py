@@ -20,8 +20,8 @@ arithmetic (``db/engine``, ``my-lr``) are recognised when they are passed to the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, fields
 
 MAX_DEPTH = 50
 """Maximum nesting depth of parentheses and functions."""
@@ -124,6 +124,17 @@ class Negation(Node):
     """``not part``."""
 
     part: Node
+
+
+def words(node: Node) -> Iterator[str]:
+    """Yield the names in a part of an expression, in order, as often as they are there."""
+    if isinstance(node, Word):
+        yield node.name
+    for one in fields(node):
+        value = getattr(node, one.name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Node):
+                yield from words(part)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

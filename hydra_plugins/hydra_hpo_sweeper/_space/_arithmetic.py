@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Condition
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from sweeper_core.search_space.binding import bound
-from sweeper_core.search_space.conditions import MAX_LISTED
-from sweeper_core.search_space.expressions import Junction, Node, Word, parse
+from sweeper_core.search_space.conditions import has_few_values
+from sweeper_core.search_space.expressions import Junction, Node, Word, parse, words
 from sweeper_core.search_space.relations import Columns, Relation
 
 EXPRESSION = "expression"
@@ -60,7 +59,7 @@ def tests(
     """
     found: list[Condition] = []
     for part in _conjuncts(parse(text, known)):
-        kinds = {name: kind for name in dict.fromkeys(_words(part)) if (kind := distribution_of(name)) is not None}
+        kinds = {name: kind for name in dict.fromkeys(words(part)) if (kind := distribution_of(name)) is not None}
         truth = bound(text, part, {name: [(name, kind)] for name, kind in kinds.items()}, constant, known)
         if len(kinds) > 1:
             raise ValueError(
@@ -81,35 +80,22 @@ def _conjuncts(node: Node) -> Iterator[Node]:
         yield node
 
 
-def _words(node: Node) -> Iterator[str]:
-    if isinstance(node, Word):
-        yield node.name
-    for one in fields(node):
-        value = getattr(node, one.name)
-        for part in value if isinstance(value, tuple) else (value,):
-            if isinstance(part, Node):
-                yield from _words(part)
-
-
 def _of_one(text: str, truth: Relation, name: str, kind: BaseDistribution) -> list[Condition]:
     """Return the tests of one parameter that are equivalent to an expression."""
-    count = kind.cardinality
-    listed = isinstance(kind, CategoricalDistribution) or (count is not None and count <= MAX_LISTED)
     holds = _Holds(truth, name, kind)
-    if listed:
-        values = list(kind.values())
-        held = [index for index, good in enumerate(holds(map(kind.to_internal_repr, values))) if good]
-        if not held:
-            raise ValueError(f"the condition {text!r} never holds")
-        if isinstance(kind, CategoricalDistribution) or len(held) <= held[-1] - held[0]:
-            return [Condition(name, "in", tuple(values[index] for index in held))]
-        lowest = [Condition(name, ">=", values[held[0]])]
-        return (
-            lowest
-            if held[-1] == len(values) - 1
-            else [*(lowest if held[0] else []), Condition(name, "<=", values[held[-1]])]
-        )
-    return _of_range(text, holds, name, kind)
+    if not has_few_values(kind):
+        return _of_range(text, holds, name, kind)
+    values = list(kind.values())
+    held = [index for index, good in enumerate(holds(map(kind.to_internal_repr, values))) if good]
+    if not held:
+        raise ValueError(f"the condition {text!r} never holds")
+    first, last = held[0], held[-1]
+    if isinstance(kind, CategoricalDistribution) or len(held) <= last - first:
+        return [Condition(name, "in", tuple(values[index] for index in held))]
+    found = [Condition(name, ">=", values[first])] if first > 0 else []
+    if last < len(values) - 1:
+        found.append(Condition(name, "<=", values[last]))
+    return found or [Condition(name, ">=", values[first])]
 
 
 class _Holds:

@@ -13,14 +13,14 @@ from sweeper_core.distributions import FloatDistribution
 from sweeper_core.search_space.lists import Permutation, Simplex
 
 
-def permuted(at: Address, items: Any, group: bool = False) -> Listed:
-    """Return the entry of all orders of some items; ``group``: they are options of a config group."""
+def permuted(at: Address, items: Any) -> Listed:
+    """Return the entry of all orders of some items."""
     if not isinstance(items, list):
         raise ValueError(f"'choices' of a permutation must be a list, not {items!r}")
     if any(isinstance(item, (list, dict)) for item in items):
         raise ValueError("the items of a permutation are texts, numbers, true, false or null, not lists or mappings")
     Permutation(tuple(items))  # refuses an item that is there twice
-    element = of_choices(at, items, group=group)
+    element = of_choices(at, items)
     return Listed(at, Permutation(tuple(element.distribution.values())), element)
 
 

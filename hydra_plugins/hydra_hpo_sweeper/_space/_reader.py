@@ -136,10 +136,16 @@ class Reader:
 
     def _listed(self, at: Address, group: str, sweep: ListSweep) -> Listed:
         if sweep.function == "permutation":
-            items = [plain(item) for item in sweep.list]
-            return permuted(at, items, self._options.check(group, items))
+            return self._checked(group, permuted(at, [plain(item) for item in sweep.list]))
+        return self._checked(group, weighted(at, sweep.size))
+
+    def _checked(self, group: str, entry: Listed) -> Listed:
+        """Return a list whose key may be a config group's, which then has options of that group."""
+        if isinstance(entry.shape, Permutation):
+            is_group = self._options.check(group, entry.shape.items)
+            return replace(entry, element=replace(entry.element, group=is_group))
         self._options.refuse_numbers(group)
-        return weighted(at, sweep.size)
+        return entry
 
     def _zip(self, at: Address, inside: str) -> Swept:
         try:
@@ -221,11 +227,7 @@ class Reader:
         entry = of_spec(self._parsed(f"{at.key}=0", at).at, spec)
         name = entry.at.bare.partition("@")[0]
         if isinstance(entry, Listed):
-            if isinstance(entry.shape, Permutation):
-                self._options.check(name, entry.shape.items)
-            else:
-                self._options.refuse_numbers(name)
-            return entry
+            return self._checked(name, entry)
         if not isinstance(entry.distribution, CategoricalDistribution):
             self._options.refuse_numbers(name)
             return entry

@@ -23,7 +23,6 @@ from sweeper_core.trial.attempts import configurations
 from sweeper_core.trial.attrs import (
     BASELINE,
     CONTINUES,
-    END,
     FAILURE,
     FIXED_PARAMS,
     JOB_DIRECTORY,
@@ -252,10 +251,10 @@ class StudyFacts:
     @cached_property
     def stopped(self) -> str | None:
         """Why the study stopped by itself; None when it did not, or has gone on since."""
-        end = self.study.system_attrs.get(END)
-        if not isinstance(end, Mapping) or end.get("configurations") != len(self.records):
-            return None
-        return str(end.get("reason"))
+        from sweeper_core.study._session.stopping import end_of  # only the report needs it
+
+        end = end_of(self.study, len(self.records))
+        return None if end is None else end[0]
 
     @cached_property
     def failures(self) -> list[FailureGroup]:

@@ -11,7 +11,7 @@ import pytest
 import sweeper_core as hpo
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution
 from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
-from sweeper_core.study.confirm import confirm, stored_confirmation
+from sweeper_core.study.confirm import Confirming, best_candidates, confirm, confirming_session, stored_confirmation
 from sweeper_core.study.expected import Expectation, expectation
 
 X = SearchSpace.of({"x": FloatDistribution(0.0, 1.0)})
@@ -127,3 +127,23 @@ def test_seeds_that_confirm_nothing_are_refused(seeds: list[int], top: int) -> N
         confirm(study_of(3, 0.1, 0), lambda trial, seed: 0.0, seeds=seeds, top=top)
     with pytest.raises(ValueError, match="no complete, feasible trial"):
         confirm(hpo.create_study(), lambda trial, seed: 0.0, seeds=[1])
+
+
+def test_a_run_that_is_stale_before_it_could_begin_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = study_of(5, 0.0, 1)
+    candidates, _ = best_candidates(study.session, 2)
+    session = confirming_session(study.session.storage, study.session.study)
+    reserve = session.storage.reserve
+
+    def reserve_and_lose(study_id: int, **others: Any) -> Any:
+        monkeypatch.undo()
+        claim = reserve(study_id, **others)
+        assert claim is not None
+        session.storage.finish(study_id, claim.number, hpo.trial.TrialState.FAIL)
+        return claim
+
+    monkeypatch.setattr(session.storage, "reserve", reserve_and_lose)
+    started = Confirming(session, study.study_name, candidates, "seed", (1, 2)).next()
+    assert started is not None
+    session.log.sync()
+    assert [record.state.name for record in session.log.records] == ["FAIL", "RUNNING"]

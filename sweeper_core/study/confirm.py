@@ -300,9 +300,9 @@ class Confirming:
                 # Another process has taken the run that was enqueued, or has other candidates.
                 self.session.finish(claim.number, TrialState.FAIL, data=TrialData(user_attrs={"unused": True}))
                 continue
-            if lease is not None:
-                self.session.writer.keep_alive(claim.number, lease)
-            return self.session.begin(claim, self.session.space_of(candidate.layout.as_dict()))
+            started = self.session.begin(claim, self.session.space_of(candidate.layout.as_dict()), lease)
+            if started is not None:
+                return started
 
     def _claim(self, lease: Lease | None) -> Claim | None:
         session = self.session

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from sweeper_core.exceptions import SearchSpaceExhausted, UpdateFinishedTrialErr
 from sweeper_core.logging import get_logger
 from sweeper_core.pruners.base import Verdict
 from sweeper_core.pruners.user import BasePruner
-from sweeper_core.samplers.base import Economy, Request, Sampler, Suggestion
+from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.schedulers.base import New, Scheduler, Vacancy
 from sweeper_core.search_space.space import SearchSpace
@@ -266,36 +266,34 @@ class Session:
                 claim, may_begin = (found, may_begin) if isinstance(found, Claim) else (None, isinstance(found, New))
             if claim is None and may_begin:
                 if distinct:
-                    self._refuse_repetition(space)
+                    _refuse_repetition(self.log, self.native_sampler, space)
                 claim = self.storage.reserve(self.log.study_id, limit=limit, lease=lease)
             if claim is None and self.rules.scheduler is not None and may_begin:
                 may_begin = False
                 continue
             if claim is None:
                 return None
-            if lease is not None:
-                self.writer.keep_alive(claim.number, lease)
-            try:
-                return self.begin(claim, space, budget)
-            except UpdateFinishedTrialError:  # stale, or lost in a crash of the server, before it could begin
-                self.writer.let_go(claim.number)
-            except BaseException as error:
-                self.finish(claim.number, TrialState.FAIL, data=_no_suggestion(error))
-                raise
+            started = self.begin(claim, space, lease, budget)
+            if started is not None:
+                return started
 
-    def _refuse_repetition(self, space: SearchSpace) -> None:
-        self.log.sync()
-        history = self.log.history()
-        if self.native_sampler.exhausted(space, history) and not len(history.having(TrialState.WAITING)):
-            raise SearchSpaceExhausted(
-                f"All points of the search space ({', '.join(space.names)}) have been suggested; none is left to try."
-            )
+    def begin(
+        self, claim: Claim, space: SearchSpace, lease: Lease | None = None, budget: int | None = None
+    ) -> Started | None:
+        """Choose and store the parameters of a reserved trial (see :meth:`start`); None where it runs no more."""
+        if lease is not None:
+            self.writer.keep_alive(claim.number, lease)
+        try:
+            return self._begin(claim, space, budget)
+        except UpdateFinishedTrialError:  # stale, or lost in a crash of the server, before it could begin
+            self.writer.let_go(claim.number)
+            return None
+        except BaseException as error:
+            self.finish(claim.number, TrialState.FAIL, data=_no_suggestion(error))
+            raise
 
-    def begin(self, claim: Claim, space: SearchSpace, budget: int | None = None) -> Started:
-        """Choose and store the parameters of a trial that was reserved; see :meth:`start`."""
-        given = _given(space, claim)
-        request = Request(space, claim.number, given, budget, self.log.priors, self._economy(claim.number, budget))
-        suggestion = self._decide(claim, request)
+    def _begin(self, claim: Claim, space: SearchSpace, budget: int | None) -> Started:
+        suggestion = self._decide(claim, Request(space, claim.number, _given(space, claim), budget, self.log.priors))
         distributions = self.log.as_stored({name: space[name].distribution for name in suggestion.params})
         data = TrialData(suggestion.params, distributions, system_attrs={SUGGESTION: facts_of(suggestion)})
         continues = CONTINUES in claim.system_attrs
@@ -309,7 +307,7 @@ class Session:
         if _is_complete(request.space, params):
             return Suggestion(params, ENQUEUED if claim.fixed else "")
         self.log.sync()
-        return self._points.propose(request, generator(self.seed, claim.number), 0.0)
+        return self._points.propose(self._heeding(request), generator(self.seed, claim.number), 0.0)
 
     def propose(
         self,
@@ -325,18 +323,18 @@ class Session:
             number, given, rng: See :meth:`suggest`.
             look_again_after: Seconds; when the sampler took longer, trials begun meanwhile are read from the storage.
         """
-        request = Request(space, number, given, priors=self.log.priors, economy=self._economy(number, None))
+        request = self._heeding(Request(space, number, given, priors=self.log.priors))
         return self._points.propose(request, rng, look_again_after)
 
     def may_spend(self) -> bool:
         """Return whether the expected cost of another trial fits into what is left."""
         return self.costs is None or self.costs.fits(self.native_sampler.heeds_costs)
 
-    def _economy(self, number: int, budget: int | None) -> Economy | None:
-        if self.costs is None:
-            return None
-        self.log.sync()
-        return self.costs.economy(number, budget)
+    def _heeding(self, request: Request) -> Request:
+        """Return the request with how costs are to be heeded, by the trials read so far."""
+        if self.costs is None or not self.native_sampler.heeds_costs:
+            return request
+        return replace(request, economy=self.costs.economy(request.number, request.budget))
 
     def suggest(
         self, number: int, space: SearchSpace, given: Mapping[str, Any], rng: np.random.Generator
@@ -398,6 +396,15 @@ class Session:
     def close(self) -> None:
         """Flush the buffer and stop the heartbeat; running trials become stale when their leases expire."""
         self.writer.close()
+
+
+def _refuse_repetition(log: TrialLog, sampler: Sampler, space: SearchSpace) -> None:
+    log.sync()
+    history = log.history()
+    if sampler.exhausted(space, history) and not len(history.having(TrialState.WAITING)):
+        raise SearchSpaceExhausted(
+            f"All points of the search space ({', '.join(space.names)}) have been suggested; none is left to try."
+        )
 
 
 def _constraints(constraints_func: Callable[[FrozenTrial], Sequence[float]], record: TrialRecord) -> list[float]:

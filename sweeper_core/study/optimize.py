@@ -71,12 +71,7 @@ class Limits:
     def open(self) -> bool:
         """Whether anything may still start."""
         in_time = self.deadline is None or time.monotonic() < self.deadline
-        return not self.stopped and in_time and self._is_paid
-
-    @property
-    def _is_paid(self) -> bool:
-        """Whether the expected cost of another trial fits."""
-        return self.session is None or self.session.may_spend()
+        return not self.stopped and in_time and (self.session is None or self.session.may_spend())
 
     @property
     def left(self) -> int | None:
@@ -101,7 +96,8 @@ class Loop:
         collect: Collect garbage after each trial.
         progress: The bar; None for none.
         lease: Under which the trials run; None where the storage does not outlive the process.
-        enough: Returns why no further trial starts, or None; asked before the first trial and after each.
+        enough: Returns why no further trial starts, or None; asked before the first trial and after each. None for no
+            such rule.
     """
 
     def __init__(
@@ -148,7 +144,8 @@ class Loop:
         """
         if self._lease is not None:
             self._session.fail_stale()
-        self._end_if_enough()
+        if self._enough is not None:
+            self._end_if(self._enough)
         workers = n_jobs if n_jobs != -1 else os.cpu_count() or 1
         if workers == 1:
             around(self._work)
@@ -193,7 +190,8 @@ class Loop:
                 self._show(self._progress)
             if self._session.native_sampler.ends:
                 self._end_if_exhausted()
-            self._end_if_enough()
+            if self._enough is not None:
+                self._end_if(self._enough)
 
     def _next(self) -> Trial | None:
         """Return the next trial; None when this thread is done."""
@@ -242,8 +240,8 @@ class Loop:
         best = "" if number is None else f"Best trial: {number}. Best value: {value:.6g}"
         progress.update(time.monotonic() - self._begun, best)
 
-    def _end_if_enough(self) -> None:
-        reason = None if self._enough is None or self._limits.stopped else self._enough()
+    def _end_if(self, enough: Callable[[], str | None]) -> None:
+        reason = None if self._limits.stopped else enough()
         if reason is not None and not self._limits.stopped:
             self._limits.stop()
             _logger.info(f"The study stops: {reason}.")

@@ -240,12 +240,15 @@ class JournalFileBackend:
             try:
                 with _ClearErrors(self.path):
                     descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND)
-                    size = os.fstat(descriptor).st_size
+                    size = os.fstat(descriptor).st_size if self._on_network else at_least
             except StaleHandle:
                 if not left:
                     raise
             else:
-                if size >= at_least or not self._on_network or not (left or self._may_be_late()):
+                if size >= at_least:
+                    self._short_since = None
+                    return descriptor
+                if not left and not self._may_be_late():
                     return descriptor
                 os.close(descriptor)
                 if not left:

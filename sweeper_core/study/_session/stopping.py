@@ -96,15 +96,15 @@ def end_of(study: StudyRecord, configurations: int) -> tuple[str, str] | None:
     return str(end.get("reason")), str(end.get("rule", ""))
 
 
-def stopping_of(session: Session, stop: Stop | None, left: Callable[[], int | None]) -> Callable[[], str | None]:
-    """Return the check behind ``Study.optimize(…, stop=…)``.
+def stopping_of(session: Session, stop: Stop | None, left: Callable[[], int | None]) -> Callable[[], str | None] | None:
+    """Return the check behind ``Study.optimize(…, stop=…)``; None without one.
 
     Raises:
         TypeError: ``stop`` is neither a mapping nor a function.
         ValueError: The rule is wrong.
     """
     if stop is None:
-        return _never
+        return None
     ask: Any = getattr(stop, "should_terminate", stop)
     if callable(ask):
         return _asked(session, ask)
@@ -117,10 +117,6 @@ def stopping_of(session: Session, stop: Stop | None, left: Callable[[], int | No
         ) from None
     except ValueError as error:
         raise ValueError(f"`stop`{error}") from None
-
-
-def _never() -> None:
-    return None
 
 
 def _asked(session: Session, ask: Callable[[Any], Any]) -> Callable[[], str | None]:

@@ -210,7 +210,7 @@ OmegaConf.register_new_resolver("shapes_scaled", lambda width: width / 100, repl
 
 @pytest.fixture
 def hydra_left_alone() -> Iterator[None]:
-    """Give Hydra, OmegaConf and logging back what they had."""
+    """Give Hydra, OmegaConf, logging and other tests' sweeps back what they had."""
     store, before = ConfigStore.instance(), copy.copy(ConfigStore.instance().repo)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -219,6 +219,7 @@ def hydra_left_alone() -> Iterator[None]:
     store.repo = before
     root.handlers[:], root.level = handlers, level
     OmegaConf.clear_resolver("shapes_scaled")
+    sys.modules.pop("hydra_zen", None)  # where it is imported, code is taken to have begun a sweep
 
 
 def run(project: Path, shape: Shape, name: str, monkeypatch: pytest.MonkeyPatch) -> list[FrozenTrial]:

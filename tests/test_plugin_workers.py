@@ -250,9 +250,8 @@ LAUNCHER = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=90"]
 SLURM = ["x=interval(0,1)", "hydra.sweeper.detach=true", *LAUNCHER]
 
 
-def test_a_slurm_array_of_workers(tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slurm_array_of_workers(tmp_path: Path, slurm: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    monkeypatch.delitem(sys.modules, "hydra_zen", raising=False)  # another test may have imported it
     directory = tmp_path / "sweep"
     more = ["hydra.launcher.partition=gpu", "hydra.launcher.gpus_per_node=1", "hydra.launcher.mem_gb=8"]
     sweep(objective, directory, [*SLURM, *more, "hydra.sweeper.n_jobs=20"])

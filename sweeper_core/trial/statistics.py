@@ -28,7 +28,7 @@ class RunningStatistics:
         self._common: dict[str, BaseDistribution] | None = None
         self._names: dict[str, None] | None = None
         self._newest: list[tuple[int, Layout]] = []
-        """Numbers and layouts of the two latest COMPLETE or PRUNED trials, the latest first."""
+        """Negated numbers and layouts of the two latest COMPLETE or PRUNED trials, the latest first."""
         self._seen: Layout | None = None
         self.joint = NO_SPACE
         """The parameters that every COMPLETE and PRUNED trial has, sorted by name, with their present distributions.
@@ -90,10 +90,9 @@ class RunningStatistics:
 
     def _intersect(self, number: int, layout: Layout) -> None:
         """Take in the layout of a COMPLETE or PRUNED trial."""
-        newest = sorted([*self._newest, (number, layout)], key=lambda one: -one[0])[:2]
-        unchanged = len(self._newest) == 2 and all(one is layout for _, one in self._newest)
+        known, newest = self._newest, sorted([*self._newest, (-number, layout)])[:2]
         self._newest = newest
-        if unchanged:
+        if len(known) == 2 and known[0][1] is layout is known[1][1]:
             return
         mine = layout.as_dict()
         self._names = dict.fromkeys(mine) if self._names is None else {n: None for n in self._names if n in mine}

@@ -14,11 +14,11 @@ from sweeper_core.cli.source import Source, find_place, find_study
 from sweeper_core.cli.stopping import distinct, interrupt, stop_workers
 from sweeper_core.report.beacon import Beacon, beacons, lease_of
 from sweeper_core.report.crew import Crew
-from sweeper_core.report.facts import StudyFacts, best_so_far, seconds_of
+from sweeper_core.report.facts import StudyFacts, best_so_far
 from sweeper_core.report.pictures import sparkline
 from sweeper_core.report.texts import duration_text, number, one_line, params_text
 from sweeper_core.trial.attrs import LEASE
-from sweeper_core.trial.cluster import is_queued
+from sweeper_core.trial.cluster import is_queued, seconds_of
 from sweeper_core.trial.record import TrialRecord
 
 SPARK = 24

@@ -12,11 +12,12 @@ import click
 from sweeper_core.cli import term
 from sweeper_core.cli.options import is_older_name, json_option, place_options, study_options, where_of
 from sweeper_core.cli.source import Source, find_place, find_study
-from sweeper_core.report.facts import StudyFacts, origin_of, reason_of, seconds_of, trial_json
+from sweeper_core.report.facts import StudyFacts, origin_of, reason_of, trial_json
 from sweeper_core.report.overrides import in_shell, overrides_of, without_quotes
 from sweeper_core.report.texts import duration_text, number, one_line, printable, value_text
 from sweeper_core.trial.attrs import CONFIRM, CONFIRM_SUFFIX, JOB_DIRECTORY, SUGGESTION, TRACEBACK
 from sweeper_core.trial.best import best_first
+from sweeper_core.trial.cluster import seconds_of
 from sweeper_core.trial.lists import lists_of, shown_params
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState

@@ -28,6 +28,7 @@ from sweeper_core.storages.identity import study_uid
 from sweeper_core.trial.attempts import Attempts
 from sweeper_core.trial.attrs import FAILURE, METRICS_PREFIX
 from sweeper_core.trial.best import BestSoFar
+from sweeper_core.trial.cluster import seconds_of
 from sweeper_core.trial.metrics import metric_curves
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -367,8 +368,9 @@ class MlflowMirror:
         ]
         metrics += _returned(self.options, record)
         metrics += [(f"hpo/constraint/{name}", value, 0) for name, value in record.constraints.items()]
-        if record.started is not None and record.completed is not None:
-            metrics.append(("hpo/duration_seconds", (record.completed - record.started).total_seconds(), 0))
+        span = seconds_of(record)
+        if span is not None:
+            metrics.append(("hpo/duration_seconds", span, 0))
         _log_metrics(self.client, child, metrics)
         tags = [RunTag("hpo.state", record.state.name)]
         job_dir = self.options.job_dir(record)

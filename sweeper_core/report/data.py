@@ -20,12 +20,12 @@ from sweeper_core.report.facts import (
     moment,
     origin_of,
     reason_of,
-    seconds_of,
 )
 from sweeper_core.report.hints import hints_of
 from sweeper_core.report.model import Surface, fitted, strongest_pairs
 from sweeper_core.report.texts import json_ready, printable
 from sweeper_core.trial.attrs import JOB_DIRECTORY
+from sweeper_core.trial.cluster import seconds_of
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 

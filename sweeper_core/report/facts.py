@@ -32,7 +32,7 @@ from sweeper_core.trial.attrs import (
     SUGGESTION,
     VERDICT,
 )
-from sweeper_core.trial.cluster import is_queued, start_of
+from sweeper_core.trial.cluster import is_queued, seconds_of
 from sweeper_core.trial.cost import Account, CostPlan, account
 from sweeper_core.trial.lists import lists_of, shown_params
 from sweeper_core.trial.record import TrialRecord
@@ -59,18 +59,6 @@ def now() -> datetime:
 def moment(when: datetime | None) -> str | None:
     """Return a stored time as ISO 8601 in UTC."""
     return None if when is None else when.replace(microsecond=0).isoformat() + "Z"
-
-
-def seconds_of(record: TrialRecord, at: datetime | None = None) -> float | None:
-    """Return how long a trial ran, or has run ``at`` that time when it has not ended; None when unknown.
-
-    The time in a cluster's queue does not count.
-    """
-    end = record.completed or (at if record.state is TrialState.RUNNING else None)
-    start = start_of(record)
-    if start is None or end is None:
-        return None
-    return 0.0 if is_queued(record) else max((end - start).total_seconds(), 0.0)
 
 
 def is_feasible(record: TrialRecord) -> bool:

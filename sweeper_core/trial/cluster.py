@@ -1,4 +1,4 @@
-"""Trials whose jobs wait in a cluster's queue: when they began to run."""
+"""When a trial's job ran, without the time that it waited in a cluster's queue."""
 
 from __future__ import annotations
 
@@ -25,3 +25,15 @@ def start_of(record: TrialRecord) -> datetime | None:
     return (
         max(moment, record.started) if record.completed is None else min(max(moment, record.started), record.completed)
     )
+
+
+def seconds_of(record: TrialRecord, at: datetime | None = None) -> float | None:
+    """Return how long a trial ran, or has run ``at`` that time when it has not ended; None when unknown.
+
+    The time in a cluster's queue does not count.
+    """
+    end = record.completed or (at if record.state is TrialState.RUNNING else None)
+    start = start_of(record)
+    if start is None or end is None:
+        return None
+    return 0.0 if is_queued(record) else max((end - start).total_seconds(), 0.0)

@@ -16,7 +16,7 @@ from typing import Any
 from sweeper_core.trial.amounts import problem_with_cost
 from sweeper_core.trial.attempts import Attempts, first_step
 from sweeper_core.trial.attrs import CONTINUES, COST, LOST, SPENT_PREFIX, SUGGESTION
-from sweeper_core.trial.cluster import is_queued, start_of
+from sweeper_core.trial.cluster import seconds_of
 from sweeper_core.trial.metrics import metric_curves
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -80,12 +80,7 @@ def cost_of(record: TrialRecord, of: str, at: datetime | None = None) -> float |
         return sum(said)
     if of != DURATION:
         return reported_cost(record, of)
-    running = record.state is TrialState.RUNNING
-    end = at if running else None if LOST in record.system_attrs else record.completed
-    start = start_of(record)
-    if end is None or start is None:
-        return None
-    return 0.0 if is_queued(record) else max((end - start).total_seconds(), 0.0)
+    return None if LOST in record.system_attrs else seconds_of(record, at)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ from sweeper_core.study._session.stopping import end_of
 from sweeper_core.study.confirm import Confirmation
 from sweeper_core.trial.attrs import FAILURE, JOB_DIRECTORY, REPEATS, SMALLER
 from sweeper_core.trial.best import best_first
-from sweeper_core.trial.cluster import start_of
+from sweeper_core.trial.cluster import seconds_of
 from sweeper_core.trial.record import TrialRecord, out_of_memory
 from sweeper_core.trial.state import TrialState
 from sweeper_core.trial.table import MISSING, TrialTable
@@ -444,10 +444,8 @@ def _is_json(text: str) -> bool:
 
 
 def _duration(record: TrialRecord) -> str:
-    start = start_of(record)
-    if start is None or record.completed is None:
-        return ""
-    return f"{(record.completed - start).total_seconds():.3f}"
+    span = seconds_of(record)
+    return "" if span is None else f"{span:.3f}"
 
 
 class _Dumper(yaml.SafeDumper):

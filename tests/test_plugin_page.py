@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from plugin_support import surroundings, sweep
 
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import _page
 from sweeper_core.report.beacon import beacons
+from sweeper_core.study import expected
 
 CONFIG = """
 x: 0
@@ -62,6 +64,18 @@ def test_a_sweep_leaves_its_report_and_best_configuration(
     }
     assert not any("hunter2" in path.read_text() for path in directory.glob("*.*ml"))
     assert list(directory.glob(".sweep-*")) == []
+
+
+def test_the_model_of_a_sweep_is_fitted_once_and_said_alike_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fits = []
+    monkeypatch.setattr(expected, "expectation", lambda *given, fit=expected.expectation: fits.append(1) or fit(*given))
+    noisy = ["x=interval(0,1)", "hydra.sweeper.n_trials=20", "hydra.sweeper.progress=lines"]
+    sweep(lambda cfg: (cfg.x - 0.5) ** 2 + 0.1 * math.sin(1e5 * cfg.x), tmp_path / "sweep", noisy)
+    assert len(fits) == 1
+    (line,) = [line.partition("] ")[2] for line in capfd.readouterr().out.splitlines() if "Best expected: " in line]
+    assert line.partition(" (")[0] in (tmp_path / "sweep" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("override", ["hydra.sweeper.report=false", "hydra.output_subdir=null"])

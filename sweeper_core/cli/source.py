@@ -87,6 +87,10 @@ class Source:
         """The storage's URL without its password."""
         return masked(self.place.url)
 
+    @property
+    def expected(self) -> None:
+        """Nothing: a report works out itself what a model expects."""
+
     def records(self) -> list[TrialRecord]:
         """Return all trials, in order of number."""
         return sorted(self.storage.changes(self.study.study_id)[0], key=lambda record: record.number)

@@ -81,8 +81,12 @@ def lines_of_expectation(found: Expectation | str, best_observed: int) -> list[s
     ]
 
 
-def how_sure(storage: Storage, facts: StudyFacts) -> list[str]:
-    """Return what is known of a study's best trial: by runs that confirm it, or else by a model of its trials."""
+def how_sure(storage: Storage, facts: StudyFacts, expected: Expectation | str | None = None) -> list[str]:
+    """Return what is known of a study's best trial: by runs that confirm it, or else by a model of its trials.
+
+    Args:
+        expected: What the model says, where it is known already: to fit it takes seconds.
+    """
     if not facts.single or not facts.best:
         return []
     found = stored_confirmation(storage, facts.study, facts.records)
@@ -90,10 +94,12 @@ def how_sure(storage: Storage, facts: StudyFacts) -> list[str]:
         return lines_of_confirmation(found)
     if len(facts.having(TrialState.COMPLETE)) < MIN_FOR_A_MODEL:
         return []
-    from sweeper_core.study.expected import expectation  # SciPy's optimisers take their time to import
+    if expected is None:
+        from sweeper_core.study.expected import expectation  # SciPy's optimisers take their time to import
 
-    statistics = RunningStatistics(facts.directions)
-    statistics.fold(facts.records)
-    table = TrialTable(facts.directions)
-    table.fold(facts.records)
-    return lines_of_expectation(expectation(table.history(), statistics.joint), facts.best[0].number)
+        statistics = RunningStatistics(facts.directions)
+        statistics.fold(facts.records)
+        table = TrialTable(facts.directions)
+        table.fold(facts.records)
+        expected = expectation(table.history(), statistics.joint)
+    return lines_of_expectation(expected, facts.best[0].number)

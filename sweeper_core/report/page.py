@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.linalg import LinAlgError
 
@@ -23,6 +23,9 @@ from sweeper_core.report.data import study_json
 from sweeper_core.report.facts import StudyFacts
 from sweeper_core.report.texts import printable
 from sweeper_core.storages.base import Storage
+
+if TYPE_CHECKING:
+    from sweeper_core.study.expected import Expectation
 
 SCHEMA = "hpo.report/1"
 
@@ -43,6 +46,10 @@ class Reported(Protocol):
     @property
     def storage(self) -> Storage:
         """The storage, which may have runs that confirm the study's best trials."""
+
+    @property
+    def expected(self) -> Expectation | str | None:
+        """What a model expects of the study's trials, or why there is none; None where it is still to be worked out."""
 
     def facts(self) -> StudyFacts:
         """Return the study's facts as of now."""
@@ -84,7 +91,7 @@ def write_report(path: Path, studies: Sequence[Reported], advance: Callable[[int
 
 def _sure(study: Reported, facts: StudyFacts) -> list[str]:
     try:
-        return how_sure(study.storage, facts)
+        return how_sure(study.storage, facts, study.expected)
     except (ValueError, ArithmeticError, LinAlgError) as error:
         return [f"How sure the best trial is cannot be said ({type(error).__name__})."]
 

@@ -196,7 +196,8 @@ def _write(setup: Setup) -> None:
         setup.results.hints = hints_of_run(setup.opened.session, setup.plan)
         if setup.settings.confirm is None and not setup.app.under_optunas_name:
             space = None if setup.settings.custom_search_space else setup.plan.space
-            setup.results.sure = how_sure(setup.opened, space)
+            sure = how_sure(setup.opened, space)
+            setup.results.sure, setup.page.expected = sure, None if sure is None else sure.found
         setup.results.write()
     setup.page.finish()
 

@@ -10,12 +10,15 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import Opened
 from sweeper_core.masking import masked
 from sweeper_core.report.facts import StudyFacts
 from sweeper_core.storages.base import Storage
+
+if TYPE_CHECKING:
+    from sweeper_core.study.expected import Expectation
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -47,6 +50,8 @@ class Page:
     def __init__(self, directory: Path, opened: Opened, wanted: bool, application: str) -> None:
         self.path = directory / NAME
         self.written = False
+        self.expected: Expectation | str | None = None
+        """What a model expects of the trials, where it is known when the sweep ends."""
         self._directory = directory
         self._session = opened.session
         # Other processes cannot read a storage in memory; the report is made at the end then.

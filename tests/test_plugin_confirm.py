@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hydra.errors import HydraException
 from plugin_support import sweep
 
 import sweeper_core as hpo
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping import _time_limit
 from sweeper_core.storages import RDBStorage
 from sweeper_core.trial.record import TrialRecord
 
@@ -157,3 +159,19 @@ def test_a_key_that_does_not_fit_is_refused_before_anything_runs(there: Path, se
         sweep(lucky, there, overrides, CONFIG)
     assert said in str(caught.value)
     assert not there.exists()
+
+
+def test_the_time_of_the_process_is_that_of_search_and_confirmation(
+    there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(_time_limit, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    seeds: list[int] = []
+
+    def task(cfg: Any) -> float:
+        seeds.append(cfg.seed)
+        now[0] += 900.0
+        return lucky(cfg)
+
+    sweep(task, there, [*BASE, "hydra.sweeper.time_limit=1h"], CONFIG)
+    assert seeds == [0, 0, 0, 0], "the hour is over with the search"

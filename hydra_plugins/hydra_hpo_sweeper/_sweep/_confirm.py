@@ -169,6 +169,7 @@ def _setup(search: Setup) -> ConfirmSetup:
         search.results,
         search.page,
         Tally(search.app.under_optunas_name),
+        search.time_limit,
         search,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -44,6 +45,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._results._hints import hints_of_run
 from hydra_plugins.hydra_hpo_sweeper._sweep._results._page import Page
 from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._enough import check_target
 from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._interrupt import Interrupt
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._time_limit import TimeLimit
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._adoption import Adoption, ClusterJobs
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._costs import Charge
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._fidelity import with_fidelity
@@ -80,7 +82,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
     if read.resume("resume", app.config.hydra.sweeper.get("resume")):
         app = replace(app, config=in_last_directory(app.config))
     settings = read_settings(app.config)
-    if settings.role == "worker" or settings.detach:
+    if settings.role == "worker":
         check_shared(settings, app.config)
     plan = read_plan(
         arguments,
@@ -117,10 +119,13 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
         again = single_run(app.config, name)
         results = Results(opened.session, plan, directory.path, again, factory.compose, settings.top_k)
         page = Page(directory.path, opened, settings.report, str(app.config.hydra.job.name))
-        setup = Setup(app, settings, plan, directory, opened, results, page, Tally(app.under_optunas_name))
+        time_limit = TimeLimit(settings.time_limit, os.environ, lambda: opened.session.log.records)
+        tally = Tally(app.under_optunas_name)
+        setup = Setup(app, settings, plan, directory, opened, results, page, tally, time_limit)
         greet(opened, settings, directory, setup.command())
         tell_start(opened, settings, plan)
         check_target(settings, opened.session)
+        time_limit.check()
         if settings.role == "worker":
             keep_command(directory.path, opened.session.study.name, settings)
         keep_where(opened, plan.space)

@@ -16,6 +16,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import Opened
 from hydra_plugins.hydra_hpo_sweeper._sweep._results._command import command_to_continue
 from hydra_plugins.hydra_hpo_sweeper._sweep._results._files import Results
 from hydra_plugins.hydra_hpo_sweeper._sweep._results._page import Page
+from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._time_limit import TimeLimit
 from sweeper_core.study._session.stopping import end_of
 
 
@@ -45,6 +46,7 @@ class Setup:
     results: Results
     page: Page
     tally: Tally
+    time_limit: TimeLimit
 
     def refresh(self) -> None:
         """Write the results and the report, if it is time; workers seldom, for all of them write the same files."""

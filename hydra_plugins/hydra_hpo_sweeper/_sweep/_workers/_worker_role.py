@@ -7,7 +7,6 @@ when its time ends before the trial would. The worker that ends when no other ru
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._directory import DEFAU
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import DEFAULT_STUDY
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._setup import Setup
 from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._stop import Limit
-from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._time_limit import TimeLimit
 from sweeper_core.report.beacon import lease_of
 from sweeper_core.report.crew import STOP_FILE, is_to_stop
 from sweeper_core.study._session.session import Session
@@ -58,14 +56,8 @@ def in_own_journal(settings: Settings, directory: Path) -> Settings:
 
 
 def limits_of(setup: Setup) -> list[Limit]:
-    """Return what lets this process begin no further trial, although the study goes on.
-
-    Raises:
-        ConfigError: Its time is too short for any trial.
-    """
-    settings, directory = setup.settings, setup.directory.path
-    time_limit = TimeLimit(settings.time_limit, os.environ, lambda: setup.opened.session.log.records)
-    time_limit.check()
+    """Return what lets this process begin no further trial, although the study goes on."""
+    settings, directory, time_limit = setup.settings, setup.directory.path, setup.time_limit
     limits: list[Limit] = [lambda: f"{time_limit.reason} is near" if time_limit.is_near() else None]
     if settings.role == "worker":
         limits.append(lambda: "`hpo stop` ended this sweep" if is_to_stop(directory) else None)

@@ -206,8 +206,6 @@ def _run(
         adoption = Adoption(setup.opened, folder, setup.plan.space)
 
         def source() -> RunningTrial | None:
-            if (left := adoption.next(jobs)) is not None:
-                return left
             started = confirming.next(setup.opened.lease) if run.rules.may_continue() else None
             return None if started is None else jobs.prepare(started)
 

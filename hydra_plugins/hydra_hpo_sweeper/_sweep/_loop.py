@@ -58,8 +58,8 @@ class Run:
     """One run of a study: from the first trial that it starts to the last one that it finishes.
 
     Args:
-        adoption: Takes over the trials of dead runs.
-        source: Returns the next trial to run, or None; by default the study's next ones.
+        adoption: Takes over the trials of dead runs, which come first.
+        source: Returns the next new trial to run, or None; by default the study's next ones.
     """
 
     def __init__(
@@ -91,7 +91,8 @@ class Run:
             limits_of(setup),
         )
         self.climber = Climber(self.settings, self.session, jobs, interrupt, self.rules.may_continue)
-        self._next = TrialSource(setup, self.rules, jobs, adoption).next if source is None else source
+        self.adoption = adoption
+        self._source = TrialSource(setup, self.rules, jobs).next if source is None else source
         self.begun = BegunJobs(self.session, bool(setup.opened.lease and setup.opened.lease.elsewhere))
         self.finisher = Finisher(self.settings, setup.opened)
         self.judge = Judge.of(self.settings, setup.plan)
@@ -172,6 +173,13 @@ class Run:
             self.running[trial.configuration] = trial
             trial.busy += 1
             self._start(lanes, trial.waiting.popleft())
+
+    def _next(self) -> RunningTrial | None:
+        """Take over or start the next trial; None when none is to be started."""
+        if not self.rules.interrupted and (left := self.adoption.next(self.jobs)) is not None:
+            self.setup.tally.started += 1
+            return left
+        return self._source()
 
     def _start(self, lanes: Lanes, job: Job) -> None:
         self.watcher.running(job.number, self.setup.command() or "(its study was in memory)")

@@ -8,7 +8,6 @@ from hydra_plugins.hydra_hpo_sweeper._errors import in_short
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, failure_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._setup import Setup
 from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._stop import StopRules
-from hydra_plugins.hydra_hpo_sweeper._sweep._trials._adoption import Adoption
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._jobs import JobPlan, RunningTrial
 from sweeper_core.exceptions import SearchSpaceExhausted, StorageInternalError
 from sweeper_core.study._session.session import Started
@@ -21,13 +20,12 @@ log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 class TrialSource:
     """Starts trials, and makes their jobs."""
 
-    def __init__(self, setup: Setup, rules: StopRules, jobs: JobPlan, adoption: Adoption) -> None:
+    def __init__(self, setup: Setup, rules: StopRules, jobs: JobPlan) -> None:
         self._setup = setup
         self._session = setup.opened.session
         self._settings = setup.settings
         self._rules = rules
         self._jobs = jobs
-        self._adoption = adoption
         self._tally = setup.tally
         self._origin = ""
         self._schedules = setup.settings.scheduler is not None
@@ -37,9 +35,6 @@ class TrialSource:
 
         A trial for which the user's own function raised has a result, and no jobs.
         """
-        if not self._rules.interrupted and (left := self._adoption.next(self._jobs)) is not None:
-            self._tally.started += 1
-            return left
         may_go_on = self._rules.may_continue if self._schedules else self._rules.may_start
         while may_go_on():
             try:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hydra_plugins.hydra_hpo_sweeper._config._numbers import whole
-from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from hydra_plugins.hydra_hpo_sweeper._config._readers import count, refuse_unknown, wrong
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 
 EXAMPLE = "{top: 5, seeds: {seed: [1, 2, 3, 4, 5]}}"
 SEEDS = "a mapping of one key to a list of different values, such as {seed: [1, 2, 3, 4, 5]}"
@@ -35,40 +35,31 @@ def confirm(key: str, value: Any) -> ConfirmOptions | None:
     if value is None or value is False:
         return None
     if not isinstance(value, dict):
-        raise _wrong(key, f"a mapping such as {EXAMPLE}", value)
-    for name in value:
-        if name not in ("top", "seeds"):
-            hint = closest(str(name), ("top", "seeds"))
-            raise ConfigError(f"hydra.sweeper.{key}.{name} does not exist.{hint} Known are top, seeds.")
+        raise wrong(key, f"a mapping such as {EXAMPLE}", value)
+    refuse_unknown(key, value, ("top", "seeds"))
     if value.get("seeds") is None:
         raise ConfigError(f"hydra.sweeper.{key} needs seeds, {SEEDS}.")
-    top = whole(value.get("top", DEFAULT_TOP))
-    if top is None or top < 1:
-        raise _wrong(f"{key}.top", "a whole number from 1 on", value.get("top"))
+    top = count(1)(f"{key}.top", value.get("top", DEFAULT_TOP))
     return ConfirmOptions(*_seeds(f"{key}.seeds", value["seeds"]), top)
 
 
 def _seeds(key: str, value: Any) -> tuple[str, tuple[Any, ...]]:
     if not isinstance(value, dict) or len(value) != 1:
-        raise _wrong(key, SEEDS, value)
+        raise wrong(key, SEEDS, value)
     ((name, seeds),) = value.items()
     if not isinstance(seeds, list) or not seeds:
-        raise _wrong(key, SEEDS, value)
+        raise wrong(key, SEEDS, value)
     texts = [json.dumps(seed, sort_keys=True, default=repr) for seed in seeds]
     twice = next((seed for seed, text in zip(seeds, texts, strict=True) if texts.count(text) > 1), None)
     if len(set(texts)) < len(texts):
         raise ConfigError(f"hydra.sweeper.{key}.{name} has {twice!r} twice; each value is one run of a trial.")
     odd = next((seed for seed in seeds if not isinstance(seed, (bool, int, float, str))), _FINE)
     if odd is not _FINE:
-        raise _wrong(f"{key}.{name}", "a list of numbers or texts", odd)
+        raise wrong(f"{key}.{name}", "a list of numbers or texts", odd)
     return str(name), tuple(seeds)
 
 
 _FINE = object()
-
-
-def _wrong(key: str, expected: str, value: Any) -> ConfigError:
-    return ConfigError(f"hydra.sweeper.{key} must be {expected}, not {value!r}.")
 
 
 def refuse_unfit(options: ConfirmOptions | None, n_objectives: int, repeated: Sequence[str]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hydra_plugins.hydra_hpo_sweeper._config._numbers import real, without_quotes
-from hydra_plugins.hydra_hpo_sweeper._config._readers import seconds, wrong
+from hydra_plugins.hydra_hpo_sweeper._config._numbers import without_quotes
+from hydra_plugins.hydra_hpo_sweeper._config._readers import limit_in, seconds, wrong
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from sweeper_core.trial.cost import DURATION, CostPlan
 
@@ -24,15 +24,5 @@ def cost_plan(cost: Any, max_cost: Any) -> CostPlan | None:
         raise wrong("cost", f"{DURATION}, or the name of an entry that jobs return or report", cost)
     if cost != DURATION and cost.lower() == DURATION:
         raise ConfigError(f"hydra.sweeper.cost={cost} is written {DURATION}.")
-    return CostPlan(cost, None if max_cost is None else _limit(cost, max_cost))
-
-
-def _limit(cost: str, value: Any) -> float:
-    if cost == DURATION:
-        limit = seconds("max_cost", value)
-        assert limit is not None
-        return limit
-    number = real(value)
-    if number is None or number <= 0:
-        raise wrong("max_cost", f"a number of {cost} above 0, or null for no limit", value)
-    return number
+    limit = seconds if cost == DURATION else limit_in(cost)
+    return CostPlan(cost, limit("max_cost", max_cost))

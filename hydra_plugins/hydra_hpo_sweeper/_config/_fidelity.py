@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._numbers import real, whole
-from hydra_plugins.hydra_hpo_sweeper._config._readers import wrong
-from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from hydra_plugins.hydra_hpo_sweeper._config._readers import refuse_unknown, wrong
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from sweeper_core.trial.attempts import continued_by, first_step, new_steps
 from sweeper_core.trial.record import TrialRecord
@@ -114,11 +114,7 @@ def fidelity(setting: str, value: Any) -> FidelityOptions | None:
         return None
     if not isinstance(value, dict):
         raise wrong(setting, "a mapping such as {key: trainer.max_epochs, min: 2, max: 50}", value)
-    for name in value:
-        if name not in KEYS:
-            raise ConfigError(
-                f"hydra.sweeper.{setting}.{name} does not exist.{closest(str(name), KEYS)} Known are {', '.join(KEYS)}."
-            )
+    refuse_unknown(setting, value, KEYS)
     key, minimum, maximum = (value.get(name) for name in KEYS)
     if not isinstance(key, str) or not key.lstrip("+") or "=" in key:
         raise wrong(f"{setting}.key", "a key of the configuration, such as trainer.max_epochs", key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import entry_points
@@ -85,6 +85,15 @@ def wrong(key: str, expected: str, value: Any) -> ConfigError:
     return ConfigError(f"hydra.sweeper.{key} must be {expected}, not {value!r}.")
 
 
+def refuse_unknown(key: str, value: Mapping[Any, Any], known: Collection[str]) -> None:
+    """Raise where a setting that is a mapping has a key that is not among the known ones."""
+    for name in value:
+        if name not in known:
+            raise ConfigError(
+                f"hydra.sweeper.{key}.{name} does not exist.{closest(str(name), known)} Known are {', '.join(known)}."
+            )
+
+
 def directions(value: Any) -> tuple[StudyDirection, ...]:
     """Return the directions of "minimize", "Direction.maximize", members of an enum, and lists of these."""
     given = value if isinstance(value, list) else ["minimize" if value is None else value]
@@ -139,7 +148,7 @@ def count(least: int, optional: bool = False) -> Callable[[str, Any], Any]:
     return read
 
 
-def _limit_in(unit: str) -> Callable[[str, Any], float | None]:
+def limit_in(unit: str) -> Callable[[str, Any], float | None]:
     """Return a reader of a positive number, or of null for no limit."""
 
     def read(key: str, value: Any) -> float | None:
@@ -170,7 +179,7 @@ def seconds(key: str, value: Any) -> float | None:
         raise ConfigError(f"{wrong(key, expected, value)} With units: {EXAMPLES}.") from None
 
 
-_plain_seconds = _limit_in("seconds")
+_plain_seconds = limit_in("seconds")
 
 
 def resume(key: str, value: Any) -> bool:
@@ -386,14 +395,9 @@ def checkpoints(key: str, value: Any) -> CheckpointOptions:
         "every": count(1, optional=True),
         "keep_best": count(0),
         "keep_last": count(1),
-        "max_gb": _limit_in("gigabytes"),
+        "max_gb": limit_in("gigabytes"),
     }
-    for name in value:
-        if name not in readers:
-            raise ConfigError(
-                f"hydra.sweeper.{key}.{name} does not exist.{closest(str(name), readers)} Known are "
-                f"{', '.join(readers)}."
-            )
+    refuse_unknown(key, value, readers)
     return CheckpointOptions(**{name: readers[name](f"{key}.{name}", given) for name, given in value.items()})
 
 
@@ -402,12 +406,7 @@ def mlflow(key: str, value: Any) -> MlflowOptions | None:
         return None
     if not isinstance(value, dict):
         raise wrong(key, "a mapping such as {tracking_uri: URL, experiment: name, nested: true}", value)
-    known = tuple(MlflowOptions.__dataclass_fields__)
-    for name in value:
-        if name not in known:
-            raise ConfigError(
-                f"hydra.sweeper.{key}.{name} does not exist.{closest(str(name), known)} Known are {', '.join(known)}."
-            )
+    refuse_unknown(key, value, MlflowOptions.__dataclass_fields__)
     return MlflowOptions(
         text(f"{key}.tracking_uri", value.get("tracking_uri")),
         text(f"{key}.experiment", value.get("experiment")),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._numbers import without_quotes
+from hydra_plugins.hydra_hpo_sweeper._config._readers import wrong
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from sweeper_core.directions import StudyDirection
 from sweeper_core.stopping.rule import EXAMPLE, StopRule
@@ -16,7 +17,7 @@ def stop_rule(key: str, value: Any) -> StopRule:
     if without_quotes(value) is None or value is False:
         return StopRule()
     if not isinstance(value, Mapping):
-        raise ConfigError(f"hydra.sweeper.{key} must be a mapping such as {EXAMPLE}, not {value!r}.")
+        raise wrong(key, f"a mapping such as {EXAMPLE}", value)
     try:
         return StopRule.of({str(name): without_quotes(given) for name, given in value.items()})
     except ValueError as error:

@@ -192,9 +192,13 @@ def _failed(failure: Failure, about: Mapping[str, Any]) -> TrialResult:
 
 
 def failed_result(failure: Failure, result: TrialResult) -> TrialResult:
-    """Return the result of a trial whose complete one turned out to be unusable."""
-    about = {name: value for name, value in result.attrs.items() if name == JOB_DIRECTORY}
-    return replace(_failed(failure, about), user_attrs=result.user_attrs)
+    """Return the result of a trial as a failure, in the place of another result."""
+    return replace(_failed(failure, _about(result)), user_attrs=result.user_attrs)
+
+
+def _about(result: TrialResult) -> dict[str, Any]:
+    """Return what stays of a result's attributes, whatever else becomes of it."""
+    return {name: value for name, value in result.attrs.items() if name == JOB_DIRECTORY}
 
 
 def _kept(text: str, part: slice) -> str:
@@ -207,8 +211,7 @@ def _kept(text: str, part: slice) -> str:
 def given_up(result: TrialResult) -> TrialResult:
     """Return the result of a trial that was lost once too often: a failure like others."""
     assert result.failure is not None
-    about = {name: value for name, value in result.attrs.items() if name == JOB_DIRECTORY}
-    return replace(_failed(result.failure, about), user_attrs=result.user_attrs)
+    return failed_result(result.failure, result)
 
 
 def ended_from_outside(result: TrialResult, record: TrialRecord) -> TrialResult:
@@ -222,9 +225,8 @@ def ended_from_outside(result: TrialResult, record: TrialRecord) -> TrialResult:
     over_time = replace(result.failure, trace="") == OVER and bool(own_checkpoints(record))
     if not over_time and not was_warned(record):
         return result
-    about = {name: value for name, value in result.attrs.items() if name == JOB_DIRECTORY}
     reason = _kept(str(result.failure), slice(MAX_TEXT))
-    return replace(result, attrs={**attrs_of_loss(reason), **about}, lost=True)
+    return replace(result, attrs={**attrs_of_loss(reason), **_about(result)}, lost=True)
 
 
 def pruned(result: TrialResult, record: TrialRecord, n_objectives: int) -> TrialResult:

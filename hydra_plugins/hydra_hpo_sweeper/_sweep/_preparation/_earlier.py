@@ -138,7 +138,7 @@ def _read(storage: Storage, names: list[str], study: StudyRecord, own_storage: b
     for name in names:
         history = None
         with suppress(StorageInternalError, ValueError, KeyError, OSError):
-            history = _of_folder(Path(name)) if own_storage else _of(storage, name)
+            history = _of_folder(Path(name)) if own_storage else history_of(storage, name)
         same = history is not None and history.directions == tuple(study.directions)
         if history is not None and same and len(history.completed) >= MIN_TRIALS:
             yield name, history
@@ -147,12 +147,13 @@ def _read(storage: Storage, names: list[str], study: StudyRecord, own_storage: b
 def _of_folder(path: Path) -> History:
     opened = get_storage(f"sqlite:///{path / DEFAULT_FILE}", create=False)
     try:
-        return _of(opened, str(SweepDirectory(path).marked.get("study_name")))
+        return history_of(opened, str(SweepDirectory(path).marked.get("study_name")))
     finally:
         opened.close()
 
 
-def _of(storage: Storage, name: str) -> History:
+def history_of(storage: Storage, name: str) -> History:
+    """Return the history of a study; raises ``KeyError`` where there is none of this name."""
     study = storage.create_or_open_study(name, None, exist_ok=True)
     table = TrialTable(study.directions)
     table.fold(storage.changes(study.study_id)[0])

@@ -13,7 +13,7 @@ from typing import Any
 from hydra_plugins.hydra_hpo_sweeper._config._readers import AUTO
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, EarlierStudy, Settings
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._directory import DEFAULT_FILE, SweepDirectory
-from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._earlier import EarlierStudies
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._earlier import EarlierStudies, history_of
 from sweeper_core.masking import masked
 from sweeper_core.plain import plain
 from sweeper_core.search_space.lists import ListParameter, lists_to_json, shape_from_json
@@ -25,7 +25,7 @@ from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._session.costs import store_plan
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.attrs import BASELINE, LISTS, METRIC_NAMES, PRIORS, WHERE
-from sweeper_core.trial.history import History, TrialTable
+from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -227,17 +227,15 @@ def _earlier(source: EarlierStudy) -> History:
     """Return the history of an earlier study."""
     storage = _storage(source.storage, "warm_start", create=False)
     try:
-        study = storage.create_or_open_study(source.study_name, None, exist_ok=True)
+        return history_of(storage, source.study_name)
     except KeyError:
         names = ", ".join(known.name for known in storage.list_studies()) or "none"
         place = StorageURL(source.storage).masked
         raise ConfigError(
             f"hydra.sweeper.warm_start: there is no study {source.study_name!r} in {place}; it has {names}."
         ) from None
-    table = TrialTable(study.directions)
-    table.fold(storage.changes(study.study_id)[0])
-    storage.close()
-    return table.history()
+    finally:
+        storage.close()
 
 
 def greet(opened: Opened, settings: Settings, directory: SweepDirectory, command: str | None) -> None:

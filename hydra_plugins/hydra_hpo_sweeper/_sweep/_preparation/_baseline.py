@@ -41,7 +41,7 @@ def values_of(plan: Plan, compose: Compose, config: DictConfig) -> dict[str, Any
     Args:
         config: The sweep's own configuration, looked at where composing without the swept keys fails.
     """
-    return dict(_values(plan, _composed(plan, compose, config))) if len(plan.space) else {}
+    return dict(_values(plan, composed(plan, compose, config))) if len(plan.space) else {}
 
 
 def baseline(settings: Settings, plan: Plan, known: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -69,7 +69,8 @@ def baseline(settings: Settings, plan: Plan, known: Mapping[str, Any]) -> dict[s
     return params
 
 
-def _composed(plan: Plan, compose: Compose, config: DictConfig) -> DictConfig:
+def composed(plan: Plan, compose: Compose, config: DictConfig) -> DictConfig:
+    """Return a job's configuration without what is swept; the sweep's own where that cannot be composed."""
     try:
         return compose(list(plan.fixed))
     except Exception:  # a config group that has no default and is swept

@@ -17,6 +17,7 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Fixed, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._baseline import composed
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import objective_of
 from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._jobs import JobPlan, RunningTrial
@@ -56,10 +57,7 @@ def with_fidelity(
     if asked is None:
         return settings, plan
     _refuse_swept(asked, settings, plan)
-    try:
-        job = compose(list(plan.fixed))
-    except Exception:  # a config group that has no default and is swept
-        job = config
+    job = composed(plan, compose, config)
     ladder = _ladder(asked, settings, job)
     _warn_of_references(asked.bare, job)
     scheduler = settings.scheduler

@@ -19,7 +19,6 @@ away it is; a model of random failures would have to find out at each place.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -28,9 +27,10 @@ import numpy.typing as npt
 
 from sweeper_core.distributions import CategoricalDistribution
 from sweeper_core.maths.logistic import Logistic, fit
+from sweeper_core.maths.threads import one_blas_thread
 from sweeper_core.samplers._gp.observations import points_of
 from sweeper_core.samplers._gp.space import ONE_HOT, Encoding, Feature
-from sweeper_core.samplers.base import Request, Suggestion
+from sweeper_core.samplers.base import Suggestion
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
@@ -53,8 +53,6 @@ TARGET, MAX_RISK = 0.05, 0.3
 ``MAX_RISK`` at the most: it corrects a limit that is too bold or too timid where the best points lie beside it."""
 START, RECENT = 10, 20
 """The first trials do not count in that share: they had no limit to keep to."""
-PROPOSALS = 8
-"""Maximum number of suggestions of which the first that keeps to the risk is taken, or the one with the least risk."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +70,9 @@ class MemoryLimit:
     least: float
 
     @classmethod
+    @one_blas_thread()
     def of(cls, space: SearchSpace, history: History) -> MemoryLimit | None:
         """Return the limit learned from a history; None where no trial of this space ran out of memory."""
-        if not history.oom.any():
-            return None
         features = _features(space)
         known = (history.states == TrialState.COMPLETE) | (history.states == TrialState.PRUNED) | history.oom
         points, rows = points_of(history, features.encoding, np.flatnonzero(known)[-MAX_NEWEST:])
@@ -106,30 +103,6 @@ class MemoryLimit:
         """Return the log probability that a suggested point fits."""
         space = self.features.encoding.space
         return float(self.log_fits_at(space.to_unit(space.encode(suggestion.params)[None]))[0])
-
-
-Suggest = Callable[["MemoryLimit | None"], Suggestion]
-
-
-def within_memory(request: Request, history: History, suggest: Suggest) -> Suggestion:
-    """Return a suggestion that fits into memory as far as is known: the first of some, or the most probable one.
-
-    Args:
-        suggest: Returns another suggestion at each call; it is passed the limit, if there is one.
-    """
-    limit = MemoryLimit.of(request.space, history) if len(request.given) < len(request.space) else None
-    best, most = suggest(limit), -math.inf
-    if limit is None:
-        return best
-    found = best
-    for _ in range(PROPOSALS):
-        score = limit.of_suggestion(found)
-        if score >= limit.least:
-            return found
-        if score > most:
-            best, most = found, score
-        found = suggest(limit)
-    return best
 
 
 def _risk(short: Flags) -> float:

@@ -24,7 +24,7 @@ from sweeper_core.samplers._cma.run import (
     first_mean,
 )
 from sweeper_core.samplers._lattice import point_at
-from sweeper_core.samplers._memory import within_memory
+from sweeper_core.samplers._within_memory import within_memory
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.samplers.random import RandomSampler

@@ -16,7 +16,8 @@ conditioned on its mean there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,12 +47,15 @@ from sweeper_core.samplers._gp.search import Search
 from sweeper_core.samplers._gp.sources import best_of, helps, informed_model, sources_of
 from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
 from sweeper_core.samplers._gp.start import start_length
-from sweeper_core.samplers._memory import MemoryLimit, within_memory
 from sweeper_core.samplers._priors import drawn
+from sweeper_core.samplers._within_memory import limit_of, within_memory
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
+
+if TYPE_CHECKING:
+    from sweeper_core.samplers._memory import MemoryLimit
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -343,6 +347,7 @@ class _Task:
         self.encoding = encoding
         self.request = request
         self.rng = rng
+        self._history = history
         self.observations, self.numbers = gather(history, encoding)
         self.pending, pending_numbers = points_of(
             history, encoding, history.having(TrialState.RUNNING, TrialState.WAITING)
@@ -360,7 +365,6 @@ class _Task:
         """Which of them, in that order, failed."""
         self.out_of_memory = history.oom[np.concatenate([self.numbers, self.failed_numbers])[self.order]]
         """Which of them, in that order, ran out of memory, which the limit explains."""
-        self.limit = MemoryLimit.of(request.space, history)
         self.sources = sources_of(history, encoding)
         everything = (Points(self.observations.unit, self.observations.active), self.pending, self.failed)
         self.seen = Points(
@@ -383,6 +387,11 @@ class _Task:
         unit = self.encoding.space.to_unit(self.encoding.space.encode(request.given)[None])[0]
         names = self.encoding.space.names
         return [(column, float(unit[column])) for column, name in enumerate(names) if unit[column] == unit[column]]
+
+    @cached_property
+    def limit(self) -> MemoryLimit | None:
+        """Where the study runs out of memory; None where no trial has."""
+        return limit_of(self.request.space, self._history)
 
     @property
     def free(self) -> int:

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.distributions import CategoricalDistribution, choice_key
 from sweeper_core.maths.parzen import Points
-from sweeper_core.samplers._memory import MemoryLimit
 from sweeper_core.search_space.axes import Axes
 from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
+
+if TYPE_CHECKING:
+    from sweeper_core.samplers._memory import MemoryLimit
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

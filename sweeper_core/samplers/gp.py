@@ -39,12 +39,12 @@ from sweeper_core.samplers._gp.acquisition import (
 )
 from sweeper_core.samplers._gp.economy import ExpectedCost, expected_cost
 from sweeper_core.samplers._gp.exploration import ExplorationStep, exploration_step
-from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Target, learn, model_of
+from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Model, Target, learn, model_of
 from sweeper_core.samplers._gp.observations import Observations, Points, gather, points_of
 from sweeper_core.samplers._gp.priors import beliefs_of
 from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.search import Search
-from sweeper_core.samplers._gp.sources import best_of, helps, informed_model, sources_of
+from sweeper_core.samplers._gp.sources import best_of, informed_model, sources_of
 from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
 from sweeper_core.samplers._gp.start import start_length
 from sweeper_core.samplers._priors import drawn
@@ -193,10 +193,11 @@ class GPSampler(OptunaFace):
         return _spread_out(task, self._length(task)), "space-filling start"
 
     def _improve(self, task: _Task) -> tuple[Floats, str]:
-        if task.sources and not helps(
-            self._target(task, task.observations.values[:, 0], warped=True), task.sources, self._memo
-        ):
-            task.sources = []  # from here on as without them, detours included
+        if task.sources:
+            target = self._target(task, task.observations.values[:, 0], warped=True)
+            task.informed = informed_model(target, task.sources, self._memo)
+            if task.informed is None:
+                task.sources = []  # from here on as without them, detours included
         turn = self._exploration_step(task)
         acquisition, parents = self._acquisition(task, turn)
         fixed = task.fixed + (list(turn.held) or self._explored(task))
@@ -261,7 +262,7 @@ class GPSampler(OptunaFace):
 
     def _single(self, task: _Task, y: Floats, feasibilities: list[Term], turn: ExplorationStep) -> tuple[Sum, Floats]:
         target = self._target(task, y, warped=True)
-        model = informed_model(target, task.sources, self._memo) if task.sources else model_of(target, self._memo)
+        model = task.informed or model_of(target, self._memo)
         elite = _elite(task.observations, y, turn.rows(task.observations))
         if len(elite) == 0:
             return Sum(feasibilities), task.observations.unit[np.argsort(y)[:PARENTS]]
@@ -356,6 +357,8 @@ class _Task:
         self.beliefs = beliefs_of(request, history, encoding)
         self.fixed = self._fixed(request)
         self.cost: ExpectedCost | None = None
+        self.informed: Model | None = None
+        """The model with earlier studies, where they help."""
         self.Z = encoding.embed(self.observations.unit, self.observations.active)
         self.pending_Z = encoding.embed(self.pending.unit, self.pending.active)
         self.failed_Z = encoding.embed(self.failed.unit, self.failed.active)

@@ -88,24 +88,13 @@ def best_of(sources: Sequence[Source]) -> Floats:
     return np.array([source.unit[rank] for rank in range(longest) for source in sources if rank < len(source.unit)])
 
 
-def informed_model(target: Target, sources: Sequence[Source], memo: Memo) -> Model:
-    """Return the model with the sources, or the one without if it predicts the study's own points better."""
+def informed_model(target: Target, sources: Sequence[Source], memo: Memo) -> Model | None:
+    """Return the model with the sources; None where the one without predicts the study's own points better."""
     n = len(target.y)
     if n > MAX_OWN:
-        return model_of(target, memo)
+        return None
     joint, slopes = joint_model(target, sources, memo)
-    if n < ENOUGH:
-        return joint
-    alone = model_of(target, memo)
-    return joint if _predicts_better(joint, slopes, alone, target) else alone
-
-
-def helps(target: Target, sources: Sequence[Source], memo: Memo) -> bool:
-    """Return whether :func:`informed_model` uses the sources."""
-    n = len(target.y)
-    if n < ENOUGH or n > MAX_OWN:
-        return n < ENOUGH
-    return _predicts_better(*joint_model(target, sources, memo), model_of(target, memo), target)
+    return joint if n < ENOUGH or _predicts_better(joint, slopes, model_of(target, memo), target) else None
 
 
 def _predicts_better(joint: Model, slopes: Floats, alone: Model, target: Target) -> bool:

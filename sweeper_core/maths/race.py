@@ -116,7 +116,11 @@ def standing(values: Floats, expected: Floats | None = None) -> Standing | None:
     """
     if np.sum(np.isfinite(values)) < MIN_BLOCKS:
         return None
-    draws = _draws(values, expected)
+    return compared(_draws(values, expected))
+
+
+def compared(draws: Floats) -> Standing:
+    """Return what ``(n, k)`` joint draws of k candidates' true means say."""
     means = np.mean(draws, axis=0)
     leader = int(np.argmin(means))
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)

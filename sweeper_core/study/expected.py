@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.maths.gp import Data, Hyper, Posterior, default_prior, fit, objective
-from sweeper_core.maths.race import DROP, LEVEL
+from sweeper_core.maths.race import compared
+from sweeper_core.maths.threads import one_blas_thread
 from sweeper_core.maths.transforms import Warp, warps
 from sweeper_core.samplers._gp.models import STEEP
 from sweeper_core.samplers._gp.observations import Observations, gather
@@ -83,6 +84,7 @@ class Expectation:
         return [int(number) for number in self.numbers[1:][self.open[1:]]]
 
 
+@one_blas_thread()
 def expectation(history: History, space: SearchSpace) -> Expectation | str:
     """Return what the model expects, or why there is none.
 
@@ -146,7 +148,7 @@ class _Mixture:
     def _noise_prior(self) -> tuple[float, float]:
         if not np.isfinite(self._run_variance):
             return NOISE
-        measured = self._run_variance / (self._warp.width * self._warp.stretch) ** 2
+        measured = self._run_variance / self._warp.line[1] ** 2
         return float(np.log(np.clip(measured, LEVELS[0], 1.0))), STEEP
 
     def _ordered(self, levels: Sequence[_Level], candidates: Integers) -> Integers:
@@ -163,29 +165,21 @@ class _Mixture:
             _draws(level.posterior, Z, int(count), rng) for level, count in zip(levels, counts, strict=True) if count
         ]
         draws = np.concatenate(parts)
-        draws = self._measured(draws)
-        means = draws.mean(axis=0)
-        order = np.argsort(means, kind="stable")
-        draws, means = draws[:, order], means[order]
-        first = draws == draws.min(axis=1, keepdims=True)
-        wins = np.mean(draws < draws[:, [0]], axis=0) + 0.5 * np.mean(draws == draws[:, [0]], axis=0)
-        tails = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0).T * sign
+        shift, scale = self._warp.line
+        known = compared(shift + scale * draws)
+        order = np.argsort(known.means, kind="stable")
         noise = sum(level.weight * level.posterior.hyper.noise for level in levels)
         silent = sum(level.weight for level in levels if level.posterior.hyper.noise < 2.0 * LEVELS[0])
         return Expectation(
             rows[self._candidates[order]],
-            means * sign,
-            np.sort(tails, axis=1),
-            np.mean(first / first.sum(axis=1, keepdims=True), axis=0),
-            wins >= DROP,
-            0.0 if silent > 0.5 else float(np.sqrt(noise)) * self._warp.width * self._warp.stretch,
+            known.means[order] * sign,
+            np.sort(np.column_stack([known.low, known.high])[order] * sign, axis=1),
+            known.best[order],
+            known.open[order],
+            0.0 if silent > 0.5 else float(np.sqrt(noise)) * scale,
             self._n_trials,
             len(self._whole),
         )
-
-    def _measured(self, targets: Floats) -> Floats:
-        """Return targets as values: the transformation is linear but for the worst values."""
-        return np.asarray(self._warp.middle + self._warp.width * (self._warp.shift + self._warp.stretch * targets))
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,16 @@ class ExpectedImprovement:
         return score, by_mean[:, None] * d_mean + by_variance[:, None] * d_variance
 
 
+def _stiff(score: Floats, least: float) -> Floats:
+    """Return log probabilities ``(q,)``, which fall steeply where they are less than ``least``."""
+    return np.asarray(score + STIFFNESS * np.minimum(score - least, 0.0))
+
+
+def _stiff_slope(score: Floats, least: float) -> Floats:
+    """Return the derivative ``(q, 1)`` of the same by the log probabilities."""
+    return np.where(score < least, 1.0 + STIFFNESS, 1.0)[:, None]
+
+
 @dataclass(frozen=True)
 class Feasibility:
     """The log probability of staying below a threshold; falls steeply where it is less than ``least``."""
@@ -59,15 +69,13 @@ class Feasibility:
 
     def score(self, Z: Floats) -> Floats:
         mean, variance = self.posterior.predict(Z)
-        score = log_feasibility(mean, variance + self.noise, self.threshold)
-        return np.asarray(score + STIFFNESS * np.minimum(score - self.least, 0.0))
+        return _stiff(log_feasibility(mean, variance + self.noise, self.threshold), self.least)
 
     def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
         mean, variance, d_mean, d_variance = self.posterior.predict_with_gradient(Z)
         score, by_mean, by_variance = log_feasibility_with_gradient(mean, variance + self.noise, self.threshold)
-        weight = np.where(score < self.least, 1.0 + STIFFNESS, 1.0)[:, None]
-        gradient = weight * (by_mean[:, None] * d_mean + by_variance[:, None] * d_variance)
-        return score + STIFFNESS * np.minimum(score - self.least, 0.0), gradient
+        gradient = by_mean[:, None] * d_mean + by_variance[:, None] * d_variance
+        return _stiff(score, self.least), _stiff_slope(score, self.least) * gradient
 
 
 @dataclass(frozen=True)
@@ -77,14 +85,11 @@ class Fits:
     limit: MemoryLimit
 
     def score(self, Z: Floats) -> Floats:
-        score = self.limit.log_fits(Z)
-        return np.asarray(score + STIFFNESS * np.minimum(score - self.limit.least, 0.0))
+        return _stiff(self.limit.log_fits(Z), self.limit.least)
 
     def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
         score, gradient = self.limit.log_fits_with_gradient(Z)
-        below = score < self.limit.least
-        steep = np.where(below, score + STIFFNESS * (score - self.limit.least), score)
-        return steep, np.where(below, 1.0 + STIFFNESS, 1.0)[:, None] * gradient
+        return _stiff(score, self.limit.least), _stiff_slope(score, self.limit.least) * gradient
 
 
 @dataclass(frozen=True)

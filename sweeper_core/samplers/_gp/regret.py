@@ -21,13 +21,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve
-from scipy.stats import norm
 
-from sweeper_core.maths.gp import Kernel, Posterior
+from sweeper_core.maths.acquisition import log_ei
+from sweeper_core.maths.gp import Posterior
 from sweeper_core.maths.threads import one_blas_thread
 from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Target, refitted
-from sweeper_core.samplers._gp.observations import gather
+from sweeper_core.samplers._gp.observations import Observations, gather
 from sweeper_core.samplers._gp.search import Acquisition, Search
 from sweeper_core.samplers._gp.space import Encoding
 from sweeper_core.search_space.space import SearchSpace
@@ -71,12 +70,13 @@ def regret_bound(history: History, space: SearchSpace, rng: np.random.Generator)
     The lowest upper confidence bound of the trials minus the lowest lower one of the space.
     """
     encoding = Encoding(space)
-    target = _target(history, encoding, deterministic=False)
+    observations, _ = gather(history, encoding)
+    target = _target(observations, encoding, deterministic=False)
     model = refitted(target, Memo())
     factor = math.sqrt(beta_of(len(target.y), len(space)))
-    lowest = _lowest(encoding, model.posterior, factor, history, rng)
+    lowest = _lowest(encoding, model.posterior, factor, observations, rng)
     upper = float(np.min(-LowerBound(model.posterior, -factor).score(target.Z)))
-    return max(upper - lowest, 0.0) * model.warp.stretch * model.warp.width
+    return max(upper - lowest, 0.0) * model.warp.line[1]
 
 
 @one_blas_thread()
@@ -85,7 +85,8 @@ def regret_gap(
 ) -> float:
     """Return an upper bound of the fall of the expected minimum regret with the last trial, in standardised units."""
     encoding = Encoding(space)
-    target = _target(history, encoding, deterministic)
+    observations, _ = gather(history, encoding)
+    target = _target(observations, encoding, deterministic)
     model = refitted(target, Memo())
     now = model.posterior
     n = len(target.y)
@@ -93,22 +94,21 @@ def regret_gap(
     old, new = (target.Z[int(np.argmin(part.mean(part.data.Z)))] for part in (before, now))
     last, noise = target.Z[-1:], now.hyper.noise
     mean_before, (spread, *_) = before.mean(old[None])[0], before.predict(last)[1]
-    mean, covariance = _joint(now, np.stack([new, old]))
-    nu = math.sqrt(max(covariance[0, 0] + covariance[1, 1] - 2.0 * covariance[0, 1], 1e-10))
-    g = (mean[1] - mean[0]) / nu
+    mean, covariance = now.joint(np.stack([new, old]))
+    between = max(covariance[0, 0] + covariance[1, 1] - 2.0 * covariance[0, 1], 1e-10)
+    gain = float(np.exp(log_ei(mean[:1], np.array([between]), float(mean[1]))[0]))
     surprise = float(now.data.y[-1] - before.mean(last)[0]) ** 2
     divergence = 0.5 * math.log1p(spread / noise) + 0.5 * spread / (spread + noise) * (
         surprise / (spread + noise) - 1.0
     )
     factor = math.sqrt(beta_of(n, len(space), delta))
     upper = float(np.min(-LowerBound(before, -factor).score(before.data.Z)))
-    kappa = upper - _lowest(encoding, before, factor, history, rng)
+    kappa = upper - _lowest(encoding, before, factor, observations, rng)
     moved = abs(mean_before - mean[0])
-    return float(moved + nu * (norm.pdf(g) + g * norm.cdf(g)) + kappa * math.sqrt(0.5 * max(divergence, 0.0)))
+    return float(moved + gain + kappa * math.sqrt(0.5 * max(divergence, 0.0)))
 
 
-def _target(history: History, encoding: Encoding, deterministic: bool) -> Target:
-    observations, _ = gather(history, encoding)
+def _target(observations: Observations, encoding: Encoding, deterministic: bool) -> Target:
     Z = encoding.embed(observations.unit, observations.active)
     ones, zeros = observations.noise_factor, observations.noise_std
     noise = KNOWN_NOISE if deterministic else None
@@ -116,24 +116,11 @@ def _target(history: History, encoding: Encoding, deterministic: bool) -> Target
 
 
 def _lowest(
-    encoding: Encoding, posterior: Posterior, factor: float, history: History, rng: np.random.Generator
+    encoding: Encoding, posterior: Posterior, factor: float, observations: Observations, rng: np.random.Generator
 ) -> float:
     """Return the lowest lower confidence bound of the space."""
     bound = LowerBound(posterior, factor)
-    observations, _ = gather(history, encoding)
     parents = observations.unit[np.argsort(observations.values[:, 0], kind="stable")[:10]]
     found = Search(encoding, bound, (), set(), rng).best(parents)
     seen = float(np.min(-bound.score(posterior.data.Z)))
     return seen if found is None else min(seen, -float(bound.score(encoding.embed(found[None]))[0]))
-
-
-def _joint(posterior: Posterior, Z: Floats) -> tuple[Floats, Floats]:
-    """Return mean ``(q,)`` and covariance ``(q, q)`` at ``Z`` ``(q, p)``, eq. (2.24) of Rasmussen and Williams."""
-    data, hyper = posterior.data, posterior.hyper
-    kernel = Kernel(data.columns, hyper)
-    U, V = data.Z * kernel.scale, Z * kernel.scale
-    noise = hyper.noise * data.noise_factor + data.extra_noise + 1e-8 * hyper.signal
-    factor = cho_factor(hyper.signal * kernel.correlation(U, U) + np.diag(noise), lower=True)
-    cross = hyper.signal * kernel.correlation(U, V)
-    covariance = hyper.signal * kernel.correlation(V, V) - cross.T @ cho_solve(factor, cross)
-    return posterior.mean(Z), np.asarray(covariance)

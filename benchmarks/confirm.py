@@ -40,6 +40,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
+from analytic import branin, hartmann6
 from quality import stable
 from quality_tasks import Function, Task, all_tasks
 
@@ -89,29 +90,12 @@ def own_tasks() -> Iterator[Task]:
     yield Function("own", "conditional", SearchSpace(conditional), _conditional)
 
 
-_A = np.array(
-    [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
-)
-_P = 1e-4 * np.array(
-    [
-        [1312, 1696, 5569, 124, 8283, 5886],
-        [2329, 4135, 8307, 3736, 1004, 9991],
-        [2348, 1451, 3522, 2883, 3047, 6650],
-        [4047, 8828, 8732, 5743, 1091, 381],
-    ]
-)
-
-
 def _hartmann6(params: dict[str, Any]) -> float:
-    x = np.array([params[f"x{i}"] for i in range(6)])
-    return float(-np.array([1.0, 1.2, 3.0, 3.2]) @ np.exp(-np.sum(_A * (x - _P) ** 2, axis=1)))
+    return hartmann6(np.array([params[f"x{i}"] for i in range(6)]))
 
 
 def _branin(params: dict[str, Any]) -> float:
-    a, b = params["a"], params["b"]
-    return float(
-        (b - 5.1 * a * a / (4 * np.pi**2) + 5 * a / np.pi - 6) ** 2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(a) + 10
-    )
+    return branin(params["a"], params["b"])
 
 
 def _mixed(params: dict[str, Any]) -> float:

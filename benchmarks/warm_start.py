@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from analytic import HARTMANN_WEIGHTS, branin, hartmann6
 from costs import draw, lcbench
 
 import sweeper_core as hpo
@@ -34,44 +35,23 @@ Function = Callable[[Mapping[str, Any]], float]
 Pair = tuple[str, bool, dict[str, BaseDistribution], Function, Function]
 """Name, whether the studies are alike, the space, the earlier function and the one of now."""
 
-A = np.array(
-    [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
-)
-P = 1e-4 * np.array(
-    [
-        [1312, 1696, 5569, 124, 8283, 5886],
-        [2329, 4135, 8307, 3736, 1004, 9991],
-        [2348, 1451, 3522, 2883, 3047, 6650],
-        [4047, 8828, 8732, 5743, 1091, 381],
-    ]
-)
-
 
 def cube(dimension: int) -> dict[str, BaseDistribution]:
     """Return a space of numbers from 0 to 1."""
     return {f"x{place}": FloatDistribution(0.0, 1.0) for place in range(dimension)}
 
 
-def hartmann(weights: tuple[float, ...], shift: float = 0.0) -> Function:
+def hartmann(weights: tuple[float, ...] = HARTMANN_WEIGHTS, shift: float = 0.0) -> Function:
     """Return Hartmann's function in six dimensions with other weights, moved."""
-
-    def call(params: Mapping[str, Any]) -> float:
-        x = np.array(list(params.values())) - shift
-        return -float(np.sum(np.array(weights) * np.exp(-np.sum(A * (x - P) ** 2, axis=1))))
-
-    return call
+    return lambda params: hartmann6(np.array(list(params.values())) - shift, weights)
 
 
-def branin(shift: float, scale: float) -> Function:
+def moved_branin(shift: float, scale: float) -> Function:
     """Return Branin's function, moved and stretched."""
 
     def call(params: Mapping[str, Any]) -> float:
         x, y = (15.0 * (value + shift) for value in params.values())
-        x -= 5.0
-        value = (
-            (y - 5.1 / (4 * np.pi**2) * x * x + 5 / np.pi * x - 6) ** 2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(x) + 10
-        )
-        return scale * float(value)
+        return scale * branin(x - 5.0, y)
 
     return call
 
@@ -83,9 +63,8 @@ def bowl(centre: float) -> Function:
 
 def pairs(folder: Path | None) -> Iterator[Pair]:
     """The pairs of studies."""
-    weights = (1.0, 1.2, 3.0, 3.2)
-    yield "hartmann, other weights", True, cube(6), hartmann((1.2, 1.0, 2.8, 3.3), 0.02), hartmann(weights)
-    yield "branin, moved", True, cube(2), branin(0.03, 3.0), branin(0.0, 1.0)
+    yield "hartmann, other weights", True, cube(6), hartmann((1.2, 1.0, 2.8, 3.3), 0.02), hartmann()
+    yield "branin, moved", True, cube(2), moved_branin(0.03, 3.0), moved_branin(0.0, 1.0)
     if folder is not None:
         networks = {task.name: task for task in lcbench(folder, 8)}
         for earlier, now in (("34539", "126026"), ("189862", "189909")):
@@ -96,7 +75,7 @@ def pairs(folder: Path | None) -> Iterator[Pair]:
                 lambda params, other=other: other.evaluate(params)[0],
             )  # fmt: skip
     yield "bowl at the other end", False, cube(5), bowl(0.85), bowl(0.2)
-    yield "hartmann, upside down", False, cube(6), lambda params: -hartmann(weights)(params), hartmann(weights)
+    yield "hartmann, upside down", False, cube(6), lambda params: -hartmann()(params), hartmann()
 
 
 def run(

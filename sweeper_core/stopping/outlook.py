@@ -87,8 +87,8 @@ def _modelled(history: History, progress: Progress, space: SearchSpace | None, h
         return None
     from sweeper_core.samplers._gp.forecast import forecast  # imported late: it brings SciPy
 
-    found = forecast(history, space, horizon, np.random.default_rng(len(history)))
-    return None if found is None else float(np.sum(found.gains))
+    gains = forecast(history, space, horizon, np.random.default_rng(len(history)))
+    return None if gains is None else float(np.sum(gains))
 
 
 def _recent(progress: Progress, count: int) -> float:

@@ -14,8 +14,6 @@ improvements is then that of the whole batch, without what would be learned on t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -41,24 +39,11 @@ KEPT = 150
 """Candidates whose improvement is worked out again after each point."""
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """The improvements expected of a batch.
-
-    Attributes:
-        gains: ``(q,)`` expected improvement that each further point adds, in units of the objective.
-        noise: Standard deviation of one run, in units of the objective, where the best values are.
-    """
-
-    gains: Floats
-    noise: float
-
-
 @one_blas_thread()
-def forecast(history: History, space: SearchSpace, count: int, rng: np.random.Generator) -> Forecast | None:
-    """Return what ``count`` further points are expected to add; None where there are too few points for a model.
+def forecast(history: History, space: SearchSpace, count: int, rng: np.random.Generator) -> Floats | None:
+    """Return ``(count,)`` the expected improvements that further points add; None with too few points for a model.
 
-    For one objective; constraints, failures and noise are part of the model.
+    For one objective, and in its units; constraints, failures and noise are part of the model.
     """
     encoding = Encoding(space)
     sampler = GPSampler(seed=0)
@@ -75,10 +60,9 @@ def forecast(history: History, space: SearchSpace, count: int, rng: np.random.Ge
     feasible = Sum(sampler._feasibilities(task))
     candidates = _candidates(task, Sum([ExpectedImprovement(posterior, lowest), *feasible.terms]), parents)
     if len(candidates) == 0:
-        return Forecast(np.zeros(count), 0.0)
-    per_unit = 1.0 / _slope(model.warp, float(y[elite[0]]))
+        return np.zeros(count)
     gains = _greedy(posterior, encoding.embed(candidates), lowest, feasible, count)
-    return Forecast(gains * per_unit, float(np.sqrt(model.posterior.hyper.noise)) * per_unit)
+    return gains / _slope(model.warp, float(y[elite[0]]))
 
 
 def _candidates(task: _Task, acquisition: Sum, parents: Floats) -> Floats:

@@ -180,6 +180,21 @@ def test_expected_gain_stops_a_converged_search_and_not_one_that_goes_on() -> No
     assert "are expected to add" in study.system_attrs["hpo:end"]["reason"]
 
 
+STOPPED_OTHERWISE: list[tuple[Any, dict[str, float]]] = [
+    (lambda study: len(study.trials) == 1, {"target": 0.0}),
+    ({"target": 1.0000001}, {"target": 1.0}),
+]
+
+
+@pytest.mark.parametrize(("before", "now"), STOPPED_OTHERWISE)
+def test_a_study_that_another_rule_stopped_goes_on(before: Any, now: dict[str, float]) -> None:
+    study = hpo.create_study(sampler=hpo.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: 1.00000005, n_trials=3, stop=before)
+    assert len(study.trials) == 1
+    study.optimize(lambda trial: 1.00000005, n_trials=3, stop=now)
+    assert len(study.trials) == 4
+
+
 def test_a_function_may_decide() -> None:
     study = hpo.create_study(sampler=hpo.samplers.RandomSampler(seed=1))
     study.optimize(quadratic, n_trials=50, stop=lambda study: "seven" if len(study.trials) == 7 else None)

@@ -74,7 +74,8 @@ class StopRule:
         return self.target is not None and value * direction.sign <= self.target * direction.sign
 
     def __str__(self) -> str:
-        return ", ".join(f"{one.name} {getattr(self, one.name):g}" for one in fields(self) if getattr(self, one.name))
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        return ", ".join(f"{name} {value!r}" for name, value in given.items() if value is not None)
 
 
 def _whole(value: Any) -> int | None:

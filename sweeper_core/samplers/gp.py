@@ -16,8 +16,7 @@ conditioned on its mean there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +26,6 @@ from sweeper_core.maths.acquisition import undominated_boxes
 from sweeper_core.maths.hypervolume import greedy_subset
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.maths.threads import one_blas_thread
-from sweeper_core.maths.transforms import Warp
-from sweeper_core.samplers._bounds import beside_ends
 from sweeper_core.samplers._gp.acquisition import (
     ExpectedImprovement,
     Feasibility,
@@ -39,30 +36,23 @@ from sweeper_core.samplers._gp.acquisition import (
 )
 from sweeper_core.samplers._gp.economy import ExpectedCost, expected_cost
 from sweeper_core.samplers._gp.exploration import ExplorationStep, exploration_step
-from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Model, Target, learn, model_of
-from sweeper_core.samplers._gp.observations import Observations, Points, gather, points_of
-from sweeper_core.samplers._gp.priors import beliefs_of
+from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Target, learn, model_of
 from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.search import Search
-from sweeper_core.samplers._gp.sources import best_of, informed_model, sources_of
+from sweeper_core.samplers._gp.sources import best_of, informed_model
 from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
 from sweeper_core.samplers._gp.start import start_length
+from sweeper_core.samplers._gp.task import Task, elite_of, slope_at
 from sweeper_core.samplers._priors import drawn
-from sweeper_core.samplers._within_memory import limit_of, within_memory
+from sweeper_core.samplers._within_memory import within_memory
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.trial.history import History
-from sweeper_core.trial.state import TrialState
-
-if TYPE_CHECKING:
-    from sweeper_core.samplers._memory import MemoryLimit
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-ELITE = 64
-"""Number of best points of which the incumbent is the one with the smallest posterior mean, robust against noise."""
 PARENTS = 10
 DRAWS = 48
 """Draws of the space-filling start, of which the one farthest from all points is taken. With more of them every
@@ -149,7 +139,7 @@ class GPSampler(OptunaFace):
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
         """Return the point of the largest expected improvement, or one of the space-filling start."""
         encoding = self._memo.get("space", request.space, lambda: Encoding(request.space))
-        task = _Task(encoding, request, history, rng)
+        task = Task(encoding, request, history, rng)
         if task.free == 0:
             return task.suggestion(task.fixed_point(), "nothing left to choose")
         if self._started(task):
@@ -157,7 +147,7 @@ class GPSampler(OptunaFace):
             return task.suggestion(*self._improve(task))
         return within_memory(request, history, lambda _: self._begin(task, history))
 
-    def _begin(self, task: _Task, history: History) -> Suggestion:
+    def _begin(self, task: Task, history: History) -> Suggestion:
         """Return a point before the first model."""
         from_priors = drawn(task.request, history, task.rng)
         if from_priors is not None:
@@ -166,11 +156,11 @@ class GPSampler(OptunaFace):
             return self.independent_sampler.suggest(task.request, history, task.rng)
         return task.suggestion(*self._start(task))
 
-    def _cost(self, task: _Task, history: History) -> ExpectedCost | None:
+    def _cost(self, task: Task, history: History) -> ExpectedCost | None:
         economy = task.request.economy
         return expected_cost(economy, history, task.encoding, task.observations, task.numbers, self._memo)
 
-    def _started(self, task: _Task) -> bool:
+    def _started(self, task: Task) -> bool:
         """Return whether there are enough points for a model; failures count, besides some points with values."""
         if task.sources:
             return len(task.observations) >= max(min(self._length(task), WARM_START), 1)
@@ -178,12 +168,12 @@ class GPSampler(OptunaFace):
         least = min(max(length, 2), MIN_POINTS)
         return len(task.observations) >= least and known >= length
 
-    def _length(self, task: _Task) -> int:
+    def _length(self, task: Task) -> int:
         """Return the number of points before the first model."""
         own = self.n_startup_trials
         return start_length(task.request, task.encoding) if own is None else own
 
-    def _start(self, task: _Task) -> tuple[Floats, str]:
+    def _start(self, task: Task) -> tuple[Floats, str]:
         """Return a point of the space-filling start; with sources, every other one is the best of a source."""
         if task.sources and len(task.seen) % 2 == 0:
             best = fix(best_of(task.sources), task.fixed)
@@ -192,7 +182,7 @@ class GPSampler(OptunaFace):
                 return best[fresh[0]], "the best point of an earlier study"
         return _spread_out(task, self._length(task)), "space-filling start"
 
-    def _improve(self, task: _Task) -> tuple[Floats, str]:
+    def _improve(self, task: Task) -> tuple[Floats, str]:
         if task.sources:
             target = self._target(task, task.observations.values[:, 0], warped=True)
             task.informed = informed_model(target, task.sources, self._memo)
@@ -212,7 +202,7 @@ class GPSampler(OptunaFace):
             return found, "a detour, for the search stands still"
         return found, "exploring a choice rarely tried" if len(fixed) > len(task.fixed) else ""
 
-    def _explored(self, task: _Task) -> list[tuple[int, float]]:
+    def _explored(self, task: Task) -> list[tuple[int, float]]:
         """Return a rarely tried choice of a categorical, or at times the least tried one, to be held fixed."""
         held = {position for position, _ in task.fixed}
         axes = [axis for axis in task.encoding.categorical if axis.position not in held and not axis.conditional]
@@ -229,7 +219,7 @@ class GPSampler(OptunaFace):
                 return [(axis.position, float(axis.values[rare]))]
         return []
 
-    def _exploration_step(self, task: _Task) -> ExplorationStep:
+    def _exploration_step(self, task: Task) -> ExplorationStep:
         """Return the exploration step of this suggestion.
 
         Only a process without noise keeps refining a converged optimum by negligible amounts. With noise it suggests
@@ -247,11 +237,11 @@ class GPSampler(OptunaFace):
         if turn.margin:
             y = task.observations.values[:, 0]
             learned = learn(self._target(task, y, warped=True), self._memo)
-            if turn.margin * _slope(learned.warp, float(y.min())) < np.sqrt(learned.hyper.noise):
+            if turn.margin * slope_at(learned.warp, float(y.min())) < np.sqrt(learned.hyper.noise):
                 return ExplorationStep()
         return turn
 
-    def _acquisition(self, task: _Task, turn: ExplorationStep) -> tuple[Sum, Floats]:
+    def _acquisition(self, task: Task, turn: ExplorationStep) -> tuple[Sum, Floats]:
         """Return the acquisition function, and the best points so far ``(k, d)``."""
         m = task.observations.values.shape[1]
         feasibilities = [*self._feasibilities(task), *task.beliefs, *([] if task.cost is None else [task.cost])]
@@ -260,10 +250,10 @@ class GPSampler(OptunaFace):
             return self._single(task, y, feasibilities, turn)
         return self._several(task, feasibilities)
 
-    def _single(self, task: _Task, y: Floats, feasibilities: list[Term], turn: ExplorationStep) -> tuple[Sum, Floats]:
+    def _single(self, task: Task, y: Floats, feasibilities: list[Term], turn: ExplorationStep) -> tuple[Sum, Floats]:
         target = self._target(task, y, warped=True)
         model = task.informed or model_of(target, self._memo)
-        elite = _elite(task.observations, y, turn.rows(task.observations))
+        elite = elite_of(task.observations, y, turn.rows(task.observations))
         if len(elite) == 0:
             return Sum(feasibilities), task.observations.unit[np.argsort(y)[:PARENTS]]
         means = model.posterior.mean(task.Z[elite])
@@ -271,10 +261,10 @@ class GPSampler(OptunaFace):
         posterior = model.posterior.fantasize(task.pending_Z)
         # The incumbent includes the values fantasized for running trials.
         expected = np.append(means, [] if turn.held else model.posterior.mean(task.pending_Z))
-        lowest = float(np.min(expected)) - turn.margin * _slope(model.warp, float(y[elite[0]]))
+        lowest = float(np.min(expected)) - turn.margin * slope_at(model.warp, float(y[elite[0]]))
         return Sum([ExpectedImprovement(posterior, lowest), *feasibilities]), parents
 
-    def _several(self, task: _Task, feasibilities: list[Term]) -> tuple[Sum, Floats]:
+    def _several(self, task: Task, feasibilities: list[Term]) -> tuple[Sum, Floats]:
         observations = task.observations
         columns = observations.values.T
         models = [model_of(self._target(task, column, warped=False), self._memo) for column in columns]
@@ -293,7 +283,7 @@ class GPSampler(OptunaFace):
         units = np.concatenate([observations.unit[rows], task.pending.unit])
         return Sum([HypervolumeImprovement(posteriors, boxes), *feasibilities]), units[on_front]
 
-    def _target(self, task: _Task, y: Floats, warped: bool) -> Target:
+    def _target(self, task: Task, y: Floats, warped: bool) -> Target:
         observations = task.observations
         return Target(
             task.Z,
@@ -306,13 +296,13 @@ class GPSampler(OptunaFace):
             KNOWN_NOISE if self.deterministic_objective else None,
         )
 
-    def _feasibilities(self, task: _Task) -> list[Term]:
+    def _feasibilities(self, task: Task) -> list[Term]:
         """Return the log probabilities that constraints hold and that the run does not fail."""
         terms = [self._constraint(task, column) for column in task.observations.constraints.T]
         memory = None if task.limit is None else Fits(task.limit)
         return [term for term in (*terms, self._failures(task), memory) if term is not None]
 
-    def _constraint(self, task: _Task, values: Floats) -> Term | None:
+    def _constraint(self, task: Task, values: Floats) -> Term | None:
         rows = np.flatnonzero(np.isfinite(values))
         if len(rows) < 2:
             return None
@@ -322,7 +312,7 @@ class GPSampler(OptunaFace):
         least = _least_log_probability(values[rows] > 0.0, VIOLATIONS_BORNE, CARE_FOR_VIOLATIONS)
         return self._feasibility(task, task.Z[rows], y, 0.0, least, outcome=False)
 
-    def _failures(self, task: _Task) -> Term | None:
+    def _failures(self, task: Task) -> Term | None:
         known = ~task.out_of_memory
         failed = task.lost[known]
         if not failed.any():
@@ -331,7 +321,7 @@ class GPSampler(OptunaFace):
         least = _least_log_probability(failed, FAILURES_BORNE, CARE_FOR_FAILURES)
         return self._feasibility(task, Z, failed.astype(float), 0.5, least, outcome=True)
 
-    def _feasibility(self, task: _Task, Z: Floats, y: Floats, threshold: float, least: float, outcome: bool) -> Term:
+    def _feasibility(self, task: Task, Z: Floats, y: Floats, threshold: float, least: float, outcome: bool) -> Term:
         encoding = task.encoding
         ones = np.ones(len(y))
         model = model_of(Target(Z, encoding.columns, y, ones, np.zeros(len(y)), warped=False), self._memo)
@@ -341,95 +331,7 @@ class GPSampler(OptunaFace):
         return Feasibility(model.posterior, float(model.warp(np.array([threshold]))[0]), least, noise)
 
 
-class _Task:
-    """The data of one suggestion."""
-
-    def __init__(self, encoding: Encoding, request: Request, history: History, rng: np.random.Generator) -> None:
-        self.encoding = encoding
-        self.request = request
-        self.rng = rng
-        self._history = history
-        self.observations, self.numbers = gather(history, encoding)
-        self.pending, pending_numbers = points_of(
-            history, encoding, history.having(TrialState.RUNNING, TrialState.WAITING)
-        )
-        self.failed, self.failed_numbers = points_of(history, encoding, history.having(TrialState.FAIL))
-        self.beliefs = beliefs_of(request, history, encoding)
-        self.fixed = self._fixed(request)
-        self.cost: ExpectedCost | None = None
-        self.informed: Model | None = None
-        """The model with earlier studies, where they help."""
-        self.Z = encoding.embed(self.observations.unit, self.observations.active)
-        self.pending_Z = encoding.embed(self.pending.unit, self.pending.active)
-        self.failed_Z = encoding.embed(self.failed.unit, self.failed.active)
-        self.order = np.argsort(np.concatenate([self.numbers, self.failed_numbers]), kind="stable")
-        """Numbers of the trials: first the points with observations, then the failed ones."""
-        self.lost = (np.arange(len(self.order)) >= len(self.Z))[self.order]
-        """Which of them, in that order, failed."""
-        self.out_of_memory = history.oom[np.concatenate([self.numbers, self.failed_numbers])[self.order]]
-        """Which of them, in that order, ran out of memory, which the limit explains."""
-        self.sources = sources_of(history, encoding)
-        everything = (Points(self.observations.unit, self.observations.active), self.pending, self.failed)
-        self.seen = Points(
-            np.concatenate([points.unit for points in everything]),
-            np.concatenate([points.active for points in everything]),
-        )
-        """All points in the history, the failed ones last."""
-        rows = np.concatenate([self.numbers, pending_numbers, self.failed_numbers])
-        same = [history.layouts[row].names for row in rows.tolist()]
-        whole = set(encoding.space.names)
-        narrow = [row for row, names in enumerate(same) if whole.issuperset(names)]
-        keys = encoding.keys(self.seen.unit, self.seen.active)
-        self.known = {keys[row] for row in narrow}
-        """Keys of all points in the history. A trial with more parameters than the space is another point:
-        define-by-run objectives request one parameter at a time."""
-
-    def _fixed(self, request: Request) -> list[tuple[int, float]]:
-        if not request.given:
-            return []
-        unit = self.encoding.space.to_unit(self.encoding.space.encode(request.given)[None])[0]
-        names = self.encoding.space.names
-        return [(column, float(unit[column])) for column, name in enumerate(names) if unit[column] == unit[column]]
-
-    @cached_property
-    def limit(self) -> MemoryLimit | None:
-        """Where the study runs out of memory; None where no trial has."""
-        return limit_of(self.request.space, self._history)
-
-    @property
-    def free(self) -> int:
-        """Number of free parameters."""
-        held = {position for position, _ in self.fixed}
-        return sum(axis.position not in held for axis in self.encoding.axes)
-
-    def fixed_point(self) -> Floats:
-        """Return a point ``(d,)`` with the given coordinates, in the middle elsewhere."""
-        return np.asarray(self.encoding.snap(fix(np.full((1, len(self.encoding.space)), 0.5), self.fixed))[0])
-
-    def fits(self, unit: Floats) -> bool:
-        """Return whether a point ``(d,)`` keeps to the admissible risk of running out of memory."""
-        return self.limit is None or bool(self.limit.log_fits(self.encoding.embed(unit[None]))[0] >= self.limit.least)
-
-    def beside_ends(self, unit: Floats, best: Floats) -> Floats:
-        """Return a point ``(d,)`` with its continuous coordinates beside the ends where ``best`` ``(k, d)`` are not."""
-        held = {position for position, _ in self.fixed}
-        free = [axis.position for axis in self.encoding.continuous if axis.position not in held]
-        free = [position for position in free if self.encoding.space.axes.axes[position].count is None]
-        moved = unit.copy()
-        moved[free] = beside_ends(unit[free], best[:, free], self.rng)
-        space = self.encoding.space
-        return unit if space.where and not space.region.allowed_at(moved[None])[0] else moved
-
-    def suggestion(self, unit: Floats, why: str = "") -> Suggestion:
-        """Return the suggestion of a point ``(d,)``, with the given values unchanged."""
-        params = self.encoding.params(unit)
-        if self.request.given:
-            params = self.encoding.space.active_only({**params, **self.request.given})
-        cost = None if self.cost is None else self.cost.at(self.encoding.embed(unit[None]))
-        return Suggestion(params, "gp", why, cost=cost)
-
-
-def _spread_out(task: _Task, length: int) -> Floats:
+def _spread_out(task: Task, length: int) -> Floats:
     """Return a point ``(d,)`` of the space-filling design: balanced in each parameter, and far from all others."""
     encoding, seen = task.encoding, task.seen
     total = max(length, len(seen.unit) + 1)
@@ -451,7 +353,7 @@ def _visits(unit: Floats, axis: Feature) -> Integers:
     return np.asarray(np.sum(axis.which(unit), axis=0))
 
 
-def _chance(task: _Task, axis: Feature) -> Floats:
+def _chance(task: Task, axis: Feature) -> Floats:
     """Return each choice's survival probability, by the rule of succession."""
     good, bad = _visits(task.observations.unit, axis), _visits(task.failed.unit, axis)
     return np.asarray((good + 1.0) / (good + bad + 2.0))
@@ -461,19 +363,6 @@ def _least_log_probability(lost: Flags, borne: float, care: float) -> float:
     """Return the required log probability of success, from which of the runs (in order) were lost."""
     excess = float(np.mean(lost[-MAX_RECENT:])) - borne
     return float(log_ndtr(care * excess)) if excess > 0.0 else -np.inf
-
-
-def _slope(warp: Warp, y: float) -> float:
-    """Return the slope of the transformation at ``y``: units of the process per unit of the values."""
-    return float(np.exp(warp.log_slope(np.array([y]))[0]))
-
-
-def _elite(observations: Observations, y: Floats, inside: Flags) -> Integers:
-    """Return the best feasible complete points ``inside`` (pruned ones when there are no others)."""
-    rows = np.flatnonzero(observations.feasible & inside)
-    finished = rows[observations.noise_std[rows] == 0.0]
-    rows = finished if len(finished) else rows
-    return np.asarray(rows[np.argsort(y[rows], kind="stable")[:ELITE]])
 
 
 def _scalarised(values: Floats, rng: np.random.Generator) -> Floats:

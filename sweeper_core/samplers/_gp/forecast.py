@@ -26,8 +26,9 @@ from sweeper_core.samplers._gp.models import model_of
 from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.search import Search
 from sweeper_core.samplers._gp.space import Encoding
+from sweeper_core.samplers._gp.task import Task, elite_of, slope_at
 from sweeper_core.samplers.base import Request
-from sweeper_core.samplers.gp import MIN_POINTS, PARENTS, GPSampler, _elite, _slope, _Task
+from sweeper_core.samplers.gp import MIN_POINTS, PARENTS, GPSampler
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
 
@@ -47,9 +48,9 @@ def forecast(history: History, space: SearchSpace, count: int, rng: np.random.Ge
     """
     encoding = Encoding(space)
     sampler = GPSampler(seed=0)
-    task = _Task(encoding, Request(space, len(history)), history, rng)
+    task = Task(encoding, Request(space, len(history)), history, rng)
     y = task.observations.values[:, 0]
-    elite = _elite(task.observations, y, ExplorationStep().rows(task.observations))
+    elite = elite_of(task.observations, y, ExplorationStep().rows(task.observations))
     if len(y) < MIN_POINTS or len(elite) == 0 or not encoding.axes:
         return None
     model = model_of(sampler._target(task, y, warped=True), sampler._memo)
@@ -62,10 +63,10 @@ def forecast(history: History, space: SearchSpace, count: int, rng: np.random.Ge
     if len(candidates) == 0:
         return np.zeros(count)
     gains = _greedy(posterior, encoding.embed(candidates), lowest, feasible, count)
-    return gains / _slope(model.warp, float(y[elite[0]]))
+    return gains / slope_at(model.warp, float(y[elite[0]]))
 
 
-def _candidates(task: _Task, acquisition: Sum, parents: Floats) -> Floats:
+def _candidates(task: Task, acquisition: Sum, parents: Floats) -> Floats:
     """Return new points ``(k, d)`` of the largest expected improvements."""
     encoding = task.encoding
     found = Search(encoding, acquisition, (), task.known, task.rng).best(parents)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sweeper_core.maths.threads import one_blas_thread
 from sweeper_core.samplers.base import Request, Suggestion
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 PROPOSALS = 8
 """Maximum number of suggestions of which the first that keeps to the risk is taken, or the one with the least risk."""
 
-Suggest = Callable[["MemoryLimit | None"], Suggestion]
+Limit: TypeAlias = "MemoryLimit | None"
+"""The learned limit; None where no trial of the space ran out of memory."""
+
+Suggest = Callable[[Limit], Suggestion]
 
 
-def limit_of(space: SearchSpace, history: History) -> MemoryLimit | None:
-    """Return the limit learned from a history; None where no trial of this space ran out of memory."""
+def limit_of(space: SearchSpace, history: History) -> Limit:
+    """Return the limit learned from a history."""
     if not history.oom.any():
         return None
     from sweeper_core.samplers._memory import MemoryLimit

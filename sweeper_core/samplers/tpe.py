@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -42,15 +42,12 @@ from sweeper_core.samplers._tpe.space import (
     blocks_of,
 )
 from sweeper_core.samplers._tpe.split import best_of
-from sweeper_core.samplers._within_memory import within_memory
+from sweeper_core.samplers._within_memory import Limit, within_memory
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
-
-if TYPE_CHECKING:
-    from sweeper_core.samplers._memory import MemoryLimit
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -198,9 +195,7 @@ class TPESampler(OptunaFace):
         """Return the best of some points drawn from l, or a random one before there is a model."""
         return within_memory(request, history, lambda limit: self._suggest(request, history, rng, limit))
 
-    def _suggest(
-        self, request: Request, history: History, rng: np.random.Generator, limit: MemoryLimit | None
-    ) -> Suggestion:
+    def _suggest(self, request: Request, history: History, rng: np.random.Generator, limit: Limit) -> Suggestion:
         if len(request.given) < len(request.space):
             if np.count_nonzero(_ended(history)) >= self.n_startup_trials:
                 return Suggestion(self._point(request, history, rng, limit), "tpe")
@@ -210,9 +205,7 @@ class TPESampler(OptunaFace):
         from_priors = drawn(request, history, rng)
         return from_priors or Suggestion(complete(request.space, request.given, rng), "tpe", "random start", 0, "draw")
 
-    def _point(
-        self, request: Request, history: History, rng: np.random.Generator, limit: MemoryLimit | None
-    ) -> dict[str, Any]:
+    def _point(self, request: Request, history: History, rng: np.random.Generator, limit: Limit) -> dict[str, Any]:
         """Return the point suggested by the model of ``history``, block by block, parents first."""
         space, blocks = request.space, self._blocks(request.space, history)
         params: dict[str, Any] = {}

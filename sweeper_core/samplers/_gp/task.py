@@ -11,7 +11,6 @@ d       number of parameters
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +23,10 @@ from sweeper_core.samplers._gp.observations import Observations, Points, gather,
 from sweeper_core.samplers._gp.priors import beliefs_of
 from sweeper_core.samplers._gp.sources import sources_of
 from sweeper_core.samplers._gp.space import Encoding, fix
-from sweeper_core.samplers._within_memory import limit_of
+from sweeper_core.samplers._within_memory import Limit, limit_of
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
-
-if TYPE_CHECKING:
-    from sweeper_core.samplers._memory import MemoryLimit
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -91,7 +87,7 @@ class Task:
         return [(column, float(unit[column])) for column, name in enumerate(names) if unit[column] == unit[column]]
 
     @cached_property
-    def limit(self) -> MemoryLimit | None:
+    def limit(self) -> Limit:
         """Where the study runs out of memory; None where no trial has."""
         return limit_of(self.request.space, self._history)
 

@@ -30,6 +30,11 @@ def test_a_boolean_condition_comes_to_tests_that_all_hold(text: str, expected: l
     assert list(read_plan([], params).space["x"].when) == [Clause(*parts) for parts in expected]
 
 
+def test_a_quote_within_a_quoted_text_does_not_end_it() -> None:
+    params = {"m": "choice(a,'x\\' or y')", r"when m='x\' or y' or m=a": {"x": "1,2"}}
+    assert read_plan([], params).space["x"].when == (Clause("m", "in", ("x' or y", "a")),)
+
+
 def test_what_was_read_before_means_what_it_meant() -> None:
     params = {"m": "choice('a or b',c)", "when m='a or b'": {"x": "1,2"}}
     assert read_plan([], params).space["x"].when == (Clause("m", "in", ("a or b",)),)

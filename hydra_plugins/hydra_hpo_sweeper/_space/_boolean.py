@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hydra_plugins.hydra_hpo_sweeper._space._brackets import Outside
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Condition
 from sweeper_core.search_space.expressions import BooleanParser, ExpressionError, Junction, Negation, Node
 
@@ -18,7 +19,6 @@ Conjunction = tuple[Condition, ...]
 
 _OPPOSITE = {"in": "not in", "not in": "in", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _WORD = re.compile(r"\s*(and|or|not)(?=[\s(]|$)")
-_CLOSING = {"[": "]", "{": "}", "(": ")"}
 
 
 def is_boolean(text: str) -> bool:
@@ -77,22 +77,11 @@ class _Parser(BooleanParser):
 
     def _end_of_test(self) -> int:
         """Return where the test ends that begins here: at ``and``, ``or``, or the closing parenthesis around it."""
-        open_brackets: list[str] = []
-        quote = ""
-        for index in range(self.at, len(self.text)):
+        for index in Outside(self.text, self.at):
             letter = self.text[index]
-            if quote:
-                quote = "" if letter == quote else quote
-            elif letter in "'\"":
-                quote = letter
-            elif letter in _CLOSING:
-                open_brackets.append(_CLOSING[letter])
-            elif open_brackets and letter == open_brackets[-1]:
-                open_brackets.pop()
-            elif not open_brackets:
-                found = _WORD.match(self.text, index) if letter.isspace() else None
-                if (letter == ")" and self._open) or (found is not None and found[1] != "not"):
-                    return index
+            found = _WORD.match(self.text, index) if letter.isspace() else None
+            if (letter == ")" and self._open) or (found is not None and found[1] != "not"):
+                return index
         return len(self.text)
 
 

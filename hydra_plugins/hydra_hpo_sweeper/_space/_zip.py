@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import plain
+from hydra_plugins.hydra_hpo_sweeper._space._brackets import Outside
 from hydra_plugins.hydra_hpo_sweeper._space._configured import chosen_options
 from hydra_plugins.hydra_hpo_sweeper._space._entries import COMMAND_LINE, PARAMS, Address, Entry, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._functions import ListSweep, Range
@@ -24,7 +25,6 @@ from sweeper_core.distributions import CategoricalDistribution
 MIN_MEMBERS = 2
 _ZIP = re.compile(r"\s*zip\s*\((.*)\)\s*", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
 def inside_of_zip(text: str) -> str | None:
@@ -51,24 +51,13 @@ def members_of(inside: str) -> list[tuple[str, str]]:
 def _split(text: str) -> list[str]:
     """Return the parts between commas that are in no brackets and no quotes."""
     parts, begin = [], 0
-    open_brackets: list[str] = []
-    quote = ""
-    escaped = False
-    for index, letter in enumerate(text):
-        if quote:
-            quote = "" if letter == quote and not escaped else quote
-            escaped = letter == "\\" and not escaped
-        elif letter in "'\"":
-            quote = letter
-        elif letter in _CLOSING:
-            open_brackets.append(_CLOSING[letter])
-        elif open_brackets and letter == open_brackets[-1]:
-            open_brackets.pop()
-        elif letter == "," and not open_brackets:
+    outside = Outside(text)
+    for index in outside:
+        if text[index] == ",":
             parts.append(text[begin:index])
             begin = index + 1
-    if quote or open_brackets:
-        raise ValueError(f"expected {quote or open_brackets[-1]!r} before the end of zip({text})")
+    if outside.awaited:
+        raise ValueError(f"expected {outside.awaited[-1]!r} before the end of zip({text})")
     return [*parts, text[begin:]]
 
 

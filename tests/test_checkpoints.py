@@ -22,6 +22,7 @@ from sweeper_core.checkpoints.keep import KeepRules, Standing, apply, superfluou
 from sweeper_core.checkpoints.saver import Saver, SaveRules
 from sweeper_core.checkpoints.store import Checkpoint, CheckpointFolder, CheckpointStore, check_writable
 from sweeper_core.checkpoints.warned import Deadline, SignalWatch, end_of_allocation
+from sweeper_core.trial.attempts import checkpoint_data
 from sweeper_core.trial.attrs import LOST
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.state import TrialState
@@ -413,6 +414,61 @@ def test_a_study_in_python_keeps_the_best_and_continues_lost_trials(tmp_path: Pa
     left = [path.parent.relative_to(tmp_path / "kept").parts[1:] for path in tmp_path.rglob(".checkpoint")]
     assert left == [("2", "0", "step-0")]
     assert create_study().ask().checkpoint is None
+
+
+@pytest.mark.parametrize(
+    ("first", "killed", "expected"),
+    [
+        ([0, 1, 2, 3], "after the save", 1),  # the report of step 3 is missing: steps 2 and 3 run again
+        ([0, 1, 2, 3], "after the report", 3),
+        ([0, 1], "after the save", -1),  # it was the first checkpoint
+        ([2, 5, 8, 11], "after the save", 5),  # it reports after every third step
+        ([0, 1, 2, 3], "after the warned save", 3),  # it would get no further
+    ],
+)
+def test_a_kill_between_checkpoint_and_report_leaves_no_gap(
+    tmp_path: Path, first: list[int], killed: str, expected: int
+) -> None:
+    study = create_study(storage=f"sqlite:///{tmp_path}/study.db", checkpoint_dir=tmp_path / "kept")
+    earlier = study.ask()  # where trials begin to report
+    earlier.report(1.0, first[0])
+    study.tell(earlier, 1.0)
+    trial = study.ask()
+    trial.suggest_float("x", 0, 1)
+    for step in first:
+        if step in (first[1], first[-1]):
+            with trial.save_checkpoint(step) as folder:
+                (folder / "model").write_text(str(step))
+        if step != first[-1] or killed == "after the report":
+            trial.report(0.5, step)
+    if killed == "after the warned save":
+        study.session.writer.describe(trial.number, checkpoint_data(trial.number, 0, first[-1], "end"))
+    study.session.writer.flush()
+    study.session.storage.finish(study.session.study.study_id, trial.number, TrialState.FAIL, None, lost_data())
+    again = pickle.loads(pickle.dumps(study)).ask()
+    assert (again.step, None if again.checkpoint is None else (again.checkpoint / "model").read_text()) == (
+        expected,
+        None if expected < 0 else str(expected),
+    )
+    for step in (step for step in first if step > expected):
+        with again.save_checkpoint(step) as folder:
+            (folder / "model").write_text(str(step))
+        again.report(0.5, step)
+    study.tell(again, 0.1)
+    assert study.trials[-1].intermediate_values.keys() >= set(first) - ({first[-1]} if expected == first[-1] else set())
+    assert [path.parent.name for path in tmp_path.rglob(".checkpoint")] == [f"step-{first[-1]}"]
+
+
+def test_the_checkpoint_before_stays_until_the_step_of_the_newest_is_reported(tmp_path: Path) -> None:
+    reported: list[int] = []
+    saver = Saver(CheckpointFolder(tmp_path), SaveRules(every=1), awaited=lambda: len(reported))
+    for step in range(3):
+        with saver.save(step):
+            pass
+        assert steps(CheckpointFolder(tmp_path)) == [step - 1, step][-step - 1 :]
+        reported.append(step)
+        saver.reported(step)
+        assert steps(CheckpointFolder(tmp_path)) == [step]
 
 
 def lost_data() -> TrialData:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sweeper_core.checkpoints.store import Checkpoint, CheckpointStore, delete
+from sweeper_core.checkpoints.store import Checkpoint, CheckpointStore, delete, usable
 
 Fate = Literal["running", "paused", "ended"]
 """``paused``: the configuration is not running and may be continued."""
@@ -36,10 +36,13 @@ class Standing:
     Attributes:
         merit: The smaller, the better: its value when it has ended, its last report when it is paused; None without one
             (and for an ended one that cannot be the best).
+        awaited: Of a paused one, the step that it would report next; see
+            :func:`~sweeper_core.checkpoints.store.usable`. Only repeat 0 reports.
     """
 
     fate: Fate
     merit: float | None = None
+    awaited: int | None = None
 
 
 Held = Mapping[int, Sequence[Sequence[Checkpoint]]]
@@ -53,7 +56,7 @@ def superfluous(held: Held, standings: Mapping[int, Standing], rules: KeepRules)
     ended = [number for number, standing in known.items() if standing.fate == "ended"]
     best = sorted((n for n in ended if known[n].merit is not None), key=lambda n: (_merit(known[n]), n))[: rules.best]
     kept = {number: [repeat[-1:] if number in best else [] for repeat in held[number]] for number in ended}
-    kept |= {number: [repeat[-rules.last :] for repeat in held[number]] for number in paused}
+    kept |= {n: [_usable(repeat, known[n])[-rules.last :] for repeat in held[n]] for n in paused}
     if rules.max_bytes is not None:
         total = _size(kept.values()) + _size(held[number] for number in held if number not in kept)
         for number in sorted(paused, key=lambda n: (_merit(known[n]), n), reverse=True):
@@ -79,6 +82,11 @@ def apply(store: CheckpointStore, standings: Mapping[int, Standing], rules: Keep
         if number in standings and standings[number].fate != "running":
             for folder in repeats:
                 folder.remove_if_empty()
+
+
+def _usable(repeat: Sequence[Checkpoint], standing: Standing) -> list[Checkpoint]:
+    reports = bool(repeat) and repeat[0].path.parent.name == "0"
+    return usable(repeat, standing.awaited if reports else None)
 
 
 def _merit(standing: Standing) -> float:

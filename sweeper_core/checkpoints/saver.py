@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper_core.checkpoints.keep import GB
-from sweeper_core.checkpoints.store import Checkpoint, CheckpointFolder
+from sweeper_core.checkpoints.store import Checkpoint, CheckpointFolder, delete, usable
 from sweeper_core.checkpoints.warned import Deadline, SignalWatch
 from sweeper_core.logging import get_logger
 
@@ -61,6 +61,7 @@ class Saver:
         signals: Source of warnings by signals; None for none.
         milestone: Returns whether a pruner that judges only at milestones may stop the trial at a step.
         saved: Called after each save with the step and the warning that led to it (None without).
+        awaited: Returns the step that the trial would report next, by its stored reports; None where that is unknown.
         clock: ``time.time()``.
     """
 
@@ -72,6 +73,7 @@ class Saver:
         signals: SignalWatch | None = None,
         milestone: Callable[[int], bool] = lambda step: False,
         saved: Callable[[int, str | None], None] = lambda step, warning: None,
+        awaited: Callable[[], int | None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
@@ -80,6 +82,9 @@ class Saver:
         self._signals = signals
         self._milestone = milestone
         self._saved = saved
+        self._awaited = awaited
+        self._unreported: int | None = None
+        self._passed_over: list[Checkpoint] | None = None
         self._clock = clock
         self._timing = Timing()
         self._last_time = clock()
@@ -94,8 +99,21 @@ class Saver:
 
     @property
     def newest(self) -> Checkpoint | None:
-        """The newest complete checkpoint."""
-        return None if self._folder is None else self._folder.newest()
+        """The newest complete checkpoint; not one of an earlier job that was killed before it reported the step."""
+        if self._folder is None:
+            return None
+        passed_over = self._find_passed_over(self._folder)
+        if not passed_over:
+            return self._folder.newest()
+        return next((one for one in reversed(self._folder.complete()) if one not in passed_over), None)
+
+    def _find_passed_over(self, folder: CheckpointFolder) -> list[Checkpoint]:
+        """Return the checkpoints found at first that this job does not go on from."""
+        if self._passed_over is None:
+            complete = folder.complete()
+            fit = usable(complete, self._awaited()) if complete else []
+            self._passed_over = [one for one in complete if one not in fit]
+        return self._passed_over
 
     @property
     def warning(self) -> str | None:
@@ -139,6 +157,10 @@ class Saver:
             return
         warning, begun = self.warning, self._clock()
         self._tell_twice(step)
+        if step != self._unreported:
+            self._let_go()
+        for one in self._find_passed_over(self._folder):
+            delete(one)
         with self._held_back(), self._tolerant(self._folder, step):
             with _drafted(self._folder, step) as draft:
                 yield draft
@@ -149,8 +171,15 @@ class Saver:
         """Whether a signal is pending."""
         return self._signals is not None and self._signals.pending
 
-    def reported(self) -> None:
+    @property
+    def waits(self) -> bool:
+        """Whether a signal, or the checkpoint before the newest, is kept waiting until a report is stored."""
+        return self.is_warned or self._unreported is not None
+
+    def reported(self, step: int | None = None) -> None:
         """Record that a report is stored; a pending signal may be waiting for it."""
+        if step is not None and self._unreported is not None and step >= self._unreported:
+            self._let_go()
         if self._signals is not None:
             self._signals.reported()
 
@@ -171,9 +200,16 @@ class Saver:
         self._steps.add(step)
         self._last_step, self._last_time = step, self._clock()
         self._timing.save = max(self._timing.save, self._last_time - begun)
-        folder.keep(self._rules.last)
-        self._tell_size()
         self._saved(step, warning)
+        self._unreported = step if warning is None and self._awaited() == step else None
+        folder.keep(self._rules.last + (self._unreported is not None))
+        self._tell_size()
+
+    def _let_go(self) -> None:
+        """Delete the checkpoint that was kept for the case that the step of the newest one is never reported."""
+        if self._unreported is not None and self._folder is not None:
+            self._unreported = None
+            self._folder.keep(self._rules.last)
 
     @contextmanager
     def _tolerant(self, folder: CheckpointFolder, step: int) -> Iterator[None]:

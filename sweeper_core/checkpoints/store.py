@@ -18,10 +18,11 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 MANIFEST = ".checkpoint"
 _COMPLETE = re.compile(r"step-(\d+)(?:\.(\d+))?")
@@ -41,12 +42,14 @@ class Checkpoint:
         step: The step after which it was saved.
         again: Number of earlier saves of the same step.
         size: Its length in bytes.
+        is_first: Whether no other one was there when it was saved.
     """
 
     path: Path
     step: int
     again: int
     size: int
+    is_first: bool = field(default=False, compare=False)
 
 
 class CheckpointFolder:
@@ -86,7 +89,7 @@ class CheckpointFolder:
         draft.mkdir()
         try:
             yield draft
-            _write_manifest(draft, step)
+            _write_manifest(draft, step, is_first=self.newest() is None)
             _publish(draft, self.path, step)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
@@ -140,6 +143,22 @@ class CheckpointStore:
         return found
 
 
+def usable(complete: Sequence[Checkpoint], awaited: int | None) -> list[Checkpoint]:
+    """Return the checkpoints that a job may go on from, the newest last.
+
+    A kill after a checkpoint was saved and before its step was reported would leave a gap in the learning curve: the
+    job goes on from the checkpoint before then, or begins again if there was none.
+
+    Args:
+        complete: All of them, the newest last.
+        awaited: The step whose report is missing; None if none is.
+    """
+    if not complete or complete[-1].step != awaited:
+        return list(complete)
+    before = [one for one in complete if one.step != awaited]
+    return before if before or complete[0].is_first else list(complete)
+
+
 def delete(checkpoint: Checkpoint) -> None:
     """Delete a checkpoint except for files that the user has added; never raises.
 
@@ -173,12 +192,12 @@ def check_writable(root: Path) -> None:
                 path.rmdir()
 
 
-def _write_manifest(draft: Path, step: int) -> None:
+def _write_manifest(draft: Path, step: int, is_first: bool) -> None:
     files = _files(draft)
     for name in files:
         _sync(draft / name)
     path = draft / MANIFEST
-    path.write_text(json.dumps({"step": step, "files": files}), encoding="utf-8")
+    path.write_text(json.dumps({"step": step, "first": is_first, "files": files}), encoding="utf-8")
     _sync(path)
     for folder, _, _ in os.walk(draft):
         _sync(Path(folder))
@@ -210,10 +229,11 @@ def _read(path: Path) -> Checkpoint | None:
                 return None
         except OSError:
             return None
-    return Checkpoint(path, int(found[1]), int(found[2] or 0), sum(manifest["files"].values()))
+    size, is_first = sum(manifest["files"].values()), manifest.get("first") is True
+    return Checkpoint(path, int(found[1]), int(found[2] or 0), size, is_first)
 
 
-def _manifest(path: Path) -> dict[str, dict[str, int]] | None:
+def _manifest(path: Path) -> dict[str, Any] | None:
     with suppress(OSError, ValueError):
         content = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         if isinstance(content, dict) and isinstance(content.get("files"), dict):

@@ -99,6 +99,26 @@ def saved_step(record: TrialRecord, repeat: int = 0) -> int | None:
     return int(found["step"]) if isinstance(found, Mapping) else None
 
 
+def awaited_step(record: TrialRecord, others: Callable[[], Iterable[TrialRecord]]) -> int | None:
+    """Return the step that a trial would report next; None where that is unknown.
+
+    A checkpoint of that step was saved by a job that was ended before it reported the step. One that was saved on a
+    warning counts nevertheless: a job that is given too little time has to get further.
+
+    Args:
+        record: The trial.
+        others: Returns the study's trials, whose reports tell where a trial without any begins.
+    """
+    steps = [step for step, _ in record.reports[-2:]]
+    if steps:
+        awaited: int | None = 2 * steps[-1] - steps[0] if len(steps) > 1 else steps[0] + 1
+    else:
+        awaited = min((other.reports[0][0] for other in others() if other.reports), default=None)
+    found = record.system_attrs.get(CHECKPOINT)
+    warned = isinstance(found, Mapping) and found.get("warning") and found.get("step") == awaited
+    return None if warned else awaited
+
+
 def own_checkpoints(record: TrialRecord) -> list[Mapping[str, Any]]:
     """Return the descriptions of the newest checkpoints that this attempt itself saved, one per repeat."""
     found = (value for name, value in record.system_attrs.items() if name.startswith(CHECKPOINT))

@@ -24,7 +24,7 @@ from sweeper_core.study._job.handle import TrialHandle, active_handle, unpacked
 from sweeper_core.study._job.ranks import Relay, rank
 from sweeper_core.study._job.saving import saver_alone, saver_of
 from sweeper_core.trial.amounts import cost_argument
-from sweeper_core.trial.attempts import checkpoint_data
+from sweeper_core.trial.attempts import awaited_step, checkpoint_data
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, LOST, SPENT_PREFIX, VERDICT
 from sweeper_core.trial.base import constraint_argument, float_argument, step_argument
 from sweeper_core.trial.checkpointing import Checkpointing
@@ -249,10 +249,10 @@ class SweptTrial(CurrentTrial):
                 else:
                     self._store(lambda session: session.writer.report(self.number, step, number))
             self._reported.add(step)
-        if self._saver.is_warned:
+        if self._saver.waits:
             if self._speaks:
                 self._store(lambda session: session.writer.flush())
-            self._saver.reported()
+            self._saver.reported(step)
 
     def should_prune(self) -> bool:
         with self._lock:
@@ -283,7 +283,7 @@ class SweptTrial(CurrentTrial):
 
     @cached_property
     def _saver(self) -> Saver:  # type: ignore[override]
-        return saver_of(self._handle, self._is_milestone, self._saved)
+        return saver_of(self._handle, self._is_milestone, self._saved, self._awaited)
 
     def _is_milestone(self, step: int) -> bool:
         return self._is_judged and self._session.rules.is_milestone(self.number, step)
@@ -292,6 +292,16 @@ class SweptTrial(CurrentTrial):
         data = checkpoint_data(self.number, self._handle.repeat, step, warning)
         with suppress(StorageInternalError):  # the checkpoint itself is saved
             self._store(lambda session: session.writer.describe(self.number, data))
+
+    def _awaited(self) -> int | None:
+        """Return the step that the job would report next."""
+        if self._handle.repeat or not self._handle.reports:
+            return None
+        try:
+            log = self._session.log
+            return awaited_step(log.record(self.number), lambda: log.records)
+        except StorageInternalError:
+            return None
 
     def _agreed(self, method: str, decide: Callable[[], bool]) -> bool:
         """Return rank zero's decision in all processes of the job."""

@@ -13,14 +13,19 @@ from sweeper_core.checkpoints.warned import Deadline, SignalWatch, ends_of_alloc
 from sweeper_core.study._job.handle import BEGUN, TrialHandle
 
 
-def saver_of(handle: TrialHandle, milestone: Callable[[int], bool], saved: Callable[[int, str | None], None]) -> Saver:
+def saver_of(
+    handle: TrialHandle,
+    milestone: Callable[[int], bool],
+    saved: Callable[[int, str | None], None],
+    awaited: Callable[[], int | None],
+) -> Saver:
     """Return the checkpoint saver of a handle's job."""
     if handle.checkpoints is None:
         return Saver(None)
     configuration = handle.number if handle.configuration is None else handle.configuration
     folder = CheckpointStore(Path(handle.checkpoints)).folder(configuration, handle.repeat)
     rules = SaveRules(**handle.save_rules)
-    return Saver(folder, rules, [*_deadlines(handle.limit)], SignalWatch(), milestone, saved)
+    return Saver(folder, rules, [*_deadlines(handle.limit)], SignalWatch(), milestone, saved, awaited)
 
 
 def saver_alone(folder: Path | None) -> Saver:

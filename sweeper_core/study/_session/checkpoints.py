@@ -15,7 +15,7 @@ from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.storages.identity import study_uid
 from sweeper_core.study._session.session import Session
 from sweeper_core.study._session.standing import configuration_of, standings
-from sweeper_core.trial.attempts import checkpoint_data
+from sweeper_core.trial.attempts import awaited_step, checkpoint_data
 
 
 def study_root(folder: Path, storage: Storage, study: StudyRecord) -> Path:
@@ -54,9 +54,19 @@ class StudyCheckpoints:
         def saved(step: int, warning: str | None) -> None:
             session.writer.describe(number, checkpoint_data(number, 0, step, warning))
 
+        def awaited() -> int | None:
+            return awaited_step(session.log.record(number), lambda: session.log.records)
+
         configuration = configuration_of(session.log.record(number), session.log.attempts)
         folder = CheckpointStore(self._root).folder(configuration)
-        return Saver(folder, SaveRules(), ends_of_allocation(), signals, milestone, saved), signals
+        return Saver(folder, SaveRules(), ends_of_allocation(), signals, milestone, saved, awaited), signals
+
+    def reported(self, number: int, step: int) -> None:
+        """Record a report of a running trial, for which its saver may wait."""
+        known = self._savers.get(number)
+        if known is not None and known[0].waits:
+            self._session.writer.flush()
+            known[0].reported(step)
 
     def _ended(self, number: int) -> None:
         known = self._savers.pop(number, None)

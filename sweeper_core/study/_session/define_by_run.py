@@ -301,6 +301,8 @@ class DefineByRun(TrialHost):
             self._writer.report(trial.number, step, value)
         except UpdateFinishedTrialError:
             self._accept_stale(trial)
+        if self._checkpoints is not None:
+            self._checkpoints.reported(trial.number, step)
 
     def should_prune(self, trial: Trial) -> bool:
         """Return whether the trial should stop."""

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sweeper_core.checkpoints.keep import Fate, Standing
 from sweeper_core.study._session.log import TrialLog
-from sweeper_core.trial.attempts import Attempts, is_lost
+from sweeper_core.trial.attempts import Attempts, awaited_step, is_lost
 from sweeper_core.trial.attrs import ENDED, RETRY_OF
 from sweeper_core.trial.feasible import is_feasible
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 
-def standings(log: TrialLog, pauses: bool = False) -> dict[int, Standing]:
+def standings(log: TrialLog, pauses: bool = False, reports: bool = True) -> dict[int, Standing]:
     """Return the standing of each configuration, by its number: that of its latest attempt.
 
     Args:
         log: The study's trials.
         pauses: Whether trials that were stopped may be continued.
+        reports: Whether the steps reported are those of the jobs' checkpoints.
     """
     latest = {configuration_of(record, log.attempts): record for record in log.records}
     sign = log.study.directions[0].sign
-    return {number: _standing(record, sign, pauses) for number, record in latest.items()}
+    found = {number: _standing(record, sign, pauses) for number, record in latest.items()}
+    for number, standing in found.items() if reports else ():
+        if standing.fate == "paused":
+            found[number] = replace(standing, awaited=awaited_step(latest[number], lambda: log.records))
+    return found
 
 
 def _standing(record: TrialRecord, sign: float, pauses: bool) -> Standing:

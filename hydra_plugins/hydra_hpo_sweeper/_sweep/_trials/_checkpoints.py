@@ -30,6 +30,7 @@ class Checkpoints:
         options = settings.checkpoints
         self._session = opened.session
         self._n_objectives = len(settings.directions)
+        self._reports = settings.ladder is None
         limit = None if options.max_gb is None else options.max_gb * GB
         self._rules = KeepRules(options.keep_best, options.keep_last, limit)
         self.root = directory.absolute() / FOLDER if options.dir is None else _root_of(options.dir, opened)
@@ -51,7 +52,7 @@ class Checkpoints:
             folder.keep(0)
 
     def _standings(self) -> Mapping[int, Standing]:
-        return standings(self._session.log, self._session.rules.scheduler is not None)
+        return standings(self._session.log, self._session.rules.scheduler is not None, self._reports)
 
 
 def _root_of(chosen: str, opened: Opened) -> Path:

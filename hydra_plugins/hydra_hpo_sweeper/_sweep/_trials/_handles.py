@@ -19,7 +19,8 @@ from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._job.handle import VARIABLE, TrialHandle, packed, remove_handle
 from sweeper_core.study._session.session import Started
 from sweeper_core.study._session.standing import configuration_of
-from sweeper_core.trial.attempts import saved_step
+from sweeper_core.trial.attempts import awaited_step, saved_step
+from sweeper_core.trial.record import TrialRecord
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -88,11 +89,18 @@ class TrialHandles:
             reports=not self._rungs,
         )
         record = self.session.log.get(started.number)
-        saved = [None if record is None else saved_step(record, job.part) for job in jobs]
+        saved = [None if record is None else self._saved(record, job.part) for job in jobs]
         handles = [replace(handle, repeat=job.part, saved=step) for job, step in zip(jobs, saved, strict=True)]
         if self._rungs:  # steps of the study are rungs, and those of a job are its own
             handles = [replace(one, first_step=0 if one.saved is None else one.saved + 1) for one in handles]
         return [self._with_handle(*pair) for pair in zip(jobs, handles, strict=True)]
+
+    def _saved(self, record: TrialRecord, repeat: int) -> int | None:
+        """Return the step of the checkpoint that a trial goes on from; None where it may be one before the newest."""
+        saved = saved_step(record, repeat)
+        if saved is None or self._rungs or repeat:
+            return saved
+        return None if saved == awaited_step(record, lambda: self.session.log.records) else saved
 
     def _configuration(self, number: int) -> int:
         """Return by what the trial's checkpoints are known: its configuration."""

@@ -167,6 +167,7 @@ ARMS: dict[str, Arm] = {
     "here: promote, hyperband": Arm(
         sweeper_core, "AutoSampler", None, lambda steps: schedulers.HyperbandScheduler(1, steps)
     ),
+    "here: freeze-thaw": Arm(sweeper_core, "AutoSampler", None, lambda steps: schedulers.FreezeThawScheduler()),
     "here: no pruning": Arm(sweeper_core, "AutoSampler"),
     "here: random": Arm(sweeper_core, "RandomSampler"),
     "here: random, promote": Arm(sweeper_core, "RandomSampler", None, lambda steps: schedulers.ASHAScheduler()),

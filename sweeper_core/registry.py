@@ -147,6 +147,10 @@ SCHEDULERS: dict[str, Entry] = {
         "sweeper_core.schedulers.hyperband.HyperbandScheduler",
         "the same, in several brackets whose trials pause for the first time at different steps",
     ),
+    "freeze_thaw": Entry(
+        "sweeper_core.schedulers.freeze_thaw.FreezeThawScheduler",
+        "its next steps are expected to gain more than those of a new trial, by a model of the curves",
+    ),
     "auto": Entry("sweeper_core.schedulers.auto.AutoScheduler", "the rule that fits the study, which is `asha`"),
 }
 """``hydra/sweeper/scheduler=<name>``."""

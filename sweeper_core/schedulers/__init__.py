@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_module(
         "ASHAScheduler": "sweeper_core.schedulers.asha",
         "AutoScheduler": "sweeper_core.schedulers.auto",
         "Continue": "sweeper_core.schedulers.base",
+        "FreezeThawScheduler": "sweeper_core.schedulers.freeze_thaw",
         "HyperbandScheduler": "sweeper_core.schedulers.hyperband",
         "New": "sweeper_core.schedulers.base",
         "Scheduler": "sweeper_core.schedulers.base",

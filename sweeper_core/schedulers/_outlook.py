@@ -1,0 +1,96 @@
+"""What a model of learning curves expects: the ends of the curves, and the worth of their next steps.
+
+Notation
+
+======  ==============================================================================
+n       number of configurations
+J       number of places (numbers of steps) at which a trial may pause, the last its end
+======  ==============================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sweeper_core.maths.allocation import worth_per_step
+from sweeper_core.maths.stages import learn
+from sweeper_core.trial.curves import Curve, Floats, LearningCurves
+
+GROWTH = 1.5
+"""Each place is about this many times as far as the one before."""
+MAX_RECENT = 10
+"""Maximum number of latest configurations that tell what a new one is like."""
+
+
+class Outlook:
+    """What the model expects as of now.
+
+    Args:
+        curves: The curves, of which at least one is COMPLETE and ends at a finite value.
+        given: The numbers of steps after which trials may pause; empty for places in geometric progression.
+    """
+
+    def __init__(self, curves: LearningCurves, given: tuple[int, ...] = ()) -> None:
+        finals = curves.finals
+        self._goal = float(np.min(finals.values[np.isfinite(finals.values)]))
+        self._base = base_of(curves.curve(int(finals.rows[0])))
+        whole = given[-1] if given else (curves.longest or 0) + self._base
+        self.places = np.array(given if given else _progression(whole), float)
+        self._values = np.full((len(curves), len(self.places)), np.nan)
+        for place, steps in enumerate(self.places.tolist()):
+            reached = curves.reached(int(steps) - self._base)
+            self._values[reached.rows, place] = reached.values
+        self._chain = learn(self._values)
+
+    def stage_of(self, curve: Curve) -> int:
+        """Return the last place that a curve has reached, from 0; -1 before the first one."""
+        return self.stage_at(int(curve.steps[-1]))
+
+    def stage_at(self, step: int) -> int:
+        """Return the last place that is reached at a step, from 0; -1 before the first one."""
+        return int(np.searchsorted(self.places, step + self._base, side="right")) - 1
+
+    def end_of(self, curve: Curve) -> tuple[float, float]:
+        """Return the expected end of a configuration, signed, and its standard deviation."""
+        stage = max(self.stage_of(curve), 0)
+        return float(self._chain.end(np.array([stage]), curve.values[-1:])[0]), float(self._chain.deviation[stage])
+
+    def best_of(self, found: Mapping[int, Curve]) -> tuple[float, int | None]:
+        """Return the largest worth of a step among configurations, and whose it is; 0 and None where there is none."""
+        known = {row: curve for row, curve in found.items() if np.isfinite(curve.values[-1])}
+        if not known:
+            return 0.0, None
+        ends = np.array([self.end_of(curve) for curve in known.values()])
+        spent = np.array([curve.steps[-1] + self._base for curve in known.values()], float)
+        worth = self._worth(ends[:, :1], ends[:, 1], self.places - spent[:, None])
+        place = int(np.argmax(worth))
+        return float(worth[place]), list(known)[place]
+
+    def of_new(self) -> float:
+        """Return the worth of a step of a new configuration, which begins as one of the latest ones did."""
+        first = self._values[:, 0]
+        recent = first[~np.isnan(first)][-MAX_RECENT:]
+        if not len(recent):
+            return 0.0
+        ends = self._chain.end(np.zeros(len(recent), np.int64), np.minimum(recent, np.finfo(float).max))
+        return float(self._worth(ends[None, :], self._chain.deviation[:1], self.places[None, :])[0])
+
+    def _worth(self, means: Floats, deviation: Floats, until: Floats) -> Floats:
+        residual = np.minimum(self._chain.deviation, deviation[:, None])
+        residual[:, -1] = deviation  # at the end there is nothing left to decide
+        return worth_per_step(means, deviation, residual, until, self._goal)
+
+
+def _progression(whole: int) -> list[int]:
+    """Return numbers of steps in geometric progression, the last of them all."""
+    places = [whole]
+    while places[-1] > 1:
+        places.append(min(round(places[-1] / GROWTH), places[-1] - 1))
+    return places[::-1]
+
+
+def base_of(curve: Curve) -> int:
+    """Return the number of steps that a report at step 0 stands for: 1 where steps count from 0."""
+    return 1 if len(curve) and curve.steps[0] <= 0 else 0

@@ -204,9 +204,9 @@ def race(
     session: Session, run: Any, seeds: list[int], top: int, space: SearchSpace | None, prior: bool
 ) -> Confirmation:
     """Confirm, as :func:`sweeper_core.study.confirm.confirm` does, in a study that is deleted afterwards."""
-    candidates, expected = best_candidates(session, top, space)
+    candidates, belief = best_candidates(session, top, space, len(seeds))
     runs = confirming_session(session.storage, session.study)
-    confirming = Confirming(runs, "search", candidates, "seed", seeds, expected=expected if prior else None)
+    confirming = Confirming(runs, "search", candidates, "seed", seeds, belief=belief if prior else None)
     while (started := confirming.next()) is not None:
         runs.finish(started.number, TrialState.COMPLETE, [run(started.params)])
     state = confirming.state()

@@ -2,12 +2,10 @@
 
 Model, for candidate i in block j::
 
-    y_ij = m + w o_i + d_i + b_j + e_ij,   d_i ~ N(0, (rho_d s)^2),   b_j ~ N(0, (rho_b s)^2),   e_ij ~ N(0, s^2)
+    y_ij = m + d_i + b_j + e_ij,   d_i ~ N(0, (rho_d s)^2),   b_j ~ N(0, (rho_b s)^2),   e_ij ~ N(0, s^2)
 
 ====  =============================================================================================
 m     the common level, flat prior: it is learnt from these measurements alone
-o_i   what was expected before of candidate i, if anything; only differences between candidates matter
-w     how far that is trusted: 0, 1/2 or 1, each as probable as the others before
 d_i   what sets candidate i apart from the others
 b_j   what block j adds to all candidates (pairing: a difference within a block has no b_j)
 s     noise of one measurement, shared; prior 1/s
@@ -19,6 +17,8 @@ distribution by Henderson's mixed-model equations (Henderson 1975, "Best linear 
 a selection model"). The estimates of several candidates are drawn together, by as much as the data support, so that
 choosing the best one among them does not make its estimate too good (Dawid 1994, "Selection paradoxes of Bayesian
 inference"; Gelman, Hill, Yajima 2012, "Why we (usually) don't have to worry about multiple comparisons").
+
+Where a model has said something of the candidates before, that is the prior instead: :mod:`sweeper_core.maths.belief`.
 
 The race drops a candidate when it is improbable to be better than the leader, as racing algorithms do with a test
 (Maron, Moore 1994, "Hoeffding races"; Birattari et al. 2002, "A racing algorithm for configuring metaheuristics", with
@@ -34,6 +34,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core.maths.belief import Belief, informed_draws
+
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
@@ -42,11 +44,11 @@ LEVEL = 0.9
 DROP = 0.05
 """A candidate less probable than this to be better than the leader is dropped, and told apart from the winner."""
 MIN_BLOCKS = 2
-"""Measurements of each candidate before any is dropped: with one, noise and differences cannot be told apart."""
+"""Measurements of each candidate before any is dropped: with one, noise and differences cannot be told apart. With a
+belief, which knows the noise, one is enough."""
 DRAWS = 4000
 RATIOS = np.array([0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 30.0, 100.0, 300.0, 1e3, 1e4, 1e5])
 """Grid of rho_d and rho_b; the largest ones are for objectives without noise."""
-TRUST = (0.0, 0.5, 1.0)
 LEAST = 1e-4
 """Points of the grid with less weight than this, relative to the one with most, are left out."""
 NEGLIGIBLE = 1e-10
@@ -104,19 +106,19 @@ class _Mixture:
         return np.asarray(self.means[chosen] + np.einsum("nij,nj->ni", self.roots[chosen], normal) * spread)
 
 
-def standing(values: Floats, expected: Floats | None = None) -> Standing | None:
+def standing(values: Floats, belief: Belief | None = None) -> Standing | None:
     """Return what is known of the candidates.
 
     Args:
         values: ``(k, b)`` measurements of k candidates in b blocks, NaN where there is none.
-        expected: ``(k,)`` what was expected of them before, in the unit of the values; None for nothing.
+        belief: What was known of them before; None for nothing.
 
     Returns:
         None while there are less than two measurements of candidates that differ or repeat, of which nothing follows.
     """
     if np.sum(np.isfinite(values)) < MIN_BLOCKS:
         return None
-    return compared(_draws(values, expected))
+    return compared(_draws(values) if belief is None else informed_draws(values, belief, DRAWS))
 
 
 def compared(draws: Floats) -> Standing:
@@ -130,32 +132,18 @@ def compared(draws: Floats) -> Standing:
     return Standing(means, low, high, best, np.asarray(wins), leader)
 
 
-def _draws(values: Floats, expected: Floats | None) -> Floats:
+def _draws(values: Floats) -> Floats:
     """Return ``(DRAWS, k)`` draws of the candidates' true means, the same ones for the same values."""
     centre, scale = float(np.nanmean(values)), float(np.nanstd(values))
     scale = scale if scale > NEGLIGIBLE * max(abs(centre), 1e-300) else max(abs(centre) * NEGLIGIBLE, 1e-300)
-    offset = np.zeros(len(values)) if expected is None else (expected - np.mean(expected)) / scale
-    trusts = (0.0,) if expected is None else TRUST
-    parts = [_mixture((values - centre) / scale, trust * offset) for trust in trusts]
-    whole = _Mixture(
-        np.concatenate([part.log_weights for part in parts]),
-        np.concatenate([part.means for part in parts]),
-        np.concatenate([part.roots for part in parts]),
-        parts[0].freedom,
-    )
-    return centre + scale * whole.draw(DRAWS, np.random.default_rng(0))
+    return centre + scale * _mixture((values - centre) / scale).draw(DRAWS, np.random.default_rng(0))
 
 
-def _mixture(values: Floats, offset: Floats) -> _Mixture:
-    """Return the posterior given the measurements.
-
-    Args:
-        values: ``(k, b)`` as above, scaled to standard deviation 1.
-        offset: ``(k,)`` what to subtract from a candidate's values, and to add to its mean.
-    """
+def _mixture(values: Floats) -> _Mixture:
+    """Return the posterior given the measurements ``(k, b)``, scaled to standard deviation 1."""
     rows, blocks = np.nonzero(np.isfinite(values))
     k, b = values.shape
-    y = values[rows, blocks] - offset[rows]
+    y = values[rows, blocks]
     # Columns: m, then d_0 … d_{k-1}, then b_0 … b_{b-1}.
     X = np.zeros((len(y), 1 + k + b))
     X[:, 0] = X[np.arange(len(y)), 1 + rows] = X[np.arange(len(y)), 1 + k + blocks] = 1.0
@@ -181,7 +169,7 @@ def _mixture(values: Floats, offset: Floats) -> _Mixture:
     scales *= (residuals[kept] / freedom)[:, None, None]
     tiny = 1e-12 * np.trace(scales, axis1=1, axis2=2)[:, None, None] + 1e-300
     roots = np.linalg.cholesky((scales + np.swapaxes(scales, 1, 2)) / 2 + tiny * np.eye(k))
-    return _Mixture(log_weights[kept], found[kept] @ M.T + offset, roots, freedom)
+    return _Mixture(log_weights[kept], found[kept] @ M.T, roots, freedom)
 
 
 def _log_prior() -> Floats:
@@ -191,7 +179,7 @@ def _log_prior() -> Floats:
     return np.asarray(np.log(np.diff(below)))
 
 
-def next_cell(values: Floats, pending: Flags, out: Flags, expected: Floats | None = None) -> tuple[int, int] | None:
+def next_cell(values: Floats, pending: Flags, out: Flags, belief: Belief | None = None) -> tuple[int, int] | None:
     """Return the candidate and the block to measure next; None when all that is worth measuring is, or is pending.
 
     Every candidate is measured in the first blocks; then those that may still be the best one are, in the order of the
@@ -201,13 +189,13 @@ def next_cell(values: Floats, pending: Flags, out: Flags, expected: Floats | Non
         values: ``(k, b)`` as in :func:`standing`.
         pending: ``(k, b)`` what is being measured now.
         out: ``(k,)`` candidates that are left out, such as those that failed.
-        expected: As in :func:`standing`.
+        belief: As in :func:`standing`.
     """
-    known = standing(values, expected)
+    known, first = standing(values, belief), MIN_BLOCKS if belief is None else 1
     missing = np.isnan(values) & ~pending & ~out[:, None]
-    early = missing[:, :MIN_BLOCKS]
+    early = missing[:, :first]
     if not np.any(early) and known is not None:
-        missing &= (known.open | (np.sum(np.isfinite(values), axis=1) < MIN_BLOCKS))[:, None]
+        missing &= (known.open | (np.sum(np.isfinite(values), axis=1) < first))[:, None]
     found = np.argwhere(missing)
     if not len(found):
         return None

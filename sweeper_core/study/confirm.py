@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from sweeper_core.maths.belief import Belief
     from sweeper_core.maths.race import Standing
 
 
@@ -44,14 +45,12 @@ class Candidate:
         values: The objective's values of the runs that are complete, by the index of the key's value.
         pending: Indices of the values whose runs wait or run.
         left_out: Why it cannot be the winner; None where it can.
-        expected: What the search's model expects of it; None without a model.
     """
 
     record: TrialRecord
     values: Mapping[int, float]
     pending: frozenset[int] = frozenset()
     left_out: str | None = None
-    expected: float | None = None
 
     @property
     def number(self) -> int:
@@ -84,6 +83,7 @@ class Confirmation:
         study_name: Name of the study with its runs.
         key, seeds: The key that the runs differ in, and its values.
         sign: Turns values of the objective into ones to be minimised.
+        belief: What the search's model says of the candidates; None without one.
     """
 
     study_name: str
@@ -91,6 +91,7 @@ class Confirmation:
     seeds: tuple[Any, ...]
     sign: float
     candidates: tuple[Candidate, ...]
+    belief: Belief | None = None
 
     @property
     def estimates(self) -> Mapping[int, Estimate]:
@@ -104,7 +105,7 @@ class Confirmation:
 
     @cached_property
     def _judged(self) -> tuple[dict[int, Estimate], Candidate | None]:
-        return _judged(self.candidates, len(self.seeds), self.sign)
+        return _judged(self.candidates, len(self.seeds), self.sign, self.belief)
 
     @property
     def undecided(self) -> list[int]:
@@ -130,8 +131,8 @@ class Confirmation:
 
         pending = np.array([[j in one.pending for j in range(len(self.seeds))] for one in self.candidates], dtype=bool)
         out = np.array([one.left_out is not None for one in self.candidates], dtype=bool)
-        values, expected = _values(self.candidates, len(self.seeds), self.sign), _expected(self.candidates, self.sign)
-        found = next_cell(values, pending.reshape(len(out), -1), out, expected)
+        values = _values(self.candidates, len(self.seeds), self.sign)
+        found = next_cell(values, pending.reshape(len(out), -1), out, self.belief)
         return None if found is None else (self.candidates[found[0]], found[1])
 
 
@@ -143,7 +144,7 @@ def confirmation(
     candidates: Sequence[TrialRecord],
     runs: Sequence[TrialRecord],
     may_retry: Callable[[int], bool] = lambda number: False,
-    expected: Mapping[int, float] | None = None,
+    belief: Belief | None = None,
 ) -> Confirmation:
     """Return the state of a race.
 
@@ -151,20 +152,21 @@ def confirmation(
         candidates: The trials that are confirmed.
         runs: The trials of the confirming study (the latest attempt of each).
         may_retry: Whether a lost run will be continued.
-        expected: What the search's model expects of candidates, by number.
+        belief: What the search's model says of the candidates, in their order.
     """
-    found = tuple(
-        replace(_candidate(record, seeds, runs, may_retry), expected=(expected or {}).get(record.number))
-        for record in candidates
-    )
-    return Confirmation(study_name, key, tuple(seeds), sign, found)
+    found = tuple(_candidate(record, seeds, runs, may_retry) for record in candidates)
+    return Confirmation(study_name, key, tuple(seeds), sign, found, belief)
 
 
-def _judged(candidates: Sequence[Candidate], n_seeds: int, sign: float) -> tuple[dict[int, Estimate], Candidate | None]:
+def _judged(
+    candidates: Sequence[Candidate], n_seeds: int, sign: float, belief: Belief | None
+) -> tuple[dict[int, Estimate], Candidate | None]:
     from sweeper_core.maths.race import standing
 
-    racing = [candidate for candidate in candidates if candidate.left_out is None and candidate.values]
-    known = standing(_values(racing, n_seeds, sign), _expected(racing, sign)) if racing else None
+    rows = [row for row, one in enumerate(candidates) if one.left_out is None and one.values]
+    racing = [candidates[row] for row in rows]
+    part = None if belief is None else belief.rows(rows)
+    known = standing(_values(racing, n_seeds, sign), part) if racing else None
     if known is None:
         return {}, None
     estimates = {one.number: _estimate(known, index, sign) for index, one in enumerate(racing)}
@@ -185,14 +187,6 @@ def _values(candidates: Sequence[Candidate], n_seeds: int, sign: float) -> npt.N
         for column, value in candidate.values.items():
             table[row, column] = sign * value
     return table
-
-
-def _expected(candidates: Sequence[Candidate], sign: float) -> npt.NDArray[np.float64] | None:
-    """Return ``(k,)`` what is expected of the candidates, to be minimised; None unless it is known of all."""
-    import numpy as np
-
-    known = [sign * candidate.expected for candidate in candidates if candidate.expected is not None]
-    return np.array(known) if len(known) == len(candidates) else None
 
 
 def _candidate(
@@ -253,7 +247,7 @@ class Confirming:
         candidates: Its trials to be confirmed.
         key, seeds: The key that the runs differ in, and its values.
         max_retries: See :meth:`Continuations.may_retry`.
-        expected: What the search's model expects of candidates, by number.
+        belief: What the search's model says of the candidates, in their order.
     """
 
     def __init__(
@@ -264,17 +258,17 @@ class Confirming:
         key: str,
         seeds: Sequence[Any],
         max_retries: int = 0,
-        expected: Mapping[int, float] | None = None,
+        belief: Belief | None = None,
     ) -> None:
         self.session = session
         self.candidates = tuple(candidates)
         self.key = key
         self.seeds = tuple(seeds)
         self._max_retries = max_retries
-        self._expected = dict(expected or {})
+        self._belief = belief
         numbers = [record.number for record in candidates]
         told: dict[str, Any] = {"of": of, "key": key, "values": list(seeds), "trials": numbers}
-        told["expected"] = [self._expected.get(number) for number in numbers]
+        told["belief"] = None if belief is None else belief.as_dict()
         session.storage.set_study_attrs(session.study.study_id, system={CONFIRM: told})
 
     def state(self) -> Confirmation:
@@ -283,7 +277,7 @@ class Confirming:
         log.sync()
         sign = log.study.directions[0].sign
         known, runs = self.candidates, log.configurations
-        return confirmation(log.study.name, self.key, self.seeds, sign, known, runs, self._may_retry, self._expected)
+        return confirmation(log.study.name, self.key, self.seeds, sign, known, runs, self._may_retry, self._belief)
 
     def _may_retry(self, number: int) -> bool:
         return self.session.continuations.may_retry(number, self._max_retries)
@@ -346,36 +340,38 @@ def confirming_session(storage: Storage, study: StudyRecord) -> Session:
 
 
 def best_candidates(
-    session: Session, top: int, space: SearchSpace | None = None
-) -> tuple[list[TrialRecord], dict[int, float]]:
-    """Return up to ``top`` complete, feasible trials with different parameters, and what is expected of them by number.
+    session: Session, top: int, space: SearchSpace | None = None, runs: int = 5
+) -> tuple[list[TrialRecord], Belief | None]:
+    """Return up to ``top`` complete, feasible trials with different parameters, and what is believed of them.
 
-    They are the best ones by what a model of the search expects of them, the best observed one among them; and the best
-    observed ones where there is no such model, of which nothing is expected.
+    They are those that a model of the search finds worth running again, the best observed one among them; and the best
+    observed ones where there is no such model.
 
     Args:
         space: The model's; None for no model.
+        runs: Number of runs that each of them may have.
     """
     session.log.sync()
     records, directions = session.log.configurations, session.study.directions
     observed = best_first(records, directions, top)
     if space is None or len(observed) < top or session.log.statistics.completed < MIN_FOR_A_MODEL:
-        return observed, {}
-    from sweeper_core.study.expected import expectation  # SciPy's optimisers take their time to import
+        return observed, None
+    from sweeper_core.maths.belief import promising  # SciPy's optimisers take their time to import
+    from sweeper_core.study.expected import expectation
 
     found = expectation(session.log.history(), space)
     if isinstance(found, str):
-        return observed, {}
-    expected = dict(zip(map(int, found.numbers), map(float, found.means), strict=True))
+        return observed, None
     distinct = {record.number for record in best_first(records, directions, len(records))}
-    chosen = [number for number in expected if number in distinct][:top]
-    best = observed[0].number
-    if best in expected and best not in chosen:
-        chosen[-1] = best
-    if best not in expected or len(chosen) < top:
-        return observed, {}
+    rows = [row for row, number in enumerate(found.numbers) if int(number) in distinct]
+    numbers = [int(found.numbers[row]) for row in rows]
+    if observed[0].number not in numbers or len(rows) < top:
+        return observed, None
+    chosen = promising(found.belief.rows(rows), top, runs, [numbers.index(observed[0].number)])
+    chosen.sort()  # the best expected one first
     by_number = {record.number: record for record in records}
-    return [by_number[number] for number in chosen], {number: expected[number] for number in chosen}
+    belief = found.belief.rows([rows[row] for row in chosen])
+    return [by_number[numbers[row]] for row in chosen], belief.as_stored
 
 
 def confirm(
@@ -403,11 +399,11 @@ def confirm(
     if not seeds or len({_text(seed) for seed in seeds}) < len(seeds) or top < 1:
         raise ValueError(f"Confirming needs different seeds and top of at least 1, not seeds={seeds!r}, top={top!r}.")
     search.log.sync()
-    candidates, expected = best_candidates(search, top, search.log.statistics.joint)
+    candidates, belief = best_candidates(search, top, search.log.statistics.joint, len(seeds))
     if not candidates:
         raise ValueError(f"Study {search.study.name!r} has no complete, feasible trial to confirm.")
     session = confirming_session(search.storage, search.study)
-    confirming = Confirming(session, search.study.name, candidates, "seed", seeds, expected=expected)
+    confirming = Confirming(session, search.study.name, candidates, "seed", seeds, belief=belief)
     try:
         while (started := confirming.next()) is not None:
             _run(session, started, objective)
@@ -449,7 +445,10 @@ def stored_confirmation(storage: Storage, study: StudyRecord, records: Sequence[
     chosen = {record.number: record for record in records}
     candidates = [chosen[number] for number in told["trials"] if number in chosen]
     sign = study.directions[0].sign
-    pairs = zip(told["trials"], told.get("expected") or (), strict=False)
-    expected = {number: value for number, value in pairs if value is not None}
+    belief = None
+    if told.get("belief") is not None and len(candidates) == len(told["trials"]):
+        from sweeper_core.maths.belief import Belief  # imported late: it brings NumPy
+
+        belief = Belief.from_dict(told["belief"])
     found = session.log.configurations
-    return confirmation(runs.name, told["key"], told["values"], sign, candidates, found, expected=expected)
+    return confirmation(runs.name, told["key"], told["values"], sign, candidates, found, belief=belief)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core.maths.belief import Belief, merged
 from sweeper_core.maths.gp import Data, Hyper, Posterior, default_prior, fit, objective
 from sweeper_core.maths.race import compared
 from sweeper_core.maths.threads import one_blas_thread
@@ -62,6 +63,7 @@ class Expectation:
         noise_std: Standard deviation of a run; 0 where the values show no noise.
         n_trials: Number of trials that the model is of.
         n_known: Number of trials that it could have been of.
+        belief: The same of the compared trials together, to be minimised.
     """
 
     numbers: Integers
@@ -72,6 +74,7 @@ class Expectation:
     noise_std: float
     n_trials: int
     n_known: int
+    belief: Belief
 
     @property
     def number(self) -> int:
@@ -120,7 +123,7 @@ class _Mixture:
 
     def __init__(self, encoding: Encoding, observations: Observations, candidates: Integers) -> None:
         self._Z = encoding.embed(observations.unit, observations.active)
-        y = observations.values[:, 0]
+        self._y = y = observations.values[:, 0]
         self._warp: Warp = warps(y)[0]
         self._whole = Data(
             self._Z,
@@ -130,6 +133,7 @@ class _Mixture:
             observations.noise_std**2,
         )
         self._run_variance = observations.run_variance
+        self._repeated = float(np.median(observations.noise_factor[candidates]))
         n = len(y)
         chosen = np.arange(n) if n <= MAX_TRIALS else np.unique(np.linspace(0, n - 1, MAX_TRIALS).astype(np.int64))
         found = _levels(self._whole.rows(chosen), self._noise_prior())
@@ -158,28 +162,36 @@ class _Mixture:
 
     def expectation(self, rows: Integers, sign: float) -> Expectation:
         """Return what is expected, by the numbers of the trials ``rows`` and in the objective's sense."""
-        levels = self._levels
-        counts = np.random.default_rng(0).multinomial(DRAWS, _shares(levels))
-        Z, rng = self._Z[self._candidates], np.random.default_rng(1)
-        parts = [
-            _draws(level.posterior, Z, int(count), rng) for level, count in zip(levels, counts, strict=True) if count
-        ]
-        draws = np.concatenate(parts)
-        shift, scale = self._warp.line
-        known = compared(shift + scale * draws)
-        order = np.argsort(known.means, kind="stable")
+        levels, belief = self._levels, self._belief()
+        scale = self._warp.line[1]
+        known = compared(belief.draw(DRAWS))
+        means = belief.weights @ belief.means
+        order = np.argsort(means, kind="stable")
         noise = sum(level.weight * level.posterior.hyper.noise for level in levels)
         silent = sum(level.weight for level in levels if level.posterior.hyper.noise < 2.0 * LEVELS[0])
         return Expectation(
             rows[self._candidates[order]],
-            known.means[order] * sign,
+            means[order] * sign,
             np.sort(np.column_stack([known.low, known.high])[order] * sign, axis=1),
             known.best[order],
             known.open[order],
             0.0 if silent > 0.5 else float(np.sqrt(noise)) * scale,
             self._n_trials,
             len(self._whole),
+            belief.rows(order),
         )
+
+    def _belief(self) -> Belief:
+        """Return the joint belief about the candidates; lengthscales are merged for each level of noise."""
+        shift, scale = self._warp.line
+        Z, levels = self._Z[self._candidates], self._levels
+        joint = [level.posterior.joint(Z) for level in levels]
+        noise = [level.posterior.hyper.noise for level in levels]
+        means, covariances = (np.array(part) for part in zip(*joint, strict=True))
+        weights, means, covariances = merged(_shares(levels), means, covariances, noise)
+        variances = scale**2 * self._repeated * np.array(list(dict.fromkeys(noise)))
+        observed = self._y[self._candidates]
+        return Belief(weights, shift + scale * means, scale**2 * covariances, variances, observed)
 
 
 @dataclass(frozen=True)
@@ -216,10 +228,3 @@ def _levels(data: Data, noise_prior: tuple[float, float]) -> list[_Level]:
         for weight, (_, hyper) in zip(weights, found, strict=True)
         if weight > LEAST
     ]
-
-
-def _draws(posterior: Posterior, Z: Floats, count: int, rng: np.random.Generator) -> Floats:
-    mean, covariance = posterior.joint(Z)
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.asarray(mean + rng.standard_normal((count, len(mean))) @ root.T)

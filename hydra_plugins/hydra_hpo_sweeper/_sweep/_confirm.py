@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
@@ -39,6 +39,9 @@ from sweeper_core.study._session.session import Session, Started
 from sweeper_core.study.confirm import Confirming, best_candidates, confirming_session
 from sweeper_core.trial.attrs import CONFIRMS
 from sweeper_core.trial.record import TrialRecord
+
+if TYPE_CHECKING:
+    from sweeper_core.maths.belief import Belief
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -121,7 +124,7 @@ def confirm(search: Setup, factory: LaneFactory) -> bool:
         log.info("Other workers run trials still; the one that ends last confirms the best.")
         return False
     space = search.plan.space if search.settings.custom_search_space is None else None
-    candidates, expected = best_candidates(search.opened.session, options.top, space)
+    candidates, belief = best_candidates(search.opened.session, options.top, space, len(options.seeds))
     if not candidates:
         log.warning("hydra.sweeper.confirm: no trial is complete and within its constraints; nothing is confirmed.")
         return False
@@ -134,7 +137,7 @@ def confirm(search: Setup, factory: LaneFactory) -> bool:
     setup = _setup(search)
     session = setup.opened.session
     try:
-        return _run(setup, factory, candidates, expected)
+        return _run(setup, factory, candidates, belief)
     finally:
         with suppress(StorageInternalError):
             session.close()
@@ -174,14 +177,12 @@ def _setup(search: Setup) -> ConfirmSetup:
     )
 
 
-def _run(
-    setup: ConfirmSetup, factory: LaneFactory, candidates: list[TrialRecord], expected: Mapping[int, float]
-) -> bool:
+def _run(setup: ConfirmSetup, factory: LaneFactory, candidates: list[TrialRecord], belief: Belief | None) -> bool:
     settings, session = setup.settings, setup.opened.session
     options = settings.confirm
     assert options is not None
     of = setup.search.opened.session.study.name
-    confirming = Confirming(session, of, candidates, options.key, options.seeds, settings.max_retries, expected)
+    confirming = Confirming(session, of, candidates, options.key, options.seeds, settings.max_retries, belief)
     folder = setup.directory.path / FOLDER
     folder.mkdir(exist_ok=True)
     most = len(candidates) * len(options.seeds)

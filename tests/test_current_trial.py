@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from sweeper_core import TrialPruned, current_trial, pruners
+from sweeper_core import TrialPruned, create_study, current_trial, load_study, pruners
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import FloatDistribution
-from sweeper_core.exceptions import StorageUnavailableError, UpdateFinishedTrialError
+from sweeper_core.exceptions import StorageFormatError, StorageUnavailableError, UpdateFinishedTrialError
 from sweeper_core.samplers import RandomSampler
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.storages import RDBStorage
+from sweeper_core.storages import RDBStorage, get_storage
 from sweeper_core.storages.url import StorageURL
 from sweeper_core.study._job.current import SweptTrial
 from sweeper_core.study._job.handle import (
@@ -29,6 +29,7 @@ from sweeper_core.study._job.handle import (
     activated,
     packed,
     remove_handle,
+    unpacked,
 )
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.attrs import VERDICT
@@ -381,3 +382,21 @@ def test_an_idle_ticket_opens_no_storage(tmp_path: Path) -> None:
     trial = SweptTrial(tmp_path / "7")
     assert (trial.number, dict(trial.params), trial.should_prune()) == (7, {"x": 1}, False)
     assert not (tmp_path / "none.db").exists()
+
+
+def test_a_handle_of_another_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "3"
+    path.write_text('{"storage": "sqlite:///s.db", "what_a_later_version_has": 1}')
+    for read in (lambda: TrialHandle.read(path), lambda: unpacked("bm8gcGlja2xl")):
+        with pytest.raises(ValueError, match="with another version of Python or of hydra-hpo-sweeper") as refused:
+            read()
+        assert "\n" not in str(refused.value)
+
+
+def test_a_study_of_a_newer_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    study = create_study(study_name="s", storage=str(tmp_path / "s.log"))
+    storage = get_storage(str(tmp_path / "s.log"))
+    storage.set_study_attrs(study._study_id, system={"hpo:format": 2})
+    with pytest.raises(StorageFormatError, match=r"written by a newer version.*format 2.*update it") as refused:
+        load_study(study_name="s", storage=str(tmp_path / "s.log"))
+    assert "\n" not in str(refused.value)

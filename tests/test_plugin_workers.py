@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from plugin_support import command, surroundings, sweep
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._time_limit import SLURM_END, TimeLimit
 from hydra_plugins.hydra_hpo_sweeper._sweep._workers import _sbatch
-from sweeper_core import load_study
+from sweeper_core import current_trial, load_study
 from sweeper_core.cli import workers
 from sweeper_core.cli.app import cli
 from sweeper_core.report.crew import Command, Crew, ask_to_stop, forget_stop, is_to_stop, private_folder
@@ -100,6 +101,86 @@ def test_no_worker_begins_a_trial_after_stop(tmp_path: Path) -> None:
 def test_each_worker_would_have_a_directory_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(CompactHydraException, match="another one for each that starts"):
         worker(tmp_path / "s", f"hydra.sweep.dir={tmp_path}/${{now:%H-%M}}")
+
+
+# --- a scheduler ends the worker --------------------------------------------------------------------------------------
+
+
+def terminated(directory: Path, task: Any) -> None:
+    """Run a worker of which its task makes a scheduler end it."""
+    with pytest.raises(SystemExit) as ended:
+        worker(directory, "hydra.sweeper.n_trials=2", "hydra.sweeper.max_retries=0", task=task)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def saves(begun: list[int]) -> Any:
+    """Return a task that is told to end in its first trial before it has saved anything."""
+
+    def task(cfg: Any) -> float:
+        trial = current_trial()
+        begun.append(0 if trial.checkpoint is None else trial.step + 1)
+        if len(begun) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        for step in range(begun[-1], 3):
+            if trial.should_save(step):
+                with trial.save_checkpoint(step) as folder:
+                    (folder / "state").touch()
+            trial.report_or_prune(float(cfg.x), step)
+        return float(cfg.x)
+
+    return task
+
+
+def test_a_worker_that_is_told_to_end_hands_its_trial_over_with_a_checkpoint(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[int] = []
+    terminated(tmp_path / "s", saves(begun))
+    (handed_over,) = trials(tmp_path / "s")
+    assert handed_over.state is TrialState.FAIL
+    assert capfd.readouterr().err.count("SIGTERM: no new trials") == 1
+    # The next worker continues it at once after the step that was saved, although no retries are allowed.
+    result = worker(tmp_path / "s", "hydra.sweeper.n_trials=2", "hydra.sweeper.max_retries=0", task=saves(begun))
+    assert result.finished == {"complete": 2}
+    assert begun == [0, 1, 0]
+
+
+def test_a_trial_without_a_checkpoint_may_end_or_is_begun_again_by_another_worker(tmp_path: Path) -> None:
+    def ends(cfg: Any) -> float:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 1.0
+
+    def hangs(cfg: Any) -> float:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)  # its time is over
+        raise AssertionError("not reached")
+
+    def loses_a_child(cfg: Any) -> float:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise RuntimeError("a data loader was killed")
+
+    terminated(tmp_path / "s", ends)
+    terminated(tmp_path / "s", hangs)
+    terminated(tmp_path / "s", loses_a_child)
+    assert worker(tmp_path / "s", "hydra.sweeper.n_trials=2", "hydra.sweeper.max_retries=0").finished == {"complete": 2}
+    assert [trial.state.name for trial in trials(tmp_path / "s")] == ["COMPLETE", "FAIL", "FAIL", "COMPLETE"]
+
+
+@pytest.mark.slow
+def test_lanes_of_a_worker_that_is_told_to_end_save_and_hand_over(tmp_path: Path) -> None:
+    words = command("gated.py", tmp_path / "s", "+x=1,2", "+epochs=100000", f"+notes={tmp_path}")
+    words = (*words, "hydra.sweeper.n_trials=2", "hydra.sweeper.role=worker", "hydra.sweeper.n_jobs=2")
+    process = subprocess.Popen(words, env=surroundings())
+    notes = tmp_path / "notes"
+    while not notes.exists() or notes.read_text().count("begins") < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    found = trials(tmp_path / "s")
+    assert [trial.state for trial in found] == [TrialState.FAIL] * 2
+    assert all("hpo:stopped" in trial.system_attrs and "hpo:checkpoint" in trial.system_attrs for trial in found)
 
 
 # --- the time limit ---------------------------------------------------------------------------------------------------

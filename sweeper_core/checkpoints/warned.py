@@ -111,6 +111,8 @@ class SignalWatch:
             if before is not None and before != signal.SIG_IGN:  # None: installed by C code, which cannot be put back
                 self._before[number] = before
                 signal.signal(number, self._handle)
+        for number in _noted:
+            self._handle(number, None)
 
     @property
     def pending(self) -> bool:
@@ -150,7 +152,8 @@ class SignalWatch:
             self._before.clear()
         self._settle()
         if number is not None and not (_is_mere_warning(number) and signal.getsignal(number) == signal.SIG_DFL):
-            _later(AFTER_JOB, lambda: os.kill(os.getpid(), number))
+            _deferred.append(number)
+            _later(AFTER_JOB, lambda: _deliver(number))
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:  # a forked child, which saves nothing
@@ -196,6 +199,34 @@ class SignalWatch:
 
 _watching: list[SignalWatch] = []
 """The active watchers of this process, the latest last."""
+
+
+_noted: set[int] = set()
+"""Signals that came while no job watched them, of a process that goes on for a while after them."""
+
+
+def note(number: int) -> None:
+    """Let jobs of this process that begin to watch signals later know of one that has come, and save, too."""
+    _noted.add(number)
+
+
+def forget_noted() -> None:
+    """Forget the signals that came."""
+    _noted.clear()
+
+
+_deferred: list[int] = []
+"""Signals that came during a job that has just ended, and are not delivered yet."""
+
+
+def is_pending() -> bool:
+    """Return whether a signal to this process waits until the result of a job that has just ended is delivered."""
+    return bool(_deferred)
+
+
+def _deliver(number: int) -> None:
+    _deferred.remove(number)
+    os.kill(os.getpid(), number)
 
 
 def end_of_job() -> None:

@@ -36,6 +36,7 @@ Name                 Written by                               Read by
 ``hpo:where``        the sweep (of the study)                 itself, when it is continued
 ``hpo:confirms``     ``study/confirm.py``                     itself; what the run is one of
 ``hpo:confirm``      ``study/confirm.py`` (of the study)      itself, command line, report
+``hpo:format``       versions to come (of the study)          whoever opens the study
 ``hpo:uid``          copy, export and MLflow (of the study)   copy, import and MLflow
 ===================  =======================================  ==================================================
 """
@@ -116,6 +117,11 @@ SOURCE_NUMBER = "hpo:copied_from"
 
 # Studies
 
+FORMAT = "hpo:format"
+"""Version of the meaning of all attributes; there is none in a study of version 1. A version that other processes would
+misread stores its number."""
+KNOWN_FORMAT = 1
+"""The newest version that this package understands."""
 METRIC_NAMES = "study:metric_names"
 """Names of the objectives (Optuna's)."""
 ONCE = "hpo:once:"

@@ -150,6 +150,9 @@ class Lanes(ABC):
     def stop(self, key: tuple[int, int]) -> None:
         """Stop a running job; :meth:`wait` returns it as ``stopped``. Jobs that cannot be stopped run on."""
 
+    def warn(self) -> None:  # noqa: B027 (most lanes cannot)
+        """Tell running jobs, once, that they will be stopped, so that they save; jobs elsewhere are not told."""
+
     @abstractmethod
     def close(self) -> None:
         """End all running jobs and their processes."""

@@ -191,6 +191,7 @@ class LaneFactory:
             str(self.directory / LANE_LOGS),
             None if record is None else pickle.dumps(record),
             terminal=settings.n_jobs == 1 and sys.stdin is not None and sys.stdin.isatty(),
+            preemptible=settings.role == "worker",
         )
         shares = environments(settings.devices, settings.devices_per_job, settings.n_jobs)
         sys.stdout.flush()

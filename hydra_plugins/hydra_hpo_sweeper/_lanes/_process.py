@@ -79,7 +79,8 @@ class ProcessLanes(Lanes):
         ]
 
     def _lane(self, start: Start, variables: dict[str, str], limit: float | None) -> _Lane:
-        return _Lane(partial(_spawn, start, variables, self._application.fileno()), Path(start.log), limit, self._fresh)
+        spawn = partial(_spawn, start, variables, self._application.fileno())
+        return _Lane(spawn, Path(start.log), limit, self._fresh, start.preemptible)
 
     @property
     def free(self) -> int:
@@ -124,6 +125,10 @@ class ProcessLanes(Lanes):
             if lane.job is not None and lane.job.key == key:
                 lane.cut_short("stopped")
 
+    def warn(self) -> None:
+        for lane in self._lanes:
+            lane.warn()
+
     def close(self) -> None:
         for lane in self._lanes:
             lane.say_goodbye()
@@ -147,11 +152,20 @@ class _Worker:
 class _Lane:
     """One lane: its worker, if alive, and its job, if it has one."""
 
-    def __init__(self, spawn: Callable[[], _Worker], log: Path, limit: float | None, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        spawn: Callable[[], _Worker],
+        log: Path,
+        limit: float | None,
+        fresh: bool = False,
+        preemptible: bool = False,
+    ) -> None:
         self._spawn = spawn
         self._log = log
         self._limit = limit
         self._fresh = fresh
+        self._preemptible = preemptible
+        self._warned = not preemptible
         self._spare: _Worker | None = None
         """The process of the next job, which waits for it after its imports."""
         self.worker: _Worker | None = None
@@ -209,6 +223,13 @@ class _Lane:
         self._cut_short, self.deadline = reason, None
         kill_tree(self.worker.process.pid)
 
+    def warn(self) -> None:
+        """Tell the job once that it will be ended, by a signal that its process ignores unless the job watches it."""
+        if self.job is not None and self.worker is not None and self._begun and not self._warned:
+            self._warned = True
+            with suppress(ProcessLookupError):
+                self.worker.process.send_signal(signal.SIGUSR1)
+
     def _died(self) -> JobResult:
         assert self.job is not None
         # It has closed its pipe; wait briefly for its exit status.
@@ -216,6 +237,8 @@ class _Lane:
         if self._cut_short == "timeout":
             text = f"the job ran longer than hydra.sweeper.trial_timeout={self._limit:g} seconds"
             return self._free(JobResult(self.job, "timeout", failure=Failure("Timeout", text)))
+        if self._preemptible and status == -signal.SIGTERM:  # it has saved, and passed the scheduler's signal on
+            return self._free(JobResult(self.job, "stopped", failure=Failure("Stopped", "stopped by SIGTERM")))
         if self._cut_short == "stopped":
             return self._free(JobResult(self.job, "stopped", failure=Failure("Stopped", "stopped by the user")))
         self.aborted = status not in FROM_OUTSIDE

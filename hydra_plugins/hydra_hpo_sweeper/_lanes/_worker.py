@@ -29,6 +29,7 @@ from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, own_env
 from hydra_plugins.hydra_hpo_sweeper._lanes._guarded import Guarded
 from hydra_plugins.hydra_hpo_sweeper._lanes._kill import kill_tree
 from hydra_plugins.hydra_hpo_sweeper._lanes._oom import KillCounter
+from hydra_plugins.hydra_hpo_sweeper._lanes._preempted import end_after_save
 from hydra_plugins.hydra_hpo_sweeper._lanes._task import Application, MainModule, unpack
 from sweeper_core.study._job.handle import BEGUN
 
@@ -43,12 +44,14 @@ class Start:
     Attributes:
         record: Pickled function that stores a result in the study when the sweeper is dead.
         terminal: Whether jobs read and write the terminal of the sweep: for debuggers.
+        preemptible: Whether a scheduler may end the sweep, whose jobs go on elsewhere then.
     """
 
     main: MainModule
     log: str
     record: bytes | None = None
     terminal: bool = False
+    preemptible: bool = False
 
 
 class Printed(Callback):
@@ -159,6 +162,8 @@ def main(pipe: int, application: int) -> None:
     if not start.terminal:
         redirect(log)
     faulthandler.enable()
+    if start.preemptible:
+        end_after_save()
     # Several workers share the file's position.
     packed = os.pread(application, os.fstat(application).st_size, 0)
     os.close(application)

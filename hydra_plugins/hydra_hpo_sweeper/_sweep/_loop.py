@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from hydra.core.utils import configure_log
 
@@ -127,6 +128,8 @@ class Run:
             self._wait(lanes)
             if self.interrupt.stop_now:
                 self._stop_running(lanes)
+            elif self.interrupt.handing_over:
+                lanes.warn()
             if not self.outage.now:
                 self.outage.attempt(self.setup.refresh, None)
 
@@ -196,6 +199,8 @@ class Run:
     # --- a job has ended --------------------------------------------------------------------------------------------
 
     def _take(self, done: JobResult) -> None:
+        if self.interrupt.handing_over and done.end in ("raised", "lost"):
+            done = replace(done, end="stopped")
         self._after_interrupt(done)
         self.begun.note(done.job)
         trial = self.running[done.job.number]
@@ -327,7 +332,7 @@ class Run:
         if failure is not None:
             raise SweepFailed(failure)
         if self.interrupt.requested or interrupted:
-            raise SystemExit(130)
+            raise SystemExit(self.interrupt.status)
         return result
 
 

@@ -163,7 +163,7 @@ def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
             with ExitStack() as stack:
                 stack.callback(_write, setup)
                 stack.enter_context(lit(setup.directory.path, _budget(setup), settings.n_jobs, setup.command() or ""))
-                interrupt = stack.enter_context(Interrupt(inline))
+                interrupt = stack.enter_context(Interrupt(inline, settings.role == "worker"))
                 smaller = Smaller(settings.oom_retry, factory.compose, session, jobs.checkpoints.forget)
                 run = Run(setup, jobs, interrupt, stack.enter_context(progress), adoption, smaller=smaller)
                 stack.enter_context(run.watcher)

@@ -32,6 +32,11 @@ VARIABLE = "HPO_SWEEPER_TRIAL"
 BEGUN = "HPO_SWEEPER_BEGUN"
 """Environment variable: the start of a job with a time limit, by ``time.time()``."""
 
+OTHER_VERSION = (
+    "{} cannot be read here ({}): the sweep runs with another version of Python or of hydra-hpo-sweeper than this job. "
+    "Give both the same environment, and start the sweep again."
+)
+
 _active: ContextVar[str | None] = ContextVar("hpo_sweeper_trial", default=None)
 
 
@@ -96,6 +101,7 @@ class TrialHandle:
 
         Raises:
             FileNotFoundError: The trial has ended, or the file is not visible on this machine.
+            ValueError: Another version of this package has written it.
         """
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
@@ -104,6 +110,8 @@ class TrialHandle:
                 f"{VARIABLE} names {path}, which is not there: the trial has ended, or this machine does not see the "
                 f"sweep's directory. Unset {VARIABLE} to run without a trial."
             ) from None
+        except (TypeError, ValueError) as error:
+            raise ValueError(OTHER_VERSION.format(path, error)) from None
 
 
 def packed(rule: BasePruner | Scheduler | None) -> str | None:
@@ -121,8 +129,15 @@ def packed(rule: BasePruner | Scheduler | None) -> str | None:
 
 
 def unpacked(text: str | None) -> Any:
-    """Return the pruner or scheduler that :func:`packed` packed."""
-    return None if text is None else pickle.loads(base64.b64decode(text))
+    """Return the pruner or scheduler that :func:`packed` packed.
+
+    Raises:
+        ValueError: It cannot be read by this version of Python or of a package.
+    """
+    try:
+        return None if text is None else pickle.loads(base64.b64decode(text))
+    except Exception as error:
+        raise ValueError(OTHER_VERSION.format("the sweep's pruner or scheduler", repr(error))) from error
 
 
 def begun_mark(path: Path) -> Path:

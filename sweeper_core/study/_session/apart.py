@@ -7,6 +7,7 @@ several points that nobody has a result of yet, the later ones are moved away fr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -26,16 +27,25 @@ MAX_MOVES = 32
 
 
 def unit_of(space: SearchSpace, params: Mapping[str, Any]) -> Floats:
-    """Return unit-cube coordinates ``(d,)``; NaN for a parameter that is not there or has another kind of value."""
-    raw = np.full((1, len(space)), np.nan)
+    """Return the unit-cube coordinates ``(d,)`` of a point; see :func:`units_of`."""
+    unit: Floats = units_of(space, [params])[0]
+    return unit
+
+
+def units_of(space: SearchSpace, points: Iterable[Mapping[str, Any]]) -> Floats:
+    """Return unit-cube coordinates ``(m, d)``; NaN for a parameter that is not there or has another kind of value."""
+    raw = np.array([_raw(space, params) for params in points]).reshape(-1, len(space))
+    unit: Floats = space.to_unit(raw)
+    return unit
+
+
+def _raw(space: SearchSpace, params: Mapping[str, Any]) -> list[float]:
+    raw = [np.nan] * len(space)
     for position, parameter in enumerate(space):
         if parameter.name in params:
-            try:
-                raw[0, position] = parameter.distribution.to_internal_repr(params[parameter.name])
-            except ValueError:
-                continue
-    unit: Floats = space.to_unit(raw)[0]
-    return unit
+            with suppress(ValueError):
+                raw[position] = parameter.distribution.to_internal_repr(params[parameter.name])
+    return raw
 
 
 def moved_apart(
@@ -53,7 +63,7 @@ def moved_apart(
         and parameter.name in suggestion.params
         and parameter.name not in request.given
     ]
-    there = np.array([unit_of(space, other) for other in others]).reshape(-1, len(space))
+    there = units_of(space, others)
     unit = unit_of(space, suggestion.params)
     if not free or not _close(unit, there):
         return suggestion

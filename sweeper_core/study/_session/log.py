@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper_core._forks import reset_after_fork
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
+from sweeper_core.exceptions import StorageFormatError
 from sweeper_core.search_space.priors import Priors, read_priors
 from sweeper_core.storages.base import Storage, StudyRecord
 from sweeper_core.trial.attempts import Attempts, configurations, continued_by
-from sweeper_core.trial.attrs import METRIC_NAMES, PRIORS
+from sweeper_core.trial.attrs import FORMAT, KNOWN_FORMAT, METRIC_NAMES, PRIORS
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.curves import LearningCurves
 from sweeper_core.trial.history import History, TrialTable
@@ -37,6 +38,9 @@ class TrialLog:
         objective: Index of the objective that the reports, and thus the learning curves, belong to.
         flush: Stores this process's buffered writes; called before every read.
 
+    Raises:
+        StorageFormatError: A newer version has given the study's attributes a meaning that is not known here.
+
     Attributes:
         attempts: Maps trials to configurations.
         statistics: Running statistics of all trials.
@@ -53,6 +57,7 @@ class TrialLog:
         objective: int = 0,
         flush: Callable[[], None] | None = None,
     ) -> None:
+        _check_format(study)
         self.storage = storage
         self.study = study
         self.study_id = study.study_id
@@ -234,3 +239,12 @@ class TrialLog:
         stored = self.storage.get_study(self.study_id)
         self.study = replace(self.study, user_attrs=stored.user_attrs, system_attrs=stored.system_attrs)
         return self.study
+
+
+def _check_format(study: StudyRecord) -> None:
+    found = study.system_attrs.get(FORMAT, KNOWN_FORMAT)
+    if found != KNOWN_FORMAT:
+        raise StorageFormatError(
+            f"The study {study.name!r} was written by a newer version of hydra-hpo-sweeper, whose attributes (format "
+            f"{found!r}) this one does not understand: update it, or go on with a study of another name."
+        )

@@ -18,7 +18,7 @@ from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete, is_finite
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.study._session.apart import APART, unit_of
+from sweeper_core.study._session.apart import APART, unit_of, units_of
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study._session.writer import TrialWriter
 from sweeper_core.trial.attrs import SUGGESTION
@@ -161,14 +161,12 @@ def _point_of(record: TrialRecord) -> Mapping[str, Any]:
 def _has(
     space: SearchSpace, others: Mapping[int, Mapping[str, Any]], params: Mapping[str, Any], together: Set[int]
 ) -> bool:
-    own = unit_of(space, params)
+    own, there = unit_of(space, params), units_of(space, others.values())
     continuous = np.array([parameter.distribution.cardinality is None for parameter in space])
-    for number, other in others.items():
-        there = unit_of(space, other)
-        tolerance = APART if number in together and continuous.any() else SAME
-        same = np.isclose(there, own, rtol=0.0, atol=tolerance, equal_nan=True)
-        # A trial that has stored only some of its parameters will most likely have the others, too.
-        begun = np.isnan(there) & (np.any(same & continuous & ~np.isnan(there)))
-        if np.all(same | begun):
-            return True
-    return False
+    close = APART if continuous.any() else SAME
+    tolerance = np.array([[close if number in together else SAME] for number in others])
+    same = np.isclose(there, own, rtol=0.0, atol=tolerance, equal_nan=True)
+    known = ~np.isnan(there)
+    # A trial that has stored only some of its parameters will most likely have the others, too.
+    begun = ~known & np.any(same & continuous & known, axis=1, keepdims=True)
+    return bool(np.any(np.all(same | begun, axis=1)))

@@ -14,16 +14,20 @@ from typing import Any
 import pytest
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._hydra._slurm import GONE, SlurmState, SlurmStates
-from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure
+from hydra_plugins.hydra_hpo_sweeper._hydra._slurm import GONE, SlurmState, SlurmStates, jobs_by_comment
+from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, Job
 from hydra_plugins.hydra_hpo_sweeper._lanes._cluster import check_cluster
 from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._interrupt import Interrupt
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials import _adoption
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._adoption import ClusterJobs
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._trial_result import TrialResult, ended_from_outside
 from sweeper_core.directions import StudyDirection
 from sweeper_core.report import beacon
 from sweeper_core.report.beacon import MAX_SILENCE, has_left
 from sweeper_core.report.facts import seconds_of
+from sweeper_core.samplers import RandomSampler
 from sweeper_core.storages import get_storage, this_process
+from sweeper_core.study._session.session import Session
 from sweeper_core.trial.cluster import is_queued
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
@@ -151,6 +155,25 @@ def test_a_trial_whose_job_runs_elsewhere_outlives_its_sweep(tmp_path: Path) -> 
     leases = [record.system_attrs["hpo:lease"] for record in records]
     # An earlier version that shares the study reads the leases that it knows.
     assert ["elsewhere" in lease for lease in leases] == [False, True]
+
+
+def test_a_job_that_could_not_be_noted_is_found_by_its_comment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = get_storage(f"sqlite:///{tmp_path / 'study.db'}")
+    study = storage.create_or_open_study("hpo", [StudyDirection.MINIMIZE], exist_ok=True)
+    for _ in range(2):
+        storage.reserve(study.study_id, lease=this_process(elsewhere=True))
+    session = Session.open(storage, study, RandomSampler())
+    launcher = {"submitit_folder": f"{tmp_path}/.submitit/%j", "tasks_per_node": 2}
+    cluster = ClusterJobs(session, tmp_path, launcher)
+    first, second = Job(0, ()), Job(0, (), attempt=1)
+    text = f"17|{cluster.mark(second)}\n18|(null)\n19|\n"
+    monkeypatch.setattr(_adoption, "jobs_by_comment", lambda: jobs_by_comment(lambda command: text))
+    assert cluster.found(first) is None
+    assert cluster.found(second) == {"cluster": "slurm", "id": "17", "folder": f"{tmp_path}/.submitit/17", "tasks": 2}
+    records, _ = storage.changes(study.study_id)
+    assert [record.system_attrs.get("hpo:cluster_job", {}).get("id") for record in records] == [None, "17"]
+    assert ClusterJobs(session, tmp_path / "another", launcher).found(second) is None
+    session.close()
 
 
 def test_a_sweep_on_another_machine_has_left_when_its_file_is_gone_or_old(tmp_path: Path) -> None:

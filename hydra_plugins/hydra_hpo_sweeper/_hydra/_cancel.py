@@ -18,6 +18,9 @@ class Canceller(Protocol):
     told: Callable[[threading.Thread, Mapping[str, Any]], None] | None
     """Called with a thread and what is needed to wait for its job, when a cluster has that; None: nobody asks."""
 
+    mark: Callable[[threading.Thread], str | None] | None
+    """Returns a text for a thread's next job, by which it is found again when it could not be told of."""
+
     slow_to_tell: bool
     """Whether the thread notices the end too late to wait for it (it polls every half minute)."""
 
@@ -46,6 +49,7 @@ class Noted(ABC):
 
     def __init__(self, owner: Any, name: str) -> None:
         self.told: Callable[[threading.Thread, Mapping[str, Any]], None] | None = None
+        self.mark: Callable[[threading.Thread], str | None] | None = None
         self._owner, self._name = owner, name
         self._original = getattr(owner, name)
         self._lock = threading.Lock()
@@ -54,6 +58,9 @@ class Noted(ABC):
         self._cancelled: WeakSet[threading.Thread] = WeakSet()
 
         def noting(*arguments: Any, **named: Any) -> Any:
+            mark = self.mark(threading.current_thread()) if self.mark is not None else None
+            if mark is not None and arguments:
+                self.marks(arguments[0], mark)
             result = self._original(*arguments, **named)
             jobs = result if isinstance(result, list) else [result]
             self._keep(jobs)
@@ -76,6 +83,9 @@ class Noted(ABC):
 
     def started(self, jobs: Sequence[Any]) -> None:  # noqa: B027 (optional)
         """Note jobs that a thread has started."""
+
+    def marks(self, owner: Any, text: str) -> None:  # noqa: B027 (optional)
+        """Let the jobs that an object is about to start carry a text."""
 
     def facts(self, jobs: Sequence[Any]) -> Mapping[str, Any] | None:
         """Return what another process needs to wait for the jobs, as JSON; None where it cannot."""

@@ -6,6 +6,7 @@ Clusters without accounting have no ``sacct`` that answers; the controller lists
 
 from __future__ import annotations
 
+import getpass
 import logging
 import subprocess
 import time
@@ -126,6 +127,17 @@ class SlurmStates:
         if program not in self._said:
             self._said.add(program)
             log.warning("%s does not answer: %s. The states of jobs are not known meanwhile.", program, _reason(error))
+
+
+def jobs_by_comment(run: Callable[[Sequence[str]], str] | None = None) -> dict[str, str]:
+    """Return the ids of this user's jobs that the controller lists, by their comments; empty without SLURM."""
+    command = ["squeue", "--noheader", "--states=all", "--format=%i|%k", f"--user={getpass.getuser()}"]
+    try:
+        lines = (run or _output)(command).splitlines()
+    except (OSError, KeyError, subprocess.SubprocessError):
+        return {}
+    found = (line.strip().partition("|") for line in lines)
+    return {comment: job for job, _, comment in found if comment}
 
 
 def _states(text: str) -> dict[str, SlurmState]:

@@ -5,7 +5,8 @@ same moment, with a program each. Here a lane's ``Job.wait`` is an event, which 
 with the results several times in a second, and asks SLURM for the states of all jobs at once, once in some seconds.
 
 Names of submitit that are replaced, seen in 1.5: ``Executor.map_array`` (what a launcher submits), and of its jobs
-``wait``, ``watcher``, ``_results_timeout_s``. Where they are gone, lanes wait as submitit does.
+``wait``, ``watcher``, ``_results_timeout_s``. Where they are gone, lanes wait as submitit does. The executor's
+``_executor.parameters`` tell whether a job has a comment of the user's.
 """
 
 from __future__ import annotations
@@ -57,6 +58,12 @@ class SubmititJobs(Noted):
         """Let one thread wait for the jobs."""
         for job in jobs:
             self.watch.take(job)
+
+    def marks(self, owner: Any, text: str) -> None:
+        """Give SLURM's jobs a comment, unless the user has given one."""
+        with suppress(Exception):  # of another cluster, or another version of submitit
+            if owner.cluster == "slurm" and not owner._executor.parameters.get("comment"):
+                owner.update_parameters(slurm_comment=text)
 
     def facts(self, jobs: Sequence[Any]) -> Mapping[str, Any] | None:
         """Return id, folder and number of tasks of a single job of SLURM or of this machine."""

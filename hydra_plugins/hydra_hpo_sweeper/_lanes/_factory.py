@@ -101,17 +101,19 @@ class LaneFactory:
         self,
         record: Callable[[JobResult], Any] | None,
         note: Callable[[Job, Mapping[str, Any]], None] | None = None,
+        mark: Callable[[Job], str] | None = None,
     ) -> Lanes:
         """Return the lanes.
 
         Args:
             record: Stores a result in the study when the sweeper has died; it can be pickled.
             note: Called with a job and what is needed to wait for it, when a cluster has it.
+            mark: Returns a text for a job, by which a cluster's queue tells whose it is.
         """
         if self.kind == "inline":
             return InlineLane(self._launcher())
         if self.kind == "thread":
-            return self._threads(note)
+            return self._threads(note, mark)
         if self.kind == "batch":
             context, batch = with_job_environment(self.context, BatchEnvironment())
             return BatchLanes(self._launcher(context), batch, self.settings.n_jobs)
@@ -163,7 +165,9 @@ class LaneFactory:
         """Names that jobs in other processes need in their ``__main__``."""
         return {} if self.kind == "inline" else script_names(self.config, self.context.config_loader)
 
-    def _threads(self, note: Callable[[Job, Mapping[str, Any]], None] | None) -> Lanes:
+    def _threads(
+        self, note: Callable[[Job, Mapping[str, Any]], None] | None, mark: Callable[[Job], str] | None
+    ) -> Lanes:
         from hydra_plugins.hydra_hpo_sweeper._lanes._threads import ThreadLanes
 
         canceller: Canceller | None = None
@@ -174,7 +178,7 @@ class LaneFactory:
             from hydra_plugins.hydra_hpo_sweeper._hydra._submitit import SubmititJobs
 
             canceller = SubmititJobs()
-        return ThreadLanes(self._launcher_with_environment, self.settings.n_jobs, canceller, note)
+        return ThreadLanes(self._launcher_with_environment, self.settings.n_jobs, canceller, note, mark)
 
     def _launcher_with_environment(self) -> tuple[Launcher, JobEnvironment]:
         context, job_environment = with_job_environment(self.context, JobEnvironment())

@@ -30,6 +30,7 @@ class ThreadLanes(Lanes):
         count: Number of lanes.
         canceller: Ends the job that a thread waits for, where the launcher's library can do that.
         note: Called with a job and what is needed to wait for it, when a cluster has it.
+        mark: Returns a text for a job, by which a cluster's queue tells whose it is.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class ThreadLanes(Lanes):
         count: int,
         canceller: Canceller | None = None,
         note: Callable[[Job, Mapping[str, Any]], None] | None = None,
+        mark: Callable[[Job], str] | None = None,
     ) -> None:
         self._idle = [(index, make()) for index in range(count)]
         self._busy: dict[tuple[int, int], tuple[Job, tuple[int, _Lane], threading.Thread]] = {}
@@ -46,6 +48,8 @@ class ThreadLanes(Lanes):
         self._canceller = canceller
         if canceller is not None and note is not None:
             canceller.told = lambda thread, facts: self._note(thread, facts, note)
+        if canceller is not None and mark is not None:
+            canceller.mark = lambda thread: next((mark(job) for job in self._jobs_of(thread)), None)
 
     @property
     def free(self) -> int:
@@ -82,9 +86,11 @@ class ThreadLanes(Lanes):
     def _note(
         self, thread: threading.Thread, facts: Mapping[str, Any], note: Callable[[Job, Mapping[str, Any]], None]
     ) -> None:
-        for job, _, one in list(self._busy.values()):
-            if one is thread:
-                note(job, facts)
+        for job in self._jobs_of(thread):
+            note(job, facts)
+
+    def _jobs_of(self, thread: threading.Thread) -> list[Job]:
+        return [job for job, _, one in list(self._busy.values()) if one is thread]
 
     def wait(self, timeout: float | None = None) -> list[JobResult]:
         if not self._busy:

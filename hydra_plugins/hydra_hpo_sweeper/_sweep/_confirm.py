@@ -204,7 +204,8 @@ def _run(setup: ConfirmSetup, factory: LaneFactory, candidates: list[TrialRecord
         interrupt = stack.enter_context(Interrupt(factory.in_process))
         progress = ConfirmProgress(session, most, settings.n_jobs, options.key, settings.progress == "off")
 
-        adoption = Adoption(setup.opened, folder, setup.plan.space)
+        cluster = ClusterJobs(session, folder, setup.app.config.hydra.launcher)
+        adoption = Adoption(setup.opened, folder, setup.plan.space, cluster)
 
         def source() -> RunningTrial | None:
             started = confirming.next(setup.opened.lease) if run.rules.may_continue() else None
@@ -212,7 +213,7 @@ def _run(setup: ConfirmSetup, factory: LaneFactory, candidates: list[TrialRecord
 
         run = Run(setup, jobs, interrupt, stack.enter_context(progress), adoption, source)
         stack.enter_context(run.watcher)
-        run.loop(stack.enter_context(factory.open(recorder, ClusterJobs(session, folder))))
+        run.loop(stack.enter_context(factory.open(recorder, cluster, cluster.mark)))
     return interrupt.requested
 
 

@@ -158,7 +158,8 @@ def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
     try:
         with mirrored(settings, setup.plan, setup.opened, setup.directory.path) as mirror:
             jobs = JobPlan(settings, setup.plan, setup.opened, setup.app.config, mirror)
-            adoption = Adoption(setup.opened, path, setup.plan.space)
+            cluster = ClusterJobs(session, path, setup.app.config.hydra.launcher)
+            adoption = Adoption(setup.opened, path, setup.plan.space, cluster)
             progress = open_progress(settings.progress, session, settings.n_trials, settings.n_jobs, inline)
             with ExitStack() as stack:
                 stack.callback(_write, setup)
@@ -167,7 +168,7 @@ def _run(setup: Setup, factory: LaneFactory) -> SweepResult:
                 smaller = Smaller(settings.oom_retry, factory.compose, session, jobs.checkpoints.forget)
                 run = Run(setup, jobs, interrupt, stack.enter_context(progress), adoption, smaller=smaller)
                 stack.enter_context(run.watcher)
-                run.loop(stack.enter_context(factory.open(recorder, ClusterJobs(session, path))))
+                run.loop(stack.enter_context(factory.open(recorder, cluster, cluster.mark)))
             if settings.confirm is not None and run.has_ended_well:
                 interrupted = confirm(setup, factory)
     except StorageInternalError as error:

@@ -6,13 +6,16 @@ directory attaches to what still runs, and takes the results that are there. Not
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hydra_plugins.hydra_hpo_sweeper._hydra._slurm import jobs_by_comment
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import Opened
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._handles import folder_of
@@ -26,7 +29,7 @@ from sweeper_core.storages._rules import attr_of_lease, attrs_of_loss, lease_of_
 from sweeper_core.study._session.session import Session, Started
 from sweeper_core.trial.attrs import CLUSTER_JOB, FIRST_STEP, FIXED_PARAMS, LEASE
 from sweeper_core.trial.data import TrialData
-from sweeper_core.trial.record import TrialRecord
+from sweeper_core.trial.record import NOTHING, TrialRecord
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -38,14 +41,16 @@ def name_of_part(part: int) -> str:
 
 
 class ClusterJobs:
-    """Notes in the study which job of the cluster belongs to which trial.
+    """Notes in the study which job of the cluster belongs to which trial, and finds those that could not be noted.
 
     Args:
         directory: The sweep's.
+        launcher: The launcher's configuration.
     """
 
-    def __init__(self, session: Session, directory: Path) -> None:
+    def __init__(self, session: Session, directory: Path, launcher: Mapping[str, Any] = NOTHING) -> None:
         self._session = session
+        self._launcher = launcher
         self._directory = str(directory.absolute())
 
     def __call__(self, job: Job, facts: Mapping[str, Any]) -> None:
@@ -59,11 +64,33 @@ class ClusterJobs:
                 *(job.number, facts.get("id"), error),
             )
 
+    def mark(self, job: Job) -> str:
+        """Return the comment of a trial's job in the cluster's queue: study and directory, trial, repeat and rung."""
+        digest = hashlib.sha256(f"{self._directory}\n{self._session.study.name}".encode()).hexdigest()[:16]
+        return f"hpo-{digest}-{job.trial}-{job.part}-{job.rung}"
+
+    def found(self, job: Job) -> Mapping[str, Any] | None:
+        """Return what is needed to wait for a trial's job that could not be noted, and note it; None without one."""
+        folder = self._launcher.get("submitit_folder")
+        number = self._in_queue.get(self.mark(job)) if folder else None
+        if number is None:
+            return None
+        tasks = int(self._launcher.get("nodes") or 1) * int(self._launcher.get("tasks_per_node") or 1)
+        place = str(Path(str(folder)).absolute()).replace("%j", number)
+        facts = {"cluster": "slurm", "id": number, "folder": place, "tasks": tasks}
+        self(job, facts)
+        return facts
+
+    @cached_property
+    def _in_queue(self) -> Mapping[str, str]:
+        return jobs_by_comment()
+
 
 class Adoption:
     """Finds and takes over the trials that dead runs of this directory have left with jobs on a cluster."""
 
-    def __init__(self, opened: Opened, directory: Path, space: SearchSpace) -> None:
+    def __init__(self, opened: Opened, directory: Path, space: SearchSpace, cluster: ClusterJobs) -> None:
+        self._cluster = cluster
         self._session = opened.session
         self._lease = opened.lease
         self._directory = directory.absolute()
@@ -98,7 +125,7 @@ class Adoption:
         self._session.writer.describe(record.number, owner, at_once=True)
         self._session.writer.keep_alive(record.number, self._lease)
         trial = jobs.prepare(self._started(record))
-        trial.waiting = deque(_attached(job, record) for job in trial.waiting)
+        trial.waiting = deque(self._attached(job, record) for job in trial.waiting)
         for job in trial.waiting:
             if job.attached is not None:
                 log.info("Trial %d goes on in job %s.", trial.configuration, job.attached.get("id"))
@@ -136,8 +163,9 @@ class Adoption:
             return note.get("sweep") == str(self._directory)
         return (folder_of(self._directory) / str(record.number)).exists()
 
-
-def _attached(job: Job, record: TrialRecord) -> Job:
-    note = record.system_attrs.get(name_of_part(job.part))
-    fits = isinstance(note, Mapping) and note.get("rung") == job.rung  # else it is a job of an earlier rung, and over
-    return replace(job, attached=note) if fits else job
+    def _attached(self, job: Job, record: TrialRecord) -> Job:
+        note = record.system_attrs.get(name_of_part(job.part))
+        if note is None:  # its run was killed between the job's start and its note
+            note = self._cluster.found(job)
+        fits = isinstance(note, Mapping) and note.get("rung", job.rung) == job.rung  # else of an earlier rung, and over
+        return replace(job, attached=note) if fits else job

@@ -12,7 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._directory import SweepDirectory
 from sweeper_core.exceptions import StorageUnavailableError
 from sweeper_core.report import beacon
 from sweeper_core.storages import Storage, get_storage, this_process
@@ -165,6 +167,24 @@ def test_files_in_a_folder_of_a_group_are_the_groups(
         assert set(others.values()) == {expected}, others
         storage.finish(study_id, claim.number, TrialState.COMPLETE, [1.0])
         storage.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="access control lists of Linux")
+def test_what_jobs_make_in_a_folder_of_a_group_is_the_groups(tmp_path: Path, narrow_umask: None) -> None:
+    folder = tmp_path / "group"
+    folder.mkdir()
+    folder.chmod(0o2770)
+    directory = SweepDirectory(folder / "a" / "b")
+    directory.begin(OmegaConf.create({}))
+    (directory.path / "0").mkdir()
+    (directory.path / "0" / "model").touch()
+    (directory.path / "private").mkdir(mode=0o700)
+    (tmp_path / "elsewhere").touch()
+    modes = {str(path.relative_to(tmp_path)): path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert modes == {
+        "group": 0o770, "group/a": 0o775, "group/a/b": 0o775, "group/a/b/0": 0o775, "group/a/b/0/model": 0o664,
+        "group/a/b/private": 0o700, "group/a/b/multirun.yaml": 0o664, "elsewhere": 0o644,
+    }  # fmt: skip
 
 
 # --- containers -------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
 from sweeper_core.masking import masked
-from sweeper_core.storages._permissions import is_shared
+from sweeper_core.storages._permissions import is_shared, share, share_all_in
 
 MARKER = ".study.json"
 """File in a sweep directory: which study's sweep it is."""
@@ -72,19 +72,30 @@ class SweepDirectory:
     def begin(self, config: DictConfig) -> None:
         """Make the directory and save the configuration in it.
 
-        In a folder that a group shares, whatever this process and its jobs make from now on is the group's to write:
+        In a folder that a group shares, whatever jobs make in the directory from now on is the group's to write:
         another user of the study continues trials in the same job directories.
         """
-        if is_shared(_existing(self.path)):
-            os.umask(os.umask(0o077) & ~0o070)
+        above = _existing(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            if is_shared(above):
+                self._share(above)
             # As a whole: several processes may begin in one directory, and others read it.
             temporary = self.path / f".multirun.{uuid.uuid4().hex}"
             OmegaConf.save(config, temporary)
             os.replace(temporary, self.path / "multirun.yaml")
         except OSError as error:
             raise ConfigError(f"{KEY}={self.path} cannot be written: {error}") from error
+
+    def _share(self, above: Path) -> None:
+        """Share the directory and those above it that were made just now."""
+        path = self.path.absolute()
+        made = [folder for folder in (path, *path.parents) if above in folder.parents]
+        for folder in reversed(made):
+            share(folder)
+        if not share_all_in(self.path):
+            # Only the process's umask is left, which holds for files elsewhere, too.
+            os.umask(os.umask(0o077) & ~0o070)
 
     @property
     def marked(self) -> dict[str, Any]:

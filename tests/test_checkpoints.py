@@ -369,6 +369,16 @@ def test_a_signal_does_not_wait_for_a_report_that_came_before_the_save(tmp_path:
     assert handlers == [signal.SIGTERM]
 
 
+def test_watches_that_end_in_another_order_leave_the_handlers_of_before(handlers: list[int]) -> None:
+    watches = [SignalWatch() for _ in range(3)]
+    for watch in watches:
+        watch.install()
+    for index in (1, 0, 2):
+        watches[index].close()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert handlers == [signal.SIGTERM]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="ends a forked process")
 def test_sigterm_ends_the_process_once_the_checkpoint_is_there(tmp_path: Path) -> None:
     child = os.fork()

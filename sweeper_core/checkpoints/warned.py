@@ -147,7 +147,10 @@ class SignalWatch:
             _watching.remove(self)
         if threading.current_thread() is threading.main_thread():
             for watched, before in self._before.items():
-                if signal.getsignal(watched) == self._handle:
+                later = next((one for one in _watching if one._before.get(watched) == self._handle), None)
+                if later is not None:  # of another trial in this process, which ends after this one
+                    later._before[watched] = before
+                elif signal.getsignal(watched) == self._handle:
                     signal.signal(watched, before)
             self._before.clear()
         self._settle()

@@ -104,7 +104,16 @@ class ASHAScheduler(Scheduler):
         return GO_ON
 
     def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
-        return any(self._due(number, curve, curves))
+        if self._given:
+            return any(self._due(number, curve, curves))
+        # Until the trial reports this step, others may get farther: it counts that it may be judged, not that it will.
+        lowest = self._lowest_ever(number, curves)
+        rungs = [rung for rung in self._rungs(_resource(curve)) if rung >= lowest]
+        return any(curve.judged <= _step(curve, rung) for rung in rungs)
+
+    def _lowest_ever(self, number: int, curves: LearningCurves) -> int:
+        """Return the lowest rung at which a trial may be judged, whatever other trials report from now on."""
+        return self._lowest(number, curves)
 
     def _due(self, number: int, curve: Curve, curves: LearningCurves) -> Iterator[int]:
         """Yield the rungs at which a trial is to be judged now."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 import pickle
+import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,15 @@ class SchedulerConformance:
         assert not study.get_trials(states=(TrialState.RUNNING,))
         assert study.best_trial.last_step == STEPS - 1
 
+    def test_a_trial_pauses_only_after_a_step_that_it_was_to_save(self, tmp_path: Path) -> None:
+        study, chance = self.study(checkpoint_dir=tmp_path), random.Random(1)
+        running = [_train(study) for _ in range(4)]
+        for _ in range(500):
+            lane = chance.randrange(4)
+            if next(running[lane], "ended") == "ended":
+                running[lane] = _train(study)
+        assert study.get_trials(states=(TrialState.PRUNED,))
+
     def test_ask_never_waits(self) -> None:
         study = self.study()
         trials = [study.ask() for _ in range(5)]
@@ -171,6 +181,21 @@ class SchedulerConformance:
         trials = [record(number, TrialState.PRUNED, [NAN]) for number in range(9)]
         assert self.next(trials) == New()
         assert isinstance(self.next(trials, Vacancy(may_begin=False)), Stop)
+
+
+def _train(study: Study) -> Iterator[None]:
+    """Run one trial; other trials may report whenever this yields."""
+    trial = study.ask()
+    x = trial.suggest_float("x", 0.0, 1.0)
+    for step in range(trial.first_step, STEPS):
+        saves = trial.should_save(step)
+        yield
+        trial.report(curve_at(x, step), step)
+        if trial.should_prune():
+            assert saves
+            study.tell(trial, state=TrialState.PRUNED)
+            return
+    study.tell(trial, curve_at(x, STEPS - 1))
 
 
 def ask_and_tell(study: Study, sign: float = 1.0) -> None:

@@ -6,7 +6,10 @@ import csv
 import os
 import shutil
 import signal
+import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from plugin_support import run, sweep
 from hydra_plugins.hydra_hpo_sweeper._config._readers import CheckpointOptions, checkpoints
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from sweeper_core import current_trial, load_study
+from sweeper_core.study._job.handle import BEGUN
 
 GRID = ("hydra/sweeper/sampler=grid", "hydra.sweeper.checkpoints.every=2")
 
@@ -117,6 +121,43 @@ def test_a_job_that_ends_after_a_warning_is_continued(
     assert told == deleted
     with (tmp_path / "sweep" / "trials.csv").open() as table:
         assert [row["state"] for row in csv.DictReader(table)][-1] == "COMPLETE"
+
+
+def over_time(config: Any) -> float:
+    """Train for six epochs, with little time left; after the fourth it is over."""
+    os.environ[BEGUN] = "0"
+    trial, kills = current_trial(), Path(config.notes)
+    for epoch in range(trial.step + 1, 6):
+        with (kills / "epochs").open("a") as notes:
+            print(epoch, file=notes)
+        if trial.should_save(epoch):
+            with trial.save_checkpoint(epoch) as folder:
+                (folder / "model").touch()
+        trial.report(1.0 / (epoch + 1), epoch)
+        if epoch == 3:
+            (kills / f"over-{epoch}").touch()
+            threading.Event().wait()
+    return 0.25
+
+
+@pytest.mark.skipif(os.name == "nt", reason="lanes are processes of POSIX")
+def test_jobs_over_their_time_go_on_from_what_they_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = time.monotonic
+
+    def leaps() -> float:
+        """Return the time, a day later for each job that is to be ended."""
+        return clock() + 86400 * len(list(tmp_path.glob("over-*")))
+
+    monkeypatch.setattr(
+        "hydra_plugins.hydra_hpo_sweeper._lanes._process.time", SimpleNamespace(monotonic=leaps, sleep=time.sleep)
+    )
+    limits = ("hydra.sweeper.trial_timeout=10h", "hydra.sweeper.max_retries=1", "hydra.sweeper.lanes=process")
+    overrides = ["x=1,2", f"+notes={tmp_path}", "hydra/sweeper/sampler=grid", "hydra.sweeper.n_trials=1", *limits]
+    sweep(over_time, tmp_path / "sweep", overrides)
+    assert (tmp_path / "epochs").read_text().split() == ["0", "1", "2", "3", "4", "5"]
+    trials = load_study(study_name="hpo", storage=f"sqlite:///{tmp_path / 'sweep' / 'study.db'}").trials
+    assert [trial.state.name for trial in trials] == ["FAIL", "COMPLETE"]
+    assert list(trials[-1].intermediate_values) == [0, 1, 2, 3, 4, 5]
 
 
 def test_the_same_code_runs_alone_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from plugin_support import sweep
 
+from sweeper_core import current_trial
 from sweeper_core import logging as core_logging
 from sweeper_core.exceptions import TrialPruned
 from sweeper_core.storages import Point, get_storage, this_process
-from sweeper_core.trial.attrs import FAILURE, RETRY_HISTORY
+from sweeper_core.trial.attempts import configurations
+from sweeper_core.trial.attrs import FAILURE, RAISED, RETRY_HISTORY
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -241,6 +243,21 @@ def test_a_failed_job_is_tried_again_when_that_is_asked_for(there: Path) -> None
     sweep(task, there, ["x=interval(0,1)", "hydra.sweeper.n_trials=2", "hydra.sweeper.max_retries_failed=1"])
     assert seen[0] == seen[1]
     assert records(there)[1].system_attrs[RETRY_HISTORY] == [0]
+    assert [record.state for record in configurations(records(there))] == [TrialState.COMPLETE] * 2
+
+
+def test_a_job_that_fails_each_time_is_given_up(there: Path) -> None:
+    def task(cfg: Any) -> float:
+        if cfg.x == 1:
+            current_trial().report(1.0, current_trial().first_step)  # progress does not count here
+            raise OSError("the network was away")
+        return 1.0
+
+    limits = ["hydra.sweeper.max_retries_failed=2", "hydra.sweeper.max_retries=0"]
+    sweep(task, there, ["x=1,2,3", *GRID, *limits])
+    failed = [record for record in records(there) if record.params["x"] == 1]
+    assert [RAISED in record.system_attrs for record in failed] == [True, True, False]
+    assert [record.state.name for record in configurations(records(there))].count("COMPLETE") == 2
 
 
 def test_a_finite_grid_ends_by_itself(there: Path) -> None:

@@ -7,12 +7,12 @@ its curve, which begins with copies of the earlier reports, are the configuratio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sweeper_core.trial.attrs import CHECKPOINT, CONTINUES, FIRST_STEP, LOST, OOM, RETRY_HISTORY, STOPPED
+from sweeper_core.trial.attrs import CHECKPOINT, CONTINUES, FIRST_STEP, LOST, OOM, RAISED, RETRY_HISTORY, STOPPED
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sweeper_core.trial.frozen import FrozenTrial
 
 T = TypeVar("T", "TrialRecord", "FrozenTrial")
+
+NOT_COUNTED = (STOPPED, OOM, RAISED)
+"""Attributes of lost trials that are continued whatever the limit of retries, and are not counted by it."""
 
 
 class Attempts:
@@ -175,6 +178,12 @@ def is_lost(record: TrialRecord) -> bool:
     return record.state is TrialState.FAIL and LOST in record.system_attrs
 
 
+def count_raised(attempts: Sequence[TrialRecord]) -> int:
+    """Return how many earlier attempts of a configuration failed by themselves; the last one is not counted."""
+    retries = attempts[0].system_attrs.get(RETRY_HISTORY) or () if attempts else ()
+    return len(retries) + sum(RAISED in record.system_attrs for record in attempts[:-1])
+
+
 def count_retries(attempts: Iterable[TrialRecord]) -> int:
     """Return how many attempts of a configuration made no progress; the last one counts as lost.
 
@@ -183,5 +192,5 @@ def count_retries(attempts: Iterable[TrialRecord]) -> int:
     *earlier, last = attempts
     lost = [it for it in earlier if is_lost(it)] + [last]
     retries = (earlier or lost)[0].system_attrs.get(RETRY_HISTORY) or ()
-    counting = (it for it in lost if it.system_attrs.keys().isdisjoint((STOPPED, OOM)))
+    counting = (it for it in lost if it.system_attrs.keys().isdisjoint(NOT_COUNTED))
     return len(retries) + sum(not made_progress(it) for it in counting)

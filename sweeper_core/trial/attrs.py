@@ -25,6 +25,7 @@ Name                 Written by                               Read by
 ``hpo:lease``        ``Storage.reserve``                      ``Storage.fail_stale``, ``Storage.finish``
 ``hpo:lost``         ``Storage.fail_stale``                   ``Storage.reserve`` (limit), ``Storage.finish``
 ``hpo:stopped``      whoever ends a job on purpose            the session, when it looks for lost trials
+``hpo:raised``       whoever ends a trial as FAIL             the same (``max_retries_failed``)
 ``hpo:continues``    ``Storage.continue_trial``               whatever sees configurations (``trial/attempts.py``)
 ``hpo:first_step``   ``Storage.continue_trial``               the same, and the live trial
 ``hpo:enqueued``     ``RDBStorage.enqueue``                   itself, after the server's answer was lost
@@ -104,6 +105,8 @@ ENDED = "hpo:ended"
 STOPPED = "hpo:stopped"
 """True for a lost trial whose job was ended on purpose (by the user, or on a warning that its time is over): it does
 not count against the retries."""
+RAISED = "hpo:raised"
+"""True for a lost trial whose job has failed by itself, and which is to be tried again: it does not count either."""
 CONTINUES = "hpo:continues"
 """Number of the previous attempt of the same configuration."""
 FIRST_STEP = "hpo:first_step"

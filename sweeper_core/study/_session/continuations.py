@@ -9,8 +9,8 @@ from sweeper_core.maths.quiet import quiet
 from sweeper_core.schedulers.base import Continue, Decision, New, Scheduler, Vacancy
 from sweeper_core.storages.base import Claim, Lease
 from sweeper_core.study._session.log import TrialLog
-from sweeper_core.trial.attempts import count_retries, made_progress
-from sweeper_core.trial.attrs import FIXED_PARAMS, OOM, STOPPED
+from sweeper_core.trial.attempts import NOT_COUNTED, count_retries, made_progress
+from sweeper_core.trial.attrs import FIXED_PARAMS
 from sweeper_core.trial.record import TrialRecord
 
 
@@ -74,7 +74,7 @@ class Continuations:
         attempts = self._log.attempts_until(number)
         if not attempts or not _has_begun(attempts[-1]):
             return False  # it was lost before its parameters were suggested
-        if not attempts[-1].system_attrs.keys().isdisjoint((STOPPED, OOM)):
+        if not attempts[-1].system_attrs.keys().isdisjoint(NOT_COUNTED):
             return True
         return max_retries > 0 and count_retries(attempts) <= max_retries
 

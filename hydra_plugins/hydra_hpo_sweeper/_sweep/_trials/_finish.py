@@ -1,4 +1,4 @@
-"""Finish trials in the study, and enqueue their retries."""
+"""Finish trials in the study, and decide which of them are tried again."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from hydra_plugins.hydra_hpo_sweeper._errors import in_short
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import Opened
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._jobs import RunningTrial
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._trial_result import TrialResult, given_up
-from sweeper_core.storages import repeats, retry_of
-from sweeper_core.storages.base import Point
-from sweeper_core.trial.attrs import OOM, SMALLER, STOPPED
+from sweeper_core.storages import repeats
+from sweeper_core.trial.attempts import count_raised
+from sweeper_core.trial.attrs import LOST, OOM, RAISED, SMALLER, STOPPED
 from sweeper_core.trial.data import TrialData
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 
 class Finisher:
-    """Writes the results of trials to the study, and enqueues those that are to be tried again."""
+    """Writes the results of trials to the study; those that are to be tried again as lost, which continues them."""
 
     def __init__(self, settings: Settings, opened: Opened) -> None:
         self._settings = settings
@@ -38,9 +38,10 @@ class Finisher:
         """
         number = trial.number
         stopped = any(done.end == "stopped" for done in trial.results)
-        retry = self._retry(number, result)
+        result = self._tried_again(number, result)
         smaller = result.lost and OOM in result.attrs
-        self.retried = retry is not None or smaller or (result.lost and (stopped or self._goes_on(number)))
+        raised = result.lost and RAISED in result.attrs
+        self.retried = smaller or raised or (result.lost and (stopped or self._goes_on(number)))
         if result.lost and not self.retried:
             result = given_up(result)
         if stopped:
@@ -54,10 +55,9 @@ class Finisher:
         trial.stored = True
         if result.failure is None:
             return self._counts_as(trial, result), result
-        self._try_again(number, retry)
         if result.lost:
             self._session.log.sync()  # so that the next reservation finds it
-        again = "goes on where it stopped" if result.lost else "its parameters will be tried again"
+        again = "its parameters will be tried again" if raised else "goes on where it stopped"
         if smaller:
             again = "it is tried again with " + ", ".join(
                 f"{key}={value}" for key, value in result.attrs[SMALLER].items()
@@ -70,15 +70,15 @@ class Finisher:
         self._session.log.sync()
         return self._session.continuations.may_retry(number, self._settings.max_retries)
 
-    def _retry(self, number: int, result: TrialResult) -> Point | None:
-        """Return the point that retries a failed trial; None when it has reached the limit of retries."""
-        if result.failure is None or result.lost:
-            return None
-        return retry_of(self._session.log.record(number), self._settings.max_retries_failed)
-
-    def _try_again(self, number: int, retry: Point | None) -> None:
-        if retry is not None:
-            self._session.storage.enqueue(self._session.study.study_id, [retry], idempotency_key=f"retry:{number}")
+    def _tried_again(self, number: int, result: TrialResult) -> TrialResult:
+        """Return the result of a trial; of one that failed, below the limit of retries, as lost, to be continued."""
+        most = self._settings.max_retries_failed
+        if result.failure is None or result.lost or not most:
+            return result
+        self._session.log.sync()
+        if count_raised(self._session.log.attempts_until(number)) >= most:
+            return result
+        return replace(result, attrs={**result.attrs, LOST: True, RAISED: True}, lost=True)
 
     def _counts_as(self, trial: RunningTrial, result: TrialResult) -> int:
         """Return the number of the trial that has the result: a retry's, if this one was failed as stale meanwhile."""
@@ -94,6 +94,6 @@ class Finisher:
 
 
 def _warn(number: int, result: TrialResult, again: str, stopped: bool) -> None:
-    how = "was lost: " if result.lost and OOM not in result.attrs else "failed: "
+    how = "was lost: " if result.lost and result.attrs.keys().isdisjoint((OOM, RAISED)) else "failed: "
     how = "was stopped" if stopped else how + in_short(str(result.failure))
     log.warning("Trial %d %s%s", number, how, f"; {again}" if again else "")

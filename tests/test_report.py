@@ -200,6 +200,29 @@ def test_a_very_large_study_is_shown_in_part_with_its_best(monkeypatch: pytest.M
     assert len(text) / len(shown) * MAX_CELLS / 16 < 6_000_000
 
 
+def test_further_metrics_have_curves_and_columns() -> None:
+    study = create_study()
+    study.set_metric_names(["loss"])
+    for index in range(3):
+        trial = study.ask()
+        for step in range(4):
+            trial.report({"loss": 1 + index / (step + 1), "accuracy": index * step / 10}, step)
+        trial.set_user_attr("latency", 3 + index)
+        trial.set_user_attr("batch", 32)  # the same in all
+        trial.set_user_attr("note", f"text {index}")
+        study.tell(trial, index)
+    records = study._storage.changes(study._study_id)[0]
+    (record,) = study._storage.list_studies()
+    found = study_json(StudyFacts.of(record, records), None, None)
+    assert found["further"] == [
+        {"name": "accuracy", "values": [0.0, 0.3, 0.6]},
+        {"name": "latency", "values": [3.0, 4.0, 5.0]},
+    ]
+    (accuracy,) = found["further_curves"]
+    assert accuracy["name"] == "accuracy"
+    assert accuracy["curves"][2] == {"trial": 2, "state": "C", "steps": [0, 1, 2, 3], "values": [0.0, 0.2, 0.4, 0.6]}
+
+
 def test_each_objective_has_its_own_views() -> None:
     study = create_study(directions=["minimize", "maximize"])
     space = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}

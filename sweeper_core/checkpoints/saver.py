@@ -218,12 +218,12 @@ class Saver:
         except _CannotBegin as error:
             self._say_not_saved(step, f"{folder.path} cannot be written ({error.reason})")
         except Exception as error:
-            if not is_full(error, folder.path):
+            if not isinstance(error, _FullDisk) and not is_full(error, folder.path):
                 raise
             self._say_not_saved(step, f"the disk of {folder.path} is full")
 
     def _say_not_saved(self, step: int, why: str) -> None:
-        self._last_time = self._clock()  # do not retry at every step
+        self._last_time, self._last_step = self._clock(), step  # do not retry at every step
         _logger.warning(f"The checkpoint of step {step} was not saved: {why}. The job goes on; earlier ones stay.")
 
     def _tell_twice(self, step: int) -> None:
@@ -238,6 +238,10 @@ class Saver:
                 f"One checkpoint has {newest.size / GB:.3g} GB, more than max_gb={limit:g} allows for all: trials that "
                 "pause keep none. Raise max_gb, or save less."
             )
+
+
+class _FullDisk(Exception):
+    """The disk filled up while a checkpoint was written."""
 
 
 class _CannotBegin(Exception):
@@ -262,6 +266,7 @@ def _drafted(folder: CheckpointFolder, step: int) -> Iterator[Path]:
 
     Raises:
         _CannotBegin: After the block, when it could not be created.
+        _FullDisk: The block failed because the disk is full.
     """
     with ExitStack() as stack:
         try:
@@ -270,7 +275,12 @@ def _drafted(folder: CheckpointFolder, step: int) -> Iterator[Path]:
         except OSError as error:
             cannot = _CannotBegin(error.strerror or str(error))
         else:
-            yield draft
+            try:
+                yield draft
+            except Exception as error:
+                if is_full(error, draft):  # asked while the draft is still there
+                    raise _FullDisk from error
+                raise
             return
     with scratch() as thrown_away:
         yield thrown_away

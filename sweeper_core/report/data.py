@@ -21,6 +21,7 @@ from sweeper_core.report.facts import (
     origin_of,
     reason_of,
 )
+from sweeper_core.report.further import further_columns, further_curves
 from sweeper_core.report.hints import hints_of
 from sweeper_core.report.model import Surface, fitted, strongest_pairs
 from sweeper_core.report.texts import json_ready, printable
@@ -85,6 +86,8 @@ def study_json(
         "hints": [printable(hint.text) for hint in hints_of(facts, importances=view["importances"])],
         "others": [_view(facts, objective) for objective in range(1, min(len(facts.directions), MAX_VIEWS))],
         "curves": _curves(facts),
+        "further_curves": further_curves(_drawn(facts)),
+        "further": further_columns(shown, {*facts.metrics, *facts.parameters}),
         "timeline": _timeline(facts),
         "failures": [
             {"reason": printable(group.reason), "count": len(group.numbers), "trials": group.numbers[:200]}
@@ -295,8 +298,8 @@ def _surface(surface: Surface) -> dict[str, Any]:
     }
 
 
-def _curves(facts: StudyFacts) -> list[dict[str, Any]]:
-    """Return learning curves: of the best trials, of those that run, and of others evenly chosen."""
+def _drawn(facts: StudyFacts) -> list[TrialRecord]:
+    """Return the trials whose learning curves are drawn: the best, those that run, and others evenly chosen."""
     reported = [record for record in facts.records if len(record.reports) > 1]
     sign = facts.directions[0].sign
     best = heapq.nsmallest(
@@ -304,6 +307,10 @@ def _curves(facts: StudyFacts) -> list[dict[str, Any]]:
     )
     kept = {record.number for record in [*best, *[r for r in reported if r.state is TrialState.RUNNING]]}
     kept |= {record.number for record in _evenly(reported, max(MAX_CURVES - len(kept), 0))}
+    return [record for record in reported if record.number in kept]
+
+
+def _curves(facts: StudyFacts) -> list[dict[str, Any]]:
     return [
         {
             "trial": record.number,
@@ -311,8 +318,7 @@ def _curves(facts: StudyFacts) -> list[dict[str, Any]]:
             "steps": [step for step, _ in _evenly(record.reports, MAX_POINTS_OF_CURVE)],
             "values": [rounded(value) for _, value in _evenly(record.reports, MAX_POINTS_OF_CURVE)],
         }
-        for record in reported
-        if record.number in kept
+        for record in _drawn(facts)
     ]
 
 

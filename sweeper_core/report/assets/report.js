@@ -447,7 +447,10 @@
     return { data, layout: { showlegend: false, margin: { l: 48, r: 8, t: 6, b: 40 }, xaxis: paramAxis(one), yaxis: paramAxis(other) } };
   }
   function curves(s) {
-    const list = s.study.curves;
+    const main = curvesOf(s, s.study.curves, "Learning curves", s.study.directions[0]);
+    return [main, ...s.study.further_curves.map((one) => curvesOf(s, one.curves, `Learning curves of ${shorten(one.name, 40)}`, null))];
+  }
+  function curvesOf(s, list, title, direction) {
     if (!list.length) return null;
     const make = () => {
       const groups = { C: ["complete", css("--soft"), 0.45], P: ["pruned", css("--warn"), 0.6], F: ["failed", css("--bad"), 0.5], R: ["running", css("--accent"), 1] };
@@ -463,11 +466,11 @@
       for (const curve of list.filter((c) => s.best.has(c.trial)).slice(0, 3)) data.push({ type: "scatter", mode: "lines", name: `trial ${curve.trial}, the best`, x: curve.steps, y: curve.values, line: { color: css("--accent"), width: 3 }, hovertemplate: "step %{x}: %{y}<extra></extra>" });
       const values = list.flatMap((c) => c.values).filter(isNumber).sort((a, b) => a - b);
       const at = (q) => values[Math.min(Math.floor(q * values.length), values.length - 1)];
-      const [low, high] = s.study.directions[0] === "minimize" ? [at(0), at(0.97)] : [at(0.03), at(1)];
+      const [low, high] = [at(direction === "maximize" ? 0.03 : 0), at(direction === "minimize" ? 0.97 : 1)];
       const pad = 0.05 * (high - low || 1);
       return { data, layout: { xaxis: axis({ title: { text: "step", font: { size: 12 } } }), yaxis: axis({ range: [low - pad, high + pad] }) } };
     };
-    return card("Learning curves", `${list.length} of the trials that report.`, plot(make, 320, "Learning curves"));
+    return card(title, `${list.length} of the trials that report.`, plot(make, 320, title));
   }
   function timeline(s) {
     const t = s.study.timeline;
@@ -529,6 +532,7 @@
       if (param.kind === "choice") list.push(column(param.name, (i) => (t.params[k][i] === null ? null : param.choices[t.params[k][i]]), "text"));
       else list.push(column(param.name, (i) => t.params[k][i]));
     });
+    s.study.further.forEach((one) => list.push(column(one.name, (i) => one.values[i])));
     list.push(column("time", (i) => t.seconds[i], "num", (i) => (t.seconds[i] === null ? "" : span(t.seconds[i]))));
     if (t.origins.length) list.push(column("origin", (i) => (t.origin[i] < 0 ? null : t.origins[t.origin[i]]), "text"));
     if (t.reasons.length) list.push(column("reason", (i) => (t.reason[i] < 0 ? null : t.reasons[t.reason[i]]), "text"));

@@ -13,7 +13,8 @@ import sweeper_core as hpo
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import FloatDistribution
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.stopping import StopCheck, StopRule, outlook_of
+from sweeper_core.stopping import Outlook, StopCheck, StopRule, outlook_of
+from sweeper_core.stopping.outlook import kept_of
 from sweeper_core.testing.simulation import record_of
 from sweeper_core.trial.history import TrialTable
 from sweeper_core.trial.state import TrialState
@@ -147,6 +148,48 @@ def test_trials_that_may_not_start_any_more_add_nothing() -> None:
     assert few.horizon == 1
     assert few.expected < many.expected
     assert outlook_of(history, SPACE, left=0) is None
+
+
+def test_promises_that_were_not_kept_count_less() -> None:
+    def said(promised: float, best: float) -> Outlook:
+        return Outlook(promised, 10.0, 16, "model", promised, 0.0, best)
+
+    now = said(1.0, 5.0)
+    assert kept_of(now, [], 5, 0.1) == 1.0
+    # Nine outlooks, five trials apart, promised 45 / 16 in all: nothing came of it, a part, all, and more.
+    for before, kept in ((5.0, 0.1 / 2.9125), (6.0, 1.1 / 2.9125), (7.8125, 1.0), (90.0, 1.0)):
+        assert kept_of(now, [said(1.0, before)] * 9, 5, 0.1) == pytest.approx(kept)
+    assert kept_of(now, [said(0.01, 5.0)] * 9, 5, 0.1) > 0.75, "trifles tell nothing"
+    assert now.corrected(0.25).expected == 0.25
+    assert Outlook(2.0, 10.0, 16, "model", 1.0, 2.0).corrected(0.1).expected == 2.0, "the record is not corrected"
+
+
+def test_a_check_that_begins_late_decides_as_one_that_has_seen_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model promises five percent for ever, and nothing comes of it."""
+
+    def promised(history: Any, space: Any, left: Any = None) -> Outlook:
+        return Outlook(0.05, 1.0, 16, "model", 0.05, 0.0, 0.0)
+
+    monkeypatch.setattr("sweeper_core.stopping.check.outlook_of", promised)
+    rule, whole = StopRule(expected_gain=0.01), history_of(*([1.0] * 80))
+    seeing = StopCheck(rule, whole.directions)
+    stops = [n for n in range(1, 81) if seeing.reason(whole.head(n), SPACE) is not None]
+    late = [n for n in range(1, 81) if StopCheck(rule, whole.directions).reason(whole.head(n), SPACE) is not None]
+    assert stops == late
+    assert stops == list(range(40, 81)), "after a horizon without a gain, twice"
+    assert seeing.outlook is not None
+    assert seeing.outlook.share < 0.01
+
+
+def test_the_head_of_a_history_is_the_history_before() -> None:
+    table = TrialTable((MINIMIZE,))
+    for number in range(6):
+        table.fold([record_of(number, SPACE, {"x": number / 10}, values=[float(number)])])
+    head, before = table.history().head(4), table.history(4)
+    assert len(head) == len(head.origin) == len(head.layouts) == 4
+    assert head.values.tolist() == before.values.tolist()
+    assert head.unit(SPACE).tolist() == before.unit(SPACE).tolist()
+    assert head.version != before.version
 
 
 # --- studies --------------------------------------------------------------------------------------------------------

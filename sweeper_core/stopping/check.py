@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.stopping.outlook import MIN_TRIALS, Outlook, outlook_of
+from sweeper_core.stopping.outlook import MEMORY, MIN_TRIALS, Outlook, kept_of, outlook_of
 from sweeper_core.stopping.progress import Progress, progress_of
 from sweeper_core.stopping.rule import StopRule
 from sweeper_core.trial.history import History
 
 EVERY = 5
-"""Number of trials between two outlooks, each of which fits a model."""
+"""Number of trials between two outlooks, each of which fits a model: after 20 trials, 25, 30, …"""
 PATIENCE = 2
 """Number of outlooks in a row that have to be below the threshold: one model may be wrong for a moment."""
 
@@ -33,8 +34,8 @@ class StopCheck:
         self.rule = rule
         self.outlook: Outlook | None = None
         self._directions = tuple(directions)
-        self._looked = -1
-        self._below = 0
+        self._plain: dict[int, Outlook | None] = {}
+        """Outlooks as the model has them, by the number of trials that had ended."""
 
     def reason(self, history: History, space: SearchSpace | None = None, left: int | None = None) -> str | None:
         """Return why no further trial should start; None while there is no reason.
@@ -63,10 +64,43 @@ class StopCheck:
         limit, ended = self.rule.expected_gain, len(progress.ended)
         if limit is None or ended < MIN_TRIALS:
             return None
-        if self._looked < 0 or ended >= self._looked + EVERY:
-            self._looked = ended
-            self.outlook = outlook_of(history, space, left)
-            self._below = self._below + 1 if self.outlook is not None and self.outlook.share < limit else 0
-        if self._below < PATIENCE:
+        study = _Study(history, progress, space, left)
+        latest = ended - (ended - MIN_TRIALS) % EVERY
+        self.outlook = self._corrected(study, latest, limit)
+        counts = range(latest - EVERY, latest - PATIENCE * EVERY, -EVERY)
+        found = [self.outlook, *(self._corrected(study, count, limit) for count in counts)]
+        if any(one is None or one.share >= limit for one in found):
             return None
         return f"{self.outlook} (by the {self.outlook.by}), less than {100 * limit:g} %" if self.outlook else None
+
+    def _corrected(self, study: _Study, count: int, limit: float) -> Outlook | None:
+        """Return the outlook after some trials; where it matters, as far as earlier promises were kept."""
+        found = self._at(study, count)
+        if found is None or found.by != "model" or found.share < limit or found.recent >= limit * found.gained:
+            return found
+        counts = range(max(MIN_TRIALS, count - MEMORY + (MEMORY % EVERY)), count, EVERY)
+        earlier = [one for one in (self._at(study, past) for past in counts) if one is not None and one.by == "model"]
+        return found.corrected(kept_of(found, earlier, EVERY, limit * found.gained))
+
+    def _at(self, study: _Study, count: int) -> Outlook | None:
+        if count < MIN_TRIALS:
+            return None
+        if count not in self._plain:
+            self._plain[count] = study.outlook(count)
+        return self._plain[count]
+
+
+@dataclass(frozen=True)
+class _Study:
+    """What an outlook needs."""
+
+    history: History
+    progress: Progress
+    space: SearchSpace | None
+    left: int | None
+
+    def outlook(self, count: int) -> Outlook | None:
+        """Return the outlook after the first ``count`` trials that have ended."""
+        later = len(self.progress.ended) - count
+        history = self.history if later == 0 else self.history.head(int(self.progress.ended[count - 1]) + 1)
+        return outlook_of(history, self.space, None if self.left is None else self.left + later)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import is_
 from typing import Any
 
@@ -109,6 +109,18 @@ class History:
 
     def __len__(self) -> int:
         return len(self.states)
+
+    def head(self, rows: int) -> History:
+        """Return the snapshot of the first ``rows`` trials, as they are now."""
+        arrays = {
+            name: getattr(self, name)[:rows]
+            for name in (
+                *("states", "values", "constraints", "last_step", "last_value", "forecast", "repeats", "spread"),
+                *("oom", "costs", "origin", "generation", "layouts"),
+            )
+        }
+        columns = {name: replace(column, raw=column.raw[:rows]) for name, column in self.columns.items()}
+        return replace(self, **arrays, columns=columns, version=(secrets.randbits(62), 0))
 
     @property
     def n_objectives(self) -> int:

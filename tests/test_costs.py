@@ -103,7 +103,6 @@ def test_a_continuation_does_not_take_over_its_cost() -> None:
 
 
 def quiet_study(**arguments: Any) -> hpo.Study:
-    hpo.logging.set_verbosity(hpo.logging.ERROR)
     return hpo.create_study(sampler=hpo.samplers.RandomSampler(seed=0), **arguments)
 
 
@@ -278,7 +277,6 @@ SQUARE = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
 
 def asked(cost: Callable[[Any], float] | None, count: int, max_cost: float | None = None) -> hpo.Study:
     """Return a study of two equally good valleys, at x=0.2 and at x=0.8."""
-    hpo.logging.set_verbosity(hpo.logging.ERROR)
     study = hpo.create_study(sampler=hpo.samplers.GPSampler(seed=3, n_startup_trials=8))
     if cost is not None:
         study.set_cost("tokens", max_cost=max_cost)

@@ -6,10 +6,12 @@ import ast
 import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.config_store import ConfigStore
 from plugin_support import sweep
 
 from hydra_plugins.hydra_hpo_sweeper.config import store_algorithms
@@ -52,7 +54,15 @@ class StrictPruner(MedianPruner):
 def added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SAMPLERS, "corner", Entry(f"{__name__}.CornerSampler", "corners"))
     monkeypatch.setitem(PRUNERS, "strict", Entry(f"{__name__}.StrictPruner", "anything is wrong"))
+
+
+@pytest.fixture
+def stored(added: None) -> Iterator[None]:
+    """Have what was added in Hydra's ConfigStore, for one test."""
     store_algorithms()
+    yield
+    groups = ConfigStore.instance().repo["hydra"]["sweeper"]
+    del groups["sampler"]["corner.yaml"], groups["pruner"]["strict.yaml"]
 
 
 class TestRegisteredSamplers(SamplerConformance):
@@ -125,7 +135,7 @@ def test_the_page_has_its_row(kind: Kind, name: str) -> None:
     assert row in IN_PAGES[kind].read_text(), f"put the table of sweeper_core.registry.documentation({kind!r}) there"
 
 
-def test_what_is_added_is_chosen_by_its_name_and_documented(tmp_path: Path, added: None) -> None:
+def test_what_is_added_is_chosen_by_its_name_and_documented(tmp_path: Path, stored: None) -> None:
     choices = ["hydra/sweeper/sampler=corner", "hydra.sweeper.sampler.share=0.25", "hydra/sweeper/pruner=strict"]
     sweep(lambda config: config.x, tmp_path / "s", [*choices, "x=interval(0,1)", "hydra.sweeper.n_trials=2"])
     text = (tmp_path / "s" / "multirun.yaml").read_text()

@@ -7,9 +7,10 @@
 ``together`` and ``regret`` start real processes on a SQLite file. ``workers`` is a discrete-event simulation in one
 process: each worker has a virtual clock, on which its jobs take log-normal times around 60 s. Reservations,
 parameters and results are real calls of the storage over ``--connections`` sessions, in the order of the virtual
-times, and the other workers' trials are without parameters until their suggestions are done. The CPU time of each
-suggestion is measured and charged to its worker's clock, and the time of the storage's calls to the worker and to the
-storage, which serves one at a time.
+times, and the other workers' trials are without parameters until their suggestions are done. What is charged is CPU
+time, so that nothing else on the machine counts: of a suggestion, and of the worker's part of a call, to the worker's
+clock; what one call has to itself (on a journal while it holds the lock, on a server all of the server's CPU time, as
+if it had one core) to the storage, which serves one call after the other.
 """
 
 from __future__ import annotations
@@ -186,9 +187,14 @@ class Workers:
     Args:
         url: The study's storage.
         connections: Number of sessions that the workers share, each of which reads the study by itself.
+        alone: Returns the CPU seconds so far that calls of the storage had to themselves.
+        has_server: Whether they are another process's.
     """
 
-    def __init__(self, url: str, sampler: str, connections: int, trials: int, seed: int) -> None:
+    def __init__(
+        self, url: str, alone: Any, has_server: bool, sampler: str, connections: int, trials: int, seed: int
+    ) -> None:
+        self.alone, self.has_server = alone, has_server
         self.space = SearchSpace.of({name: FloatDistribution(0.0, 1.0) for name in NAMES})
         self.trials = trials
         study = get_storage(url).create_or_open_study("s", [direction()], exist_ok=True)
@@ -247,12 +253,54 @@ class Workers:
 
     def call(self, now: float, work: Any, *arguments: Any, **options: Any) -> tuple[Any, float]:
         """Call the storage; return its answer, and when the worker has it: it waits until the storage is free."""
-        begun = time.perf_counter()
+        begun, held = time.process_time(), self.alone()
         answer = work(*arguments, **options)
-        took = time.perf_counter() - begun
-        self.served += took
-        self.storage_free = max(self.storage_free, now) + took
+        own, served = time.process_time() - begun, self.alone() - held
+        if not self.has_server:
+            own -= served  # the lock is held by this process
+        self.served += served
+        self.storage_free = max(self.storage_free, now + own) + served
         return answer, self.storage_free
+
+
+class LockHeld:
+    """CPU seconds for which this process has held the lock of journals; call it to get them."""
+
+    def __init__(self) -> None:
+        from sweeper_core.storages._journal.file import JournalFileBackend
+
+        self.seconds, locked = 0.0, JournalFileBackend.locked
+
+        @contextlib.contextmanager
+        def measured(file: Any, at_least: int = 0) -> Iterator[Any]:
+            begun = time.process_time()
+            try:
+                with locked(file, at_least) as opened:
+                    yield opened
+            finally:
+                self.seconds += time.process_time() - begun
+
+        JournalFileBackend.locked = measured  # type: ignore[method-assign, assignment]
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class ServerTime:
+    """CPU seconds of a server's processes (Linux); call it to get them."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def __call__(self) -> float:
+        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return sum(map(self._nanoseconds, [str(self.pid), *found])) / 1e9
+
+    def _nanoseconds(self, pid: str) -> int:
+        try:
+            return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+        except OSError:  # it has ended
+            return 0
 
 
 def direction() -> Any:
@@ -262,21 +310,23 @@ def direction() -> Any:
 
 
 @contextlib.contextmanager
-def place(postgresql: bool) -> Iterator[str]:
-    """Yield the URL of a new storage."""
+def place(postgresql: bool) -> Iterator[tuple[str, Any]]:
+    """Yield the URL of a new storage, and what tells the time that calls have to themselves."""
     if postgresql:
         from sweeper_core.testing.servers import PostgreSQL
 
         with PostgreSQL(durable=True) as server:
-            yield server.new_database()
+            yield server.new_database(), ServerTime(server._process.pid)  # type: ignore[union-attr]
         return
     with tempfile.TemporaryDirectory() as folder:
-        yield str(Path(folder) / "s.log")
+        yield str(Path(folder) / "s.log"), LockHeld()
 
 
 def workers(arguments: argparse.Namespace) -> None:
-    with place(arguments.postgresql) as url:
-        it = Workers(url, arguments.sampler, arguments.connections, arguments.trials, seed=0)
+    with place(arguments.postgresql) as (url, alone):
+        it = Workers(
+            *(url, alone, arguments.postgresql, arguments.sampler, arguments.connections, arguments.trials), seed=0
+        )
         it.run(arguments.workers)
         records = it.sessions[0].storage.changes(it.sessions[0].study.study_id)[0]
     states = [record.state for record in records]

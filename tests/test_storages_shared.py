@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -211,3 +212,28 @@ def test_the_trial_of_another_container_is_left_alone(tmp_path: Path, url: str) 
     storage.reserve(study_id, lease=replace(here, boot=f"{here.boot}1", process_started="1"))
     storage.reserve(study_id, lease=replace(here, process_started="1"))
     assert storage.fail_stale(study_id) == [1]
+
+
+# --- clocks of machines -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("skew", [-7200.0, 7200.0])
+def test_leases_do_not_depend_on_the_clocks_of_machines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skew: float
+) -> None:
+    """All of them are measured by the clock of the file system, as a server's are by the server's."""
+    here = get_storage(str(tmp_path / "s.log"))
+    study_id = new_study(here, "s").study_id
+    now = time.time
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: now() + skew)
+        there = get_storage(str(tmp_path / "s.log"))
+        for _ in range(2):
+            there.reserve(study_id, lease=replace(this_process(1e-9, 60.0), host="node2"))
+        there.heartbeat(study_id, [0, 1])
+    assert here.fail_stale(study_id) == []
+    last = max((tmp_path / "s.log.beats").iterdir())
+    os.utime(last, (now() - 120, now() - 120))
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: now() + skew)
+        assert here.fail_stale(study_id) + here.fail_stale(study_id) == [1]

@@ -1,7 +1,7 @@
 """Many processes on one study: copies among trials asked for at the same moment, regret, and 1,000 simulated workers.
 
     python benchmarks/many_processes.py together      copies among 8 and 16 that ask at once, ours and Optuna's
-    python benchmarks/many_processes.py regret        100 trials by 8 processes in lockstep, and by 8 lanes
+    python benchmarks/many_processes.py regret        100 trials by 8 processes in lockstep (--simulated), 8 lanes
     python benchmarks/many_processes.py workers --workers 1000 --trials 4000 --sampler tpe [--postgresql]
 
 ``together`` and ``regret`` start real processes on a SQLite file. ``workers`` is a discrete-event simulation in one
@@ -47,6 +47,8 @@ OURS, PEER = "sweeper_core", "optuna"
 DIMENSIONS = 4
 NAMES = [f"x{index}" for index in range(DIMENSIONS)]
 CLOSE = 0.01
+FLOOR = 1e-4
+"""Regrets below this count as equal: they are digits that no training would show."""
 SAMPLERS = {"auto": samplers.AutoSampler, "tpe": samplers.TPESampler, "random": samplers.RandomSampler}
 JOB_SECONDS, SPREAD = 60.0, 0.5
 
@@ -155,15 +157,22 @@ def lanes(url: str, count: int, trials: int) -> float:
 
 def regret(arguments: argparse.Namespace) -> None:
     processes, trials = arguments.processes[0], 100
-    least = lowest()
+    least, ratios = lowest(), []
     for seed in range(arguments.seeds):
         found = {}
         with tempfile.TemporaryDirectory() as folder:
             rounds = trials // processes
-            at_once(OURS, f"sqlite:///{folder}/p.db", "auto", processes, rounds, True)
+            url = f"sqlite:///{folder}/p.db"
+            if arguments.simulated:
+                Workers(url, lambda: 0.0, True, "auto", processes, rounds * processes, seed, spread=0.0).run(processes)
+            else:
+                at_once(OURS, url, "auto", processes, rounds, True)
             found["processes"] = study_of(library(OURS), f"sqlite:///{folder}/p.db", "auto").best_value - least
             found["lanes"] = lanes(f"sqlite:///{folder}/l.db", processes, rounds * processes) - least
         say(f"run {seed}: regret of {processes} " + ", of lanes ".join(f"{key} {it:.2e}" for key, it in found.items()))
+        ratios.append(math.log(max(found["processes"], FLOOR) / max(found["lanes"], FLOOR)))
+    mean, median = math.exp(np.mean(ratios)), math.exp(np.median(ratios))
+    say(f"processes to lanes: geometric mean of {len(ratios)} ratios {mean:.2f}, median {median:.2f}")
 
 
 def lowest() -> float:
@@ -192,8 +201,17 @@ class Workers:
     """
 
     def __init__(
-        self, url: str, alone: Any, has_server: bool, sampler: str, connections: int, trials: int, seed: int
+        self,
+        url: str,
+        alone: Any,
+        has_server: bool,
+        sampler: str,
+        connections: int,
+        trials: int,
+        seed: int,
+        spread: float = SPREAD,
     ) -> None:
+        self.spread = spread
         self.alone, self.has_server = alone, has_server
         self.space = SearchSpace.of({name: FloatDistribution(0.0, 1.0) for name in NAMES})
         self.trials = trials
@@ -237,7 +255,7 @@ class Workers:
         number, suggestion = data
         facts = TrialData(suggestion.params, self.space.distributions, system_attrs={SUGGESTION: facts_of(suggestion)})
         _, then = self.call(now, session.storage.describe, session.study.study_id, number, facts)
-        seconds = float(JOB_SECONDS * self.rng.lognormal(-(SPREAD**2) / 2, SPREAD))
+        seconds = float(JOB_SECONDS * self.rng.lognormal(-(self.spread**2) / 2, self.spread))
         self.busy += seconds
         self.gaps.append(then - self.since.pop(worker))
         heapq.heappush(self.events, (then + seconds, worker, "tell", data))
@@ -354,6 +372,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--sampler", choices=sorted(SAMPLERS), default="auto")
     parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--simulated", action="store_true", help="regret: the processes, in virtual time")
     arguments = parser.parse_args()
     getattr(sys.modules[__name__], arguments.part)(arguments)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete, is_finite
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.study._session.apart import APART, unit_of, units_of
+from sweeper_core.study._session.apart import APART, Floats, unit_of
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study._session.writer import TrialWriter
 from sweeper_core.trial.attrs import SUGGESTION
@@ -51,6 +51,8 @@ class Rivals:
         self._writer = writer
         self._lock = threading.Lock()
         self._chosen: dict[int, Mapping[str, Any]] = {}
+        self._units: dict[int, tuple[SearchSpace, Mapping[str, Any], Floats]] = {}
+        """Places of other trials' points: with a thousand workers, computing them would take longer than a sampler."""
 
     def avoid(
         self,
@@ -108,8 +110,10 @@ class Rivals:
         with self._lock:
             if self._chosen or len(self._log.statistics.running) > 1:
                 others = self._others(number)
-                if others and self._is_whole(request.space) and _has(request.space, others, params, together):
-                    return False
+                if others and self._is_whole(request.space):
+                    places = self._places(request.space, others)
+                    if _is_taken(request.space, params, places, together, list(others)):
+                        return False
             self._chosen[number] = params
             return True
 
@@ -121,6 +125,16 @@ class Rivals:
                 self._chosen.pop(other, None)  # its own thread may remove it concurrently
         running = {other: _point_of(record) for other, record in self._log.running().items()}
         return {other: point for other, point in {**running, **self._chosen}.items() if other != number and point}
+
+    def _places(self, space: SearchSpace, others: Mapping[int, Mapping[str, Any]]) -> Floats:
+        """Return the unit-cube coordinates ``(m, d)`` of other trials' points."""
+        known = {number: self._units[number] for number in others if number in self._units}
+        for number, point in others.items():
+            found = known.get(number)
+            if found is None or found[0] is not space or found[1] != point:
+                known[number] = space, point, unit_of(space, point)
+        self._units = known
+        return np.array([known[number][2] for number in others])
 
     def _is_whole(self, space: SearchSpace) -> bool:
         """Return whether a trial is known to have only parameters of the space."""
@@ -158,14 +172,19 @@ def _point_of(record: TrialRecord) -> Mapping[str, Any]:
     return {**coming, **record.params}
 
 
-def _has(
-    space: SearchSpace, others: Mapping[int, Mapping[str, Any]], params: Mapping[str, Any], together: Set[int]
+def _is_taken(
+    space: SearchSpace, params: Mapping[str, Any], there: Floats, together: Set[int], numbers: Sequence[int]
 ) -> bool:
-    own, there = unit_of(space, params), units_of(space, others.values())
+    """Return whether another trial has the point, or one so close that it counts as the same.
+
+    Args:
+        there: ``(m, d)`` the others' points.
+        together: Those of ``numbers`` ``(m,)`` that were asked for at the same moment.
+    """
     continuous = np.array([parameter.distribution.cardinality is None for parameter in space])
     close = APART if continuous.any() else SAME
-    tolerance = np.array([[close if number in together else SAME] for number in others])
-    same = np.isclose(there, own, rtol=0.0, atol=tolerance, equal_nan=True)
+    tolerance = np.array([[close if number in together else SAME] for number in numbers])
+    same = np.isclose(there, unit_of(space, params), rtol=0.0, atol=tolerance, equal_nan=True)
     known = ~np.isnan(there)
     # A trial that has stored only some of its parameters will most likely have the others, too.
     begun = ~known & np.any(same & continuous & known, axis=1, keepdims=True)

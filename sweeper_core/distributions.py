@@ -31,18 +31,10 @@ EXACT_CHOICES = "hpo:choices"
 class BaseDistribution(ABC):
     """The set of values of one parameter. Immutable by convention; equal by content; hashable."""
 
-    __slots__ = ("_axis",)
+    __slots__ = ("axis",)
 
-    _axis: Axis
-
-    @property
-    def axis(self) -> Axis:
-        """The geometry of the (internal) values: their unit coordinates, cells, and digits."""
-        try:
-            return self._axis
-        except AttributeError:
-            self._axis = self._make_axis()
-            return self._axis
+    axis: Axis
+    """The geometry of the (internal) values: their unit coordinates, cells, and digits."""
 
     @abstractmethod
     def _make_axis(self) -> Axis:
@@ -62,7 +54,7 @@ class BaseDistribution(ABC):
 
     def single(self) -> bool:
         """Return whether there is only one value."""
-        return self.cardinality == 1
+        return self.axis.count == 1
 
     @abstractmethod
     def _contains(self, param_value_in_internal_repr: float) -> bool:
@@ -161,6 +153,7 @@ class FloatDistribution(BaseDistribution):
         self.high = high
         self.log = bool(log)
         self.step = step
+        self.axis = self._make_axis()
 
     def to_external_repr(self, param_value_in_internal_repr: float) -> float:
         return float(param_value_in_internal_repr)
@@ -178,6 +171,9 @@ class FloatDistribution(BaseDistribution):
         if self._grid is not None:
             return self._grid.index(value) is not None
         return self.low <= value <= self.high
+
+    def draw(self, u: float) -> float:
+        return self.axis.draw(u)  # whose numbers are the external ones
 
     def grid(self, index: int) -> float:
         """Return grid point ``index`` with the digits that its decimal notation has (0.3, not 0.1 + 0.1 + 0.1)."""
@@ -242,6 +238,7 @@ class IntDistribution(BaseDistribution):
         self.high = high
         self.log = bool(log)
         self.step = step
+        self.axis = self._make_axis()
 
     def to_external_repr(self, param_value_in_internal_repr: float) -> int:
         return int(param_value_in_internal_repr)
@@ -304,6 +301,7 @@ class CategoricalDistribution(BaseDistribution):
         self.given: tuple[Any, ...] | None = None
         if any(is_the_users_own(one, plain) for one, plain in zip(given, self.choices, strict=True)):
             self.given = given
+        self.axis = self._make_axis()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Hashes of strings differ between processes.

@@ -49,6 +49,11 @@ from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 
+# Arrays are compared with plain numbers faster than with members of an enum.
+RUNNING, COMPLETE, PRUNED, FAIL = (
+    int(state) for state in (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+)
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -247,7 +252,7 @@ class TPESampler(OptunaFace):
         choice that they depend on: its weight is the remaining failure probability near their good trials.
         """
         failure_shares = np.ones(len(history))
-        failed = history.states == TrialState.FAIL
+        failed = history.states == FAIL
         for other in blocks if len(blocks) > 1 and failed.any() else ():
             if other.block.needs(encoded.block.names):
                 points, there = other.read(history)
@@ -289,12 +294,12 @@ class TPESampler(OptunaFace):
         """Return the trials that have the block's parameters, grouped for the densities."""
         gamma = self.gamma or (default_gamma if history.n_objectives == 1 else default_gamma_multiobjective)
         best = best_of(history, rows, max(1, min(gamma(len(rows)), len(rows))))
-        failed = (history.states == TrialState.FAIL) & there
+        failed = (history.states == FAIL) & there
         rest = failed.copy()
         rest[rows] = True
         rest[best] = False
         if self.constant_liar:
-            rest |= (history.states == TrialState.RUNNING) & there
+            rest |= (history.states == RUNNING) & there
         bad = self._thinned(np.flatnonzero(rest)).weighted(failure_shares)
         feasible = history.feasible[rows]
         if feasible.all() and not failed.any():
@@ -424,7 +429,7 @@ def ranked(candidates: Points, scores: Floats) -> Points:
 
 def _ended(history: History) -> Flags:
     """Return ``(n,)``: the finished trials that can be ranked."""
-    return np.asarray((history.states == TrialState.COMPLETE) | (history.states == TrialState.PRUNED))
+    return np.asarray((history.states == COMPLETE) | (history.states == PRUNED))
 
 
 def _completed(

@@ -110,9 +110,11 @@ class Axis:
 
     def draw(self, u: float) -> float:
         """Return the value at quantile ``u`` in [0, 1) of the uniform density on the scale (the ``ppf``)."""
-        if self.count is not None or self.log or self.low == self.high:
+        if self.grid is not None:
+            return self.grid.value(min(int(u * self.grid.count), self.grid.count - 1))
+        if self.log or self.is_single:
             return self.value(u)
-        value = self._wide(u)
+        value = self.low * (1 - u) + self.high * u  # as `_wide`, without its call
         return self.first if value < self.first else self.last if value > self.last else value
 
     def digit(self, raw: float) -> int | None:

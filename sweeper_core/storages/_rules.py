@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any
 
 from sweeper_core.directions import StudyDirection
@@ -46,6 +47,9 @@ from sweeper_core.trial.state import TrialState
 
 MAX_TEXTS = 4096
 """Number of distributions whose JSON is cached."""
+
+MAX_NAMES = 4096
+"""Number of checked names of parameters that are cached."""
 
 MAX_NAME = 512
 """Characters that a name may have in Optuna's relational schema."""
@@ -116,6 +120,11 @@ def check_name(kind: str, name: str) -> str:
     return name
 
 
+@lru_cache(maxsize=MAX_NAMES)
+def _check_parameter(name: str) -> str:
+    return check_name("parameter", name)
+
+
 def as_json(value: Any, name: str) -> str:
     """Return the text of an attribute.
 
@@ -158,7 +167,7 @@ def internals(
         distribution = distributions.get(name)
         if distribution is None:
             raise ValueError(f"No distribution was given for {name!r}.")
-        described[check_name("parameter", name)] = (distribution, distribution.to_internal_repr(value))
+        described[_check_parameter(name)] = (distribution, distribution.to_internal_repr(value))
     return described
 
 

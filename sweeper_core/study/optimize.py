@@ -70,8 +70,9 @@ class Limits:
     @property
     def open(self) -> bool:
         """Whether anything may still start."""
-        in_time = self.deadline is None or time.monotonic() < self.deadline
-        return not self.stopped and in_time and (self.session is None or self.session.may_spend())
+        if self.stopped or (self.deadline is not None and time.monotonic() >= self.deadline):
+            return False
+        return self.session is None or self.session.costs is None or self.session.may_spend()
 
     @property
     def left(self) -> int | None:
@@ -181,7 +182,8 @@ class Loop:
             try:
                 self._run_one(trial)
             finally:
-                self._ended()
+                if self._session.rules.scheduler is not None:
+                    self._ended()
                 if self._collect:
                     gc.collect()
             if self._callbacks:
@@ -223,10 +225,9 @@ class Loop:
 
     def _ended(self) -> None:
         """Notify waiting threads that a trial has ended."""
-        if self._session.rules.scheduler is not None:
-            with self._turn:
-                self._active -= 1
-                self._turn.notify_all()
+        with self._turn:
+            self._active -= 1
+            self._turn.notify_all()
 
     def _call_back(self, trial: Trial) -> None:
         for callback in self._callbacks:
@@ -265,7 +266,8 @@ class Loop:
             else:
                 outcome = Outcome(TrialState.FAIL, None, repr(error))
         state, values, _ = outcome
-        if not self._session.finish(trial.number, state, values, _facts_of(raised, state)):
+        facts = NO_DATA if raised is None else _facts_of(raised, state)
+        if not self._session.finish(trial.number, state, values, facts):
             self._explain_refusal(trial, outcome)
         elif state is not COMPLETE or _logger.isEnabledFor(INFO):
             self._reporter.ended(trial, outcome, returned, raised)
@@ -293,9 +295,9 @@ class Loop:
         )
 
 
-def _facts_of(raised: BaseException | None, state: TrialState) -> TrialData:
+def _facts_of(raised: BaseException, state: TrialState) -> TrialData:
     """Return what is stored with a trial about the exception that ended it."""
-    if raised is None or state is not TrialState.FAIL or not is_out_of_memory(raised):
+    if state is not TrialState.FAIL or not is_out_of_memory(raised):
         return NO_DATA
     return TrialData(system_attrs={OOM: True, FAILURE: f"{REASON}: {type(raised).__name__}: {raised}"[:MAX_TEXT]})
 

@@ -422,7 +422,7 @@ _UNKNOWN = Layout((), ())
 
 def _code(column: _GrowingColumn, distribution: BaseDistribution, value: float) -> float:
     """Return the raw value for the column; NaN where numbers and choices are mixed under one name."""
-    if not isinstance(distribution, CategoricalDistribution):
+    if type(distribution) is not CategoricalDistribution:
         return np.nan if column.choices is not None else value
     if column.choices is None:
         return np.nan

@@ -21,6 +21,9 @@ from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.metrics import data_of, several
 from sweeper_core.trial.record import NOTHING, TrialRecord, constraints_in
 
+# The constructor of the plain tuple avoids the Python call of the named one.
+_new_tuple = tuple.__new__
+
 
 class Suggestions(Protocol):
     """Source of the values of one trial's parameters.
@@ -160,9 +163,9 @@ class Trial(Checkpointing, BaseTrial):
             value = self._host.choose(self, name, distribution)
         else:
             value = self.plan.value(self, name, distribution)
-        if type(distribution) is CategoricalDistribution:
+        if type(distribution) is CategoricalDistribution and distribution.given is not None:
             value = distribution.as_given(value)
-        self._host.describe(self, TrialData({name: value}, {name: distribution}))
+        self._host.describe(self, _new_tuple(TrialData, ({name: value}, {name: distribution}, (), NOTHING, NOTHING)))
         self.known[name] = value
         self.known_distributions[name] = distribution
         return value

@@ -52,7 +52,7 @@ class RunningStatistics:
         """Fold new and changed trials."""
         for record in records:
             state = record.state
-            if record.layout is not self._seen:
+            if record.layout.names and record.layout is not self._seen:
                 self._seen = record.layout
                 for name, distribution in zip(record.layout.names, record.layout.distributions, strict=True):
                     self.know(name, distribution)

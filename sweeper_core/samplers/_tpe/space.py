@@ -21,6 +21,9 @@ from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.trial.history import History
 from sweeper_core.trial.state import TrialState
 
+# Arrays are compared with plain numbers faster than with members of an enum.
+COMPLETE, FAIL = int(TrialState.COMPLETE), int(TrialState.FAIL)
+
 if TYPE_CHECKING:
     from sweeper_core.samplers._memory import MemoryLimit
 
@@ -203,7 +206,7 @@ class EncodedTrials:
         if len(stale):
             self._convert(history, stale)
             states = history.states[stale]
-            self._final[stale] = (states >= TrialState.COMPLETE) & (states <= TrialState.FAIL)
+            self._final[stale] = (states >= COMPLETE) & (states <= FAIL)
         return Points(self._numbers[:n], self._codes[:n]), self._there[:n]
 
     def _grow(self, n: int) -> None:
@@ -223,9 +226,9 @@ class EncodedTrials:
                 continue
             if place >= block.numeric:
                 self._codes[rows, place - block.numeric] = self._translate(place, column.choices, column.raw[rows])
-            elif column.choices is None and not isinstance(parameter.distribution, CategoricalDistribution):
+            elif column.choices is None and type(parameter.distribution) is not CategoricalDistribution:
                 raw[:, place] = column.raw[rows]
-            elif column.choices is not None and isinstance(parameter.distribution, CategoricalDistribution):
+            elif column.choices is not None and type(parameter.distribution) is CategoricalDistribution:
                 codes = _table(parameter.distribution, column.choices)[_places(column.raw[rows], len(column.choices))]
                 raw[:, place] = np.where(codes < 0, np.nan, codes)
         self._numbers[rows] = block.numbers_of(raw)

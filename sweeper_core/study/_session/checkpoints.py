@@ -36,7 +36,7 @@ class StudyCheckpoints:
         self._session = session
         self._root = study_root(self.folder, session.storage, session.study)
         self._savers: dict[int, tuple[Saver, SignalWatch]] = {}
-        session.writer.after_end = self._ended
+        session.writer.call_after_end(self._ended)
 
     def saver(self, number: int) -> Saver:
         """Return the checkpoint saver of a running trial."""

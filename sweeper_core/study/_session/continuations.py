@@ -34,9 +34,8 @@ class Continuations:
             limit, lease: See :meth:`~sweeper_core.storages.base.Storage.continue_trial`.
         """
         log = self._log
-        if log.storage.outlives_process:
-            log.sync_once()
-        for number in log.lost():
+        log.sync_once()
+        for number in sorted(log.statistics.lost):
             if self.may_retry(number, max_retries):
                 claim = log.storage.continue_trial(log.study_id, number, limit=limit, lease=lease)
                 log.sync()  # the trial was continued, here or elsewhere, and must not be tried again

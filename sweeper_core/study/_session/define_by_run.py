@@ -148,7 +148,7 @@ class DefineByRun(TrialHost):
             lease: The trial's lease; None for none.
             scheduled: Whether the scheduler, if there is one, may continue a paused trial.
         """
-        claim = self._continuation(lease)
+        claim = self._continuation(lease) if self._log.may_have_lost else None
         if claim is None and scheduled and self._session.rules.scheduler is not None:
             trial = self.scheduled(Vacancy(), lease)
             if isinstance(trial, Trial):
@@ -168,9 +168,8 @@ class DefineByRun(TrialHost):
         number, trial_id, fixed, user_attrs, system_attrs, _, _ = claim
         if lease is not None:
             self._writer.keep_alive(number, lease)
-        sampler = self._session.native_sampler
-        if isinstance(sampler, UserSampler):
-            sampler.begin(number)
+        if self._session.user_sampler is not None:
+            self._session.user_sampler.begin(number)
         trial = Trial(self, number, trial_id, fixed, user_attrs, system_attrs)
         if continues:
             trial.go_on(self._log.record(number))
@@ -215,7 +214,7 @@ class DefineByRun(TrialHost):
         if isinstance(distributions, SearchSpace):
             self._suggest_point(trial, distributions)
             return
-        if isinstance(self._session.native_sampler, UserSampler):
+        if self._session.user_sampler is not None:
             for name, distribution in distributions.items():
                 trial.suggest(name, distribution)
             return
@@ -245,8 +244,8 @@ class DefineByRun(TrialHost):
         sampler = session.native_sampler
         if sampler is self._drawing:
             return Independent(sampler.draw, quantiles(session.seed, trial.number))
-        if isinstance(sampler, UserSampler):
-            return UserMade(sampler, trial.number)
+        if session.user_sampler is not None:
+            return UserMade(session.user_sampler, trial.number)
         self._log.sync()
         statistics = self._log.statistics
         space, widest = statistics.joint, statistics.widest
@@ -275,14 +274,15 @@ class DefineByRun(TrialHost):
                 :func:`check_change`).
             UpdateFinishedTrialError: The trial has ended.
         """
+        changes = False
         for name, distribution in data.distributions.items():
             kind = self._log.statistics.kinds.setdefault(name, distribution)
             if kind is not distribution:
+                changes = True
                 check_change(name, kind, distribution)
                 self._log.statistics.know(name, distribution)
-        written = self._log.as_stored(data.distributions)
-        if written is not data.distributions:
-            data = data.with_distributions(written)
+        if changes:
+            data = data.with_distributions(self._log.as_stored(data.distributions))
         plan = trial.plan
         if plan is not None and plan.unstored:
             data, plan.unstored = TrialData(system_attrs=plan.unstored).merged(data), NOTHING

@@ -45,6 +45,7 @@ class TrialLog:
         attempts: Maps trials to configurations.
         statistics: Running statistics of all trials.
         empty: The history without trials, for samplers that need none.
+        may_have_lost: Whether a trial was lost that nothing continues or retries; True while this is unknown.
         lock: Held while trials are read or folded; users of :attr:`curves` must hold it.
     """
 
@@ -79,6 +80,7 @@ class TrialLog:
         self.attempts = Attempts()
         self._written_as: dict[tuple[str, CategoricalDistribution], CategoricalDistribution] = {}
         self._cursor: Any = None
+        self.may_have_lost = True
         self._unread: list[TrialRecord] = []
         self._latest: dict[int, TrialRecord] = {}
 
@@ -107,6 +109,7 @@ class TrialLog:
                 self._unread += records
                 for record in records:
                     self._latest[record.number] = record
+            self.may_have_lost = bool(self.statistics.lost)
 
     def _fold(self) -> None:
         # Table and curves are filled on first use: samplers that need no history never use them.
@@ -182,11 +185,6 @@ class TrialLog:
     def of_configuration(self, number: int) -> TrialRecord:
         """Return the latest attempt of a trial's configuration, with the number of the first one."""
         return replace(self._latest[self.attempts.latest(number)], number=self.attempts.id_of(number))
-
-    def lost(self) -> list[int]:
-        """Return the lost trials that nothing continues or retries, by number."""
-        lost = self.statistics.lost
-        return sorted(lost) if lost else []
 
     def running(self) -> dict[int, TrialRecord]:
         """Return the RUNNING trials, by number."""

@@ -44,13 +44,16 @@ class Rivals:
     Args:
         log: The study's trials.
         writer: Stores the data of this process's trials.
+
+    Attributes:
+        chosen: The points of running trials that this process has chosen, by number.
     """
 
     def __init__(self, log: TrialLog, writer: TrialWriter) -> None:
         self._log = log
         self._writer = writer
         self._lock = threading.Lock()
-        self._chosen: dict[int, Mapping[str, Any]] = {}
+        self.chosen: dict[int, Mapping[str, Any]] = {}
         self._units: dict[int, tuple[SearchSpace, Mapping[str, Any], Floats]] = {}
         """Places of other trials' points: with a thousand workers, computing them would take longer than a sampler."""
 
@@ -100,7 +103,7 @@ class Rivals:
         if not self._are_elsewhere():
             return False
         facts = {**facts_of(suggestion), POINT: plain(suggestion.params)}
-        self._writer.describe(request.number, TrialData(system_attrs={SUGGESTION: facts}), at_once=True)
+        self._writer.store(request.number, TrialData(system_attrs={SUGGESTION: facts}))
         self._log.sync()
         return not self.claim(request, suggestion.params, together)
 
@@ -108,23 +111,23 @@ class Rivals:
         """Claim a point for a trial, unless another running trial has it; return whether it was claimed."""
         number = request.number
         with self._lock:
-            if self._chosen or len(self._log.statistics.running) > 1:
+            if self.chosen or len(self._log.statistics.running) > 1:
                 others = self._others(number)
                 if others and self._is_whole(request.space):
                     places = self._places(request.space, others)
                     if _is_taken(request.space, params, places, together, list(others)):
                         return False
-            self._chosen[number] = params
+            self.chosen[number] = params
             return True
 
     def _others(self, number: int) -> dict[int, Mapping[str, Any]]:
         """Return the points of the other running trials, by number."""
-        for other in [*self._chosen]:
+        for other in [*self.chosen]:
             stored = self._log.get(other)
             if stored is not None and stored.state.is_finished():
-                self._chosen.pop(other, None)  # its own thread may remove it concurrently
+                self.chosen.pop(other, None)  # its own thread may remove it concurrently
         running = {other: _point_of(record) for other, record in self._log.running().items()}
-        return {other: point for other, point in {**running, **self._chosen}.items() if other != number and point}
+        return {other: point for other, point in {**running, **self.chosen}.items() if other != number and point}
 
     def _places(self, space: SearchSpace, others: Mapping[int, Mapping[str, Any]]) -> Floats:
         """Return the unit-cube coordinates ``(m, d)`` of other trials' points."""
@@ -143,15 +146,15 @@ class Rivals:
     def point(self, number: int) -> Mapping[str, Any]:
         """Return the point of a running trial, as far as it is known before it is stored as parameters."""
         record = self._log.get(number)
-        return self._chosen.get(number, NOTHING) or (NOTHING if record is None else _point_of(record))
+        return self.chosen.get(number, NOTHING) or (NOTHING if record is None else _point_of(record))
 
     def _are_elsewhere(self) -> bool:
         """Return whether there are running trials whose points this process has not chosen."""
-        return any(number not in self._chosen for number in self._log.running())
+        return any(number not in self.chosen for number in self._log.running())
 
     def forget(self, number: int) -> None:
         """Remove the point of a trial that ends."""
-        self._chosen.pop(number, None)
+        self.chosen.pop(number, None)
 
 
 def facts_of(suggestion: Suggestion) -> dict[str, Any]:

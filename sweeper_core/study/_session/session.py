@@ -189,15 +189,15 @@ class Session:
     @sampler.setter
     def sampler(self, sampler: Sampler | BaseSampler) -> None:
         native = native_sampler(sampler, self.log, self.view)
+        user = native if isinstance(native, UserSampler) else None
         self._sampler = sampler
         self._points.sampler = native
         self.native_sampler = native
         """The sampler itself, or the adapter around a user's own."""
-        self._finishes_plainly = (
-            native.constraints_func is None
-            and native.after_trial_strategy is None
-            and not isinstance(native, UserSampler)
-        )
+        self.user_sampler = user
+        """The adapter around a user's own sampler; None for others."""
+        self._calls_at_end = user is not None or native.constraints_func is not None
+        self._calls_at_end |= native.after_trial_strategy is not None
 
     @property
     def pruner(self) -> BasePruner | None:
@@ -299,7 +299,7 @@ class Session:
         continues = CONTINUES in claim.system_attrs
         stored = self.log.record(claim.number).layout.names if continues else ()
         if not continues or not set(stored).issuperset(suggestion.params):
-            self.writer.describe(claim.number, data, at_once=True)
+            self.writer.store(claim.number, data)
         return Started.of(claim, space, suggestion, self.log.attempts.id_of(claim.number))
 
     def _decide(self, claim: Claim, request: Request) -> Suggestion:
@@ -364,18 +364,19 @@ class Session:
         The sampler's ``constraints_func`` and ``after_trial_strategy``, and a user's sampler's ``after_trial``, are
         called before; the trial ends also when they raise.
         """
-        self._rivals.forget(number)
+        if self._rivals.chosen:
+            self._rivals.forget(number)
         if self.costs is not None and COST not in data.system_attrs:
             data = self.costs.data_at_end(number).merged(data)
-        if self._finishes_plainly:
+        if not self._calls_at_end:
             return self.writer.finish(number, state, values, data)
         sampler = self.native_sampler
         try:
             if sampler.constraints_func is not None and state in (TrialState.COMPLETE, TrialState.PRUNED):
                 found = _constraints(sampler.constraints_func, self.log.record(number))
                 data = data.merged(TrialData(system_attrs={LIST_OF_CONSTRAINTS: found}))
-            if isinstance(sampler, UserSampler):
-                sampler.end(number, state, values)
+            if self.user_sampler is not None:
+                self.user_sampler.end(number, state, values)
             elif sampler.after_trial_strategy is not None:
                 sampler.after_trial_strategy(self.view, FrozenTrial.of(self.log.record(number)), state, values)
         finally:

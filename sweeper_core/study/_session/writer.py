@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from sweeper_core.storages.base import Lease, Storage
 from sweeper_core.study._session.heartbeat import Heartbeat
@@ -16,6 +17,14 @@ class TrialWriter:
 
     Args:
         storage, study_id: The study.
+
+    Attributes:
+        store: Merges data into a running trial, by number, before it returns. Raises ValueError or TypeError when it
+            could not be stored, and UpdateFinishedTrialError when the trial has ended, as far as is known.
+        describe: The same, through the buffer if any trial is leased.
+        report: Stores the value of a step of a running trial, by number; raises as ``store``.
+        finish: Ends a running trial, by number, with a state, values and data; returns False (and changes nothing)
+            when it is not RUNNING any more.
     """
 
     def __init__(self, storage: Storage, study_id: int) -> None:
@@ -23,15 +32,17 @@ class TrialWriter:
         self._study_id = study_id
         self._heartbeat = Heartbeat(storage, study_id)
         self._buffer = WriteBuffer(storage, study_id, self._heartbeat)
-        self._has_leased = False
-        self.after_end: Callable[[int], None] | None = None
-        """Called with the number of each trial that has ended."""
+        self.store: Callable[[int, TrialData], None] = partial(storage.describe, study_id)
+        self.finish: Callable[..., bool] = partial(storage.finish, study_id)
+        self.describe: Callable[[int, TrialData], None] = self.store
+        self.report: Callable[[int, int, float], None] = partial(storage.report, study_id)
+        self._after_end: Callable[[int], None] | None = None
         self.flush = self._buffer.flush
         """Flush the buffer."""
 
     def keep_alive(self, number: int, lease: Lease) -> None:
         """Renew a trial's lease in the background until it ends."""
-        self._has_leased = True
+        self.describe, self.report, self.finish = self._buffer.describe, self._buffer.report, self._finish
         self._heartbeat.add(number, lease)
 
     def watch(self, running: Callable[[], Iterable[int]]) -> None:
@@ -42,38 +53,18 @@ class TrialWriter:
         """Stop renewing a trial's lease."""
         self._heartbeat.discard(number)
 
-    def describe(self, number: int, data: TrialData, *, at_once: bool = False) -> None:
-        """Merge data into a running trial.
+    def call_after_end(self, call: Callable[[int], None]) -> None:
+        """Call a function with the number of each trial that has ended."""
+        self._after_end, self.finish = call, self._finish
 
-        Args:
-            at_once: Store it before this returns, whether the trial is leased or not.
-
-        Raises:
-            ValueError, TypeError: It could not be stored.
-            UpdateFinishedTrialError: The trial has ended, as far as is known.
-        """
-        if self._has_leased and not at_once:
-            self._buffer.describe(number, data)
-        else:
-            self._storage.describe(self._study_id, number, data)
-
-    def report(self, number: int, step: int, value: float) -> None:
-        """Store a report of a running trial; raises as :meth:`describe`."""
-        if self._has_leased:
-            self._buffer.report(number, step, value)
-        else:
-            self._storage.report(self._study_id, number, step, value)
-
-    def finish(
+    def _finish(
         self, number: int, state: TrialState, values: Sequence[float] | None = None, data: TrialData = NO_DATA
     ) -> bool:
-        """End a running trial; return False (and change nothing) when it is not RUNNING any more."""
-        if self._has_leased:
-            self._heartbeat.discard(number)
-            data = self._buffer.take(number).merged(data)
+        self._heartbeat.discard(number)
+        data = self._buffer.take(number).merged(data)
         ended = self._storage.finish(self._study_id, number, state, values, data)
-        if self.after_end is not None:
-            self.after_end(number)
+        if self._after_end is not None:
+            self._after_end(number)
         return ended
 
     def beat(self) -> None:

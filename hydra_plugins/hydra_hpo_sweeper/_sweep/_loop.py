@@ -157,7 +157,7 @@ class Run:
             self._looked = time.monotonic()
             if self.session.storage.fail_stale(self.session.study.study_id):
                 self.session.log.sync()
-            self.rules.nothing_left &= not self.session.log.lost()
+            self.rules.nothing_left &= not self.session.log.may_have_lost
 
     def _fill(self, lanes: Lanes) -> None:
         while lanes.free:

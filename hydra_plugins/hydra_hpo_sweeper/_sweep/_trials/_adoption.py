@@ -57,7 +57,7 @@ class ClusterJobs:
         """Note the job of a trial; called when the cluster has it."""
         data = TrialData(system_attrs={name_of_part(job.part): {**facts, "sweep": self._directory, "rung": job.rung}})
         try:
-            self._session.writer.describe(job.trial, data, at_once=True)
+            self._session.writer.store(job.trial, data)
         except (StorageInternalError, ValueError) as error:
             log.warning(
                 "Trial %d: its job %s could not be noted (%s); a run that follows a crash would start it again.",
@@ -122,7 +122,7 @@ class Adoption:
     def _taken_over(self, record: TrialRecord, jobs: JobPlan) -> RunningTrial:
         assert self._lease is not None
         owner = TrialData(system_attrs={LEASE: attr_of_lease(self._lease)})
-        self._session.writer.describe(record.number, owner, at_once=True)
+        self._session.writer.store(record.number, owner)
         self._session.writer.keep_alive(record.number, self._lease)
         trial = jobs.prepare(self._started(record))
         trial.waiting = deque(self._attached(job, record) for job in trial.waiting)

@@ -131,17 +131,24 @@ def test_the_first_report_of_a_step_and_the_first_value_of_a_constraint_count(sw
 
 
 def test_what_could_not_be_stored_may_be_said_again(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*arguments: Any, **named: Any) -> None:
-        raise StorageUnavailableError("The server is away.")
+    away = True
+
+    def failing_while_away(method: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            if away:
+                raise StorageUnavailableError("The server is away.")
+            return method(*arguments)
+
+        return call
 
     trial = SweptTrial(sweep.ticket())
-    with monkeypatch.context() as outage:
-        outage.setattr(RDBStorage, "report", away)
-        outage.setattr(RDBStorage, "describe", away)
-        with pytest.raises(StorageUnavailableError):
-            trial.report(1.0, 0)
-        with pytest.raises(StorageUnavailableError):
-            trial.set_constraint("c", 2.0)
+    monkeypatch.setattr(RDBStorage, "report", failing_while_away(RDBStorage.report))
+    monkeypatch.setattr(RDBStorage, "describe", failing_while_away(RDBStorage.describe))
+    with pytest.raises(StorageUnavailableError):
+        trial.report(1.0, 0)
+    with pytest.raises(StorageUnavailableError):
+        trial.set_constraint("c", 2.0)
+    away = False
     trial.report(1.0, 0)
     trial.set_constraint("c", 2.0)
     record = sweep.record(trial.number)

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -318,6 +319,32 @@ def test_a_configuration_is_tried_again_until_it_fits(tmp_path: Path, capsys: py
     overrides = (tmp_path / "s" / "best_overrides.txt").read_text().split()
     assert {"x=1", "data.batch=10", "trainer.accumulate=4"} <= set(overrides)
     assert "batch: 10" in (tmp_path / "s" / "best_config.yaml").read_text()
+
+
+def interrupted_once(config: Any) -> float:
+    mark = Path(config.mark)
+    if config.data.batch == 10 and not mark.exists():
+        mark.touch()
+        raise KeyboardInterrupt
+    return greedy(config)
+
+
+def test_an_interrupted_sweep_goes_on_with_what_is_smaller(tmp_path: Path) -> None:
+    settings = ["x=choice(1,1.5)", "hydra.sweeper.n_trials=1", SMALLER, f"+mark={tmp_path / 'mark'}"]
+    with suppress(KeyboardInterrupt, CompactHydraException, SystemExit):
+        sweep(interrupted_once, tmp_path / "s", settings, config=CONFIG)
+    assert {row["state"] for row in table(tmp_path / "s")} == {"FAIL"}
+    sweep(interrupted_once, tmp_path / "s", settings, config=CONFIG)
+    (row,) = table(tmp_path / "s")
+    assert (row["user_attrs.data.batch"], row["user_attrs.trainer.accumulate"], row["state"]) == ("10", "4", "COMPLETE")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="lanes are processes of POSIX")
+def test_worker_processes_run_what_is_smaller(tmp_path: Path) -> None:
+    settings = ["x=choice(1,1.5)", "hydra.sweeper.n_trials=1", SMALLER, "hydra.sweeper.lanes=process"]
+    sweep(greedy, tmp_path / "s", settings, config=CONFIG)
+    (row,) = table(tmp_path / "s")
+    assert (row["number"], row["user_attrs.data.batch"], row["state"]) == ("0", "10", "COMPLETE")
 
 
 def test_what_cannot_get_smaller_fails(tmp_path: Path) -> None:

@@ -48,11 +48,13 @@ MIN_RATIO = 3.0
 """A positive number whose upper bound is this many times its lower one has a logarithmic feature."""
 MAX_NEWEST = 400
 """Number of newest trials that the limit is learned from."""
-TARGET, MAX_RISK = 0.05, 0.3
-"""The admissible probability of running out of memory is ``TARGET**2`` over the share of the recent trials that did,
-``MAX_RISK`` at the most: it corrects a limit that is too bold or too timid where the best points lie beside it."""
-START, RECENT = 10, 20
-"""The first trials do not count in that share: they had no limit to keep to."""
+TARGET, ADVANCE = 0.065, 10
+MIN_RISK, MAX_RISK = 0.01, 0.3
+"""The admissible probability of running out of memory is what is left of a budget, from ``MIN_RISK`` to ``MAX_RISK``.
+The budget is ``TARGET`` for each recent trial, and for ``ADVANCE`` more: where the best points lie beside the limit,
+failures that find it early are worth more than later ones. The less the limit errs, the closer to it points may be."""
+START, RECENT = 10, 50
+"""The recent trials are so many, without the first ones, which had no limit to keep to."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,9 @@ class MemoryLimit:
 
 def _risk(short: Flags) -> float:
     """Return the admissible risk, by which trials ran out of memory, in order."""
-    share = float(np.sum(short[START:][-RECENT:])) / RECENT
-    return min(MAX_RISK, TARGET**2 / max(share, 1e-9))
+    recent = short[START:][-RECENT:]
+    left = TARGET * (len(recent) + ADVANCE) - float(np.sum(recent))
+    return min(max(left, MIN_RISK), MAX_RISK)
 
 
 # --- features -------------------------------------------------------------------------------------------------------

@@ -84,6 +84,9 @@ class LaneFactory:
         self.kind = kind_of_lane(settings, self._target)
         if self.kind == "process" and JOBLIB in self._target:
             changes["hydra.launcher.n_jobs"] = 1
+        here = self.kind == "process" and not settings.detach
+        shares = settings.devices, settings.devices_per_job, settings.n_jobs
+        self._environments = environments(*shares) if here else []
         tell_of_conflicts(config, settings.devices, settings.n_jobs)
         self.config = for_launchers(config, changes)
         self.context = replace(context, config_loader=ComposedOnce(context.config_loader, configured))
@@ -197,12 +200,11 @@ class LaneFactory:
             terminal=settings.n_jobs == 1 and sys.stdin is not None and sys.stdin.isatty(),
             preemptible=settings.role == "worker",
         )
-        shares = environments(settings.devices, settings.devices_per_job, settings.n_jobs)
         sys.stdout.flush()
         locate = functools.partial(directory_of, self.context.config_loader, self.config)
         packed = pack(self.context, self.task, self.config)
         return ProcessLanes(
-            start, packed, shares, limit=settings.trial_timeout, fresh=settings.fresh_process, locate=locate
+            start, packed, self._environments, limit=settings.trial_timeout, fresh=settings.fresh_process, locate=locate
         )
 
 

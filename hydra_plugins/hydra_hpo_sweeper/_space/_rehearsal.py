@@ -58,7 +58,7 @@ def rehearse(
 
 
 def check_options(plan: Plan, compose: Compose, config: DictConfig) -> None:
-    """Refuse an option of a swept config group that changes how the sweep itself runs.
+    """Refuse an option of a swept config group that cannot be composed with the other parameters.
 
     Each of the first options is composed; jobs that choose it need its configuration anyway, which is kept.
 
@@ -66,14 +66,40 @@ def check_options(plan: Plan, compose: Compose, config: DictConfig) -> None:
         config: The sweep's configuration.
 
     Raises:
-        ConfigError: Hydra cannot compose the option, or it changes the launcher or the sweeper.
+        ConfigError: Hydra cannot compose the option, another parameter does not exist with it, or it changes the
+            launcher or the sweeper.
     """
     groups = [item for item in plan.items if isinstance(item.entry, Swept) and item.entry.group and not item.when]
     for item in groups:
         assert isinstance(item.distribution, CategoricalDistribution)
         for option in item.distribution.choices[:MAX_OPTIONS]:
-            point = {**_point_with(plan.space, item.name), item.name: option}
-            _check_option(item, option, compose, plan.overrides(plan.space.active_only(point)), config)
+            point = plan.space.active_only({**_point_with(plan.space, item.name), item.name: option})
+            if plan.space.allows(point):
+                _refuse_missing(plan, item, point, compose)
+            _check_option(item, option, compose, plan.overrides(point), config)
+
+
+def _refuse_missing(plan: Plan, group: Placed, point: Mapping[str, Any], compose: Compose) -> None:
+    """Refuse a parameter that the configuration does not have with an option, but with others."""
+    try:
+        compose(plan.overrides(point))
+    except Exception as error:
+        text = _message_of(error)
+        lost = [item.at for item in plan.items if item.name in point and _is_missing(text, item.at)]
+        assert isinstance(group.distribution, CategoricalDistribution)
+        is_first = point[group.name] == group.distribution.choices[0]
+        if not lost or (is_first and lost[0].bare not in _known_keys(lambda: compose(list(plan.fixed)))):
+            return  # it may be missing with all options: `rehearse` attributes that
+        name, option = group.at.bare, as_text(point[group.name])
+        raise ConfigError(
+            f"{lost[0]} does not exist with {name}={option}, so that every trial with both would fail. Give it a "
+            f"condition in hydra.sweeper.params ({{'when {name}!={option}': {{{lost[0].bare}: …}}}}), or write "
+            f"++{lost[0].bare} to add it there."
+        ) from error
+
+
+def _is_missing(text: str, at: Address) -> bool:
+    return at.key == at.bare and f"Could not override '{at.bare}'" in text
 
 
 def _check_option(item: Placed, option: Any, compose: Compose, overrides: list[str], config: DictConfig) -> None:

@@ -11,6 +11,7 @@ from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text
 from hydra_plugins.hydra_hpo_sweeper._space._described import described
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._directory import SweepDirectory
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._existing import existing_study
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import open_study
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.exceptions import SearchSpaceExhausted
@@ -30,11 +31,14 @@ def preview(settings: Settings, plan: Plan, directory: SweepDirectory, lanes: st
     Args:
         lanes: The kind of the lanes.
     """
+    found = existing_study(settings, directory)
     yield "Dry run: no job starts, and nothing is written."
     yield from _space(plan, settings.priors)
     yield from _search(settings)
     where = settings.storage if isinstance(settings.storage, str) else None
     yield f"Results: {directory.path}; study: {masked(where) if where else 'in that directory'}"
+    if found is not None:
+        yield f"Study {found.name!r} exists with {found.finished} finished trials, and the sweep would go on with it."
     yield f"Lanes: {settings.n_jobs} ({lanes}); stops after: {', '.join(_limits(settings))}"
     yield from _points(settings, plan, directory)
 

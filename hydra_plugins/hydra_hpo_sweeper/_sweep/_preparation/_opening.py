@@ -60,11 +60,11 @@ def open_study(
     Args:
         elsewhere: Whether jobs outlive this process.
     """
-    where = settings.storage or f"sqlite:///{directory.path.absolute() / DEFAULT_FILE}"
+    where = place_of(settings, directory)
     storage = _storage(where, "storage") if isinstance(where, str) else where
     url = where if isinstance(where, str) else None
     study = _create_or_open(storage, settings, directory)
-    _check_directions(study, settings)
+    check_directions(study, settings)
     if settings.metric is not None and METRIC_NAMES not in study.system_attrs:
         names = {METRIC_NAMES: list(settings.metric)}
         storage.set_study_attrs(study.study_id, system=names)
@@ -88,6 +88,11 @@ def open_study(
     return Opened(session, url, lease, file, begun)
 
 
+def place_of(settings: Settings, directory: SweepDirectory) -> str | Storage:
+    """Return the storage of the study: its URL, where it has one."""
+    return settings.storage or f"sqlite:///{directory.path.absolute() / DEFAULT_FILE}"
+
+
 def objective_of(settings: Settings) -> int | None:
     """Return which objective reports are about; None when several could be meant."""
     if len(settings.directions) == 1:
@@ -104,13 +109,19 @@ def _storage(url: str, key: str, *, create: bool = True) -> Storage:
         raise ConfigError(f"hydra.sweeper.{key}: {error}") from error
 
 
-def _create_or_open(storage: Storage, settings: Settings, directory: SweepDirectory) -> StudyRecord:
+def known_name(settings: Settings, directory: SweepDirectory) -> str | None:
+    """Return the study's name; None for a new study that gets one by itself."""
+    if settings.study_name is not None or settings.storage is None:
+        return settings.study_name or DEFAULT_STUDY
     # In a storage of the user's own, a study without a name is a new one, unless the directory has one's sweep.
-    named = settings.study_name or (None if settings.storage else DEFAULT_STUDY)
-    url = settings.storage if isinstance(settings.storage, str) else None
     found = directory.marked
-    if named is None and url is not None and storage.outlives_process and found.get("storage") == masked(url):
-        named = found.get("study_name")
+    ours = isinstance(settings.storage, str) and found.get("storage") == masked(settings.storage)
+    return found.get("study_name") if ours else None
+
+
+def _create_or_open(storage: Storage, settings: Settings, directory: SweepDirectory) -> StudyRecord:
+    named = known_name(settings, directory)
+    url = settings.storage if isinstance(settings.storage, str) else None
     if named is not None and storage.outlives_process:
         directory.mark(url, named)
     study = storage.create_or_open_study(named, settings.directions, exist_ok=True)
@@ -119,7 +130,8 @@ def _create_or_open(storage: Storage, settings: Settings, directory: SweepDirect
     return study
 
 
-def _check_directions(study: StudyRecord, settings: Settings) -> None:
+def check_directions(study: StudyRecord, settings: Settings) -> None:
+    """Refuse a study with other objectives."""
     if tuple(study.directions) != tuple(settings.directions):
         stored, wanted = (_names(directions) for directions in (study.directions, settings.directions))
         raise ConfigError(

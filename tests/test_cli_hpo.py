@@ -77,6 +77,13 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return shown.err
 
 
+def wrong(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run a command that is not understood; return what it says."""
+    capsys.readouterr()
+    assert hpo(arguments) == 2
+    return capsys.readouterr().err
+
+
 # --- which study ----------------------------------------------------------------------------------------------------
 
 
@@ -131,7 +138,13 @@ def test_mistakes_about_where_are_one_line_and_create_nothing(
     assert "not a database of studies" in refused(capsys, "best", str(tmp_path / "alien.db"))
     refused(capsys, "best", str(broken))
     assert "no study 'nobody'" in refused(capsys, "best", str(sweep), "--study", "nobody")
+    assert "Did you mean 'complete'?" in wrong(capsys, "trials", str(sweep), "--state", "compelte")
+    assert "Did you mean 'optimization_history'?" in wrong(capsys, "plot", "history", str(sweep))
+    assert "'x' is not the number of a trial" in wrong(capsys, "why", "x", str(sweep))
+    assert "/nowhere/a.html: " in refused(capsys, "report", str(sweep), "-o", "/nowhere/a.html")
     assert list(empty.iterdir()) == []
+    (empty / "study.db").write_text("no database")
+    assert "study.db is no database" in refused(capsys, "studies", str(empty))
 
 
 def test_of_three_studies_one_has_to_be_named(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:

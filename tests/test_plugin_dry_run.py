@@ -96,6 +96,8 @@ def test_a_parameter_that_an_option_lacks_is_refused_before_the_sweep(tmp_path: 
         (tmp_path / f"s-conf/opt/{name}.yaml").write_text(text)
     config = "defaults: [_self_, opt: sgd]\n"
     for order in ("sgd,adam", "adam,sgd"):
-        with pytest.raises(CompactHydraException, match=r"'opt.momentum' .* does not exist with opt=adam.*when opt!=adam"):
+        with pytest.raises(
+            CompactHydraException, match=r"'opt.momentum' .* does not exist with opt=adam.*when opt!=adam"
+        ):
             sweep(never, tmp_path / "s", [f"opt={order}", "opt.momentum=interval(0,1)"], config)
     assert not (tmp_path / "s").exists()

@@ -32,6 +32,11 @@ def in_short(text: str) -> str:
     return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - end - 3]} … {line[-end:]}"
 
 
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be used, without the number and the path that the system's text has."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def closest(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` when one of the known names resembles ``name``, else an empty text.
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from sweeper_core.cli import term
-from sweeper_core.cli.options import place_options, study_options, where_of
+from sweeper_core.cli.options import TrialNumber, place_options, study_options, where_of
 from sweeper_core.cli.source import Source, find_study
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.report.texts import json_ready
@@ -208,7 +208,7 @@ def _check_exhausted(source: Source, distributions: Mapping[str, BaseDistributio
 
 
 @click.command("tell")
-@click.argument("trial", type=click.IntRange(min=0))
+@click.argument("trial", type=TrialNumber())
 @study_options
 @click.option("--value", "-v", "values", type=float, multiple=True, help="The result; once for each objective.")
 @click.option("--state", type=click.Choice(["complete", "pruned", "fail"]), help="By default complete, given values.")

@@ -14,6 +14,8 @@ def message_of(error: Exception) -> str:
     # The text of a KeyError is the representation of its argument.
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     line = one_line(text) or type(error).__name__
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        line = one_line(f"{error.filename}: {error.strerror}")
     if isinstance(error, PLAIN):
         return line
     return f"{type(error).__name__}: {line} (unexpected; HPO_DEBUG=1 shows where)"

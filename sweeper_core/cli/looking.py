@@ -10,7 +10,15 @@ from typing import Any
 import click
 
 from sweeper_core.cli import term
-from sweeper_core.cli.options import is_older_name, json_option, place_options, study_options, where_of
+from sweeper_core.cli.options import (
+    Names,
+    TrialNumber,
+    is_older_name,
+    json_option,
+    place_options,
+    study_options,
+    where_of,
+)
 from sweeper_core.cli.source import Source, find_place, find_study
 from sweeper_core.report.facts import StudyFacts, origin_of, reason_of, trial_json
 from sweeper_core.report.overrides import in_shell, overrides_of, without_quotes
@@ -52,7 +60,7 @@ def studies_command(where: str | None, storage: str | None, as_json: bool) -> No
 
 @click.command("trials")
 @study_options
-@click.option("--state", type=click.Choice(STATES), multiple=True, help="Only trials in this state; may be repeated.")
+@click.option("--state", type=Names(STATES), multiple=True, help="Only trials in this state; may be repeated.")
 @click.option("--best", "best_first", is_flag=True, help="The best first, instead of by number.")
 @click.option("-n", "limit", type=click.IntRange(min=1), help=f"At most so many; {ROWS} on a terminal.")
 @click.option("--all", "everything", is_flag=True, help="All of them, on a terminal too.")
@@ -232,7 +240,7 @@ def show_command(where: str | None, storage: str | None, study: str | None) -> N
 
 
 @click.command("why")
-@click.argument("trial", type=click.IntRange(min=0))
+@click.argument("trial", type=TrialNumber())
 @study_options
 @json_option
 def why_command(trial: int, where: str | None, storage: str | None, study: str | None, as_json: bool) -> None:
@@ -285,8 +293,8 @@ def _account(record: TrialRecord, params: Mapping[str, Any]) -> list[tuple[str, 
 
 
 @click.command("diff")
-@click.argument("one", type=click.IntRange(min=0))
-@click.argument("other", type=click.IntRange(min=0))
+@click.argument("one", type=TrialNumber())
+@click.argument("other", type=TrialNumber())
 @study_options
 @json_option
 def diff_command(

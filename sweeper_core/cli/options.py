@@ -12,6 +12,34 @@ Command = Callable[..., Any]
 ENVIRONMENT = "HPO_STORAGE"
 
 
+class TrialNumber(click.IntRange):
+    """The number of a trial."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            return self.fail(f"{value!r} is not the number of a trial; it comes before WHERE, such as 3.", param, ctx)
+
+
+class Names(click.Choice):  # type: ignore[type-arg, unused-ignore]
+    """One of some names; a wrong one is answered with the nearest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            from sweeper_core.search_space.expressions import nearest  # which imports NumPy
+
+            known = [str(name) for name in self.choices]
+            held = [name for name in known if str(value).lower() in name]
+            near = f" Did you mean {held[0]!r}?" if len(held) == 1 else nearest(str(value), known)
+            return self.fail(f"{error.message.rstrip('.')}.{near}", param, ctx)
+
+
 def study_options(command: Command) -> Any:
     """Add ``[WHERE] --storage --study``: which study is meant. Call :func:`where_of` for the first two."""
     command = click.option("--study", "-s", metavar="NAME", help="Name of the study; the only one needs none.")(command)

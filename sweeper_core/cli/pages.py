@@ -13,7 +13,7 @@ import click
 
 from sweeper_core._extras import missing_extra
 from sweeper_core.cli import term
-from sweeper_core.cli.options import study_options, where_of
+from sweeper_core.cli.options import Names, study_options, where_of
 from sweeper_core.cli.source import find_study
 from sweeper_core.visualization._names import PLOTS as OFFERED
 
@@ -57,7 +57,7 @@ def report_command(places: Sequence[str], storage: str | None, names: Sequence[s
 
 
 @click.command("plot")
-@click.argument("kind", type=click.Choice(PLOTS))
+@click.argument("kind", metavar="KIND", type=Names(PLOTS))
 @study_options
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
@@ -68,6 +68,9 @@ def plot_command(
     kind: str, where: str | None, storage: str | None, study: str | None, output: Path | None, params: Sequence[str]
 ) -> None:
     """Write a plot as HTML or as an image.
+
+    KIND is contour, edf, intermediate_values, optimization_history, parallel_coordinate, param_importances,
+    pareto_front, rank, slice, terminator_improvement or timeline.
 
     \b
     Examples:

@@ -39,7 +39,8 @@ PROGRAM = ("python", "train.py")
 """How an application is started, where nothing is known of it."""
 
 _SQLITE = b"SQLite format 3\x00"
-_SUFFIXES = (".db", ".sqlite", ".sqlite3", ".log", ".journal")
+_DATABASES = (".db", ".sqlite", ".sqlite3")
+_SUFFIXES = (*_DATABASES, ".log", ".journal")
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,9 @@ def _in_directory(directory: Path) -> Place:
         )
     if isinstance(url, str) and "${" not in url:
         return Place(_existing(url), directory, settings, program)
+    others = [path.name for path in sorted(directory.iterdir()) if path.suffix in _DATABASES and path.is_file()]
+    if others:
+        raise ValueError(f"{directory} has no study: {_listed(others)} is no database of studies.")
     raise FileNotFoundError(
         f"{directory} has no study: no database, no journal, and no {SETTINGS} that names a storage."
     )
@@ -255,7 +259,7 @@ def _beginning(path: Path, size: int) -> bytes:
 
 
 def _file(path: Path, directory: Path | None, settings: Mapping[str, Any], program: tuple[str, ...] = PROGRAM) -> Place:
-    if _beginning(path, len(_SQLITE)) == _SQLITE or path.suffix in (".db", ".sqlite", ".sqlite3"):
+    if _beginning(path, len(_SQLITE)) == _SQLITE or path.suffix in _DATABASES:
         if not _is_database(path):
             raise ValueError(f"{path} is not a database of studies.")
         return Place(f"sqlite:///{path.absolute()}", directory, settings, program)

@@ -11,7 +11,7 @@ from typing import Any
 
 from hydra.errors import HydraException
 
-from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest, reason_of
 from hydra_plugins.hydra_hpo_sweeper._hydra._overrides import parser_with, plain
 from sweeper_core.search_space.lists import with_lists
 from sweeper_core.trial.lists import lists_of
@@ -57,7 +57,7 @@ def _of_file(place: str, path: Path) -> list[tuple[str, Point]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{place}: {path} cannot be read: {error}") from error
+        raise ConfigError(f"{place}: {path} cannot be read: {reason_of(error)}") from error
     return readers[path.suffix.lower()](str(path), text)
 
 

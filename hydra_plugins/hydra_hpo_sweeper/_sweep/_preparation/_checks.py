@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hpo_sweeper._config._confirm import ConfirmOptions
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
-from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, reason_of
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._space._rehearsal import check_options, rehearse
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._fit import check_fit
@@ -102,8 +102,9 @@ def _refuse_read_only(checkpoints: str | None) -> None:
         if checkpoints is not None:
             check_writable(Path(checkpoints).expanduser())
     except OSError as error:
-        reason = error.strerror or error
-        raise ConfigError(f"hydra.sweeper.checkpoints.dir={checkpoints} cannot be written: {reason}.") from error
+        raise ConfigError(
+            f"hydra.sweeper.checkpoints.dir={checkpoints} cannot be written: {reason_of(error)}."
+        ) from error
 
 
 def _refuse_nothing_swept(settings: Settings, plan: Plan) -> None:

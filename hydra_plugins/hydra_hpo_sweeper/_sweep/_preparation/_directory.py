@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
-from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, reason_of
 from hydra_plugins.hydra_hpo_sweeper._hydra._values import as_text, escape
 from sweeper_core.masking import masked
 from sweeper_core.storages._permissions import is_shared, share, share_all_in
@@ -85,7 +85,7 @@ class SweepDirectory:
             OmegaConf.save(config, temporary)
             os.replace(temporary, self.path / "multirun.yaml")
         except OSError as error:
-            raise ConfigError(f"{KEY}={self.path} cannot be written: {error}") from error
+            raise ConfigError(f"{KEY}={self.path} cannot be written: {reason_of(error)}.") from error
 
     def _share(self, above: Path) -> None:
         """Share the directory and those above it that were made just now."""

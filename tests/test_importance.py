@@ -217,6 +217,19 @@ def test_a_converged_search_does_not_mislead(sampler: samplers.BaseSampler, dire
     assert as_target == pytest.approx(shares)
 
 
+def test_many_trials_at_the_optimum_do_not_hide_what_led_there() -> None:
+    rng = np.random.default_rng(1)
+    near = np.stack([rng.normal(0.0, 0.02, 190), rng.uniform(-1.0, -0.9, 190)], axis=1)
+    points = np.concatenate([rng.uniform(-1.0, 1.0, (10, 2)), near])
+    ranges = dict.fromkeys("ab", FloatDistribution(-1.0, 1.0))
+    study = create_study()
+    study.add_trials(
+        [create_trial(params={"a": a, "b": b}, distributions=ranges, value=a * a + 0.1 * b) for a, b in points.tolist()]
+    )
+    found = get_param_importances(study)
+    assert found["a"] > 0.6  # of evenly spread points it is 0.75
+
+
 def test_a_converged_search_with_categories_and_conditional_parameters() -> None:
     rng = np.random.default_rng(0)
     study = create_study()

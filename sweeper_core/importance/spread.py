@@ -2,7 +2,8 @@
 
 PED-ANOVA compares the best trials with all. Where a search has converged, all trials have similar values of the most
 important parameters, and the best ones differ from them only in unimportant ones. So where trials do not fill the
-ranges evenly, a model fitted to them predicts evenly spread points.
+ranges evenly, a model predicts evenly spread points. It is fitted to trials that lie apart from one another: fitted to
+all, it would resolve the many values near the optimum, and predict their mean wherever there are few.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.importance.base import BaseImportanceEvaluator, Target, finite_trials
 from sweeper_core.importance.ped_anova import PedAnovaImportanceEvaluator
-from sweeper_core.maths.surrogate import MIN_POINTS, Surrogate
+from sweeper_core.maths.surrogate import MAX_POINTS, MIN_POINTS, Surrogate
 from sweeper_core.study.study import Study
 from sweeper_core.trial.frozen import FrozenTrial, create_trial
 
@@ -25,6 +26,8 @@ Floats = npt.NDArray[np.float64]
 MAX_UNEVEN = 1.63
 """Kolmogorov's statistic times the root of the sample size: even points exceed it once in a hundred samples."""
 DRAWS = 600
+SPACING = 0.04
+"""Root mean square, over the parameters, of the distance on [0, 1] below which two trials count as one place."""
 
 
 class SpreadImportanceEvaluator(BaseImportanceEvaluator):
@@ -79,12 +82,37 @@ def _unit(distribution: BaseDistribution, value: object) -> float:
 def _spread(trials: Sequence[FrozenTrial], losses: Floats) -> tuple[list[FrozenTrial], Floats]:
     """Return even points as trials, and the model's prediction for each."""
     table = _Table(trials)
-    model = Surrogate(table.rows(trials), table.choices, losses)
+    rows = table.rows(trials)
+    apart = _apart(rows, table.choices, losses)
+    model = Surrogate(rows[apart], table.choices, losses[apart])
     rng = np.random.default_rng(0)  # the same study has the same importances
     drawn = [
         _redrawn(trials[int(index)], number, rng) for number, index in enumerate(rng.integers(len(trials), size=DRAWS))
     ]
     return drawn, model.predict(table.rows(drawn))[0]
+
+
+def _apart(rows: Floats, choices: Sequence[int], losses: Floats) -> npt.NDArray[np.int64]:
+    """Return trials that lie apart: the best one, then always the one that is farthest from those chosen.
+
+    Args:
+        rows: ``(n, d)``, as :class:`_Table` has them; a category, or a missing value, is 1 away from others.
+    """
+    least, most = 2 * (rows.shape[1] + MIN_POINTS), min(MAX_POINTS, len(rows))
+    chosen, distance = [int(np.argmin(losses))], np.full(len(rows), np.inf)
+    while len(chosen) < most:
+        distance = np.minimum(distance, _distance(rows, rows[chosen[-1]], np.array(choices, dtype=bool)))
+        farthest = int(np.argmax(distance))
+        if distance[farthest] < (SPACING if len(chosen) >= least else np.finfo(float).tiny):
+            break
+        chosen.append(farthest)
+    return np.sort(np.array(chosen)) if len(chosen) >= MIN_POINTS else np.arange(len(rows))
+
+
+def _distance(rows: Floats, row: Floats, categories: npt.NDArray[np.bool_]) -> Floats:
+    apart = np.where(categories, rows != row, np.abs(rows - row))
+    lacking = np.isnan(rows), np.isnan(row)
+    return np.asarray(np.sqrt(np.mean(np.where(lacking[0] | lacking[1], lacking[0] != lacking[1], apart) ** 2, axis=1)))
 
 
 def _redrawn(trial: FrozenTrial, number: int, rng: np.random.Generator) -> FrozenTrial:

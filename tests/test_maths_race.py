@@ -169,7 +169,8 @@ def test_candidates_worth_a_run_are_good_and_differ() -> None:
     covariance[:3, :3] = 0.2 + 1e-6 * np.eye(3)
     belief = Belief(np.ones(1), means, covariance[None], np.full(1, 0.1), means[0])
     assert promising(belief, 2, 5) == [0, 3]
-    assert promising(belief, 3, 5, first=[4])[:3] == [4, 0, 3]
+    assert promising(belief, 3, 5, anyway=4) == [0, 3, 4]
+    assert promising(belief, 2, 5, anyway=3) == [0, 3]
     assert sorted(promising(belief, 6, 5)) == [0, 1, 2, 3, 4, 5]
 
 

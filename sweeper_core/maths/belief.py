@@ -42,7 +42,8 @@ Integers = npt.NDArray[np.int64]
 SCALES = ((1.0, 0.6), (2.0, 0.25), (4.0, 0.15))
 """Factors of the model's errors, with their probabilities: on simulated searches its intervals of 90 % held the true
 value in three quarters of the cases, and with these in 94 %."""
-DETAILS = ((0.0, 0.85), (0.1, 0.03), (0.3, 0.03), (0.6, 0.03), (0.9, 0.03), (0.999, 0.03))
+DETAILS = ((0.0, 0.9), (0.1, 0.02), (0.3, 0.02), (0.6, 0.02), (0.9, 0.02), (0.999, 0.02))
+"""Shares of the noise that are detail: improbable before, since otherwise luck counts as merit again."""
 SPREADS = ((1.0, 0.7), (4.0, 0.1), (16.0, 0.08), (1e2, 0.06), (1e4, 0.04), (1e8, 0.02))
 """Factors of the variance of a run."""
 FLAT = float("inf")
@@ -131,22 +132,25 @@ def merged(weights: Floats, means: Floats, covariances: Floats, groups: Sequence
     return shares, centres, np.einsum("hg,gij->hij", inside, spread)
 
 
-def promising(belief: Belief, count: int, runs: int, first: Sequence[int] = ()) -> list[int]:
+def promising(belief: Belief, count: int, runs: int, anyway: int | None = None) -> list[int]:
     """Return the candidates, of all that a belief is of, that are worth running again.
 
-    They are chosen one after the other so that the lowest mean after ``runs`` runs of each is expected to be lowest. A
-    candidate of which the others tell all is not worth a run, nor one that can hardly become the best.
+    They are chosen one after the other so that the lowest mean after ``runs`` runs of each is expected to be lowest,
+    the best expected one first. A candidate of which the others tell all is not worth a run, nor one that can hardly
+    become the best.
 
     Args:
-        first: Candidates that are chosen anyway.
+        anyway: A candidate that takes the last place if it is not chosen.
     """
     mean, covariance, noise = _moments(belief)
-    chosen, normal = list(first)[:count], np.random.default_rng(0).standard_normal((OUTCOMES, MAX_GREEDY))
-    by_mean = [int(row) for row in np.argsort(mean, kind="stable") if row not in chosen]
+    normal = np.random.default_rng(0).standard_normal((OUTCOMES, MAX_GREEDY))
+    chosen: list[int] = []
+    by_mean = [int(row) for row in np.argsort(mean, kind="stable")]
     while len(chosen) < min(count, MAX_GREEDY) and by_mean:
         losses = [_lowest(mean, covariance, noise / runs, [*chosen, row], normal) for row in by_mean]
         chosen.append(by_mean.pop(int(np.argmin(losses))))
-    return [*chosen, *by_mean[: max(count - len(chosen), 0)]]
+    chosen += by_mean[: max(count - len(chosen), 0)]
+    return chosen if anyway is None or anyway in chosen else [*chosen[: count - 1], anyway]
 
 
 def _moments(belief: Belief) -> tuple[Floats, Floats, float]:

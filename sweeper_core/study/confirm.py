@@ -367,7 +367,7 @@ def best_candidates(
     numbers = [int(found.numbers[row]) for row in rows]
     if observed[0].number not in numbers or len(rows) < top:
         return observed, None
-    chosen = promising(found.belief.rows(rows), top, runs, [numbers.index(observed[0].number)])
+    chosen = promising(found.belief.rows(rows), top, runs, numbers.index(observed[0].number))
     chosen.sort()  # the best expected one first
     by_number = {record.number: record for record in records}
     belief = found.belief.rows([rows[row] for row in chosen])

@@ -336,11 +336,11 @@ class CategoricalDistribution(BaseDistribution):
         return (self.given or self.choices)[int(param_value_in_internal_repr)]
 
     def as_given(self, value: Any) -> Any:
-        """Return the object that was given for a choice equal to ``value``; ``value`` itself where there is none."""
-        if self.given is None:
+        """Return the object that was given for a choice that ``value`` equals or, as text, names; else ``value``."""
+        if self.given is None and not isinstance(value, str):
             return value
-        index = self._index.get(choice_key(value))
-        return value if index is None else self.given[index]
+        index = self.position(value)
+        return value if index is None else (self.given or self.choices)[index]
 
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
         value = param_value_in_external_repr

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweeper_core import create_study
 from sweeper_core.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -177,3 +178,13 @@ def test_names_of_old_databases_are_understood() -> None:
     text = '{"name": "DiscreteUniformDistribution", "attributes": {"low": 0.0, "high": 1.0, "q": 0.5}}'
     assert json_to_distribution(text) == FloatDistribution(0, 1, step=0.5)
     assert json_to_distribution('{"type": "int", "low": 1, "high": 4}') == IntDistribution(1, 4)
+
+
+@pytest.mark.parametrize("in_one_go", [False, True])
+def test_an_enqueued_text_that_names_a_list_gives_the_list(in_one_go: bool) -> None:
+    study = create_study()
+    study.enqueue_trial({"layers": "[128]"})
+    layers = CategoricalDistribution([[64, 32], [128]])
+    trial = study.ask({"layers": layers} if in_one_go else None)
+    given = trial.params["layers"] if in_one_go else trial.suggest_categorical("layers", layers.choices)
+    assert given == [128]

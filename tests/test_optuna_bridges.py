@@ -123,3 +123,10 @@ def test_nsga_samplers_are_genetic_samplers(kind: type[NSGAIISampler | NSGAIIISa
     parents = sampler.get_parent_population(study, 3)
     assert len(parents) == 4
     assert all(trial.number < 12 for trial in parents)
+
+
+def test_a_running_trial_has_the_storages_key_by_its_private_name() -> None:
+    study = create_study()
+    trial = study.ask()
+    study._storage.set_trial_system_attr(trial._trial_id, "key", 1)
+    assert study.trials[0].system_attrs["key"] == 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sweeper_core import create_study
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.samplers import GridSampler
 from sweeper_core.samplers.base import Request
@@ -134,3 +135,16 @@ def test_a_parameter_without_values_is_refused() -> None:
         GridSampler({"a": []})
     with pytest.raises(ValueError, match="more than"):
         GridSampler(search_space={name: list(range(64)) for name in "abcd"})
+
+
+def test_a_grid_of_branches_that_objectives_enter_ends_once_each_point_was_tried() -> None:
+    study = create_study(sampler=GridSampler())
+
+    def objective(trial: Any) -> float:
+        if trial.suggest_categorical("model", ["tree", "none"]) == "none":
+            return 0.0
+        return float(trial.suggest_int("depth", 1, 6))
+
+    study.optimize(objective, n_trials=30)
+    assert len({tuple(trial.params.items()) for trial in study.trials}) == 7
+    assert len(study.trials) <= 8  # the first trial without "depth" might as well tell that it was removed

@@ -352,3 +352,8 @@ def test_a_value_of_another_world_is_kept_out(path: Path) -> None:
     storage.reserve(study)
     with pytest.raises(ValueError, match="512"):
         storage.describe(study, 0, TrialData(user_attrs={"k" * 513: 1}))
+
+
+def test_a_wrong_value_of_an_option_is_named_with_the_url(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"study\.db.*option after the `\?` of the URL.*'abc'"):
+        RDBStorage(f"sqlite:///{tmp_path}/study.db?timeout=abc")

@@ -15,6 +15,7 @@ from sweeper_core._described import described
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
 from sweeper_core.samplers._lattice import MISSING, Lattice, ListDigits, digits_of
 from sweeper_core.samplers.base import Request, Suggestion
+from sweeper_core.samplers.brute_force import BruteForceSampler
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
@@ -40,7 +41,8 @@ class GridSampler(OptunaFace):
 
     Args:
         search_space: Values to combine, by name of parameter; None takes every value of the study's space,
-            which must be finite, with its conditions.
+            which must be finite, with its conditions. Where objectives suggest different parameters in different
+            branches, the points come in random order, as those of :class:`BruteForceSampler`.
         seed: Seed for shuffling the order; None for no shuffling: the last parameter changes fastest.
 
     Raises:
@@ -58,10 +60,13 @@ class GridSampler(OptunaFace):
         self._own = None if self.search_space is None else _lattice_of_lists(self.search_space)
         """The lattice of the lists, without relations."""
         self._of_space: tuple[SearchSpace, Lattice] | None = None
+        self._branches = BruteForceSampler()
 
     def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
         lattice = self._lattice(request.space)
         self._check_names(request)
+        if self._has_branches(request.space, history):
+            return self._branches.suggest(request, history, rng)
         index = self._next(lattice, request, history)
         values = {**_held(request.space), **lattice.values(int(lattice.point(index))), **request.given}
         chosen = {name: values[name] for name in request.space.names if name in values}
@@ -70,6 +75,8 @@ class GridSampler(OptunaFace):
         )
 
     def exhausted(self, space: SearchSpace, history: History) -> bool:
+        if self._has_branches(space, history):
+            return self._branches.exhausted(space, history)
         lattice = self._lattice(space)
         held = {} if self._own is None else _held(space)
         if held:
@@ -78,6 +85,17 @@ class GridSampler(OptunaFace):
             left[self._covered(lattice, history)] = False
             return bool(wanted) and not left.any()
         return len(history) >= lattice.n_points and len(self._covered(lattice, history)) >= lattice.n_points
+
+    def _has_branches(self, space: SearchSpace, history: History) -> bool:
+        """Return whether the grid is of the values that trials suggest, and some have parameters that others lack.
+
+        A parameter that only earlier trials have was removed from the space; it is none of a branch.
+        """
+        if self._own is not None:
+            return False
+        beyond = {name for layout in set(history.layouts) for name in layout.names} - set(space.names)
+        whole = (history.states == TrialState.COMPLETE) | (history.states == TrialState.PRUNED)
+        return any(_comes_back(~np.isnan(history.columns[name].raw[whole])) for name in beyond)
 
     def is_exhausted(self, study: StudyLike) -> bool:
         """Return whether every point of the grid is among the study's trials; running ones count."""
@@ -137,6 +155,11 @@ class GridSampler(OptunaFace):
                     f"The parameter name, {name}, is not found in the given grid, "
                     f"which has {', '.join(self.search_space)}. Add its values to `search_space`."
                 )
+
+
+def _comes_back(present: npt.NDArray[np.bool_]) -> bool:
+    """Return whether a trial has a parameter, by ``present``, that an earlier one lacks."""
+    return bool(np.any(present[1:] & ~present[:-1]))
 
 
 def _some(lattice: Lattice) -> Lattice:

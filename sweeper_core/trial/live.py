@@ -157,6 +157,8 @@ class Trial(Checkpointing, BaseTrial):
         if name in self.fixed:
             value = self.fixed[name]
             warn_if_outside(name, value, distribution, "Fixed parameter")
+            if type(distribution) is CategoricalDistribution:
+                value = distribution.as_given(value)
         elif distribution.single():
             value = _only_value(distribution)
         elif self.plan is None:
@@ -248,6 +250,11 @@ class Trial(Checkpointing, BaseTrial):
         value = plain(value)
         self._host.describe(self, TrialData(system_attrs={key: value}))
         self._system_attrs = {**self._system_attrs, key: value}
+
+    @property
+    def _trial_id(self) -> int:
+        """The storage's key, by the name under which samplers and callbacks for Optuna ask for it."""
+        return self.trial_id
 
     @property
     def last_report(self) -> float | None:

@@ -213,7 +213,7 @@ class Database:
             with warnings.catch_warnings():
                 warnings.filterwarnings("error", "Query string argument", sa.exc.SAWarning)
                 engine = sa.create_engine(url, **options)
-        except sa.exc.SAWarning as error:
+        except (sa.exc.SAWarning, ValueError) as error:  # the latter for a wrong value
             raise ValueError(_wrong_option(self.shown, error)) from None
         except ImportError as error:
             raise ImportError(f"The driver for {self.shown} is not installed: {error}. {advice(url)}") from error

@@ -362,16 +362,20 @@ def test_what_cannot_get_smaller_fails(tmp_path: Path) -> None:
             "{x:/2}",
             "hydra.sweeper.oom_retry: x is swept, so it is what was suggested. Name keys that are fixed.",
         ),
+        (
+            "{z:/2}",
+            "hydra.sweeper.oom_retry: z is swept, so it is what was suggested. Name keys that are fixed.",
+        ),
         ("{data.size:/2}", "hydra.sweeper.oom_retry: the configuration has no data.size."),
         ("{y:/2}", "hydra.sweeper.oom_retry: y must be a number, not 'large'."),
     ],
-    ids=["swept", "missing", "a text"],
+    ids=["swept", "swept with a plus", "missing", "a text"],
 )
 def test_keys_that_cannot_get_smaller_are_refused_before_the_first_job(setting: str, line: str, tmp_path: Path) -> None:
     def task(config: Any) -> float:
         raise AssertionError
 
-    arguments = ["x=interval(0,1)", f"hydra.sweeper.oom_retry={setting}"]
+    arguments = ["x=interval(0,1)", "+z=interval(0,1)", f"hydra.sweeper.oom_retry={setting}"]
     with pytest.raises(CompactHydraException, match=re.escape(line)):
         sweep(task, tmp_path / "s", arguments, config="x: 0\ny: large\n")
     assert not (tmp_path / "s").exists()

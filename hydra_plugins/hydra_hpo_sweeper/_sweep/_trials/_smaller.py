@@ -91,6 +91,7 @@ def check_oom_retry(setting: OomRetry, plan: Plan, compose: Compose) -> None:
     if not setting.steps:
         return
     swept = {item.at.key for item in plan.items if not isinstance(item.entry, Fixed)} | set(plan.space.names)
+    swept |= {key.lstrip("+") for key in swept}
     for key in setting.steps:
         if key in swept:
             raise ConfigError(

@@ -175,3 +175,6 @@ def test_a_search_stopped_by_an_end_goes_beside_it_until_the_best_points_are_the
     assert 1.0 - NEAR < moved[1] < 1.0
     assert list(moved[2:]) == [0.0, 0.4]
     assert 0.0 < beside_ends(np.zeros(1), np.array([[1e-3]]), rng)[0] < 1e-3
+    # Points come near the end step by step only, so that a model sees an optimum that lies beside it.
+    steps = [beside_ends(np.zeros(1), np.array([[0.5 * NEAR]]), rng)[0] for _ in range(200)]
+    assert 0.05 * NEAR <= min(steps) < 0.1 * NEAR < 0.4 * NEAR < max(steps) <= 0.5 * NEAR

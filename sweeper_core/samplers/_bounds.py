@@ -16,6 +16,10 @@ NEAR = 0.02
 END = 1e-4
 """Distance within which a coordinate counts as being at an end."""
 
+MIN_STEP = 0.1
+"""Smallest distance from an end to which a point is moved, as a share of the best points' distance, while that is
+large: no point is at the end before these are almost there."""
+
 
 def inside(unit: Floats, centre: Floats) -> Floats:
     """Return coordinates ``(d,)`` within the unit cube.
@@ -34,11 +38,12 @@ def beside_ends(unit: Floats, centres: Floats, rng: np.random.Generator) -> Floa
 
     A model's variance is largest at the ends, so the maximum of an acquisition function lies at one end after another.
     A point beside the end is as informative, and ranges are often open in practice. So the end itself is suggested only
-    when the best points ``centres`` ``(k, d)`` are there; until then points are drawn between it and these.
+    when the best points ``centres`` ``(k, d)`` are there; until then points are drawn between it and these, and not
+    much nearer to it than these: a model sees an optimum beside the end only from points that are not beyond it.
     """
     far = np.full((2, len(unit)), NEAR)
     if len(centres):
         far = np.minimum(far, np.array([centres.min(axis=0), (1.0 - centres).min(axis=0)]))
-    steps = rng.random(len(unit)) * far
+    steps = rng.uniform(np.where(far > END / MIN_STEP, MIN_STEP, 0.0), 1.0) * far
     beside = np.where((unit < END) & (far[0] >= END), steps[0], unit)
     return np.where((unit > 1.0 - END) & (far[1] >= END), 1.0 - steps[1], beside)

@@ -42,10 +42,15 @@ class TrialHost(ABC):
     """Runs live trials: chooses their parameters and stores their data.
 
     Attributes:
-        n_objectives: Number of objectives; reports are for one only.
+        n_objectives: Number of objectives.
     """
 
     n_objectives: int
+
+    @property
+    @abstractmethod
+    def takes_reports(self) -> bool:
+        """Whether trials may report: of several objectives only to a scheduler, which ranks by all of them."""
 
     @property
     @abstractmethod
@@ -202,12 +207,12 @@ class Trial(Checkpointing, BaseTrial):
                 continues another those before :attr:`first_step` are ignored, because they are reported already.
 
         Raises:
-            NotImplementedError: The study has several objectives.
+            NotImplementedError: The study has several objectives and no scheduler.
             TypeError: An argument is not a number.
-            ValueError: The step is negative.
+            ValueError: The step is negative, or an objective of several is missing.
         """
         if self._host.n_objectives > 1:
-            raise _several_objectives("report")
+            self._check_objectives("report", value)
         metrics: dict[str, float] = {}
         if type(value) is float:
             number = value
@@ -235,11 +240,23 @@ class Trial(Checkpointing, BaseTrial):
         """Return whether the study's pruner would stop this trial, judging by its reports so far.
 
         Raises:
-            NotImplementedError: The study has several objectives.
+            NotImplementedError: The study has several objectives and no scheduler.
         """
         if self._host.n_objectives > 1:
-            raise _several_objectives("should_prune")
+            self._check_objectives("should_prune")
         return self._host.should_prune(self)
+
+    def _check_objectives(self, method: str, value: Any = None) -> None:
+        """Refuse reports of several objectives that nothing could rank."""
+        if not self._host.takes_reports:
+            raise NotImplementedError(f"Trial.{method} is not supported for multi-objective optimization.")
+        if method == "report":
+            names = self.study.metric_names
+            if not names:
+                raise ValueError("Name the objectives before they are reported: study.set_metric_names([…]).")
+            if not isinstance(value, Mapping) or not set(names) <= set(value):
+                expected = ", ".join(f"{name!r}: …" for name in names)
+                raise ValueError(f"Report every objective by its name, report({{{expected}}}, step), not {value!r}.")
 
     def set_user_attr(self, key: str, value: Any) -> None:
         value = plain(value)
@@ -290,10 +307,6 @@ class Trial(Checkpointing, BaseTrial):
     @property
     def constraints(self) -> dict[str, float]:
         return constraints_in(self._system_attrs)
-
-
-def _several_objectives(method: str) -> NotImplementedError:
-    return NotImplementedError(f"Trial.{method} is not supported for multi-objective optimization.")
 
 
 def _only_value(distribution: BaseDistribution) -> Any:

@@ -666,8 +666,12 @@
   function choose(k) { current = k; render(); main.focus(); }
   function view(objective) {
     const top = scrollY;
+    const plots = () => [...main.querySelectorAll(".plot")];
+    const before = plots().map((element) => element.dataset.drawn);
     all[current] = prepared(studies[current], objective);
     render();
+    // At once, so that what is in view does not vanish first.
+    plots().forEach((element, k) => { if (before[k]) { seen.unobserve(element); draw(element); } });
     scrollTo(0, top);
     main.querySelector(".choice button[aria-pressed=true]").focus({ preventScroll: true });
   }

@@ -132,6 +132,10 @@ class DefineByRun(TrialHost):
         self._checkpoints = None if checkpoint_dir is None else StudyCheckpoints(session, checkpoint_dir)
 
     @property
+    def takes_reports(self) -> bool:
+        return self.n_objectives == 1 or self._session.rules.scheduler is not None
+
+    @property
     def checkpoint_dir(self) -> Path | None:
         """Root folder of the trials' checkpoints."""
         return None if self._checkpoints is None else self._checkpoints.folder

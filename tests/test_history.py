@@ -78,28 +78,28 @@ def assert_same_as_records(history: History, last: list[TrialRecord]) -> None:
 @given(trials=lives(), data=st.data())
 def test_folding_in_any_order_gives_the_last_records(trials: list[list[TrialRecord]], data: st.DataObject) -> None:
     """Records of one trial come in their order; those of different trials interleave as they like."""
-    ledger = TrialTable([MINIMIZE, MAXIMIZE])
+    table = TrialTable([MINIMIZE, MAXIMIZE])
     left = [list(records) for records in trials]
     while any(left):
         pick = data.draw(st.sampled_from([i for i, records in enumerate(left) if records]))
-        ledger.fold([left[pick].pop(0)])
+        table.fold([left[pick].pop(0)])
     last = [records[-1] for records in trials]
-    assert_same_as_records(ledger.history(), last)
-    ledger.fold([record for records in trials for record in records])
-    assert_same_as_records(ledger.history(), last)
-    assert ledger.finished == sum(trial.state.is_finished() for trial in last)
+    assert_same_as_records(table.history(), last)
+    table.fold([record for records in trials for record in records])
+    assert_same_as_records(table.history(), last)
+    assert table.finished == sum(trial.state.is_finished() for trial in last)
 
 
 @settings(max_examples=50)
 @given(trials=lives())
 def test_a_snapshot_never_changes(trials: list[list[TrialRecord]]) -> None:
-    ledger = TrialTable([MINIMIZE, MAXIMIZE])
+    table = TrialTable([MINIMIZE, MAXIMIZE])
     kept: list[tuple[History, dict[str, Any]]] = []
     for step in range(3):
         for records in trials:
             if step < len(records):
-                ledger.fold([records[step]])
-                history = ledger.history()
+                table.fold([records[step]])
+                history = table.history()
                 columns = {name: column.raw.copy() for name, column in history.columns.items()}
                 copy = {"states": history.states.copy(), "values": history.values.copy(), **columns}
                 kept.append((history, copy))
@@ -111,16 +111,16 @@ def test_a_snapshot_never_changes(trials: list[list[TrialRecord]]) -> None:
 
 
 def test_choices_are_seen_in_terms_of_the_space_as_it_is_now() -> None:
-    ledger = TrialTable([MINIMIZE])
+    table = TrialTable([MINIMIZE])
     old, new = {"c": CategoricalDistribution(["a", "b"])}, {"c": CategoricalDistribution(["b", 1, True])}
-    ledger.fold(
+    table.fold(
         [
             record(0, TrialState.RUNNING, {"c": "a"}, old),
             record(1, TrialState.RUNNING, {"c": "b"}, old),
             record(2, TrialState.RUNNING, {"c": True}, new),
         ]
     )
-    history = ledger.history()
+    history = table.history()
     np.testing.assert_array_equal(history.raw(SearchSpace.of(new))[:, 0], [np.nan, 0, 2])
     np.testing.assert_array_equal(history.raw(SearchSpace.of(old))[:, 0], [0, 1, np.nan])
     assert list(history.within(SearchSpace.of(new))) == [False, True, True]
@@ -134,8 +134,8 @@ def test_within_looks_at_bounds_and_conditions() -> None:
         ]
     )
     d = space.distributions
-    ledger = TrialTable([MINIMIZE])
-    ledger.fold(
+    table = TrialTable([MINIMIZE])
+    table.fold(
         [
             record(0, TrialState.COMPLETE, {"m": "t", "d": 2}, d, values=(1.0,)),
             record(1, TrialState.COMPLETE, {"m": "l"}, d, values=(1.0,)),
@@ -143,14 +143,14 @@ def test_within_looks_at_bounds_and_conditions() -> None:
             record(3, TrialState.COMPLETE, {"m": "t", "d": 9}, {**d, "d": IntDistribution(1, 9)}, values=(1.0,)),
         ]
     )
-    assert list(ledger.history().within(space)) == [True, True, False, False]
+    assert list(table.history().within(space)) == [True, True, False, False]
 
 
 def test_what_samplers_and_repeats_stored_comes_back() -> None:
-    ledger = TrialTable([MAXIMIZE])
+    table = TrialTable([MAXIMIZE])
     attrs = {SUGGESTION: {"origin": "tpe", "generation": 3}, REPEATS: {"count": 5, "spread": 0.25}}
-    ledger.fold([record(0, TrialState.COMPLETE, {}, {}, values=(2.0,), system_attrs=attrs, reports=((4, 2.0),))])
-    history = ledger.history()
+    table.fold([record(0, TrialState.COMPLETE, {}, {}, values=(2.0,), system_attrs=attrs, reports=((4, 2.0),))])
+    history = table.history()
     assert history.origin == ["tpe"]
     assert history.generation[0] == 3
     assert (history.repeats[0], history.spread[0]) == (5, 0.25)
@@ -158,10 +158,10 @@ def test_what_samplers_and_repeats_stored_comes_back() -> None:
 
 
 def test_a_snapshot_of_the_first_rows_only() -> None:
-    ledger = TrialTable([MINIMIZE])
+    table = TrialTable([MINIMIZE])
     space = {"x": FloatDistribution(0, 1)}
-    ledger.fold([record(k, TrialState.COMPLETE, {"x": k / 10}, space, values=(float(k),)) for k in range(10)])
-    history = ledger.history(4)
+    table.fold([record(k, TrialState.COMPLETE, {"x": k / 10}, space, values=(float(k),)) for k in range(10)])
+    history = table.history(4)
     assert len(history) == 4
     assert list(history.completed) == [0, 1, 2, 3]
     assert len(history.columns["x"].raw) == 4

@@ -159,12 +159,12 @@ def test_what_was_expected_of_a_stopped_trial_is_evidence_for_samplers(direction
     assert verdict.forecast is not None
     expected, deviation = verdict.forecast
     assert expected == pytest.approx(0.8 * direction.sign, abs=0.15)
-    ledger = TrialTable([direction])
-    ledger.fold([_record(number, np.array([0.3, 0.2]), TrialState.COMPLETE) for number in range(3)])
+    table = TrialTable([direction])
+    table.fold([_record(number, np.array([0.3, 0.2]), TrialState.COMPLETE) for number in range(3)])
     stopped = _record(3, curve, TrialState.PRUNED)
     attrs = {VERDICT: {"step": 19, "reason": verdict.reason, "forecast": [expected, deviation]}}
-    ledger.fold([replace(stopped, system_attrs=attrs), _record(4, np.array([0.5]), TrialState.PRUNED)])
-    history = ledger.history()
+    table.fold([replace(stopped, system_attrs=attrs), _record(4, np.array([0.5]), TrialState.PRUNED)])
+    history = table.history()
     assert history.forecast[3] == pytest.approx((expected * direction.sign, deviation))
     assert np.isnan(history.forecast[[0, 1, 2, 4]]).all()
     values, doubt = extrapolated(history, history.completed, np.array([3, 4]))

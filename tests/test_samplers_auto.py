@@ -114,13 +114,13 @@ def test_failed_trials_do_not_count_as_progress() -> None:
 
 
 def test_ten_thousand_trials_are_no_burden() -> None:
-    ledger = TrialTable([MINIMISE])
+    table = TrialTable([MINIMISE])
     study = after(50)
-    records = [record for record in study.ledger.records if record is not None]
+    records = [record for record in study.table.records if record is not None]
     for number in range(10_000):
         base = records[number % 50]
-        ledger.fold([type(base)(number, number, base.state, base.layout, base.internals, base.values)])
-    suggestion = AutoSampler().suggest(Request(FLOATS, 10_000), ledger.history(), np.random.default_rng(0))
+        table.fold([type(base)(number, number, base.state, base.layout, base.internals, base.values)])
+    suggestion = AutoSampler().suggest(Request(FLOATS, 10_000), table.history(), np.random.default_rng(0))
     assert suggestion.origin == "cmaes"
 
 

@@ -128,7 +128,7 @@ def test_suggestions_are_replayed_from_the_history_alone() -> None:
     study.run(lambda p: None if p["layers"] == 8 else mixed(p), 120)
     for number in (10, 50, 51, 119):
         fresh = CmaEsSampler().suggest(
-            Request(MIXED, number), study.ledger.history(number), np.random.default_rng([5, number])
+            Request(MIXED, number), study.table.history(number), np.random.default_rng([5, number])
         )
         assert fresh == study.suggestions[number]
 

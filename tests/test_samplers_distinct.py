@@ -83,7 +83,7 @@ def test_a_shorter_define_by_run_prefix_is_not_the_same_point() -> None:
 def test_a_neighbour_is_preferred_in_spaces_small_and_large(size: int) -> None:
     space = SearchSpace.of({"n": IntDistribution(0, size), "m": IntDistribution(0, size)})
     simulation = Simulation(RandomSampler(), space)
-    simulation.ledger.fold([record_of(0, space, {"n": 100, "m": 100}, values=[0.0])])
+    simulation.table.fold([record_of(0, space, {"n": 100, "m": 100}, values=[0.0])])
     other = make_distinct(Request(space, 1), simulation.history, np.random.default_rng(0), {"n": 100, "m": 100})
     assert abs(other["n"] - 100) + abs(other["m"] - 100) == 1
 
@@ -91,7 +91,7 @@ def test_a_neighbour_is_preferred_in_spaces_small_and_large(size: int) -> None:
 def test_points_of_another_type_are_other_points() -> None:
     space = SearchSpace.of({"c": CategoricalDistribution([1, True, 1.0])})
     simulation = Simulation(RandomSampler(), space)
-    simulation.ledger.fold([record_of(0, space, {"c": True}, values=[0.0])])
+    simulation.table.fold([record_of(0, space, {"c": True}, values=[0.0])])
     assert is_known(space, simulation.history, {"c": True})
     assert not is_known(space, simulation.history, {"c": 1})
     assert not is_known(space, simulation.history, {"c": 1.0})

@@ -365,14 +365,14 @@ def test_pruned_trials_steer_away_from_where_they_were_stopped() -> None:
 
 
 def test_the_guess_for_a_pruned_trial_lies_between_the_median_and_its_last_report() -> None:
-    ledger = TrialTable([MINIMISE])
+    table = TrialTable([MINIMISE])
     for number, (x, value) in enumerate([(0.1, 1.0), (0.2, 2.0), (0.3, 3.0)]):
         params = {"x": x, "y": 0.5}
-        ledger.fold([record_of(number, SQUARE, params, values=[value], reports=[(9, value)])])
+        table.fold([record_of(number, SQUARE, params, values=[value], reports=[(9, value)])])
     for number, (step, value) in enumerate([(0, 2.8), (8, 2.8), (4, 1.5)], start=3):
         params = {"x": 0.9, "y": 0.1 * number}
-        ledger.fold([record_of(number, SQUARE, params, TrialState.PRUNED, [value], reports=[(step, value)])])
-    evidence, numbers = gather(ledger.history(), Encoding(SQUARE))
+        table.fold([record_of(number, SQUARE, params, TrialState.PRUNED, [value], reports=[(step, value)])])
+    evidence, numbers = gather(table.history(), Encoding(SQUARE))
     assert numbers.tolist() == [0, 1, 2, 3, 4, 5]
     early, late, good = evidence.values[3:, 0]
     assert 2.0 < early < late < 2.8
@@ -387,7 +387,7 @@ def shifted(centre: float) -> Callable[[dict[str, Any]], float]:
 
 def with_source(source: History, objective: Callable[..., float], n: int, seed: int) -> float:
     study = Simulation(GPSampler(), FLOATS, seed=seed)
-    study.ledger.sources = (source,)
+    study.table.sources = (source,)
     study.run(objective, n)
     return best(study)
 
@@ -408,7 +408,7 @@ def test_a_study_of_another_task_does_little_harm() -> None:
 def test_a_source_alone_is_enough_to_begin_with() -> None:
     source = run(GPSampler(), FLOATS, shifted(2.0), 30).history
     study = Simulation(GPSampler(n_startup_trials=0), FLOATS)
-    study.ledger.sources = (source,)
+    study.table.sources = (source,)
     study.run(shifted(2.0), 3)
     assert best(study) < 0.5
 

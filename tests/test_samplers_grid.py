@@ -68,7 +68,7 @@ def test_goes_on_around_what_the_history_has() -> None:
     taken = [{"a": 0, "b": True, "c": 0.2}, {"a": 3, "b": None, "c": 0.3}]
     states = [TrialState.FAIL, TrialState.RUNNING]
     for number, (params, state) in enumerate(zip(taken, states, strict=True)):
-        simulation.ledger.fold([record_of(number, FINITE, params, state)])
+        simulation.table.fold([record_of(number, FINITE, params, state)])
         simulation.suggestions.append(None)  # type: ignore[arg-type]
     simulation.run(lambda params: 0.0, 78)
     assert simulation.sampler.exhausted(FINITE, simulation.history)
@@ -105,7 +105,7 @@ def test_define_by_run_requests_agree_on_one_point() -> None:
         both = simulation.sampler.suggest(Request(full, number, first), simulation.history, rng).params
         assert both["x"] == first["x"]
         seen.append((both["x"], both["y"]))
-        simulation.ledger.fold([record_of(number, full, both, values=[0.0])])
+        simulation.table.fold([record_of(number, full, both, values=[0.0])])
     assert len(set(seen)) == 6
 
 

@@ -155,7 +155,7 @@ def test_suggestions_depend_on_history_and_generator_alone(sampler: type) -> Non
     old = study.sampler
     for number in (20, 33, 59):
         request = Request(MIXED, number)
-        history = study.ledger.history(number)
+        history = study.table.history(number)
         fresh = sampler(population_size=7).suggest(request, history, np.random.default_rng([3, number]))
         assert fresh.params == study.suggestions[number].params
         assert old.suggest(request, history, np.random.default_rng([3, number])).params == fresh.params
@@ -168,7 +168,7 @@ def test_a_trial_that_ends_late_or_changes_its_constraints_is_seen(sampler: type
     late, params = study.ask()
     study.run(zdt1, 40)
     for change in ({}, {"constraints": {"c": 2.0}}):
-        study.ledger.fold(
+        study.table.fold(
             [
                 record_of(
                     late, FLOATS, params, TrialState.COMPLETE, [0.0, 0.0], suggestion=study.suggestions[0], **change

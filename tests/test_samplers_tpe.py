@@ -112,7 +112,7 @@ def test_a_memo_makes_no_difference(multivariate: bool) -> None:
     again = lived.sampler.suggest(request, history, np.random.default_rng([3, 40]))
     assert fresh == again
     # An older snapshot is answered as it was then.
-    older = lived.ledger.history(30)
+    older = lived.table.history(30)
     assert lived.sampler.suggest(Request(MIXED, 30), older, np.random.default_rng([3, 30])) == lived.suggestions[30]
 
 
@@ -185,7 +185,7 @@ def test_pruned_trials_rank_after_complete_ones_by_step_and_value() -> None:
             x = (number + 0.5) / 60
             distance = abs(x - 0.1)
             reports = [(3, distance)] if kind == "value" else [(int(100 * (1 - distance)), 1.0)]
-            simulation.ledger.fold([record_of(number, simulation.space, {"x0": x}, TrialState.PRUNED, reports=reports)])
+            simulation.table.fold([record_of(number, simulation.space, {"x0": x}, TrialState.PRUNED, reports=reports)])
         history = simulation.history
         asked = [
             TPESampler().suggest(Request(simulation.space, 60), history, np.random.default_rng(seed)).params["x0"]
@@ -299,7 +299,7 @@ def test_define_by_run_requests_grow_a_point() -> None:
             space = MIXED.select(MIXED.names[: place + 1])
             rng = np.random.default_rng([0, number, place])
             params = simulation.sampler.suggest(Request(space, number, params), simulation.history, rng).params
-        simulation.ledger.fold([record_of(number, MIXED, params, values=[mixed(params)])])
+        simulation.table.fold([record_of(number, MIXED, params, values=[mixed(params)])])
     values = simulation.history.values[:, 0]
     assert values[20:].mean() < 0.8 * values[:10].mean()
 
@@ -385,7 +385,7 @@ def test_a_long_history_is_thinned_evenly() -> None:
     rng = np.random.default_rng(0)
     for number in range(3000):
         params = dict(zip(space.names, rng.random(2).tolist(), strict=True))
-        simulation.ledger.fold([record_of(number, space, params, values=[bowl(params)])])
+        simulation.table.fold([record_of(number, space, params, values=[bowl(params)])])
         simulation.suggestions.append(None)  # type: ignore[arg-type]
     asked = [simulation.ask()[1] for _ in range(20)]
     assert np.median([bowl(params) for params in asked]) < 0.02
@@ -396,7 +396,7 @@ def test_an_earlier_study_tells_where_to_start() -> None:
     earlier = Simulation(TPESampler(), space)
     earlier.run(bowl, 60)
     simulation = Simulation(TPESampler(), space, seed=5)
-    simulation.ledger = TrialTable([MINIMIZE], (earlier.history,))
+    simulation.table = TrialTable([MINIMIZE], (earlier.history,))
     simulation.run(bowl, 10)
     values = simulation.history.values[:, 0]
     assert np.median(values[::2]) < 0.05 < np.median(values[1::2])

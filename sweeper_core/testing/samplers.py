@@ -222,7 +222,7 @@ class SamplerConformance:
                 simulation.tell(asked, self.several(params))
             check_point(space, params)
         number = len(simulation)
-        simulation.ledger.fold([record_of(number + 1, space, {}, TrialState.WAITING)])
+        simulation.table.fold([record_of(number + 1, space, {}, TrialState.WAITING)])
         request = Request(space, number + 2)
         rng = np.random.default_rng(0)
         check_point(space, simulation.sampler.suggest(request, simulation.history, rng).params)

@@ -75,25 +75,25 @@ class Simulation:
         self.space = space
         self.seed = seed
         self.budget = budget
-        self.ledger = TrialTable(directions)
+        self.table = TrialTable(directions)
         self.suggestions: list[Suggestion] = []
 
     def __len__(self) -> int:
-        return len(self.ledger)
+        return len(self.table)
 
     @property
     def history(self) -> History:
         """The snapshot of all trials."""
-        return self.ledger.history()
+        return self.table.history()
 
     def ask(self, given: Mapping[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         """Start a trial; return its number and point."""
-        number = len(self.ledger)
+        number = len(self.table)
         request = Request(self.space, number, given or {}, self.budget, self.priors)
         rng = np.random.default_rng([self.seed, number])
         suggestion = ask(self.sampler, request, self.history, rng)
         self.suggestions.append(suggestion)
-        self.ledger.fold([record_of(number, self.space, suggestion.params, TrialState.RUNNING, suggestion=suggestion)])
+        self.table.fold([record_of(number, self.space, suggestion.params, TrialState.RUNNING, suggestion=suggestion)])
         return number, suggestion.params
 
     def tell(
@@ -108,7 +108,7 @@ class Simulation:
         """End a trial; ``oom`` when it failed because memory ran out."""
         suggestion = self.suggestions[number]
         several = [values] if isinstance(values, (int, float)) else values
-        self.ledger.fold(
+        self.table.fold(
             [
                 record_of(
                     number,

@@ -180,6 +180,13 @@ PRIVATE_NAMES = (
         optional=True,
     ),
     PrivateName(
+        "submitit.auto.auto:AutoExecutor._executor",
+        "_hydra._submitit",
+        "submitit 1.5",
+        "Jobs have no comment: a job whose sweep was killed before it noted the job's id runs again.",
+        optional=True,
+    ),
+    PrivateName(
         "submitit.core.job_environment:SignalHandler.checkpoint_and_try_requeue",
         "_hydra._requeue",
         "submitit 1.5",

@@ -65,7 +65,7 @@ def study_json(
         command: The command that runs the best trial.
         sure: Sentences on how sure the best trial is.
     """
-    shown = shown_trials(facts)
+    shown, drawn = shown_trials(facts), _drawn(facts)
     status = facts.status_json()
     view = _view(facts, 0)
     for name in ("running", "failures", "best"):
@@ -85,8 +85,8 @@ def study_json(
         **view,
         "hints": [printable(hint.text) for hint in hints_of(facts, importances=view["importances"])],
         "others": [_view(facts, objective) for objective in range(1, min(len(facts.directions), MAX_VIEWS))],
-        "curves": _curves(facts),
-        "further_curves": further_curves(_drawn(facts)),
+        "curves": _curves(drawn),
+        "further_curves": further_curves(drawn),
         "further": further_columns(shown, {*facts.metrics, *facts.parameters}),
         "timeline": _timeline(facts),
         "failures": [
@@ -310,7 +310,7 @@ def _drawn(facts: StudyFacts) -> list[TrialRecord]:
     return [record for record in reported if record.number in kept]
 
 
-def _curves(facts: StudyFacts) -> list[dict[str, Any]]:
+def _curves(drawn: Sequence[TrialRecord]) -> list[dict[str, Any]]:
     return [
         {
             "trial": record.number,
@@ -318,7 +318,7 @@ def _curves(facts: StudyFacts) -> list[dict[str, Any]]:
             "steps": [step for step, _ in _evenly(record.reports, MAX_POINTS_OF_CURVE)],
             "values": [rounded(value) for _, value in _evenly(record.reports, MAX_POINTS_OF_CURVE)],
         }
-        for record in _drawn(facts)
+        for record in drawn
     ]
 
 

@@ -212,7 +212,8 @@ class Trial(Checkpointing, BaseTrial):
             ValueError: The step is negative, or an objective of several is missing.
         """
         if self._host.n_objectives > 1:
-            self._check_objectives("report", value)
+            self._refuse_unless_ranked("report")
+            self._check_names(value)
         metrics: dict[str, float] = {}
         if type(value) is float:
             number = value
@@ -243,20 +244,22 @@ class Trial(Checkpointing, BaseTrial):
             NotImplementedError: The study has several objectives and no scheduler.
         """
         if self._host.n_objectives > 1:
-            self._check_objectives("should_prune")
+            self._refuse_unless_ranked("should_prune")
         return self._host.should_prune(self)
 
-    def _check_objectives(self, method: str, value: Any = None) -> None:
+    def _refuse_unless_ranked(self, method: str) -> None:
         """Refuse reports of several objectives that nothing could rank."""
         if not self._host.takes_reports:
             raise NotImplementedError(f"Trial.{method} is not supported for multi-objective optimization.")
-        if method == "report":
-            names = self.study.metric_names
-            if not names:
-                raise ValueError("Name the objectives before they are reported: study.set_metric_names([…]).")
-            if not isinstance(value, Mapping) or not set(names) <= set(value):
-                expected = ", ".join(f"{name!r}: …" for name in names)
-                raise ValueError(f"Report every objective by its name, report({{{expected}}}, step), not {value!r}.")
+
+    def _check_names(self, value: Any) -> None:
+        """Refuse a report that lacks one of several objectives."""
+        names = self.study.metric_names
+        if not names:
+            raise ValueError("Name the objectives before they are reported: study.set_metric_names([…]).")
+        if not isinstance(value, Mapping) or not set(names) <= set(value):
+            expected = ", ".join(f"{name!r}: …" for name in names)
+            raise ValueError(f"Report every objective by its name, report({{{expected}}}, step), not {value!r}.")
 
     def set_user_attr(self, key: str, value: Any) -> None:
         value = plain(value)

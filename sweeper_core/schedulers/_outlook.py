@@ -11,11 +11,13 @@ J       number of places (numbers of steps) at which a trial may pause, the last
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 
 from sweeper_core.maths.allocation import worth_per_step
-from sweeper_core.maths.stages import learn
+from sweeper_core.maths.stages import Chain, learn
+from sweeper_core.schedulers.base import base_of
 from sweeper_core.trial.curves import Curve, Floats, LearningCurves
 
 GROWTH = 1.5
@@ -25,7 +27,7 @@ MAX_RECENT = 10
 
 
 class Outlook:
-    """What the model expects as of now.
+    """What the model expects as of now; it is learnt when it is first asked.
 
     Args:
         curves: The curves, of which at least one is COMPLETE and ends at a finite value.
@@ -38,11 +40,20 @@ class Outlook:
         self._base = base_of(curves.curve(int(finals.rows[0])))
         whole = given[-1] if given else (curves.longest or 0) + self._base
         self.places = np.array(given if given else _progression(whole), float)
-        self._values = np.full((len(curves), len(self.places)), np.nan)
+        self._curves = curves
+
+    @cached_property
+    def _values(self) -> Floats:
+        """Values ``(n, J)`` of all configurations at the places; NaN where one has not got so far."""
+        values = np.full((len(self._curves), len(self.places)), np.nan)
         for place, steps in enumerate(self.places.tolist()):
-            reached = curves.reached(int(steps) - self._base)
-            self._values[reached.rows, place] = reached.values
-        self._chain = learn(self._values)
+            reached = self._curves.reached(int(steps) - self._base)
+            values[reached.rows, place] = reached.values
+        return values
+
+    @cached_property
+    def _chain(self) -> Chain:
+        return learn(self._values)
 
     def stage_of(self, curve: Curve) -> int:
         """Return the last place that a curve has reached, from 0; -1 before the first one."""
@@ -89,8 +100,3 @@ def _progression(whole: int) -> list[int]:
     while places[-1] > 1:
         places.append(min(round(places[-1] / GROWTH), places[-1] - 1))
     return places[::-1]
-
-
-def base_of(curve: Curve) -> int:
-    """Return the number of steps that a report at step 0 stands for: 1 where steps count from 0."""
-    return 1 if len(curve) and curve.steps[0] <= 0 else 0

@@ -23,7 +23,7 @@ from copy import copy
 import numpy as np
 
 from sweeper_core.pruners.base import GO_ON, Verdict
-from sweeper_core.schedulers.base import Continue, Decision, Scheduler, Vacancy, nothing_to_continue
+from sweeper_core.schedulers.base import Continue, Decision, Scheduler, Vacancy, base_of, nothing_to_continue
 from sweeper_core.trial.curves import Curve, Integers, LearningCurves
 from sweeper_core.trial.history import History
 
@@ -174,13 +174,12 @@ class ASHAScheduler(Scheduler):
 
 
 def _step(curve: Curve, resource: int) -> int:
-    """Return the step at which a resource is used up: when steps count from 0, step 0 has used one."""
-    return resource - 1 if curve.steps[0] <= 0 else resource
+    """Return the step at which a resource is used up."""
+    return resource - base_of(curve)
 
 
 def _resource(curve: Curve) -> int:
-    last = int(curve.steps[-1])
-    return last + 1 if curve.steps[0] <= 0 else last
+    return int(curve.steps[-1]) + base_of(curve)
 
 
 def _result(curve: Curve, rung: int) -> float:

@@ -115,3 +115,8 @@ def most_advanced(curves: LearningCurves) -> int | None:
     ranked = [(-curve.steps[-1], curve.values[-1], row) for row in curves.paused() if len(curve := curves.curve(row))]
     finite = [entry for entry in ranked if entry[1] == entry[1]]
     return int(min(finite)[2]) if finite else None
+
+
+def base_of(curve: Curve) -> int:
+    """Return the number of steps that a report at step 0 stands for: 1 where steps count from 0."""
+    return 1 if len(curve) and curve.steps[0] <= 0 else 0

@@ -187,8 +187,10 @@ def _is_taken(
     continuous = np.array([parameter.distribution.cardinality is None for parameter in space])
     close = APART if continuous.any() else SAME
     tolerance = np.array([[close if number in together else SAME] for number in numbers])
-    same = np.isclose(there, unit_of(space, params), rtol=0.0, atol=tolerance, equal_nan=True)
+    point = unit_of(space, params)
     known = ~np.isnan(there)
+    # A comparison with NaN is false without a warning.
+    same = (np.abs(there - point) <= tolerance) | (~known & np.isnan(point))
     # A trial that has stored only some of its parameters will most likely have the others, too.
     begun = ~known & np.any(same & continuous & known, axis=1, keepdims=True)
     return bool(np.any(np.all(same | begun, axis=1)))

@@ -186,7 +186,8 @@ class InMemoryStorage(Storage):
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
         with self._lock:
             study, row = self._running(study_id, number)
-            if row.report(int(step), float(value)) and row.known is not None:
+            step = step if type(step) is int else int(step)  # a call less
+            if row.report(step, value if type(value) is float else float(value)) and row.known is not None:
                 study.changed(row)
 
     def finish(
@@ -198,9 +199,8 @@ class InMemoryStorage(Storage):
         data: TrialData = NO_DATA,
     ) -> bool:
         checked = check_values(values) if state is COMPLETE and values is not None else check_end(state, values)
-        params, distributions, reports, user_attrs, system_attrs = data
-        described = internals(params, distributions) if params else None
-        recorded = [(int(step), float(value)) for step, value in reports] if reports else ()
+        if data is not NO_DATA:
+            self.check(data)
         with self._lock:
             study = self._studies.get(study_id) or self._study(study_id)
             row = study.rows[number] if 0 <= number < len(study.rows) else self._trial(study, number)
@@ -209,17 +209,11 @@ class InMemoryStorage(Storage):
                 if retry is None:
                     return False
                 row = retry
+            if data is not NO_DATA:
+                study.lost += LOST in data.system_attrs and LOST not in row.system_attrs
+                self.describe(study_id, row.number, data)
             if study.heartbeats:
                 study.heartbeats.pop(number, None)
-            if described:
-                self._layouts.extend(row, described)
-            for step, value in recorded:
-                row.report(step, value)
-            if system_attrs:
-                study.lost += LOST in system_attrs and LOST not in row.system_attrs
-                row.system_attrs = {**row.system_attrs, **system_attrs}
-            if user_attrs:
-                row.user_attrs = {**row.user_attrs, **user_attrs}
             row.state = state
             row.values = checked
             if state is COMPLETE:
@@ -244,6 +238,7 @@ class InMemoryStorage(Storage):
             tuple(row.reports),
             row.started,
         )
+        retry.state = RUNNING
         return retry
 
     def enqueue(self, study_id: int, points: Sequence[Point], *, idempotency_key: str | None = None) -> list[int]:

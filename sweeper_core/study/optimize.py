@@ -44,7 +44,7 @@ class Limits:
         n_trials: After this many; None for no limit.
         deadline: At this moment of the monotonic clock; None for none.
         taken: How many trials had started before the latest one.
-        session: The study at work, whose costs have a limit.
+        session: The study at work, where its costs have a limit; None elsewhere.
     """
 
     n_trials: int | None
@@ -57,11 +57,12 @@ class Limits:
     @classmethod
     def of(cls, n_trials: int | None, timeout: float | None, session: Session | None = None) -> Limits:
         """Return the limits of an optimisation that begins now; ``timeout`` in seconds."""
-        return cls(n_trials, None if timeout is None else time.monotonic() + timeout, session)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        return cls(n_trials, deadline, None if session is None or session.costs is None else session)
 
     def take(self) -> bool:
         """Return whether one more trial may start, and count it."""
-        if not self.open:
+        if self.stopped or ((self.deadline is not None or self.session is not None) and not self.open):
             return False
         # One step of a counter is indivisible, so that threads need no lock here.
         self.taken = next(self._counter)
@@ -116,6 +117,7 @@ class Loop:
         enough: Callable[[], str | None] | None = None,
     ) -> None:
         self._session = session
+        self._rules = session.rules
         self._enough = enough
         self._trials = trials
         self._n_objectives = session.n_objectives
@@ -182,7 +184,7 @@ class Loop:
             try:
                 self._run_one(trial)
             finally:
-                if self._session.rules.scheduler is not None:
+                if self._rules.scheduler is not None:
                     self._ended()
                 if self._collect:
                     gc.collect()
@@ -197,12 +199,11 @@ class Loop:
 
     def _next(self) -> Trial | None:
         """Return the next trial; None when this thread is done."""
-        lease = self._lease
-        if lease is not None and time.monotonic() - self._looked >= lease.interval:
+        if self._lease is not None and time.monotonic() - self._looked >= self._lease.interval:
             self._looked = time.monotonic()
             self._session.fail_stale()
-        if self._session.rules.scheduler is None:
-            return self._trials.begin(lease) if self._limits.take() else None
+        if self._rules.scheduler is None:
+            return self._trials.begin(self._lease) if self._limits.take() else None
         with self._turn:
             found = self._scheduled()
             self._active += found is not None

@@ -214,7 +214,7 @@ class Trial(Checkpointing, BaseTrial):
         if self._host.n_objectives > 1:
             self._refuse_unless_ranked("report")
             self._check_names(value)
-        metrics: dict[str, float] = {}
+        metrics: Mapping[str, float] = NOTHING
         if type(value) is float:
             number = value
         elif isinstance(value, Mapping):

@@ -152,16 +152,17 @@ class DefineByRun(TrialHost):
             lease: The trial's lease; None for none.
             scheduled: Whether the scheduler, if there is one, may continue a paused trial.
         """
-        claim = self._continuation(lease) if self._log.may_have_lost else None
-        if claim is None and scheduled and self._session.rules.scheduler is not None:
+        log = self._log
+        claim = self._continuation(lease) if log.may_have_lost else None
+        if claim is not None:
+            return self._run(claim, lease, True)
+        if scheduled and self._session.rules.scheduler is not None:
             trial = self.scheduled(Vacancy(), lease)
             if isinstance(trial, Trial):
                 return trial
-        attempt = claim is not None
-        if claim is None:
-            claim = self._log.storage.reserve(self._log.study_id, lease=lease)
+        claim = log.storage.reserve(log.study_id, lease=lease)
         assert claim is not None, "There is no limit to reach."
-        return self._run(claim, lease, attempt)
+        return self._run(claim, lease, False)
 
     def scheduled(self, vacancy: Vacancy, lease: Lease | None = None) -> Trial | Decision:
         """Return the next attempt of the trial that the scheduler continues, or the scheduler's other decision."""

@@ -24,13 +24,12 @@ from sweeper_core.report.facts import (
 from sweeper_core.report.further import further_columns, further_curves
 from sweeper_core.report.hints import hints_of
 from sweeper_core.report.model import Surface, fitted, strongest_pairs
+from sweeper_core.report.numbers import evenly, rounded
 from sweeper_core.report.texts import json_ready, printable
 from sweeper_core.trial.attrs import JOB_DIRECTORY
 from sweeper_core.trial.cluster import seconds_of
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
-
-DIGITS = 6
 
 MAX_CELLS = 600_000
 """Values in the table of trials: of larger studies a part of the trials is shown, the best ones always."""
@@ -107,16 +106,6 @@ def _view(facts: StudyFacts, objective: int) -> dict[str, Any]:
     }
 
 
-def rounded(value: float | None, digits: int = DIGITS) -> Any:
-    """Return a number with few digits; a text where JSON has no number."""
-    if value is None:
-        return None
-    if not math.isfinite(value):
-        return str(value)
-    short = float(f"{value:.{digits}g}")
-    return int(short) if short == int(short) and abs(short) < 1e15 else short
-
-
 # --- trials ---------------------------------------------------------------------------------------------------------
 
 
@@ -130,15 +119,8 @@ def shown_trials(facts: StudyFacts) -> Sequence[TrialRecord]:
         room // 10, (r for r in facts.records if r.values), key=lambda r: (r.values or (0.0,))[0] * sign
     )
     kept = {record.number for record in [*ranked, *facts.best, *facts.running]}
-    kept |= {record.number for record in _evenly(facts.records, room - len(kept))}
+    kept |= {record.number for record in evenly(facts.records, room - len(kept))}
     return [record for record in facts.records if record.number in kept]
-
-
-def _evenly(items: Sequence[Any], count: int) -> list[Any]:
-    """Return ``count`` items from all parts of a sequence, the first and the last among them."""
-    if len(items) <= count:
-        return list(items)
-    return [items[round(index * (len(items) - 1) / max(count - 1, 1))] for index in range(count)]
 
 
 def _latest(records: Iterable[TrialRecord]) -> dict[str, BaseDistribution]:
@@ -273,7 +255,7 @@ def importances_of(facts: StudyFacts, objective: int = 0) -> dict[str, float]:
     # A copy in memory: a sample of a large study is enough, and the sweep's own storage is left alone.
     storage = InMemoryStorage()
     copy = storage.create_or_open_study("report", facts.directions, exist_ok=False)
-    storage.add_finished(copy.study_id, _evenly(complete, MAX_SAMPLE))
+    storage.add_finished(copy.study_id, evenly(complete, MAX_SAMPLE))
     target = None if facts.single else _signed_value(objective, facts.directions[objective].sign)
     try:
         return get_param_importances(Study("report", storage), target=target)
@@ -306,7 +288,7 @@ def _drawn(facts: StudyFacts) -> list[TrialRecord]:
         MAX_CURVES // 4, (r for r in reported if r.values), key=lambda r: (r.values or (0.0,))[0] * sign
     )
     kept = {record.number for record in [*best, *[r for r in reported if r.state is TrialState.RUNNING]]}
-    kept |= {record.number for record in _evenly(reported, max(MAX_CURVES - len(kept), 0))}
+    kept |= {record.number for record in evenly(reported, max(MAX_CURVES - len(kept), 0))}
     return [record for record in reported if record.number in kept]
 
 
@@ -315,8 +297,8 @@ def _curves(drawn: Sequence[TrialRecord]) -> list[dict[str, Any]]:
         {
             "trial": record.number,
             "state": record.state.name[0],
-            "steps": [step for step, _ in _evenly(record.reports, MAX_POINTS_OF_CURVE)],
-            "values": [rounded(value) for _, value in _evenly(record.reports, MAX_POINTS_OF_CURVE)],
+            "steps": [step for step, _ in evenly(record.reports, MAX_POINTS_OF_CURVE)],
+            "values": [rounded(value) for _, value in evenly(record.reports, MAX_POINTS_OF_CURVE)],
         }
         for record in drawn
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from sweeper_core.report.numbers import evenly, rounded
 from sweeper_core.report.texts import printable
 from sweeper_core.trial.metrics import Curve, metric_curves
 from sweeper_core.trial.record import TrialRecord
@@ -50,14 +51,13 @@ def further_curves(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
 
 
 def _curve(record: TrialRecord, curve: Curve) -> Mapping[str, Any]:
-    every = -(-len(curve) // MAX_POINTS)
-    points = curve[::-every][::-1]
+    points = evenly(curve, MAX_POINTS)
     steps, values = [step for step, _ in points], [_number(value) for _, value in points]
     return {"trial": record.number, "state": record.state.name[0], "steps": steps, "values": values}
 
 
-def _number(value: Any) -> float | None:
+def _number(value: Any) -> Any:
     """Return a number with few digits; None for anything else."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or value - value != 0.0:
         return None
-    return float(f"{value:.5g}")
+    return rounded(float(value), 5)

@@ -12,7 +12,7 @@ from copy import copy
 import numpy as np
 
 from sweeper_core.pruners.base import GO_ON, Verdict
-from sweeper_core.schedulers._outlook import Outlook
+from sweeper_core.schedulers._curve_model import CurveModel
 from sweeper_core.schedulers.asha import ASHAScheduler
 from sweeper_core.schedulers.base import Continue, Decision, Scheduler, Vacancy, nothing_to_continue
 from sweeper_core.trial.curves import Curve, LearningCurves
@@ -48,53 +48,53 @@ class FreezeThawScheduler(Scheduler):
 
     @np.errstate(all="ignore")
     def next(self, request: Vacancy, history: History, curves: LearningCurves) -> Decision:
-        outlook = self._outlook(curves)
-        if outlook is None:
+        model = self._model(curves)
+        if model is None:
             return self._ranks.next(request, history, curves)
-        worth, best = outlook.best_of(_paused(curves))
-        new = outlook.of_new()
+        worth, best = model.best_of(_paused(curves))
+        new = model.of_new()
         if best is None or worth <= new:
             return nothing_to_continue(request, curves)
         return Continue(best, f"its next steps are expected to gain {worth:.2g} each, those of a new trial {new:.2g}")
 
     @np.errstate(all="ignore")
     def judge(self, number: int, curve: Curve, curves: LearningCurves) -> Verdict:
-        outlook = self._outlook(curves)
-        if outlook is None:
+        model = self._model(curves)
+        if model is None:
             return self._ranks.judge(number, curve, curves)
-        if not _is_due(curve, outlook):
+        if not _is_due(curve, model):
             return GO_ON
         if np.isnan(curve.values[-1]):
             return Verdict(True, "it reported NaN")
         row = curves.row_of(number)
-        own, _ = outlook.best_of({row: curve})
-        other, best = outlook.best_of({one: found for one, found in _paused(curves).items() if one != row})
-        new = outlook.of_new()
+        own, _ = model.best_of({row: curve})
+        other, best = model.best_of({one: found for one, found in _paused(curves).items() if one != row})
+        new = model.of_new()
         if own >= max(other, new):
             return GO_ON
         rival = f"trial {best}" if other > new else "a new trial"
         reason = f"its next steps are expected to gain {own:.2g} each, those of {rival} {max(other, new):.2g}"
-        mean, deviation = outlook.end_of(curve)
+        mean, deviation = model.end_of(curve)
         return Verdict(True, reason, (mean * curves.sign, deviation))
 
     def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
-        outlook = self._outlook(curves)
-        return self._ranks.is_milestone(number, curve, curves) if outlook is None else _is_due(curve, outlook)
+        model = self._model(curves)
+        return self._ranks.is_milestone(number, curve, curves) if model is None else _is_due(curve, model)
 
-    def _outlook(self, curves: LearningCurves) -> Outlook | None:
-        """Return what is expected; None before there are enough COMPLETE trials."""
+    def _model(self, curves: LearningCurves) -> CurveModel | None:
+        """Return the model; None before there are enough COMPLETE trials."""
         if curves.n_completed < self.n_startup_trials or not np.any(np.isfinite(curves.finals.values)):
             return None
-        return Outlook(curves, self._given)
+        return CurveModel(curves, self._given)
 
 
 def _paused(curves: LearningCurves) -> dict[int, Curve]:
     return {row: curve for row in curves.paused() if len(curve := curves.curve(row))}
 
 
-def _is_due(curve: Curve, outlook: Outlook) -> bool:
+def _is_due(curve: Curve, model: CurveModel) -> bool:
     """Return whether a trial has reached a place since it was last judged, and that is not its end."""
     if not len(curve):
         return False
-    stage = outlook.stage_of(curve)
-    return 0 <= stage < len(outlook.places) - 1 and stage > outlook.stage_at(curve.judged)
+    stage = model.stage_of(curve)
+    return 0 <= stage < len(model.places) - 1 and stage > model.stage_at(curve.judged)

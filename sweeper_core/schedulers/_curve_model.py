@@ -1,4 +1,4 @@
-"""What a model of learning curves expects: the ends of the curves, and the worth of their next steps.
+"""A model of learning curves: their expected ends, and the worth of their next steps.
 
 Notation
 
@@ -26,8 +26,8 @@ MAX_RECENT = 10
 """Maximum number of latest configurations that tell what a new one is like."""
 
 
-class Outlook:
-    """What the model expects as of now; it is learnt when it is first asked.
+class CurveModel:
+    """The model as of now; it is learnt when it is first asked.
 
     Args:
         curves: The curves, of which at least one is COMPLETE and ends at a finite value.

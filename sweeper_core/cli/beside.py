@@ -18,7 +18,7 @@ from sweeper_core.report.facts import StudyFacts, best_so_far
 from sweeper_core.report.pictures import sparkline
 from sweeper_core.report.texts import duration_text, number, one_line, params_text
 from sweeper_core.trial.attrs import LEASE
-from sweeper_core.trial.cluster import is_queued, seconds_of
+from sweeper_core.trial.cluster import is_queued
 from sweeper_core.trial.record import TrialRecord
 
 SPARK = 24
@@ -151,7 +151,7 @@ def _running_line(facts: StudyFacts, record: TrialRecord, width: int) -> str:
     if is_queued(record) and record.started is not None:
         waits = duration_text((facts.at - record.started).total_seconds())
         return f"  trial {record.number} waits in the queue for {waits}  {params_text(facts.shown(record))}"
-    age = duration_text(seconds_of(record, facts.at))
+    age = duration_text(facts.seconds_of(record))
     step = ""
     if record.reports:
         last_step, last = record.reports[-1]

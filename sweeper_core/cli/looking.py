@@ -114,7 +114,7 @@ def _row(facts: StudyFacts, record: TrialRecord, names: Sequence[str]) -> list[s
     params = facts.shown(record)
     values = [number(value) for value in record.values or ()]
     values += [""] * (len(facts.directions) - len(values))
-    span = seconds_of(record, facts.at)
+    span = facts.seconds_of(record)
     return [
         str(record.number),
         record.state.name,

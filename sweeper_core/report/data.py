@@ -27,7 +27,6 @@ from sweeper_core.report.model import Surface, fitted, strongest_pairs
 from sweeper_core.report.numbers import evenly, rounded
 from sweeper_core.report.texts import json_ready, printable
 from sweeper_core.trial.attrs import JOB_DIRECTORY
-from sweeper_core.trial.cluster import seconds_of
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -157,7 +156,7 @@ def _columns(facts: StudyFacts, shown: Sequence[TrialRecord], directory: Path | 
         "state": "".join(record.state.name[0] for record in shown),
         "values": [[_value(record, place) for record in shown] for place in range(len(facts.directions))],
         "params": _values_of_params(shown),
-        "seconds": [rounded(seconds_of(record, facts.at), 3) for record in shown],
+        "seconds": [rounded(facts.seconds_of(record), 3) for record in shown],
         "started": [_since(start, record.started) for record in shown],
         "infeasible": [record.number for record in shown if not is_feasible(record)],
         "reason": [index(reasons, reason_of(record)) for record in shown],
@@ -316,7 +315,7 @@ def _timeline(facts: StudyFacts) -> dict[str, Any]:
         while free and free[0][0] <= begin + 0.001:
             heapq.heappush(idle, heapq.heappop(free)[1])
         lane = heapq.heappop(idle) if idle else len(free)
-        span = seconds_of(record, facts.at) or 0.0
+        span = facts.seconds_of(record) or 0.0
         heapq.heappush(free, (begin + span, lane))
         lanes.append(lane)
         begins.append(rounded(begin, 8))

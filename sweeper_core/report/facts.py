@@ -19,6 +19,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.masking import masked
 from sweeper_core.report.texts import json_ready
 from sweeper_core.storages.base import StudyRecord
+from sweeper_core.study.abandoned import is_abandoned, last_moment, running_until
 from sweeper_core.trial.attempts import configurations
 from sweeper_core.trial.attrs import (
     BASELINE,
@@ -265,7 +266,21 @@ class StudyFacts:
     @cached_property
     def spent(self) -> float:
         """Seconds that jobs have run, all lanes added up."""
-        return sum(seconds_of(record, self.at) or 0.0 for record in self.attempts or self.records)
+        return sum(self.seconds_of(record) or 0.0 for record in self.attempts or self.records)
+
+    def seconds_of(self, record: TrialRecord) -> float | None:
+        """Return how long a trial has run, an abandoned one until its study's last sign of life; None when unknown."""
+        abandoned = record.state is TrialState.RUNNING and is_abandoned(record.system_attrs)
+        return seconds_of(record, self._last_moment or self.at if abandoned else self.running_until)
+
+    @cached_property
+    def running_until(self) -> datetime:
+        """Until when trials run that have not ended: this moment, or the last one that an abandoned study knows."""
+        return running_until(((r.started, r.completed) for r in self.attempts or self.records), self.at)
+
+    @cached_property
+    def _last_moment(self) -> datetime | None:
+        return last_moment((r.started, r.completed) for r in self.attempts or self.records)
 
     @cached_property
     def saved(self) -> float:
@@ -284,7 +299,7 @@ class StudyFacts:
         ends = [record.completed for record in self.records if record.completed is not None]
         if not starts:
             return None
-        end = self.at if self.running or not ends else max(ends)
+        end = self.running_until if self.running or not ends else max(ends)
         return max((end - min(starts)).total_seconds(), 0.0)
 
     @cached_property

@@ -18,9 +18,17 @@ from sweeper_core.visualization._mpl.params import (
     plot_rank,
     plot_slice,
 )
-from sweeper_core.visualization._mpl.parts import EDGE, close_up, finished, history_range, mark_outside, single
+from sweeper_core.visualization._mpl.parts import (
+    EDGE,
+    close_up,
+    finished,
+    history_range,
+    mark_outside,
+    single,
+    whole_ticks,
+)
 from sweeper_core.visualization._mpl.terminator import plot_terminator_improvement
-from sweeper_core.visualization.prepared import GREY, PALETTE, STATE_COLOURS, Target
+from sweeper_core.visualization.prepared import GREY, MIN_ROWS, PALETTE, STATE_COLOURS, Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,6 +84,7 @@ def plot_optimization_history(
             axes.scatter(
                 *each.pruned.T, s=16, marker="x", linewidths=0.9, color="#888888", label="Pruned Trial (last report)"
             )
+    whole_ticks(axes.xaxis)
     return finished(axes, legend=True)
 
 
@@ -120,9 +129,9 @@ def plot_intermediate_values(study: Study, *, metric: str | None = None) -> Axes
     """Plot the reports of trials; see :func:`sweeper_core.visualization.plot_intermediate_values`."""
     shown = prepared.curves(study, metric)
     axes = single(f"Intermediate Values Plot{shown.note}", "Step", metric or "Intermediate Value")
-    for number, state, steps, values in shown.curves:
+    for (number, state, steps, values), colour in zip(shown.curves, shown.colours, strict=True):
         pruned = state is TrialState.PRUNED
-        style = {"linestyle": ":" if pruned else "-", "alpha": 0.5 if pruned else 1.0, "color": PALETTE[number % 7]}
+        style = {"linestyle": ":" if pruned else "-", "alpha": 0.5 if pruned else 1.0, "color": colour}
         axes.plot(
             steps, values, marker=".", linewidth=1, label=f"Trial {number}{' (pruned)' if pruned else ''}", **style
         )
@@ -186,5 +195,8 @@ def plot_timeline(study: Study, n_recent_trials: int | None = None) -> Axes:
             numbers, width = [span.number for span in members], max(1.0, 200 / len(spans))
             axes.hlines(numbers, starts, ends, colors=colour, linewidth=min(width, 12.0), label=state.name)
     axes.figure.autofmt_xdate()
+    whole_ticks(axes.yaxis)
+    if 0 < len(spans) < MIN_ROWS:
+        axes.set_ylim(spans[0].number - 0.6, spans[0].number + MIN_ROWS - 0.4)
     # Trials go from the lower left to the upper right.
     return finished(axes, legend=True, place="upper left")

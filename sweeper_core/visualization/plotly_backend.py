@@ -27,9 +27,10 @@ from sweeper_core.visualization._plotly.parts import (
     mark_outside,
     say_if_empty,
     trial_texts,
+    whole_ticks,
 )
 from sweeper_core.visualization._plotly.terminator import plot_terminator_improvement
-from sweeper_core.visualization.prepared import GREY, PALETTE, STATE_COLOURS, Target
+from sweeper_core.visualization.prepared import GREY, MIN_ROWS, PALETTE, STATE_COLOURS, Target
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -101,6 +102,7 @@ def plot_optimization_history(
             cross: dict[str, Any] = {"symbol": "x-thin-open", "size": 6, "color": "#888888"}
             named = {"mode": "markers", "name": "Pruned Trial (last report)", "marker": cross}
             add_points(figure, x=each.pruned[:, 0], y=each.pruned[:, 1], **named)
+    figure.update_xaxes(**whole_ticks([number for each in shown for number in each.numbers]))
     return say_if_empty(figure)
 
 
@@ -160,12 +162,12 @@ def plot_intermediate_values(study: Study, *, metric: str | None = None) -> Figu
     """
     shown = prepared.curves(study, metric)
     figure = figure_of(f"Intermediate Values Plot{shown.note}", "Step", metric or "Intermediate Value")
-    for number, state, steps, values in shown.curves:
+    for (number, state, steps, values), colour in zip(shown.curves, shown.colours, strict=True):
         pruned = state is TrialState.PRUNED
-        line = {"width": 1, "dash": "dot" if pruned else "solid", "color": PALETTE[number % 7]}
+        line = {"width": 1, "dash": "dot" if pruned else "solid", "color": colour}
         trace = {"mode": "lines+markers", "marker": {"size": 4}, "line": line, "opacity": 0.5 if pruned else 1.0}
         figure.add_scatter(x=steps, y=values, name=f"Trial {number}{' (pruned)' if pruned else ''}", **trace)
-    figure.update_layout(showlegend=0 < len(shown.curves) <= 30)
+    figure.update_layout(showlegend=shown.named and len(shown.curves) > 0)
     return say_if_empty(figure)
 
 
@@ -201,7 +203,9 @@ def plot_pareto_front(
             _add_cloud(figure, shown, members, name, colour)
     if len(shown.names) == 3:
         titles = [{"title": {"text": name}} for name in shown.names]
-        figure.update_layout(scene=dict(zip(("xaxis", "yaxis", "zaxis"), titles, strict=True)))
+        # A little further away than Plotly's own view, which cuts the names of the axes in a low window.
+        view = {"camera": {"eye": {"x": 1.5, "y": 1.5, "z": 1.1}}}
+        figure.update_layout(scene={**dict(zip(("xaxis", "yaxis", "zaxis"), titles, strict=True)), **view})
     return say_if_empty(figure)
 
 
@@ -272,8 +276,12 @@ def plot_timeline(study: Study, n_recent_trials: int | None = None) -> Figure:
                 text=[span.text for span in members],
                 hovertemplate="%{text}<extra></extra>",
                 textposition="none",
+                width=0.8,
                 marker={"color": colour, "line": {"width": 0}},
             )
     figure.update_layout(barmode="overlay")
     figure.update_xaxes(type="date")
+    figure.update_yaxes(**whole_ticks(numbers := [span.number for span in spans]))
+    if 0 < len(numbers) < MIN_ROWS:
+        figure.update_yaxes(range=[numbers[0] - 0.6, numbers[0] + MIN_ROWS - 0.4])
     return say_if_empty(figure)

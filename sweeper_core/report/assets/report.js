@@ -82,15 +82,17 @@
     };
     return { ...base, ...layout };
   }
-  function logTicks(low, high) {
-    if (!(low > 0)) return {};
-    const decades = Math.log10(high / low);
-    return decades >= 1.5 ? { dtick: decades > 7 ? 2 : 1, exponentformat: "power" } : { nticks: 5 };
+  /* A logarithmic axis with the same few labels as the other axes: Plotly writes powers in a larger font. */
+  function logAxis(param) {
+    if (!(param.low > 0) || !(param.high > param.low)) return {};
+    const { places, texts } = axisTicks(param.low, param.high, true, false);
+    const pad = 0.03 * Math.log10(param.high / param.low);
+    return { tickvals: places, ticktext: texts, range: [Math.log10(param.low) - pad, Math.log10(param.high) + pad] };
   }
   function paramAxis(param) {
     const title = { text: esc(shorten(param.name, 40)), font: { size: 12 } };
-    if (param.kind === "choice") return axis({ title, type: "category", categoryorder: "array", categoryarray: param.choices.map((c) => esc(shorten(c, 18))) });
-    if (param.log) return axis({ title, type: "log", ...logTicks(param.low, param.high) });
+    if (param.kind === "choice") return axis({ title, type: "category", categoryorder: "array", categoryarray: param.choices.map((c) => esc(shorten(c, 18))), range: [-0.5, param.choices.length - 0.5] });
+    if (param.log) return axis({ title, type: "log", ...logAxis(param) });
     return axis({ title, nticks: 6 });
   }
   function shownValue(param, value) {
@@ -130,8 +132,8 @@
     return lines.join("<br>");
   }
   /* What an axis of values shows: from the best to well above most of the others; the rest is drawn at the edge. */
-  function limits(s, metric = s.objective) {
-    const values = s.good.map((i) => s.t.values[metric][i]).filter(isNumber).sort((a, b) => a - b);
+  function limits(s, metric = s.objective, rows = s.good) {
+    const values = rows.map((i) => s.t.values[metric][i]).filter(isNumber).sort((a, b) => a - b);
     if (!values.length) return null;
     const sign = s.study.directions[metric] === "minimize" ? 1 : -1;
     const at = (q) => values[Math.min(Math.floor(q * values.length), values.length - 1)];
@@ -142,7 +144,8 @@
     if (Math.abs(far - edge) <= 1.5 * Math.abs(end - edge) || end === edge) end = far;
     const pad = 0.05 * (Math.abs(end - edge) || Math.abs(edge) || 1);
     const low = Math.min(edge, end) - pad, high = Math.max(edge, end) + pad;
-    return { low, high, end, clip: (v) => (sign > 0 ? Math.min(v, end) : Math.max(v, end)), beyond: (v) => (sign > 0 ? v > end : v < end) };
+    const [first, last] = sign > 0 ? [low, end] : [end, high];
+    return { low, high, end, clip: (v) => Math.min(Math.max(v, first), last), above: (v) => v > last, below: (v) => v < first };
   }
 
   // --- the head -------------------------------------------------------------------------------------------------------
@@ -245,8 +248,12 @@
     return { x, y };
   }
   function history(s) {
-    const bounds = limits(s);
+    const dots = s.rows.filter((i) => "CP".includes(s.t.state[i]) && isNumber(s.values[i]));
+    const outside = (limit) => dots.filter((i) => limit.above(s.values[i]) || limit.below(s.values[i])).length;
+    let bounds = limits(s);
     if (!bounds) return null;
+    // Reports of pruned trials do not stretch the picture, unless most of it would lie outside.
+    if (outside(bounds) > 0.25 * dots.length) bounds = limits(s, s.objective, dots);
     const improved = new Set(bestSteps(s).x);
     const make = () => {
       const groups = [
@@ -258,14 +265,14 @@
         const rows = thinned(all, MAX_POINTS, (i) => improved.has(s.t.number[i]));
         return { type: "scatter", mode: "markers", name, x: rows.map((i) => s.t.number[i]), y: rows.map((i) => bounds.clip(s.values[i])),
           text: rows.map((i) => describe(s, i)), hovertemplate: "%{text}<extra></extra>",
-          marker: { color, opacity, size: rows.length > 500 ? 4 : 7, symbol: rows.map((i) => (bounds.beyond(s.values[i]) ? (s.sign > 0 ? "arrow-up" : "arrow-down") : symbol)) } };
+          marker: { color, opacity, size: rows.length > 500 ? 4 : 7, symbol: rows.map((i) => (bounds.above(s.values[i]) ? "arrow-up" : bounds.below(s.values[i]) ? "arrow-down" : symbol)) } };
       });
       const steps = bestSteps(s);
       data.push({ type: "scatter", mode: "lines", name: "best so far", x: steps.x, y: steps.y, line: { shape: "hv", width: 2.5, color: css("--ink") }, hoverinfo: "skip" });
       return { data, layout: { xaxis: axis({ title: { text: "trial", font: { size: 12 } } }), yaxis: axis({ title: { text: esc(s.metric), font: { size: 12 } }, range: [bounds.low, bounds.high] }) } };
     };
-    const beyond = s.rows.filter((i) => "CP".includes(s.t.state[i]) && isNumber(s.values[i]) && bounds.beyond(s.values[i])).length;
-    const note = beyond ? `${beyond} values lie outside of the picture; arrows at its edge stand for them.` : "";
+    const beyond = outside(bounds);
+    const note = beyond === 1 ? "One value lies outside of the picture; an arrow at its edge stands for it." : beyond ? `${beyond} values lie outside of the picture; arrows at its edge stand for them.` : "";
     return card("History" + about(s), note, plot(make, 340, "Values of the trials in order, and the best so far"));
   }
   function importances(s) {
@@ -363,15 +370,28 @@
     const to = log && low > 0 ? Math.log10 : (v) => v;
     const a = to(low), b = to(high) > a ? to(high) : a + 1;
     const share = (v) => (to(v) - a) / (b - a);
-    let ticks;
-    if (log && low > 0 && b - a >= 1) {
-      const every = Math.max(1, Math.ceil((b - a) / 6));
-      ticks = [];
-      for (let e = Math.ceil(a); e <= Math.floor(b); e += every) ticks.push(10 ** e);
-      if (ticks.length < 2) ticks = [low, high];
-    } else if (whole && high - low <= 8 && high > low) ticks = Array.from({ length: high - low + 1 }, (_, k) => low + k);
-    else ticks = nice(low, high, 5);
-    return { share, ticks: ticks.map((v) => [share(v), fmt(v, 3)]) };
+    const { places, texts } = axisTicks(low, high, log, whole);
+    return { share, ticks: places.map((v, k) => [share(v), texts[k]]) };
+  }
+  /* A few round numbers, with as many digits as tell them apart. */
+  function axisTicks(low, high, log, whole) {
+    const decades = log && low > 0 ? Math.log10(high / low) : 0;
+    let places;
+    if (decades >= 1) {
+      const every = Math.max(1, Math.ceil(decades / 6));
+      const factors = decades < 2 ? [1, 2, 5] : [1];
+      places = [];
+      for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high) + 1e-9; e += every)
+        places.push(...factors.map((f) => Number((f * 10 ** e).toPrecision(12))).filter((v) => v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9)));
+      if (places.length < 2) places = [low, high];
+    } else if (whole && high - low <= 8 && high > low) places = Array.from({ length: high - low + 1 }, (_, k) => low + k);
+    else places = nice(low, high, 5);
+    let texts;
+    for (let digits = 3; digits <= 9; digits += 1) {
+      texts = places.map((v) => (Math.abs(v) >= 1e5 ? v.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e") : fmt(v, digits)));
+      if (new Set(texts).size === texts.length) break;
+    }
+    return { places, texts };
   }
   function nice(low, high, count) {
     if (!(high > low)) return [low];
@@ -412,7 +432,7 @@
       else data.push({ type: "scatter", mode: "lines", x: [...x, ...[...x].reverse()], y: [...up, ...down.reverse()], fill: "toself", fillcolor: accent + "2e", line: { width: 0 }, hoverinfo: "skip" },
         { type: "scatter", mode: "lines", x, y: model.mean, line: { color: accent, width: 2 }, hoverinfo: "skip" });
     }
-    data.push(points(best, { color: css("--bad"), size: 11, symbol: "star", line: { color: css("--card"), width: 1 } }));
+    data.push(points(best, { color: css("--bad"), size: best.length > 5 ? 8 : 11, symbol: "star", line: { color: css("--card"), width: 1 } }));
     return { data, layout: { showlegend: false, margin: { l: 44, r: 8, t: 6, b: 40 }, xaxis: paramAxis(param), yaxis: axis({ range: [bounds.low, bounds.high], nticks: 5 }) } };
   }
   function interactions(s) {
@@ -443,7 +463,8 @@
     const points = (chosen, marker) => ({ type: "scatter", mode: "markers", x: chosen.map((i) => shownValue(one, s.t.params[one.k][i])), y: chosen.map((i) => shownValue(other, s.t.params[other.k][i])),
       text: chosen.map((i) => describe(s, i)), hovertemplate: "%{text}<extra></extra>", marker, showlegend: false });
     data.push(points(rows, { size: 4, color: "#ffffff", opacity: 0.8, line: { color: "#000000", width: 0.6 } }));
-    data.push(points(rows.filter((i) => s.best.has(s.t.number[i])), { size: 13, symbol: "star", color: "#d55e00", line: { color: "#ffffff", width: 1.2 } }));
+    const best = rows.filter((i) => s.best.has(s.t.number[i]));
+    data.push(points(best, { size: best.length > 5 ? 8 : 13, symbol: "star", color: "#d55e00", line: { color: "#ffffff", width: 1.2 } }));
     return { data, layout: { showlegend: false, margin: { l: 48, r: 8, t: 6, b: 40 }, xaxis: paramAxis(one), yaxis: paramAxis(other) } };
   }
   function curves(s) {

@@ -19,6 +19,7 @@ from sweeper_core.visualization._mpl.parts import (
     set_x,
     set_y,
     single,
+    whole_ticks,
 )
 from sweeper_core.visualization.prepared import PALETTE, SCALE, Axis, Target
 
@@ -69,7 +70,7 @@ def plot_slice(
     named = [panel for panel in flat if panel.get_legend_handles_labels()[1]]
     if named:
         named[0].legend(fontsize=7)
-    figure.colorbar(cloud, ax=flat.tolist(), label="Trial", pad=0.02)
+    whole_ticks(figure.colorbar(cloud, ax=flat.tolist(), label="Trial", pad=0.02).ax.yaxis)
     return flat[0] if count == 1 else flat[:count]
 
 
@@ -163,7 +164,7 @@ def plot_rank(
         places = shown.axes[x].positions, shown.axes[y].positions
         return panel.scatter(*places, c=colours, cmap=scale_of(shown), vmin=0, vmax=1, s=18, zorder=3, **EDGE)
 
-    return _pairs("Rank", shown, draw, f"rank of {target_name} (0: smallest)")
+    return _pairs("Rank", shown, draw, f"{target_name}, by rank", prepared.quartile_ticks(shown.values))
 
 
 def _pairs(

@@ -53,8 +53,8 @@ def set_x(panel: Axes, axis: Axis, named: bool = True) -> None:
     if axis.scale == "log":
         panel.set_xscale("log")
     places, texts = _ticks(axis)
-    crowded = sum(map(len, texts)) > 24
-    panel.set_xticks(places, texts, rotation=30 if crowded else 0, ha="right" if crowded else "center", fontsize=8)
+    # Upright where they are many or long: aslant, a long one takes the room of the panel to the left.
+    panel.set_xticks(places, texts, rotation=90 if sum(map(len, texts)) > 24 else 0, fontsize=8)
     panel.set_xticks([], minor=True)
     panel.set_xlim(axis.span)
     if named:
@@ -80,6 +80,13 @@ def set_y(panel: Axes, axis: Axis, named: bool = True) -> None:
 def _ticks(axis: Axis) -> tuple[list[float], list[str]]:
     places = axis.undrawn(np.array([place for place, _ in axis.ticks]))
     return places.tolist(), [text for _, text in axis.ticks]
+
+
+def whole_ticks(axis: Any) -> None:
+    """Keep the ticks of an axis of trials at whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
 
 
 def scale_of(shown: prepared.Points) -> str:

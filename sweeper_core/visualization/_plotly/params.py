@@ -19,6 +19,7 @@ from sweeper_core.visualization._plotly.parts import (
     mark_outside,
     say_if_empty,
     trial_texts,
+    whole_ticks,
 )
 from sweeper_core.visualization.prepared import PALETTE, SCALE, Axis, Target
 
@@ -68,7 +69,7 @@ def plot_slice(
         mark_outside(figure, axis.positions, shown.values, span, **place)
         figure.update_xaxes(axis_layout(axis), **place)
     figure.update_yaxes(title_text=target_name, col=1)
-    figure.update_layout(coloraxis={"colorscale": SCALE, "colorbar": {"title": "Trial"}})
+    figure.update_layout(coloraxis={"colorscale": SCALE, "colorbar": {"title": "Trial", **whole_ticks(shown.numbers)}})
     figure.update_layout(legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"})
     return say_if_empty(figure)
 
@@ -157,11 +158,7 @@ def plot_rank(
         trace = {"mode": "markers", "showlegend": False, "marker": marker, "text": texts}
         add_points(figure, x=shown.axes[x].positions, y=shown.axes[y].positions, **trace, **place)
 
-    ticks = {
-        "tickvals": [0, 0.25, 0.5, 0.75, 1],
-        "ticktext": _quartile_texts(shown.values),
-        "title": _beside(target_name),
-    }
+    ticks = {**_ticks_of(prepared.quartile_ticks(shown.values)), "title": _beside(target_name)}
     return _pairs("Rank", shown, draw, _colours(shown, ticks, (0, 1)))
 
 
@@ -177,13 +174,6 @@ def _beside(title: str) -> dict[str, Any]:
 
 def _ticks_of(ticks: list[tuple[float, str]]) -> dict[str, Any]:
     return {"tickvals": [place for place, _ in ticks], "ticktext": [text for _, text in ticks]}
-
-
-def _quartile_texts(values: Any) -> list[str]:
-    if len(values) == 0:
-        return [""] * 5
-    names = ("min.", "25%", "50%", "75%", "max.")
-    return [f"{name} ({q:.4g})" for name, q in zip(names, np.quantile(values, [0, 0.25, 0.5, 0.75, 1]), strict=True)]
 
 
 def _pairs(

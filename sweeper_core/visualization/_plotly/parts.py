@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MAX_SVG_POINTS = 2000
+MAX_EACH = 8
+"""Up to so many trials each has a tick."""
 MARKER = {"line": {"width": 0.5, "color": "#555555"}}
 """A thin edge, so that pale markers show on a pale ground."""
 
@@ -97,6 +99,12 @@ def mark_outside(
             marker = {"symbol": symbol, "size": 8, "color": colour}
             trace = {"mode": "markers", "marker": marker, "text": texts, "hoverinfo": "text", "showlegend": False}
             figure.add_scatter(x=x[members], y=np.full(members.sum(), height), cliponaxis=False, **trace, **place)
+
+
+def whole_ticks(numbers: Sequence[int]) -> dict[str, Any]:
+    """Return what keeps the ticks of an axis of few trials at whole numbers."""
+    few = not numbers or max(numbers) - min(numbers) < MAX_EACH
+    return {"dtick": 1, "tick0": 0} if few else {}
 
 
 def trial_texts(numbers: Sequence[int]) -> list[str]:

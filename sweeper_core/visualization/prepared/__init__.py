@@ -20,9 +20,9 @@ from sweeper_core.visualization.prepared.history import (
 from sweeper_core.visualization.prepared.importances import Bars, importance_bars
 from sweeper_core.visualization.prepared.parallel import Column, Lines, parallel
 from sweeper_core.visualization.prepared.points import MAX_IN_MATRIX, MAX_IN_ROW, Points, points, ranks
-from sweeper_core.visualization.prepared.style import GREY, PALETTE, SCALE, STATE_COLOURS
+from sweeper_core.visualization.prepared.style import GREY, MIN_ROWS, PALETTE, SCALE, STATE_COLOURS
 from sweeper_core.visualization.prepared.surface import Effect, Landscape, Surface
-from sweeper_core.visualization.prepared.ticks import colour_ticks
+from sweeper_core.visualization.prepared.ticks import colour_ticks, quartile_ticks
 from sweeper_core.visualization.prepared.values import Target, bulk, close_up, history_span
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "MAX_CURVES",
     "MAX_IN_MATRIX",
     "MAX_IN_ROW",
+    "MIN_ROWS",
     "PALETTE",
     "SCALE",
     "STATE_COLOURS",
@@ -62,6 +63,7 @@ __all__ = [
     "parallel",
     "points",
     "progress",
+    "quartile_ticks",
     "ranks",
     "shortened",
     "timeline",

@@ -10,6 +10,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core.study.abandoned import is_abandoned, last_moment, running_until
 from sweeper_core.study.study import Study
 from sweeper_core.trial.state import TrialState
 from sweeper_core.visualization.prepared.values import (
@@ -55,7 +56,7 @@ class MeanProgress:
 
 @dataclass(frozen=True)
 class Steps:
-    """A staircase: the empirical distribution of one study's values."""
+    """A staircase from 0: the empirical distribution of one study's values; both are ``(n + 1,)``, or empty."""
 
     label: str
     values: Floats
@@ -125,13 +126,16 @@ def distribution_steps(studies: Studies, target: Target | None) -> list[Steps]:
     for study in as_studies(studies):
         check_target(study, target)
         values = np.sort([value_of(trial, target) for trial in plotted_trials(study, target)])
-        share = np.arange(1, len(values) + 1) / max(len(values), 1)
-        found.append(Steps(study.study_name, values, share))
+        share = np.arange(0, len(values) + 1) / max(len(values), 1)
+        # The first step rises from 0: else a single value would leave no line.
+        found.append(
+            Steps(study.study_name, np.concatenate([values[:1], values]), share if len(values) else np.empty(0))
+        )
     return found
 
 
 def timeline(study: Study, n_recent_trials: int | None) -> list[Span]:
-    """Return when each trial ran; running ones end now.
+    """Return when each trial ran; running ones end now, or at the last sign of life of an abandoned study.
 
     Raises:
         ValueError: ``n_recent_trials`` is not positive.
@@ -139,12 +143,13 @@ def timeline(study: Study, n_recent_trials: int | None) -> list[Span]:
     if n_recent_trials is not None and n_recent_trials <= 0:
         raise ValueError(f"`n_recent_trials` must be positive, but got {n_recent_trials}.")
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.datetime_start is not None]
+    times = [(trial.datetime_start, trial.datetime_complete) for trial in trials]
+    until, last = running_until(times, datetime.now()), last_moment(times)
     trials = trials[-n_recent_trials:] if n_recent_trials is not None else trials
-    now = datetime.now()
     spans = []
     for trial in trials:
         assert trial.datetime_start is not None
-        end = trial.datetime_complete or now
+        end = trial.datetime_complete or (last if last and is_abandoned(trial.system_attrs) else until)
         text = f"trial {trial.number}: {trial.state.name}" + (f", values {trial.values}" if trial.values else "")
         spans.append(Span(trial.number, trial.state, trial.datetime_start, end, text))
     return spans

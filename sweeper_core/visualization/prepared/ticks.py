@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -28,8 +29,14 @@ def round_ticks(low: float, high: float, *, whole: bool = False, count: int = MA
     digits = next((d for d in range(21) if abs(step * 10.0**d - round(step * 10.0**d)) < FAR * step * 10.0**d), 20)
     biggest = max(abs(low), abs(high))
     if biggest >= 1e5 or biggest < 1e-3:
-        return [(place, f"{place:.4g}") for place in places]
+        written = map(partial(_scientific, places), range(4, 18))
+        texts = next((told for told in written if len(set(told)) == len(told)), _scientific(places, 17))
+        return list(zip(places, texts, strict=True))
     return [(place, f"{place:.{digits}f}") for place in places]
+
+
+def _scientific(places: Sequence[float], digits: int) -> list[str]:
+    return [f"{place:.{digits}g}" for place in places]
 
 
 def _round_step(low: float, high: float, whole: bool, count: int) -> float:
@@ -43,7 +50,7 @@ def _round_step(low: float, high: float, whole: bool, count: int) -> float:
 def log_ticks(low: float, high: float, count: int = MAX_TICKS) -> Ticks:
     """Return powers of ten between two logarithms, or 1, 2 and 5 of each where there are few; places are logarithms."""
     powers = range(math.ceil(low - FAR), math.floor(high + FAR) + 1)
-    if len(powers) >= 2:
+    if len(powers) >= 3:
         every = math.ceil(len(powers) / count)
         return [(float(power), _power(power)) for power in powers if power % every == 0 or every == 1]
     fine = [
@@ -52,6 +59,8 @@ def log_ticks(low: float, high: float, count: int = MAX_TICKS) -> Ticks:
         for factor in (1.0, 2.0, 5.0)
         if low - FAR <= power + math.log10(factor) <= high + FAR
     ]
+    if len(fine) > count:
+        return [(float(power), _power(power)) for power in powers]
     return fine if len(fine) >= 2 else [(low, f"{10.0**low:.3g}"), (high, f"{10.0**high:.3g}")]
 
 
@@ -68,6 +77,15 @@ def colour_ticks(limits: tuple[float, float], values: Sequence[float] | np.ndarr
     ticks = [(p, t) for p, t in ticks if not (below and p < low + reach) and not (above and p > high - reach)]
     first = [(low, f"≤ {low:.3g}")] if below else []
     return [*first, *ticks, *([(high, f"≥ {high:.3g}")] if above else [])]
+
+
+def quartile_ticks(values: np.ndarray) -> Ticks:
+    """Return ticks of ranks from 0 to 1, and the values there."""
+    if len(values) == 0:
+        return []
+    names = ("min.", "25%", "50%", "75%", "max.")
+    quartiles = zip(names, np.quantile(values, [0, 0.25, 0.5, 0.75, 1]), strict=True)
+    return [(index / 4, f"{name} ({value:.4g})") for index, (name, value) in enumerate(quartiles)]
 
 
 def with_ends(ticks: Ticks, ends: tuple[float, float], texts: tuple[str, str]) -> Ticks:

@@ -22,6 +22,9 @@ Studies = Study | Sequence[Study]
 MAX_SPREAD = 10.0
 """In interquartile ranges: values beyond would leave one colour for all others."""
 
+MAX_HIDDEN = 0.25
+"""Share of a history's points that may be reports of PRUNED trials outside of its range."""
+
 
 def bulk(values: Floats) -> tuple[float, float]:
     """Return the ends of the values, or of their bulk where a few lie very far out."""
@@ -58,13 +61,21 @@ def close_up(values: Floats) -> tuple[float, float] | None:
 
 
 def history_span(values: Floats, pruned: Floats) -> tuple[float, float] | None:
-    """Return the range of a history's axis; reports of PRUNED trials ``(k,)`` do not stretch it. None: as it comes."""
+    """Return the range of a history's axis. None: as it comes.
+
+    Reports of PRUNED trials ``(k,)`` do not stretch it, unless most of the picture would lie outside.
+    """
     span = close_up(values)
-    if span is not None or not len(values) or not len(pruned):
+    if not len(values) or not len(pruned):
         return span
-    low, high = float(values.min()), float(values.max())
-    if low <= pruned.min() and pruned.max() <= high:
-        return None
+    low, high = span or (float(values.min()), float(values.max()))
+    hidden = int(np.sum((pruned < low) | (pruned > high)))
+    if hidden == 0:
+        return span
+    if hidden > MAX_HIDDEN * (len(values) + len(pruned)):
+        return close_up(np.concatenate([values, pruned]))
+    if span is not None:
+        return span
     margin = 0.06 * ((high / 2.0 - low / 2.0) * 2.0 or abs(high) or 1.0)
     return low - margin, high + margin
 

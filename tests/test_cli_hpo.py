@@ -397,6 +397,22 @@ def test_plots_are_written(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert "takes no --param" in refused(capsys, "plot", "edf", str(sweep), "-p", "lr", "-o", str(tmp_path / "e.html"))
 
 
+def test_a_plot_of_several_objectives_is_about_the_one_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("plotly")
+    url, page = f"sqlite:///{tmp_path / 'two.db'}", str(tmp_path / "e.html")
+    study = create_study(storage=url, study_name="two", directions=["minimize", "maximize"])
+    study.set_metric_names(["loss", "accuracy"])
+    study.add_trial(create_trial(values=[1.0, 0.5]))
+    assert "'loss', 'accuracy'" in refused(capsys, "plot", "edf", url, "-o", page)
+    assert "no objective '2'" in refused(capsys, "plot", "edf", url, "--objective", "2", "-o", page)
+    assert "takes no --objective" in refused(capsys, "plot", "timeline", url, "--objective", "1", "-o", page)
+    assert "pairs of parameters" in refused(capsys, "plot", "rank", url, "-p", "lr", "-o", page)
+    said(capsys, "plot", "optimization_history", url, "--objective", "accuracy", "-o", page)
+    assert "Best Value" in Path(page).read_text()
+
+
 # --- help and errors ------------------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,12 @@ PLOTS = tuple(name.removeprefix("plot_") for name in OFFERED if name != "plot_hy
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Of a report: its models are small, and more threads would only take cores away from jobs."""
 
+OF_PAIRS = frozenset({"contour", "rank"})
+OF_ALL = "param_importances"
+"""Shows all objectives unless one is named."""
+WITH_TARGET = frozenset({"contour", "edf", "optimization_history", "parallel_coordinate", OF_ALL, "rank", "slice"})
+"""Kinds that show one number for each trial."""
+
 PAGES = frozenset({".html"})
 
 
@@ -64,8 +70,15 @@ def report_command(places: Sequence[str], storage: str | None, names: Sequence[s
     help="Ends in .html (needs plotly) or in .png, .svg, .pdf (needs matplotlib); KIND.html by default.",
 )  # fmt: skip
 @click.option("--param", "-p", "params", multiple=True, metavar="NAME", help="Only these parameters.")
+@click.option("--objective", metavar="NAME", help="Of several objectives, the one to plot: its name, or 0, 1, …")
 def plot_command(
-    kind: str, where: str | None, storage: str | None, study: str | None, output: Path | None, params: Sequence[str]
+    kind: str,
+    where: str | None,
+    storage: str | None,
+    study: str | None,
+    output: Path | None,
+    params: Sequence[str],
+    objective: str | None,
 ) -> None:
     """Write a plot as HTML or as an image.
 
@@ -76,6 +89,7 @@ def plot_command(
     Examples:
       hpo plot slice outputs/sweep -p lr -p depth
       hpo plot optimization_history outputs/sweep -o history.png
+      hpo plot edf outputs/sweep --objective accuracy
     """
     from sweeper_core.study import load_study
 
@@ -83,8 +97,28 @@ def plot_command(
     path = output or Path(f"{kind}.html")
     loaded = load_study(study_name=source.study.name, storage=source.storage)
     arguments: dict[str, Any] = {"params": list(params)} if params else {}
+    if kind in OF_PAIRS and len(set(params)) == 1:
+        raise ValueError(f"A {kind} plot is about pairs of parameters: give --param twice or more, or not at all.")
+    if kind in WITH_TARGET:
+        arguments |= _target(kind, source.facts().metrics, loaded.directions, objective)
+    elif objective is not None:
+        raise ValueError(f"Plot {kind!r} takes no --objective.")
     _draw(kind, loaded, path, arguments)
     term.say(f"{path}")
+
+
+def _target(kind: str, names: Sequence[str], directions: Sequence[Any], wanted: str | None) -> dict[str, Any]:
+    """Return the arguments that make a plot show one of several objectives."""
+    from sweeper_core.visualization.prepared import ObjectiveTarget
+
+    known = {**{str(index): index for index in range(len(names))}, **{name: k for k, name in enumerate(names)}}
+    if wanted is None and (len(names) == 1 or kind == OF_ALL):
+        return {}
+    if wanted is None or wanted not in known:
+        said = "Choose one" if wanted is None else f"There is no objective {wanted!r}; choose one"
+        raise ValueError(f"{said} of the objectives with --objective: {', '.join(map(repr, names))}.")
+    index = known[wanted]
+    return {"target": ObjectiveTarget(index, directions[index]), "target_name": names[index]}
 
 
 def _draw(kind: str, study: Any, path: Path, arguments: dict[str, Any]) -> None:
@@ -104,7 +138,7 @@ def _draw(kind: str, study: Any, path: Path, arguments: dict[str, Any]) -> None:
     except ImportError as error:
         raise missing_extra(f"Plots need {package}", "plot") from error
     except TypeError as error:
-        raise ValueError(f"Plot {kind!r} takes no --param.") if arguments else error from error
+        raise ValueError(f"Plot {kind!r} takes no --param.") if "params" in arguments else error from error
     if page:
         figure.write_html(str(path), include_plotlyjs=True)
     else:

@@ -23,7 +23,7 @@ from sweeper_core.visualization.prepared.points import MAX_IN_MATRIX, MAX_IN_ROW
 from sweeper_core.visualization.prepared.style import GREY, MIN_ROWS, PALETTE, SCALE, STATE_COLOURS
 from sweeper_core.visualization.prepared.surface import Effect, Landscape, Surface
 from sweeper_core.visualization.prepared.ticks import colour_ticks, quartile_ticks
-from sweeper_core.visualization.prepared.values import Target, bulk, close_up, history_span
+from sweeper_core.visualization.prepared.values import ObjectiveTarget, Target, bulk, close_up, history_span
 
 __all__ = [
     "GREY",
@@ -43,6 +43,7 @@ __all__ = [
     "Landscape",
     "Lines",
     "MeanProgress",
+    "ObjectiveTarget",
     "Points",
     "Progress",
     "Span",

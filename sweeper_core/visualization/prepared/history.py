@@ -15,6 +15,7 @@ from sweeper_core.study.study import Study
 from sweeper_core.trial.state import TrialState
 from sweeper_core.visualization.prepared.values import (
     Floats,
+    ObjectiveTarget,
     Studies,
     Target,
     as_studies,
@@ -82,12 +83,17 @@ def progress(studies: Studies, target: Target | None, target_name: str) -> list[
         trials = plotted_trials(study, target)
         values = np.array([value_of(trial, target) for trial in trials])
         feasible = np.array([is_feasible(trial) for trial in trials], dtype=bool)
-        best = _best_so_far(values, feasible, minimises(study, target)) if target is None else None
+        best = _best_so_far(values, feasible, minimises(study, target)) if _is_objective(target) else None
         label = target_name if len(as_studies(studies)) == 1 else f"{target_name} of {study.study_name}"
         found.append(
             Progress(label, tuple(trial.number for trial in trials), values, feasible, best, _pruned(study, target))
         )
     return found
+
+
+def _is_objective(target: Target | None) -> bool:
+    """Return whether the plotted values are such that one can be the best."""
+    return target is None or isinstance(target, ObjectiveTarget)
 
 
 def _pruned(study: Study, target: Target | None) -> Floats:

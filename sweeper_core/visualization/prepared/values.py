@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,18 @@ MAX_SPREAD = 10.0
 
 MAX_HIDDEN = 0.25
 """Share of a history's points that may be reports of PRUNED trials outside of its range."""
+
+
+@dataclass(frozen=True)
+class ObjectiveTarget:
+    """A target that is one of the study's objectives, so that plots know which values are good."""
+
+    index: int
+    direction: StudyDirection
+
+    def __call__(self, trial: FrozenTrial) -> float:
+        """Return the objective's value; NaN where the trial has none."""
+        return float(trial.values[self.index]) if trial.values else math.nan
 
 
 def bulk(values: Floats) -> tuple[float, float]:
@@ -122,5 +135,7 @@ def is_feasible(trial: FrozenTrial) -> bool:
 
 
 def minimises(study: Study, target: Target | None) -> bool:
-    """Return whether small plotted values are the good ones (always, for a target)."""
+    """Return whether small plotted values are the good ones (always, for a target that is no objective)."""
+    if isinstance(target, ObjectiveTarget):
+        return target.direction is not StudyDirection.MAXIMIZE
     return target is not None or study.directions[0] is not StudyDirection.MAXIMIZE

@@ -12,6 +12,7 @@ import pytest
 
 from sweeper_core import create_study, load_study
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from sweeper_core.samplers import BruteForceSampler, GridSampler, PartialFixedSampler, TPESampler
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import Storage, get_storage
@@ -205,3 +206,54 @@ def test_what_has_ended_is_no_rival(storage: Storage) -> None:
         assert started is not None
         assert started.params["x"] == 0.5
         storage.finish(study._study_id, started.number, TrialState.COMPLETE, [1.0])
+
+
+def branches(trial: Trial) -> float:
+    if trial.suggest_categorical("k", ["p", "q"]) == "p":
+        return trial.suggest_int("d", 1, 6)
+    return trial.suggest_int("u", 1, 3) + trial.suggest_categorical("w", [0, 1])
+
+
+def test_trials_that_suggest_in_any_order_share_out_the_branches_of_a_finite_space() -> None:
+    study = create_study(sampler=BruteForceSampler(seed=1))
+    first = study.ask()
+    study.tell(first, branches(first))
+    for trial in reversed([study.ask() for _ in range(11)]):
+        branches(trial)
+    assert len({tuple(sorted(trial.params.items())) for trial in study.trials}) == 12
+
+
+@pytest.mark.parametrize("sampler", [GridSampler(), BruteForceSampler(seed=1)], ids=str)
+def test_threads_cover_a_finite_space_once_and_all_of_them_end(sampler: Sampler) -> None:
+    study = create_study(sampler=sampler)
+    study.optimize(lambda trial: trial.suggest_int("a", 0, 3) * trial.suggest_int("b", 0, 2), n_trials=60, n_jobs=4)
+    assert len(study.trials) == len({tuple(sorted(trial.params.items())) for trial in study.trials}) == 12
+
+
+def test_a_running_trial_of_unknown_depth_does_not_end_the_search() -> None:
+    study = create_study(sampler=BruteForceSampler(seed=1))
+    study.enqueue_trial({"k": "q"})
+    running = study.ask()
+    running.suggest_categorical("k", ["p", "q"])
+    study.optimize(branches, n_trials=40)
+    points = {tuple(sorted(trial.params.items())) for trial in study.trials[1:]}
+    assert {dict(point)["k"] for point in points} == {"p", "q"}
+    assert len([point for point in points if dict(point)["k"] == "p"]) == 6
+
+
+def test_points_of_a_grid_that_are_close_together_stay_on_it() -> None:
+    study = create_study(sampler=GridSampler({"x": [0.1, 0.10001, 0.10002, 0.10003], "y": [0.5]}))
+    for trial in [study.ask()]:
+        study.tell(trial, trial.suggest_float("x", 0.0, 1.0) + trial.suggest_float("y", 0.0, 1.0))
+    for trial in reversed([study.ask() for _ in range(3)]):
+        trial.suggest_float("x", 0.0, 1.0)
+        trial.suggest_float("y", 0.0, 1.0)
+    assert sorted(trial.params["x"] for trial in study.trials) == [0.1, 0.10001, 0.10002, 0.10003]
+
+
+@pytest.mark.parametrize("sampler", [PartialFixedSampler({"x": 0.25}, TPESampler(seed=1)), GridSampler({"x": [0.25]})])
+def test_many_trials_at_once_keep_what_the_sampler_fixes(sampler: Sampler) -> None:
+    study = create_study(sampler=sampler)
+    study.tell(study.ask({"x": FloatDistribution(0.0, 1.0)}), 1.0)
+    last = [study.ask() for _ in range(20)][-1]
+    assert last.suggest_float("x", 0.0, 1.0) == 0.25

@@ -310,6 +310,12 @@ def digits_of(name: str, distribution: BaseDistribution) -> Digits:
     return NumberDigits(name, distribution)
 
 
+def n_undecided(space: SearchSpace, history: History) -> int:
+    """Return the number of running trials that lack parameters of a space."""
+    raw = history.raw(space, history.running)
+    return int(np.count_nonzero(np.any(space.active_mask(raw) & np.isnan(raw), axis=1)))
+
+
 def exhausted(space: SearchSpace, history: History) -> bool:
     """Return whether every point of a finite space is in the history; False for spaces too large to list."""
     lattice = lattice_of(space)

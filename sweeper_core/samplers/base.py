@@ -122,6 +122,15 @@ class Sampler(ABC):
         """Return whether the history has every point of a finite space that this sampler could suggest."""
         return exhausted(space, history)
 
+    def has_left(self, space: SearchSpace, history: History) -> bool:
+        """Return whether a point is left that no trial has and that no running one is about to get."""
+        return not self.exhausted(space, history)
+
+    @property
+    def stand_in(self) -> Sampler | None:
+        """The sampler for trials beyond the number whose points can be computed at one moment; None draws at random."""
+        return None
+
     independent = False
     """Whether each parameter can be drawn independently (:meth:`draw`)."""
 

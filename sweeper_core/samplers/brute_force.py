@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy.typing as npt
 
 from sweeper_core._described import described
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.samplers._lattice import code_in_column, complete, exhausted, lattice_of
-from sweeper_core.samplers.base import Request, Suggestion
+from sweeper_core.samplers._lattice import code_in_column, complete, exhausted, lattice_of, n_undecided
+from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.trial.history import History
@@ -56,8 +57,22 @@ class BruteForceSampler(OptunaFace):
             return False
         if len(space) and _knows_all(space, history):
             return exhausted(space, history) and not (self.avoid_premature_stop and len(history.running))
-        tree = _Tree(history, self.avoid_premature_stop)
+        tree = _Tree(history, self.avoid_premature_stop, until_known=True)
         return not tree.is_open(tree.rows, frozenset())
+
+    def has_left(self, space: SearchSpace, history: History) -> bool:
+        if self.avoid_premature_stop:
+            return not self.exhausted(space, history)
+        lattice = lattice_of(space)
+        if len(space) and lattice is not None and _knows_all(space, history):
+            return lattice.n_points - len(lattice.visited(history)) > n_undecided(space, history)
+        tree = _Tree(history, False, until_known=True)
+        coming = sum(not history.layouts[row].names for row in history.running.tolist())
+        return tree.n_left(coming + 1) > coming
+
+    @property
+    def stand_in(self) -> Sampler:
+        return self
 
     def _listed(self, request: Request, history: History, rng: np.random.Generator) -> dict[str, Any]:
         """Return a point of a space given in advance."""
@@ -81,8 +96,10 @@ class BruteForceSampler(OptunaFace):
                 continue
             values = list(parameter.distribution.values())
             fixed = frozenset((*params, parameter.name))
-            left = [v for v in values if tree.is_open(tree.with_value(rows, parameter.name, v), fixed)]
-            choice = (left or values)[int(rng.integers(len(left or values)))]
+            below = [tree.with_value(rows, parameter.name, value) for value in values]
+            left = [v for v, at in zip(values, below, strict=True) if tree.is_open(at, fixed)]
+            left = left or [values[place] for place in tree.least_crowded(below, fixed)] or values
+            choice = left[int(rng.integers(len(left)))]
             params[parameter.name] = choice
             rows = tree.with_value(rows, parameter.name, choice)
         return {name: params[name] for name in request.space.names if name in params}
@@ -92,11 +109,18 @@ class _Tree:
     """The tree of suggested values, as sets of trials that share values.
 
     A node is the set of trials with certain values; its next parameter is one that all of them have.
+
+    Args:
+        history: All trials.
+        retry_running: Whether points that only running trials have count as untried.
+        until_known: Whether there may be untried points below values that only running trials have, as long as no
+            trial has ended that had no parameters beyond these.
     """
 
-    def __init__(self, history: History, retry_running: bool) -> None:
+    def __init__(self, history: History, retry_running: bool, until_known: bool = False) -> None:
         self._history = history
         self._retry_running = retry_running
+        self._until_known = until_known
         self._running = history.states == TrialState.RUNNING
         self._failed = history.states == TrialState.FAIL
         asked = np.fromiter((len(layout.names) > 0 for layout in history.layouts), bool, len(history))
@@ -120,19 +144,56 @@ class _Tree:
 
     def is_open(self, rows: Integers, fixed: frozenset[str]) -> bool:
         """Return whether untried points are left below the node of these trials, which share the fixed parameters."""
+        return self._left(rows, fixed, 1) > 0
+
+    def n_left(self, wanted: int) -> int:
+        """Return the number of untried points that no trial with parameters is about to take; ``wanted`` if more."""
+        return self._left(self.rows, frozenset(), wanted) if len(self.rows) else wanted
+
+    def least_crowded(self, nodes: Sequence[Integers], fixed: frozenset[str]) -> list[int]:
+        """Return the places of the nodes with the fewest trials, of those where only running trials leave no point."""
+        counts = [len(rows) if self._may_be_open(rows, fixed) else sys.maxsize for rows in nodes]
+        return [place for place, count in enumerate(counts) if count == min(counts) < sys.maxsize]
+
+    def _may_be_open(self, rows: Integers, fixed: frozenset[str]) -> bool:
+        tree = _Tree(self._history, True) if self._running[rows].any() else self
+        return tree.is_open(rows, fixed)
+
+    def _left(self, rows: Integers, fixed: frozenset[str], wanted: int) -> int:
+        """Return the number of untried points below a node that nobody is about to take; ``wanted`` if more.
+
+        A value without trials counts as one point.
+        """
         if len(rows) == 0:
-            return True
-        ended = rows[~self._running[rows]]
-        if len(ended) == 0:
-            return self._retry_running
-        name = self._next(ended, fixed)
+            return 1
+        known = rows[~self._running[rows]]
+        if len(known) == 0:
+            known = np.array([row for row in rows.tolist() if self._goes_beyond(row, fixed)], np.int64)
+            if self._retry_running or (len(known) == 0 and self._until_known and not self._is_leaf(fixed)):
+                return wanted
+        name = self._next(known, fixed) if len(known) else None
         if name is None:
-            return False
-        distribution = self._distribution(ended, name)
+            return 0
+        distribution = self._distribution(known, name)
         assert distribution is not None
         _check_finite(name, distribution)
-        below = fixed | {name}
-        return any(self.is_open(self.with_value(rows, name, value), below) for value in distribution.values())
+        coming = int(np.count_nonzero(self._running[rows] & np.isnan(self._history.columns[name].raw[rows])))
+        left = 0
+        for value in distribution.values():
+            left += self._left(self.with_value(rows, name, value), fixed | {name}, wanted + coming - left)
+            if left >= wanted + coming:
+                break
+        return max(0, left - coming)
+
+    def _goes_beyond(self, row: int, fixed: frozenset[str]) -> bool:
+        return not fixed.issuperset(self._history.layouts[row].names)
+
+    def _is_leaf(self, fixed: frozenset[str]) -> bool:
+        """Return whether a trial has ended with exactly these parameters."""
+        ended = self.rows[~self._running[self.rows] & ~self._failed[self.rows]]
+        return any(
+            fixed == frozenset(layout.names) for layout in {self._history.layouts[row] for row in ended.tolist()}
+        )
 
     def _next(self, ended: Integers, fixed: frozenset[str]) -> str | None:
         """Return a parameter that all trials have; failed trials may have ended before they suggested it."""

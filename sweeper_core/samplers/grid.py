@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from sweeper_core._described import described
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
-from sweeper_core.samplers._lattice import MISSING, Lattice, ListDigits, digits_of
-from sweeper_core.samplers.base import Request, Suggestion
+from sweeper_core.samplers._lattice import MISSING, Lattice, ListDigits, digits_of, n_undecided
+from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.brute_force import BruteForceSampler
 from sweeper_core.samplers.optuna_face import OptunaFace
 from sweeper_core.search_space.space import SearchSpace
@@ -85,6 +85,18 @@ class GridSampler(OptunaFace):
             left[self._covered(lattice, history)] = False
             return bool(wanted) and not left.any()
         return len(history) >= lattice.n_points and len(self._covered(lattice, history)) >= lattice.n_points
+
+    def has_left(self, space: SearchSpace, history: History) -> bool:
+        if self._has_branches(space, history):
+            return self._branches.has_left(space, history)
+        lattice = self._lattice(space)
+        left = lattice.matching(_held(space)) if self._own is not None else np.ones(lattice.n_points, bool)
+        left[self._covered(lattice, history)] = False
+        return bool(np.count_nonzero(left) > (0 if self._own is not None else n_undecided(space, history)))
+
+    @property
+    def stand_in(self) -> Sampler:
+        return self
 
     def _has_branches(self, space: SearchSpace, history: History) -> bool:
         """Return whether the grid is of the values that trials suggest, and some have parameters that others lack.

@@ -19,6 +19,7 @@ from sweeper_core.distributions import (
 from sweeper_core.samplers.asking import ask
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.optuna_face import OptunaFace
+from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.samplers.user import BaseSampler
 from sweeper_core.search_space.space import Parameter, SearchSpace
 from sweeper_core.trial.frozen import FrozenTrial
@@ -58,9 +59,19 @@ class PartialFixedSampler(OptunaFace):
         given = {**self._fixed_in(request.space), **request.given}
         return replace(ask(self.base_sampler, replace(request, given=given), history, rng), if_known="keep")
 
+    @property
+    def stand_in(self) -> Sampler:
+        other = self.base_sampler.stand_in if isinstance(self.base_sampler, Sampler) else None
+        return PartialFixedSampler(self.fixed_params, other or RandomSampler())
+
     def exhausted(self, space: SearchSpace, history: History) -> bool:
-        if not isinstance(self.base_sampler, Sampler):
-            return False
+        return isinstance(self.base_sampler, Sampler) and self.base_sampler.exhausted(self._kept(space), history)
+
+    def has_left(self, space: SearchSpace, history: History) -> bool:
+        return not isinstance(self.base_sampler, Sampler) or self.base_sampler.has_left(self._kept(space), history)
+
+    def _kept(self, space: SearchSpace) -> SearchSpace:
+        """Return the space in which fixed parameters have only their value."""
         fixed = self._fixed_in(space)
         kept = [
             replace(parameter, distribution=_only(parameter.distribution, fixed[parameter.name]))
@@ -68,7 +79,7 @@ class PartialFixedSampler(OptunaFace):
             else parameter
             for parameter in space
         ]
-        return self.base_sampler.exhausted(SearchSpace(kept), history)
+        return SearchSpace(kept)
 
     # The following methods are for a user's base sampler.
 

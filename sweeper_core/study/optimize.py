@@ -132,6 +132,8 @@ class Loop:
         self._reporter = Reporter(session.log)
         self._turn = threading.Condition()
         self._active = 0
+        self._unchecked = False
+        """Whether a trial has ended beside running ones, so that nobody has looked whether untried points are left."""
         self._full = False
 
     def run(self, n_jobs: int, around: Callable[[Callable[[], None]], None]) -> None:
@@ -184,8 +186,7 @@ class Loop:
             try:
                 self._run_one(trial)
             finally:
-                if self._rules.scheduler is not None:
-                    self._ended()
+                self._ended()
                 if self._collect:
                     gc.collect()
             if self._callbacks:
@@ -202,12 +203,30 @@ class Loop:
         if self._lease is not None and time.monotonic() - self._looked >= self._lease.interval:
             self._looked = time.monotonic()
             self._session.fail_stale()
-        if self._rules.scheduler is None:
+        if self._rules.scheduler is None and not self._session.native_sampler.ends:
             return self._trials.begin(self._lease) if self._limits.take() else None
         with self._turn:
-            found = self._scheduled()
+            found = self._untried() if self._rules.scheduler is None else self._scheduled()
             self._active += found is not None
             return found
+
+    def _untried(self) -> Trial | None:
+        """Return the next trial of a finite sampler; wait while running trials may take the points that are left.
+
+        Such a trial may fail before it takes one, or find that there are more.
+        """
+        while (self._active or self._unchecked) and not self._has_left():
+            if not self._active:
+                return None
+            self._turn.wait()
+        return self._trials.begin(self._lease) if self._limits.take() else None
+
+    def _has_left(self) -> bool:
+        log = self._session.log
+        log.sync()
+        space, history = log.statistics.joint, log.history()
+        enqueued = len(history.having(TrialState.WAITING)) > 0
+        return enqueued or not len(space) or self._session.native_sampler.has_left(space, history)
 
     def _scheduled(self) -> Trial | None:
         """Return the trial that the scheduler chooses next; wait for other threads if it waits."""
@@ -226,8 +245,10 @@ class Loop:
 
     def _ended(self) -> None:
         """Notify waiting threads that a trial has ended."""
+        if self._rules.scheduler is None and not self._session.native_sampler.ends:
+            return
         with self._turn:
-            self._active -= 1
+            self._active = max(0, self._active - 1)  # the sampler may have been replaced by a finite one meanwhile
             self._turn.notify_all()
 
     def _call_back(self, trial: Trial) -> None:
@@ -249,6 +270,9 @@ class Loop:
             _logger.info(f"The study stops: {reason}.")
 
     def _end_if_exhausted(self) -> None:
+        if self._active:
+            self._unchecked = True
+            return
         log = self._session.log
         log.sync()
         if self._session.native_sampler.exhausted(log.statistics.joint, log.history()):

@@ -25,7 +25,7 @@ class Fantasy:
 
 
 def with_fantasies(history: History, space: SearchSpace, fantasies: Mapping[int, Fantasy]) -> History:
-    """Return the history with the points of some of its running trials, which had no parameters of the space.
+    """Return the history with the points of some of its running trials, which may have some of the parameters already.
 
     Args:
         fantasies: By row; rows that the history does not have are left out.
@@ -37,7 +37,7 @@ def with_fantasies(history: History, space: SearchSpace, fantasies: Mapping[int,
     origin, generation = list(history.origin), history.generation.copy()
     for row, fantasy in fantasies.items():
         params = {name: value for name, value in fantasy.params.items() if name in space}
-        layouts[row] = Layout.of({name: space[name].distribution for name in params})
+        layouts[row] = Layout.of({**layouts[row].as_dict(), **{name: space[name].distribution for name in params}})
         origin[row], generation[row] = fantasy.origin, fantasy.generation
     for name in space.names:
         values = {row: fantasy.params[name] for row, fantasy in fantasies.items() if name in fantasy.params}

@@ -57,7 +57,7 @@ class Fantasies:
         Args:
             together: Gets the numbers of the trials that were undecided.
         """
-        history = self._log.history(rows)
+        history = self._log.history(rows) if rows is not None else self.with_unstored(request)
         points: dict[int, Fantasy] = {}
         while missing := _undecided(history, request):
             together.update(missing)
@@ -75,6 +75,11 @@ class Fantasies:
                 self._log.sync()
                 history = self._log.history(rows)
         return history
+
+    def with_unstored(self, request: Request) -> History:
+        """Return the history of all trials for a request, with the points that others are about to store."""
+        points = {row: Fantasy(point) for row, point in self._rivals.unstored(request.number).items()}
+        return with_fantasies(self._log.history(), request.space, points)
 
     def _fantasy(self, row: int, request: Request, earlier: Mapping[int, Fantasy], together: Iterable[int]) -> Fantasy:
         request = replace(request, number=row, given=self._fixed(row, request.space))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sweeper_core.samplers._lattice import is_finite
 from sweeper_core.samplers.asking import ask
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.random import RandomSampler
@@ -59,6 +60,18 @@ class PointSource:
         ask_sampler = partial(self._ask_beside, request, rng, together)
         return self._rivals.avoid(request, ask_sampler, rng, look_again_after, together)
 
+    def extend(self, request: Request, rng: np.random.Generator) -> Suggestion:
+        """Return a point with the given values of a running trial that suggests one parameter after the other.
+
+        If possible, no other running trial has it.
+        """
+        alone = isinstance(self.sampler, UserSampler) or not self._rivals.has_company(request.number)
+        if alone or not is_finite(request.space) or not self._needs_history(request):
+            return self.ask(request, rng)
+        return self._rivals.extend(
+            request, lambda: ask(self.sampler, request, self._fantasies.with_unstored(request), rng)
+        )
+
     def ask(self, request: Request, rng: np.random.Generator) -> Suggestion:
         """Return the sampler's point, whatever trials were asked for at the same moment."""
         with self._log.lock:
@@ -80,15 +93,19 @@ class PointSource:
         with self._log.lock:
             known = self._fantasies.history(request, rows, together)
             if known is None:
-                suggestion = ask(RandomSampler(), request, self._log.history(rows), rng)
+                other = self.sampler.stand_in or RandomSampler()
+                suggestion = ask(other, request, self._log.history(rows), rng)
                 return replace(suggestion, why="many trials were asked for at the same moment")
             suggestion = ask(self.sampler, request, known, rng)
-            return moved_apart(request, suggestion, points_at(known, together), rng) if together else suggestion
+            if not together or self.sampler.ends:
+                return suggestion
+            return moved_apart(request, suggestion, points_at(known, together), rng)
 
     def _ask_for_another(self, request: Request, known: History, together: list[dict[str, Any]]) -> Suggestion:
         """Return the point that another process is expected to choose for its trial."""
         rng = generator(self.seed, request.number)
-        return moved_apart(request, ask(self.sampler, request, known, rng), together, rng)
+        suggestion = ask(self.sampler, request, known, rng)
+        return suggestion if self.sampler.ends else moved_apart(request, suggestion, together, rng)
 
     def _needs_history(self, request: Request) -> bool:
         return bool(request.priors) or self.sampler.needs_history(request.space)

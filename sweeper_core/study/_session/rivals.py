@@ -6,7 +6,6 @@ a RUNNING trial without parameters.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
@@ -52,7 +51,6 @@ class Rivals:
     def __init__(self, log: TrialLog, writer: TrialWriter) -> None:
         self._log = log
         self._writer = writer
-        self._lock = threading.Lock()
         self.chosen: dict[int, Mapping[str, Any]] = {}
         self._units: dict[int, tuple[SearchSpace, Mapping[str, Any], Floats]] = {}
         """Places of other trials' points: with a thousand workers, computing them would take longer than a sampler."""
@@ -68,28 +66,69 @@ class Rivals:
         """Return a suggestion that no other running trial has.
 
         Args:
-            ask: Calls the sampler; with ``whole_history`` the history includes trials that began later.
+            ask: Calls the sampler; with ``whole_history`` the history includes trials that began later, and the points
+                that other trials are about to store.
             rng: The trial's own generator.
             look_again_after: Seconds; when the sampler took longer, trials begun meanwhile are read from the storage.
             together: Numbers of trials asked for at the same moment, whose points keep a greater distance; ``ask`` adds
                 to it.
         """
         begun = time.perf_counter()
-        suggestion = ask()
-        for _ in range(MAX_ATTEMPTS):
-            late = time.perf_counter() - begun >= look_again_after
-            if self._log.storage.outlives_process and (late or self._may_repeat(request)):
-                self._log.sync()
-                if self.claim(request, suggestion.params, together) and not self._met(request, suggestion, together):
-                    return suggestion
-            elif self.claim(request, suggestion.params, together):
+        for attempt in range(MAX_ATTEMPTS):
+            with self._log.lock:  # another thread that asks next is to see this point
+                if attempt:
+                    self._read_chosen()
+                suggestion = ask(whole_history=attempt > 0)
+                late = time.perf_counter() - begun >= look_again_after
+                look_again = self._log.storage.outlives_process and (late or self._may_repeat(request))
+                if look_again:
+                    self._log.sync()
+                claimed = self.claim(request, suggestion.params, together)
+            if claimed and not (look_again and self._met(request, suggestion, together)):
                 return suggestion
-            suggestion = ask(whole_history=True)
+        if suggestion.if_known == "keep":
+            self.claim(request, suggestion.params)
+            return suggestion
         params = complete(request.space, request.given, rng)
         if is_finite(request.space):
             params = make_distinct(request, self._log.history(), rng, params, near=False)
         self.claim(request, params)
         return Suggestion(params, "random", f"other running trials have the points of {suggestion.origin}")
+
+    def extend(self, request: Request, ask: Callable[..., Suggestion]) -> Suggestion:
+        """Return a suggestion for further parameters of a running trial, all of which have finitely many values.
+
+        More parameters may follow, so a point counts as taken only where another running trial has exactly these
+        parameters and values.
+
+        Args:
+            ask: Calls the sampler, whose history includes trials that began later and :meth:`unstored` points.
+        """
+        before: Suggestion | None = None
+        for _ in range(MAX_ATTEMPTS):
+            with self._log.lock:
+                elsewhere = self._log.storage.outlives_process and self._are_elsewhere()
+                if elsewhere:
+                    self._log.sync()
+                self._read_chosen()
+                suggestion = ask()
+                self.chosen[request.number] = suggestion.params
+            if not elsewhere or (before is not None and before.params == suggestion.params):
+                break
+            self._announce(request, suggestion)
+            if suggestion.params not in self._others(request.number).values():
+                break
+            before = suggestion
+        return suggestion
+
+    def _read_chosen(self) -> None:
+        """Read the study when other threads have begun trials since."""
+        if any(self._log.get(number) is None for number in [*self.chosen]):
+            self._log.sync()
+
+    def has_company(self, number: int) -> bool:
+        """Return whether other trials are known to run."""
+        return len(self._log.statistics.running) > 1 or any(other != number for other in self.chosen)
 
     def _may_repeat(self, request: Request) -> bool:
         """Return whether other processes may be about to draw the same point of a finite space."""
@@ -102,15 +141,19 @@ class Rivals:
         """
         if not self._are_elsewhere():
             return False
+        self._announce(request, suggestion)
+        return not self.claim(request, suggestion.params, together)
+
+    def _announce(self, request: Request, suggestion: Suggestion) -> None:
+        """Store a point before the trial's parameters, and read those of other processes."""
         facts = {**facts_of(suggestion), POINT: plain(suggestion.params)}
         self._writer.store(request.number, TrialData(system_attrs={SUGGESTION: facts}))
         self._log.sync()
-        return not self.claim(request, suggestion.params, together)
 
     def claim(self, request: Request, params: Mapping[str, Any], together: Set[int] = frozenset()) -> bool:
         """Claim a point for a trial, unless another running trial has it; return whether it was claimed."""
         number = request.number
-        with self._lock:
+        with self._log.lock:
             if self.chosen or len(self._log.statistics.running) > 1:
                 others = self._others(number)
                 if others and self._is_whole(request.space):
@@ -142,6 +185,15 @@ class Rivals:
     def _is_whole(self, space: SearchSpace) -> bool:
         """Return whether a trial is known to have only parameters of the space."""
         return all(name in space for name in self._log.statistics.kinds)
+
+    def unstored(self, number: int) -> dict[int, Mapping[str, Any]]:
+        """Return the points of other running trials that are known before they are stored as parameters."""
+        found = {}
+        for other, point in self._others(number).items():
+            record = self._log.get(other)
+            if record is not None and len(point) > len(record.params):
+                found[other] = point
+        return found
 
     def point(self, number: int) -> Mapping[str, Any]:
         """Return the point of a running trial, as far as it is known before it is stored as parameters."""

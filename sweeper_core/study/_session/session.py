@@ -346,7 +346,7 @@ class Session:
             given: Fixed values (external).
             rng: The trial's own generator.
         """
-        return self._points.ask(Request(space, number, given, priors=self.log.priors), rng)
+        return self._points.extend(Request(space, number, given, priors=self.log.priors), rng)
 
     def judge(self, number: int) -> Verdict:
         """Return whether a running trial should stop now, by its reports and the other trials'."""

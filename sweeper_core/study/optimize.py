@@ -186,7 +186,8 @@ class Loop:
             try:
                 self._run_one(trial)
             finally:
-                self._ended()
+                if self._rules.scheduler is not None or self._session.native_sampler.ends:
+                    self._ended()
                 if self._collect:
                     gc.collect()
             if self._callbacks:
@@ -245,8 +246,6 @@ class Loop:
 
     def _ended(self) -> None:
         """Notify waiting threads that a trial has ended."""
-        if self._rules.scheduler is None and not self._session.native_sampler.ends:
-            return
         with self._turn:
             self._active = max(0, self._active - 1)  # the sampler may have been replaced by a finite one meanwhile
             self._turn.notify_all()

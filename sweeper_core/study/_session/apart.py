@@ -1,7 +1,9 @@
 """Keep the points of trials that are asked for at the same moment apart.
 
 Next to a converged optimum a Gaussian process expects the most from the same spot again, whatever runs beside it: of
-several points that nobody has a result of yet, the later ones are moved away from the earlier ones.
+several points that nobody has a result of yet, the later ones are moved away from the earlier ones. How far, depends on
+how finely the results so far resolve the space: of many processes, all but one would otherwise stay that far from the
+optimum for good.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ Floats = npt.NDArray[np.float64]
 
 APART = 0.01
 """Minimum distance on the unit interval, in at least one parameter, of points asked for at the same moment."""
+
+COARSE = 40
+"""Up to so many completed trials; the distance then falls with the square of their number."""
 
 MAX_MOVES = 32
 """Maximum number of moves that are tried; the last ones lead farther away."""
@@ -48,10 +53,19 @@ def _raw(space: SearchSpace, params: Mapping[str, Any]) -> list[float]:
     return raw
 
 
+def distance_after(completed: int) -> float:
+    """Return the minimum distance of points asked for at the same moment, after so many completed trials."""
+    return APART * min(1.0, COARSE / max(completed, 1)) ** 2
+
+
 def moved_apart(
-    request: Request, suggestion: Suggestion, others: Iterable[Mapping[str, Any]], rng: np.random.Generator
+    request: Request,
+    suggestion: Suggestion,
+    others: Iterable[Mapping[str, Any]],
+    rng: np.random.Generator,
+    distance: float = APART,
 ) -> Suggestion:
-    """Return the suggestion, moved in its continuous parameters where it is closer than ``APART`` to another point.
+    """Return the suggestion, moved in its continuous parameters where it is closer than ``distance`` to another point.
 
     The values given in advance are kept, and a point of a space with relations stays allowed.
     """
@@ -65,20 +79,20 @@ def moved_apart(
     ]
     there = units_of(space, others)
     unit = unit_of(space, suggestion.params)
-    if not free or not _close(unit, there):
+    if not free or not _close(unit, there, distance):
         return suggestion
     for attempt in range(MAX_MOVES):
         moved = unit.copy()
-        moved[free] = _stepped(unit[free], APART * (1.05 + attempt / 8), rng)
-        if not _close(moved, there):
+        moved[free] = _stepped(unit[free], distance * (1.05 + attempt / 8), rng)
+        if not _close(moved, there, distance):
             params = {**suggestion.params, **_values(space, moved, free)}
             if space.allows(params) and space.active_only(params).keys() == params.keys():
                 return replace(suggestion, params=params)
     return suggestion
 
 
-def _close(unit: Floats, there: Floats) -> bool:
-    near = (np.abs(there - unit) < APART) | (np.isnan(there) & np.isnan(unit))
+def _close(unit: Floats, there: Floats, distance: float) -> bool:
+    near = (np.abs(there - unit) < distance) | (np.isnan(there) & np.isnan(unit))
     return bool(np.any(np.all(near, axis=1)))
 
 

@@ -14,7 +14,7 @@ from sweeper_core.samplers.asking import ask
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.samplers.random import RandomSampler
 from sweeper_core.study._session.adapters import UserSampler
-from sweeper_core.study._session.apart import moved_apart
+from sweeper_core.study._session.apart import distance_after, moved_apart
 from sweeper_core.study._session.fantasies import Fantasies, points_at
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study._session.rivals import Rivals
@@ -99,13 +99,16 @@ class PointSource:
             suggestion = ask(self.sampler, request, known, rng)
             if not together or self.sampler.ends:
                 return suggestion
-            return moved_apart(request, suggestion, points_at(known, together), rng)
+            distance = distance_after(len(known.completed))
+            return moved_apart(request, suggestion, points_at(known, together), rng, distance)
 
     def _ask_for_another(self, request: Request, known: History, together: list[dict[str, Any]]) -> Suggestion:
         """Return the point that another process is expected to choose for its trial."""
         rng = generator(self.seed, request.number)
         suggestion = ask(self.sampler, request, known, rng)
-        return suggestion if self.sampler.ends else moved_apart(request, suggestion, together, rng)
+        if self.sampler.ends:
+            return suggestion
+        return moved_apart(request, suggestion, together, rng, distance_after(len(known.completed)))
 
     def _needs_history(self, request: Request) -> bool:
         return bool(request.priors) or self.sampler.needs_history(request.space)

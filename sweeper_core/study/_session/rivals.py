@@ -17,7 +17,7 @@ from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete, is_finite
 from sweeper_core.samplers.base import Request, Suggestion
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.study._session.apart import APART, Floats, unit_of
+from sweeper_core.study._session.apart import Floats, distance_after, unit_of
 from sweeper_core.study._session.log import TrialLog
 from sweeper_core.study._session.writer import TrialWriter
 from sweeper_core.trial.attrs import SUGGESTION
@@ -158,7 +158,9 @@ class Rivals:
                 others = self._others(number)
                 if others and self._is_whole(request.space):
                     places = self._places(request.space, others)
-                    if _is_taken(request.space, params, places, together, list(others)):
+                    close = max(distance_after(self._log.statistics.completed), SAME)
+                    tolerance = [close if other in together else SAME for other in others]
+                    if _is_taken(request.space, params, places, tolerance):
                         return False
             self.chosen[number] = params
             return True
@@ -227,22 +229,19 @@ def _point_of(record: TrialRecord) -> Mapping[str, Any]:
     return {**coming, **record.params}
 
 
-def _is_taken(
-    space: SearchSpace, params: Mapping[str, Any], there: Floats, together: Set[int], numbers: Sequence[int]
-) -> bool:
+def _is_taken(space: SearchSpace, params: Mapping[str, Any], there: Floats, tolerance: Sequence[float]) -> bool:
     """Return whether another trial has the point, or one so close that it counts as the same.
 
     Args:
         there: ``(m, d)`` the others' points.
-        together: Those of ``numbers`` ``(m,)`` that were asked for at the same moment.
+        tolerance: ``(m,)`` distance from each, in every parameter, up to which a point counts as the same.
     """
     continuous = np.array([parameter.distribution.cardinality is None for parameter in space])
-    close = APART if continuous.any() else SAME
-    tolerance = np.array([[close if number in together else SAME] for number in numbers])
+    within = np.array(tolerance if continuous.any() else np.full(len(there), SAME))[:, None]
     point = unit_of(space, params)
     known = ~np.isnan(there)
     # A comparison with NaN is false without a warning.
-    same = (np.abs(there - point) <= tolerance) | (~known & np.isnan(point))
+    same = (np.abs(there - point) <= within) | (~known & np.isnan(point))
     # A trial that has stored only some of its parameters will most likely have the others, too.
     begun = ~known & np.any(same & continuous & known, axis=1, keepdims=True)
     return bool(np.any(np.all(same | begun, axis=1)))

@@ -15,7 +15,8 @@ from sweeper_core.storages import RDBStorage, this_process
 from sweeper_core.storages._rules import attr_of_lease
 from sweeper_core.study._job.handle import TrialHandle, activated
 from sweeper_core.testing.storages import elsewhere
-from sweeper_core.trial.attrs import LEASE, RETRY_OF
+from sweeper_core.trial.attrs import LEASE, LOST, RETRY_OF
+from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.state import TrialState
 
 
@@ -109,6 +110,13 @@ def test_an_objective_whose_trial_has_gone_stale_runs_to_its_end(
     assert "y10" not in lost.params
     assert sum("Trial 0 was failed as stale" in line for line in caplog.messages) == 1
     assert [trial.value for trial in study.trials[1:]] == [1.0]  # its result counts by a retry
+
+
+def test_a_stale_trial_beside_others_still_gets_values_of_a_finite_space(study: Any) -> None:
+    trial, _ = study.ask(), study.ask()
+    study.session.storage.finish(study._study_id, 0, TrialState.FAIL, None, TrialData(system_attrs={LOST: True}))
+    assert 0 <= trial.suggest_int("n", 0, 3) <= 3
+    assert trial.suggest_categorical("c", ["a", "b"]) in ("a", "b")
 
 
 def test_a_trial_that_somebody_has_told_is_not_stale(study: Any) -> None:

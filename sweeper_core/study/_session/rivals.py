@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
+from sweeper_core.exceptions import UpdateFinishedTrialError
 from sweeper_core.plain import plain
 from sweeper_core.samplers._distinct import make_distinct
 from sweeper_core.samplers._lattice import complete, is_finite
@@ -147,7 +149,8 @@ class Rivals:
     def _announce(self, request: Request, suggestion: Suggestion) -> None:
         """Store a point before the trial's parameters, and read those of other processes."""
         facts = {**facts_of(suggestion), POINT: plain(suggestion.params)}
-        self._writer.store(request.number, TrialData(system_attrs={SUGGESTION: facts}))
+        with suppress(UpdateFinishedTrialError):  # whoever stores the parameters of a stale trial finds it out
+            self._writer.store(request.number, TrialData(system_attrs={SUGGESTION: facts}))
         self._log.sync()
 
     def claim(self, request: Request, params: Mapping[str, Any], together: Set[int] = frozenset()) -> bool:

@@ -407,3 +407,16 @@ def test_a_study_of_a_newer_version_is_refused_in_one_line(tmp_path: Path) -> No
     with pytest.raises(StorageFormatError, match=r"written by a newer version.*format 2.*update it") as refused:
         load_study(study_name="s", storage=str(tmp_path / "s.log"))
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("step", [2**63, 2**70, float("inf")])
+def test_a_step_that_no_storage_can_say_fails_its_trial_alone(step: Any) -> None:
+    study = create_study()
+
+    def objective(trial: Any) -> float:
+        trial.report(0.5, step if trial.number == 0 else 2**63 - 1)
+        return 1.0
+
+    study.optimize(objective, n_trials=2, catch=(ValueError, TypeError))
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert study.trials[1].intermediate_values == {2**63 - 1: 0.5}

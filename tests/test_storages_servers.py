@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from sweeper_core import create_study
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution
 from sweeper_core.exceptions import (
@@ -38,6 +39,7 @@ from sweeper_core.testing.storages import (
     run_one,
     trials_of,
 )
+from sweeper_core.trial import Trial
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.state import TrialState
 
@@ -60,6 +62,7 @@ def test_a_study_created_once_is_joined_from_several_machines_by_name(server: Se
     url = server.new_database()
     program = """
 import sys
+from sweeper_core import create_study
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution
 from sweeper_core.storages import get_storage
@@ -118,6 +121,20 @@ def test_a_text_that_does_not_fit_is_refused_for_its_trial_alone(mariadb: Server
                 refuse(data)  # type: ignore[operator]
     assert storage.finish(study, 1, TrialState.COMPLETE, [1.0])
     assert [trial.state for trial in trials_of(RDBStorage(url), study)] == [TrialState.COMPLETE] * 2
+
+
+def test_a_step_that_does_not_fit_is_refused_for_its_trial_alone(server: Server) -> None:
+    study = create_study(storage=server.new_database())
+
+    def objective(trial: Trial) -> float:
+        trial.report(0.5, 2**31 - 1)
+        if trial.number == 0:
+            trial.report(0.5, 2**31)
+        return 1.0
+
+    study.optimize(objective, n_trials=2, catch=ValueError)
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert [trial.intermediate_values for trial in study.trials] == [{2**31 - 1: 0.5}] * 2
 
 
 def test_too_many_connections_are_waited_for(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> None:

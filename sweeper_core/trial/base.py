@@ -189,15 +189,21 @@ def float_argument(name: str, value: Any) -> float:
         raise TypeError(message) from None
 
 
+MAX_STEP = 2**63 - 1
+"""Maximum step of a report."""
+
+
 def step_argument(step: Any) -> int:
     """Return the step of a report given by a user as int."""
     try:
         number = int(step)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         message = f"The `step` argument is of type '{type(step)}' but supposed to be an int."
         raise TypeError(message) from None
     if number < 0:
         raise ValueError(f"`step` must be non-negative, but got {number}.")
+    if number > MAX_STEP:
+        raise ValueError(f"`step` must be an integer of at most 64 bits, but got {number}.")
     return number
 
 

@@ -15,7 +15,7 @@ from sweeper_core.checkpoints.saver import Saver
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.plain import plain
 from sweeper_core.trial.attempts import first_step
-from sweeper_core.trial.base import BaseTrial, float_argument, step_argument, warn_if_outside
+from sweeper_core.trial.base import MAX_STEP, BaseTrial, float_argument, step_argument, warn_if_outside
 from sweeper_core.trial.checkpointing import NOWHERE, Checkpointing
 from sweeper_core.trial.data import TrialData
 from sweeper_core.trial.metrics import data_of, several
@@ -209,7 +209,7 @@ class Trial(Checkpointing, BaseTrial):
         Raises:
             NotImplementedError: The study has several objectives and no scheduler.
             TypeError: An argument is not a number.
-            ValueError: The step is negative, or an objective of several is missing.
+            ValueError: The step is negative or above 2**63 - 1, or an objective of several is missing.
         """
         if self._host.n_objectives > 1:
             self._refuse_unless_ranked("report")
@@ -221,7 +221,7 @@ class Trial(Checkpointing, BaseTrial):
             number, metrics = several(value, None, next(iter(self.study.metric_names or ()), None))
         else:
             number = float_argument("value", value)
-        step = step if type(step) is int and step >= 0 else step_argument(step)
+        step = step if type(step) is int and 0 <= step <= MAX_STEP else step_argument(step)
         if step < self.first_step:
             return
         if step in self._reports:

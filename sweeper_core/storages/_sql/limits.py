@@ -1,4 +1,5 @@
-"""Checks for values that MySQL would change silently: texts too long for a column, names that it treats as equal.
+"""Checks for values that servers refuse, or that MySQL would change silently: steps and texts too long for a column,
+names that it treats as equal.
 
 SQLite and PostgreSQL store texts of any length and distinguish all names. Tables created here do so on MySQL and
 MariaDB, too; the limits of other tables are queried.
@@ -10,12 +11,15 @@ import logging
 from typing import NamedTuple
 
 from sweeper_core.storages._sql.database import Database, Link
-from sweeper_core.storages._sql.tables import PARAMS, Parts, Row, Table
+from sweeper_core.storages._sql.tables import PARAMS, REPORTS, Parts, Row, Table
 
 _logger = logging.getLogger(__name__)
 
 MIN_LIMIT = 65_535
 """Bytes that every text column holds; JSON as it is written here has one byte per character."""
+
+MAX_STEP = 2**31 - 1
+"""Maximum step of a report in a column of a server."""
 
 SPARE = 65_536
 """Bytes of a message in addition to a long text."""
@@ -43,20 +47,32 @@ class Limits:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._on_mysql = database.dialect == "mysql"
+        self._on_server = database.dialect != "sqlite"
         self._found: Found | None = None
 
     def check(self, parts: Parts) -> Parts:
         """Return the rows; raise when the database would change them.
 
         Raises:
-            ValueError: A text is too long, or its name equals another one to the server.
+            ValueError: A step is too large, a text is too long, or its name equals another one to the server.
         """
+        if self._on_server:
+            for step, *_ in parts.get(REPORTS, ()):
+                self.check_step(step)
         if self._on_mysql:
             for table, rows in parts.items():
                 if "text" in table.columns.values():
                     for row in rows:
                         self._check_row(table, row)
         return parts
+
+    def check_step(self, step: int) -> None:
+        """Raise ValueError when a report's step does not fit into its column."""
+        if step > MAX_STEP and self._on_server:
+            raise ValueError(
+                f"{self._database.shown}: a report has the step {step}, but its column holds steps up to {MAX_STEP:,}. "
+                "Count in larger units."
+            )
 
     def _check_row(self, table: Table, row: Row) -> None:
         name, text = str(row[0]), str(row[-1])

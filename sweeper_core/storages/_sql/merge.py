@@ -25,6 +25,7 @@ def describe(handle: Handle, study_id: int, number: int, data: TrialData) -> Non
 
 def report(handle: Handle, study_id: int, number: int, step: int, value: float) -> None:
     """Store one intermediate value, with one statement; see :meth:`Storage.report`."""
+    handle.limits.check_step(step)
     finite, kind = stored(value)
 
     def add(link: Link) -> None:

@@ -32,6 +32,9 @@ TICK = 0.25
 IDLE_TICKS = 40
 """The thread ends after this many ticks with an empty buffer."""
 
+MAX_USUAL_STEP = 2**31 - 1
+"""Steps of reports that every storage takes; larger ones are checked before they are buffered."""
+
 MAX_KINDS = 1024
 """Maximum number of cached sequences of parameters."""
 
@@ -121,10 +124,16 @@ class WriteBuffer:
         return not self._whole or names in self._whole
 
     def report(self, number: int, step: int, value: float) -> None:
-        """Buffer a report of a running trial."""
+        """Buffer a report of a running trial.
+
+        Raises:
+            ValueError, UpdateFinishedTrialError: See :meth:`describe`.
+        """
         if self._at_once(number):
             self._storage.report(self._study_id, number, step, value)
             return
+        if step > MAX_USUAL_STEP:
+            self._storage.check(TrialData(reports=[(step, value)]))
         with self._lock:
             self._of(number).reports.append((step, value))
 

@@ -58,7 +58,7 @@ class Limits:
         """
         if self._on_server:
             for step, *_ in parts.get(REPORTS, ()):
-                self.check_step(step)
+                self.check_step(int(step or 0))
         if self._on_mysql:
             for table, rows in parts.items():
                 if "text" in table.columns.values():

@@ -114,3 +114,16 @@ def test_wrong_commands_end_with_one_line_and_a_status(tmp_path: Path) -> None:
         assert "A JOB RAN" not in said, (name, said)
     assert [path.name for path in kept.iterdir()] == ["study.db"]
     assert (kept / "study.db").read_text() == "what was stored before"
+
+
+def test_names_of_other_tools_lead_to_what_exists() -> None:
+    from hydra_plugins.hydra_hpo_sweeper._config._other_names import ALGORITHMS, SETTINGS
+    from hydra_plugins.hydra_hpo_sweeper._config._settings import KEYS
+    from sweeper_core.registry import TABLES
+
+    assert {name.partition(".")[0] for name in SETTINGS} <= set(KEYS)
+    # What exists is never answered with something else.
+    assert not {other for others in SETTINGS.values() for other in others.split()} & set(KEYS)
+    for kind, table in ALGORITHMS.items():
+        assert set(table) <= set(TABLES[kind])
+        assert not {other for others in table.values() for other in others.split()} & set(TABLES[kind])

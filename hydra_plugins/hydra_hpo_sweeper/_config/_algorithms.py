@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._numbers import real, truth, whole, without_quotes
+from hydra_plugins.hydra_hpo_sweeper._config._other_names import algorithm_meant
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from sweeper_core import pruners, samplers, schedulers
 from sweeper_core.pruners import BasePruner, NopPruner
@@ -164,7 +165,9 @@ def _class_of(kind: Kind, target: str, place: str) -> Callable[..., Any]:
     module = _MODULES[kind]
     if name not in module.__all__ or not name.endswith(kind.capitalize()):
         known = [*entries, *by_class, *(entry for entry in module.__all__ if entry.endswith(kind.capitalize()))]
-        raise ConfigError(f"{place}: unknown {kind} {target!r}.{closest(word, known)} There are {_known(kind)}.")
+        raise ConfigError(
+            f"{place}: unknown {kind} {target!r}.{algorithm_meant(kind, target, known)} There are {_known(kind)}."
+        )
     found: Callable[..., Any] = getattr(module, name)
     return found
 

@@ -23,6 +23,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._fidelity import fidelity as read_f
 from hydra_plugins.hydra_hpo_sweeper._config._lane_types import LaneType
 from hydra_plugins.hydra_hpo_sweeper._config._oom_retry import OomRetry
 from hydra_plugins.hydra_hpo_sweeper._config._oom_retry import oom_retry as read_oom_retry
+from hydra_plugins.hydra_hpo_sweeper._config._other_names import setting_meant
 from hydra_plugins.hydra_hpo_sweeper._config._points import points as read_points
 from hydra_plugins.hydra_hpo_sweeper._config._readers import (
     CheckpointOptions,
@@ -31,7 +32,7 @@ from hydra_plugins.hydra_hpo_sweeper._config._readers import (
     Repeat,
 )
 from hydra_plugins.hydra_hpo_sweeper._config._stop_rule import check_objectives, stop_rule
-from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
+from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
 from hydra_plugins.hydra_hpo_sweeper._hydra._nodes import merged_below
 from hydra_plugins.hydra_hpo_sweeper.config import HPOSweeperConf
 from sweeper_core.directions import StudyDirection
@@ -166,7 +167,7 @@ def read_settings(config: DictConfig) -> Settings:
     for key in node:
         if key not in KEYS and key not in _HYDRA_KEYS:
             raise ConfigError(
-                f"hydra.sweeper.{key} does not exist.{closest(str(key), KEYS)} (known are {', '.join(KEYS)})"
+                f"hydra.sweeper.{key} does not exist.{setting_meant(str(key), KEYS)} (known are {', '.join(KEYS)})"
             )
     _refuse_several(config)
     values = {key: _plain(node, key) for key in KEYS if key not in ("params", "search_space") and key in node}

@@ -300,7 +300,9 @@ def test_a_terminal_without_utf_8_and_colours(sweep: Path) -> None:
 def test_watch_ends_with_the_sweep_and_tells_a_deleted_study(
     sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert said(capsys, "watch", str(sweep)).count("\n") == 9
+    told = said(capsys, "watch", str(sweep)).splitlines()
+    assert len(told) == 10
+    assert told[-1].startswith("Study hpo (not running): ")
     study = load_study(study_name="hpo", storage=f"sqlite:///{sweep / 'study.db'}")
 
     def delete(_: float) -> None:
@@ -313,6 +315,30 @@ def test_watch_ends_with_the_sweep_and_tells_a_deleted_study(
         line = refused(capsys, "watch", str(sweep))
     assert "study" in line
     assert study is not None
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_watch_tells_a_database_that_is_removed_or_replaced(
+    sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    def remove(_: float) -> None:
+        kept = (sweep / "study.db").rename(sweep / "elsewhere")
+        if replaced:
+            (sweep / "study.db").write_bytes(kept.read_bytes())
+
+    monkeypatch.setattr("sweeper_core.cli.beside.time.sleep", remove)
+    with lit(sweep, 20, 2, "python train.py"):
+        line = refused(capsys, "watch", str(sweep))
+    assert ("another file" if replaced else "was removed") in line
+
+
+def test_watch_fails_when_the_process_of_the_sweep_has_died(
+    sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = load_study(study_name="hpo", storage=f"sqlite:///{sweep / 'study.db'}")
+    trial = study.ask()
+    monkeypatch.setattr("sweeper_core.cli.beside.is_abandoned", lambda attrs: True)
+    assert f"The sweep died while trial {trial.number} ran" in refused(capsys, "watch", str(sweep))
 
 
 def test_stop_interrupts_the_sweep_of_a_directory(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from sweeper_core.report.crew import Crew
 from sweeper_core.report.facts import StudyFacts, best_so_far
 from sweeper_core.report.pictures import sparkline
 from sweeper_core.report.texts import duration_text, number, one_line, params_text
+from sweeper_core.study.abandoned import is_abandoned
 from sweeper_core.trial.attrs import LEASE
 from sweeper_core.trial.cluster import is_queued
 from sweeper_core.trial.record import TrialRecord
@@ -26,6 +28,9 @@ SPARK = 24
 
 MAX_RUNNING = 20
 """Running trials that are shown one by one."""
+
+MAX_HEADLINE = 400
+"""Characters of a line that is not fitted to a terminal."""
 
 MAX_FAILURES = 5
 """Reasons of failures that are shown."""
@@ -60,13 +65,19 @@ class Watched:
         self.sweeps: list[Beacon] = []
         self._records: dict[int, TrialRecord] = {}
         self._cursor: Any = None
+        self._file = source.place.file
+        self._opened = _identity(self._file)
 
     def facts(self) -> StudyFacts:
         """Return the study as it is now.
 
         Raises:
             KeyError: It has been deleted.
+            ValueError: Its file has been removed, or is another one.
         """
+        if self._file is not None and _identity(self._file) != self._opened:
+            now = "was removed" if _identity(self._file) is None else "is another file by now; call this again"
+            raise ValueError(f"{self._file} {now}.")
         study_id = self.source.study.study_id
         study = self.source.storage.get_study(study_id)
         changed, self._cursor = self.source.storage.changes(study_id, self._cursor)
@@ -86,6 +97,15 @@ class Watched:
         if crew is not None and crew.is_active():
             return True
         return bool(self.sweeps) or any(lease_of(record.system_attrs.get(LEASE)) for record in facts.running)
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Return what tells a file from another of the same name; None when there is none."""
+    try:
+        status = None if path is None else path.stat()
+    except OSError:
+        return None
+    return None if status is None else (status.st_dev, status.st_ino)
 
 
 def status_json(watched: Watched, facts: StudyFacts) -> dict[str, Any]:
@@ -189,8 +209,9 @@ def _watch_in_place(watched: Watched, interval: float) -> None:
             facts = watched.facts()
             live.update(Text("\n".join(status_lines(watched, facts, term.width()))), refresh=True)
             if not watched.is_running(facts):
-                return
+                break
             time.sleep(interval)
+    _refuse_dead(facts)
 
 
 def _watch_in_lines(watched: Watched, interval: float) -> None:
@@ -203,8 +224,19 @@ def _watch_in_lines(watched: Watched, interval: float) -> None:
                 values = ", ".join(number(value) for value in record.values or ())
                 term.say(f"trial {record.number} {record.state.name} {values} {params_text(facts.shown(record))}")
         if not watched.is_running(facts):
-            return
+            break
         time.sleep(interval)
+    term.say(one_line(_headline(watched, facts), MAX_HEADLINE))
+    _refuse_dead(facts)
+
+
+def _refuse_dead(facts: StudyFacts) -> None:
+    """Raise where a sweep has not ended but died."""
+    left = [record.number for record in facts.running if is_abandoned(record.system_attrs)]
+    if left:
+        trials = f"trial{'s' if len(left) > 1 else ''} {', '.join(map(str, left[:MAX_FAILURES]))}"
+        more = ", …" if len(left) > MAX_FAILURES else ""
+        raise ValueError(f"The sweep died while {trials}{more} ran; the same command goes on, and runs them again.")
 
 
 @click.command("stop")

@@ -63,6 +63,14 @@ class Place:
         return get_storage(self.url)
 
     @property
+    def file(self) -> Path | None:
+        """The file of the storage; None on a server."""
+        for prefix in ("sqlite:///", "journal:///"):
+            if self.url.startswith(prefix):
+                return Path(self.url.removeprefix(prefix).partition("?")[0])
+        return None
+
+    @property
     def budget(self) -> int | None:
         """How many trials the sweep is going to have, by its configuration."""
         found = [self.settings.get(name) for name in ("max_trials", "n_trials")]

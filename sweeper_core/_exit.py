@@ -50,5 +50,6 @@ def _close_all() -> None:
     for function in _first:
         function()
     for one in list(_open):
-        with suppress(Exception):
+        # A second Ctrl-C skips what is being closed.
+        with suppress(Exception, KeyboardInterrupt):
             one.close()

@@ -76,6 +76,9 @@ def test_a_parameter_that_hardly_mattered_is_named() -> None:
     (lr, drop) = hints_of(facts, importances=shares)
     assert (lr.text, drop.parameter) == ("lr: it hardly mattered (0.6 % of the importance); fix it?", "drop")
     assert hints_of(facts_of(49, lambda p: abs(p["width"] - 40)), importances=shares) == []
+    # Among very many parameters a hundredth of the importance is much.
+    many = {f"other_{index}": 0.006 for index in range(150)}
+    assert hints_of(facts, importances={**shares, **many}) == []
 
 
 def test_a_sweep_ends_with_its_hints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,6 +30,10 @@ MIN_TRIALS_OF_IMPORTANCE = 50
 """Minimum number of complete trials for a hint about an importance."""
 LITTLE = 0.01
 """Share of the importance below which a parameter has hardly mattered."""
+LITTLE_OF_EVEN = 0.1
+"""The same for many parameters, as a part of what each has where all matter alike."""
+MAX_IDLE = 5
+"""So many are named, the least important ones: a list of a hundred is no hint."""
 MIN_FAILURES = 3
 BY_CHANCE = 0.01
 """Maximum probability that a choice would have failed so often by the failure rate of the others."""
@@ -142,9 +146,12 @@ def _on_grid(start: float, value: float, step: float) -> float:
 def _idle(facts: StudyFacts, space: Mapping[str, BaseDistribution], importances: Mapping[str, float]) -> Iterator[Hint]:
     if len(facts.having(TrialState.COMPLETE)) < MIN_TRIALS_OF_IMPORTANCE or len(importances) < 2:
         return
-    for name, share in importances.items():
-        if share < LITTLE and name in space and not space[name].single():
-            yield Hint(name, f"{name}: it hardly mattered ({100 * share:.1f} % of the importance); fix it?")
+    little = min(LITTLE, LITTLE_OF_EVEN / len(importances))
+    free = {name for name, distribution in space.items() if not distribution.single()}
+    idle = [(name, share) for name, share in importances.items() if share < little and name in free]
+    least = set(sorted(idle, key=lambda one: one[1])[:MAX_IDLE])
+    for name, share in (one for one in idle if one in least):
+        yield Hint(name, f"{name}: it hardly mattered ({100 * share:.1f} % of the importance); fix it?")
 
 
 def _failed(facts: StudyFacts, space: Mapping[str, BaseDistribution]) -> Iterator[Hint]:

@@ -7,6 +7,7 @@
   const MARKS = { C: "●", P: "▲", F: "✕", R: "▶", W: "○" };
   const MAX_POINTS = 2500;
   const MAX_LINES = 400;
+  const MAX_PARAMS = 16;
   const ROWS = 50;
   // Cividis: the same order of lightness for every kind of colour vision.
   const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
@@ -161,9 +162,15 @@
       left.append(h("div", { class: "figure", id: "best", text: i === undefined ? "none yet" : fmt(s.values[i], 6) }));
       left.append(gain(s, i));
       if (study.best_params) {
-        const parts = Object.entries(study.best_params).map(([name, value]) =>
+        // Of very many the most important come first, and the others can be opened.
+        const entries = Object.entries(study.best_params), important = Object.keys(study.importances);
+        const place = ([name]) => { const at = important.indexOf(name); return at < 0 ? 1e9 : at; };
+        if (entries.length > MAX_PARAMS) entries.sort((a, b) => place(a) - place(b));
+        const parts = entries.map(([name, value]) =>
           h("span", {}, h("i", { text: name + " " }), shorten(typeof value === "string" ? value : fmt(typeof value === "object" ? JSON.stringify(value) : value), 60)));
-        left.append(h("div", { class: "params", "aria-label": "Best parameters" }, parts));
+        left.append(h("div", { class: "params", "aria-label": "Best parameters" }, parts.slice(0, MAX_PARAMS)));
+        const rest = parts.slice(MAX_PARAMS);
+        if (rest.length) left.append(h("details", { class: "further" }, h("summary", { text: `and ${rest.length} more` }), h("div", { class: "params" }, rest)));
       }
     } else {
       left.append(h("div", { class: "label", text: "Pareto front of " + study.metrics.join(" and ") }));
@@ -351,7 +358,7 @@
     axes.forEach((one, k) => {
       const x = left + gap * k;
       root.append(svg("line", { class: "axis", x1: x, x2: x, y1: top, y2: top + height, "stroke-width": 1.5 }));
-      root.append(svg("text", { class: "name", x, y: 16, "text-anchor": "middle" }, shorten(one.name, Math.floor(gap / 7))));
+      root.append(svg("text", { class: "name", x, y: 16, "text-anchor": "middle" }, shorten(one.name, Math.floor(gap / 8.5))));
       for (const [share, label] of one.ticks) root.append(svg("text", { x: x - 5, y: y(share) + 4, "text-anchor": "end" }, shorten(label, 9)));
     });
     return root;
@@ -476,15 +483,17 @@
     const make = () => {
       const groups = { C: ["complete", css("--soft"), 0.45], P: ["pruned", css("--warn"), 0.6], F: ["failed", css("--bad"), 0.5], R: ["running", css("--accent"), 1] };
       const data = [];
+      // A line through one point is invisible.
+      const mode = list.some((c) => c.values.filter(isNumber).length > 1) ? "lines" : "markers";
       for (const [state, [name, color, opacity]] of Object.entries(groups)) {
         const x = [], y = [], text = [];
         for (const curve of list.filter((c) => c.state === state && !s.best.has(c.trial))) {
           curve.steps.forEach((step, k) => { x.push(step); y.push(isNumber(curve.values[k]) ? curve.values[k] : null); text.push(`Trial ${curve.trial}`); });
           x.push(null); y.push(null); text.push("");
         }
-        if (x.length) data.push({ type: "scatter", mode: "lines", name, x, y, text, opacity, line: { color, width: state === "R" ? 2 : 1, dash: state === "P" ? "dot" : "solid" }, hovertemplate: "%{text}, step %{x}: %{y}<extra></extra>" });
+        if (x.length) data.push({ type: "scatter", mode, name, x, y, text, opacity, line: { color, width: state === "R" ? 2 : 1, dash: state === "P" ? "dot" : "solid" }, hovertemplate: "%{text}, step %{x}: %{y}<extra></extra>" });
       }
-      for (const curve of list.filter((c) => s.best.has(c.trial)).slice(0, 3)) data.push({ type: "scatter", mode: "lines", name: `trial ${curve.trial}, the best`, x: curve.steps, y: curve.values, line: { color: css("--accent"), width: 3 }, hovertemplate: "step %{x}: %{y}<extra></extra>" });
+      for (const curve of list.filter((c) => s.best.has(c.trial)).slice(0, 3)) data.push({ type: "scatter", mode, name: `trial ${curve.trial}, the best`, x: curve.steps, y: curve.values, line: { color: css("--accent"), width: 3 }, hovertemplate: "step %{x}: %{y}<extra></extra>" });
       const values = list.flatMap((c) => c.values).filter(isNumber).sort((a, b) => a - b);
       const at = (q) => values[Math.min(Math.floor(q * values.length), values.length - 1)];
       const [low, high] = [at(direction === "maximize" ? 0.03 : 0), at(direction === "minimize" ? 0.97 : 1)];

@@ -76,11 +76,14 @@ def test_a_job_that_was_killed_goes_on_from_its_checkpoint(tmp_path: Path) -> No
     [
         (["hydra/launcher=joblib"], "SIGKILL", 2),
         (["hydra/launcher=submitit_local"], "SIGKILL", 2),
+        (["hydra/launcher=ray"], "SIGKILL", 2),
         # Submitit puts the job into the queue again: it is the same trial.
         (["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=15"], "SIGUSR2", 1),
     ],
 )
 def test_jobs_of_launchers_go_on_too(tmp_path: Path, launcher: list[str], number: str, attempts: int) -> None:
+    if launcher == ["hydra/launcher=ray"]:
+        pytest.importorskip("hydra_plugins.hydra_ray_launcher")
     overrides = ("+x=1.0", f"+notes={tmp_path}", "+at=3", f"+signal={number}", "hydra.sweeper.n_trials=1")
     run("resuming.py", tmp_path / "sweep", *GRID, *overrides, *launcher)
     assert (tmp_path / "epochs").read_text().splitlines() == [f"1.0 0 {epoch}" for epoch in range(6)]

@@ -600,6 +600,11 @@ def test_only_a_new_ray_cluster_is_told_its_memory(init: dict[str, Any], environ
     assert _factory.ray_options({**init, "object_store_memory": 5}, environ)["object_store_memory"] == 5
 
 
+def test_ray_repeats_no_job_that_dies_unless_asked_to() -> None:
+    assert _factory.ray_task_options({"num_cpus": 2}) == {"num_cpus": 2, "max_retries": 0}
+    assert _factory.ray_task_options({"max_retries": 3}) == {"max_retries": 3}
+
+
 def test_a_time_limit_that_is_over_at_once_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"timeout_min=2 \(minutes\) is not longer than .*signal_delay_s=120 "):
         _factory.check_time_limit(OmegaConf.create({"timeout_min": 2, "signal_delay_s": 120}))

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
@@ -159,9 +159,12 @@ class LaneFactory:
         return run
 
     def _launcher(self, context: HydraContext | None = None) -> Launcher:
-        return Plugins.instance().instantiate_launcher(
+        launcher: Any = Plugins.instance().instantiate_launcher(
             hydra_context=context or self.context, task_function=Guarded(self.task, self._names), config=self.config
         )
+        if RAY in self._target:
+            launcher.ray_cfg.remote = ray_task_options(launcher.ray_cfg.remote)
+        return cast(Launcher, launcher)
 
     @functools.cached_property
     def _names(self) -> dict[str, Any]:
@@ -276,6 +279,15 @@ def ray_options(init: Any, environ: Mapping[str, str]) -> Any:
     if not address or address == "local":
         init.setdefault("object_store_memory", MIN_OBJECT_STORE)
     return init
+
+
+def ray_task_options(remote: Any) -> Any:
+    """Return the options of Ray's tasks: a job that dies is not repeated by Ray, but by the sweep, which counts it.
+
+    Ray's own default repeats a dead task three times, unseen by ``hydra.sweeper.max_retries``, and hides why it died.
+    """
+    remote.setdefault("max_retries", 0)
+    return remote
 
 
 def check_time_limit(launcher: DictConfig) -> None:

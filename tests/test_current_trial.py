@@ -93,6 +93,8 @@ def test_wrong_arguments_are_errors_in_and_outside_of_a_sweep(where: str, sweep:
         trial = current_trial()
         with pytest.raises(TypeError, match="value"):
             trial.report("good", 0)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="`step` must be a whole number from 0 on, not inf"):
+            trial.report(1.0, float("inf"))  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="step"):
             trial.report(1.0, "first")  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="-1"):

@@ -206,7 +206,8 @@ def test_settings_may_be_left_out() -> None:
     assert checkpoints("checkpoints", {"max_gb": "0.5", "every": None}) == CheckpointOptions(max_gb=0.5)
 
 
-def test_a_folder_that_cannot_be_written_stops_the_sweep_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["file", "file/c"])
+def test_a_folder_that_cannot_be_written_stops_the_sweep_in_one_line(tmp_path: Path, folder: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CompactHydraException, match=r"\.dir=\S+/file/c cannot be written: Not a directory\.$"):
-        sweep(train, tmp_path / "sweep", [*GRID, "x=1,2", f"hydra.sweeper.checkpoints.dir={tmp_path}/file/c"])
+    with pytest.raises(CompactHydraException, match=rf"\.dir=\S+/{folder} cannot be written: Not a directory\.$"):
+        sweep(train, tmp_path / "sweep", [*GRID, "x=1,2", f"hydra.sweeper.checkpoints.dir={tmp_path}/{folder}"])

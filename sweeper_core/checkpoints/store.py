@@ -180,6 +180,8 @@ def delete(checkpoint: Checkpoint) -> None:
 
 def check_writable(root: Path) -> None:
     """Raise ``OSError`` when checkpoints cannot be saved below a folder; leave no files behind."""
+    if root.exists() and not root.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
     missing = [path for path in (root, *root.parents) if not path.exists()]
     root.mkdir(parents=True, exist_ok=True)
     probe = root / f".probe-{_token()}"

@@ -185,8 +185,7 @@ def float_argument(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        message = f"The `{name}` argument is of type '{type(value)}' but supposed to be a float."
-        raise TypeError(message) from None
+        raise TypeError(f"`{name}` must be a number, not {value!r} ({type(value).__name__}).") from None
 
 
 MAX_STEP = 2**63 - 1
@@ -198,8 +197,7 @@ def step_argument(step: Any) -> int:
     try:
         number = int(step)
     except (TypeError, ValueError, OverflowError):
-        message = f"The `step` argument is of type '{type(step)}' but supposed to be an int."
-        raise TypeError(message) from None
+        raise TypeError(f"`step` must be a whole number from 0 on, not {step!r} ({type(step).__name__}).") from None
     if number < 0:
         raise ValueError(f"`step` must be non-negative, but got {number}.")
     if number > MAX_STEP:

@@ -291,7 +291,7 @@ class Run:
         if stored is None:
             return
         number, result = stored
-        self.silence.hear(self.session.log.record(number))
+        self.silence.hear(number)
         self.setup.tally.add(result)
         if self.finisher.retried:
             self.rules.nothing_left = False

@@ -7,7 +7,6 @@ import logging
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.attempts import own_checkpoints
-from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -22,10 +21,14 @@ class Silence:
     def __init__(self, settings: Settings, session: Session) -> None:
         # Without a storage that jobs can reach there is another warning.
         self._expected = settings.scheduler is not None and settings.ladder is None and session.storage.outlives_process
+        self._session = session
 
-    def hear(self, record: TrialRecord) -> None:
-        """Look at a trial that has ended."""
-        if self._expected and record.state is TrialState.COMPLETE:
+    def hear(self, number: int) -> None:
+        """Look at a trial that has ended; read nothing where no warning is due."""
+        if not self._expected:
+            return
+        record = self._session.log.record(number)
+        if record.state is TrialState.COMPLETE:
             self._expected = bool(record.reports)
             if not self._expected:
                 log.warning(

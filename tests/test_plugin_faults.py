@@ -254,6 +254,11 @@ def test_a_study_in_memory_offers_no_command(there: Path, capsys: pytest.Capture
 def test_the_automatic_choice_is_logged_with_its_reason(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sweep(lambda cfg: cfg.x, there, [X, n(3), "hydra/sweeper/sampler=auto"])
     assert capsys.readouterr().out.count("the sampler is gp: fewer than 1000 trials.") == 1
+    # Some of the next points are drawn from a prior, and the sampler is the same.
+    sweep(lambda cfg: cfg.x, there / "prior", [f"{X[:-1]},prior=0.5)", n(6), "hydra/sweeper/sampler=auto"])
+    output = capsys.readouterr().out
+    assert "sampler is prior" not in output
+    assert output.count("the sampler is gp: fewer than 1000 trials.") <= 1
 
 
 def test_a_lost_trial_is_not_promised_another_try_that_it_will_not_have(

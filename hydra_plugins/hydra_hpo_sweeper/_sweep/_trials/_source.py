@@ -83,7 +83,8 @@ class TrialSource:
     def _say_algorithm(self, started: Started) -> None:
         """Log which algorithm suggests from now on, and why, where the sampler chooses among several."""
         origin, why = started.suggestion.origin, started.suggestion.why.partition(";")[0]
-        if not why or origin in ("enqueued", self._origin):
+        # A point that comes from the priors is drawn by whichever algorithm suggests.
+        if not why or origin in ("enqueued", "prior", self._origin):
             return
         from sweeper_core.samplers import AutoSampler  # brings all that it chooses among; most samplers give no reason
 

@@ -213,3 +213,23 @@ def test_extreme_ranges_under_an_error_state_of_the_users(distribution: FloatDis
         with np.errstate(all="raise"):
             axes = getattr(drawn, plot)(made)
         np.ravel(axes)[0].figure.canvas.draw()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "values", [(-1.7e308, 1.7e308), (0.0, 5e-324), (1e16, 1e16 + 2.0)], ids=["wide", "subnormal", "near"]
+)
+@pytest.mark.parametrize("objectives", [1, 2, 3])
+def test_extreme_values_are_drawn(values: tuple[float, float], objectives: int) -> None:
+    made = create_study(directions=["minimize"] * objectives)
+    space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
+    for place, (x, y) in enumerate(np.random.default_rng(0).random((12, 2)).tolist()):
+        row = [values[(place + index) % 2] for index in range(objectives)]
+        reports = {0: row[0], 1: row[-1]} if objectives == 1 else {}
+        params = {"x": x, "y": y}
+        made.add_trial(create_trial(params=params, distributions=space, values=row, intermediate_values=reports))
+    plots = ("plot_contour", "plot_slice", "plot_edf", "plot_optimization_history", "plot_intermediate_values")
+    for plot in plots if objectives == 1 else ("plot_pareto_front",):
+        axes = getattr(drawn, plot)(made)
+        np.ravel(axes)[0].figure.canvas.draw()
+        pyplot.close("all")

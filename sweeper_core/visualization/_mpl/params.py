@@ -100,7 +100,9 @@ def plot_contour(
     """
     shown = prepared.points(study, params, target, prepared.MAX_IN_MATRIX)
     low, high = shown.limits
-    levels = np.linspace(low, high if high > low else low + 1.0, 15)
+    levels = np.unique(np.linspace(low, high, 15))  # fewer where hardly any number lies in between
+    if len(levels) < 2:
+        levels = np.array([low, low + max(1.0, abs(low))])
     landscape = prepared.Landscape(shown)
 
     def draw(panel: Axes, x: int, y: int) -> Any:

@@ -14,7 +14,7 @@ from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.metrics import metric_curves
 from sweeper_core.trial.state import TrialState
 from sweeper_core.visualization.prepared.style import PALETTE, SCALE_COLOURS
-from sweeper_core.visualization.prepared.values import configurations_of
+from sweeper_core.visualization.prepared.values import configurations_of, drawable
 
 MAX_CURVES = 300
 MAX_NAMED = 30
@@ -79,7 +79,9 @@ def curves(study: Study, metric: str | None = None) -> Curves:
     drawn = []
     for trial in chosen:
         curve = sorted(trial.intermediate_values.items()) if metric is None else metric_curves(trial)[metric]
-        drawn.append((trial.number, trial.state, tuple(step for step, _ in curve), tuple(value for _, value in curve)))
+        drawn.append(
+            (trial.number, trial.state, tuple(step for step, _ in curve), tuple(drawable(value) for _, value in curve))
+        )
     smaller = study.directions[0] is StudyDirection.MINIMIZE
     return Curves(tuple(drawn), len(trials), smaller)
 

@@ -15,7 +15,10 @@ from sweeper_core.study.study import Study
 from sweeper_core.trial.feasible import satisfied
 from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.state import TrialState
-from sweeper_core.visualization.prepared.values import Floats, configurations_of, is_feasible
+from sweeper_core.visualization.prepared.values import MAX_DRAWN, Floats, configurations_of, is_feasible
+
+MAX_DRAWN_IN_SPACE = 1e100
+"""As ``MAX_DRAWN``, of three objectives: projections multiply numbers."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Front:
     """Trials in objective space.
 
     Attributes:
-        values: ``(n, m)`` as the user gave them.
+        values: ``(n, m)`` as the user gave them, but for numbers too large to be drawn.
         best, feasible: ``(n,)``; ``best`` marks the Pareto front of the feasible trials.
     """
 
@@ -61,7 +64,8 @@ def front(
     best = np.zeros(len(kept), dtype=bool)
     if feasible.any():
         best[feasible] = pareto_front(values[feasible] * signs)
-    return Front(tuple(t.number for t in kept), values, names, best, feasible)
+    far = MAX_DRAWN if width == 2 else MAX_DRAWN_IN_SPACE
+    return Front(tuple(t.number for t in kept), np.clip(values, -far, far), names, best, feasible)
 
 
 def _satisfies(trial: FrozenTrial, constraints_func: Callable[[FrozenTrial], Sequence[float]] | None) -> bool:

@@ -39,6 +39,10 @@ class ObjectiveTarget:
         return float(trial.values[self.index]) if trial.values else math.nan
 
 
+MAX_DRAWN = 1e307
+"""Axes compute with differences and margins of numbers, which have to be finite, too."""
+
+
 def bulk(values: Floats) -> tuple[float, float]:
     """Return the ends of the values, or of their bulk where a few lie very far out."""
     if len(values) == 0:
@@ -114,8 +118,13 @@ def check_target(study: Study, target: Target | None) -> None:
 def value_of(trial: FrozenTrial, target: Target | None) -> float:
     """Return the number to be plotted for a trial; NaN when there is none."""
     if target is not None:
-        return float(target(trial))
-    return float(trial.values[0]) if trial.values else math.nan
+        return drawable(float(target(trial)))
+    return drawable(float(trial.values[0])) if trial.values else math.nan
+
+
+def drawable(value: float) -> float:
+    """Return a finite number as it is plotted: at most :data:`MAX_DRAWN` from 0."""
+    return value if -MAX_DRAWN <= value <= MAX_DRAWN or not math.isfinite(value) else math.copysign(MAX_DRAWN, value)
 
 
 def configurations_of(study: Study, *states: TrialState) -> list[FrozenTrial]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from studies_to_draw import SPACE
 
+from sweeper_core.report.data import study_json
 from sweeper_core.report.facts import StudyFacts
 from sweeper_core.storages._leases import owner_of
 from sweeper_core.study.abandoned import Span, is_abandoned, running_until
@@ -104,6 +105,15 @@ def test_many_curves_have_the_colour_of_their_rank() -> None:
     assert shown.colours[int(np.argmax(values))] == "#00224E"
     assert shown.colours[int(np.argmin(values))] == "#FEE838"
     assert "darker" in shown.note
+
+
+def test_a_report_knows_the_priors_of_its_parameters() -> None:
+    study = left_running(HOUR)
+    assert study._storage is not None
+    study.set_prior("x", 0.5, "high")
+    (record,) = study._storage.list_studies()
+    data = study_json(StudyFacts.of(record, study._storage.changes(record.study_id)[0]), None, None)
+    assert [(one["name"], one["prior"]) for one in data["params"]] == [("x", 0.5)]
 
 
 def test_bars_of_a_timeline_are_equally_thick_in_every_state() -> None:

@@ -26,7 +26,8 @@ from sweeper_core.report.hints import hints_of
 from sweeper_core.report.model import Surface, fitted, strongest_pairs
 from sweeper_core.report.numbers import evenly, rounded
 from sweeper_core.report.texts import json_ready, printable
-from sweeper_core.trial.attrs import JOB_DIRECTORY
+from sweeper_core.search_space.priors import Prior, read_priors
+from sweeper_core.trial.attrs import JOB_DIRECTORY, PRIORS
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -66,6 +67,7 @@ def study_json(
     shown, drawn = shown_trials(facts), _drawn(facts)
     status = facts.status_json()
     view = _view(facts, 0)
+    priors = read_priors(facts.study.system_attrs.get(PRIORS))
     for name in ("running", "failures", "best"):
         status.pop(name)
     return {
@@ -78,7 +80,7 @@ def study_json(
         "stopped": None if facts.stopped is None else printable(facts.stopped),
         "wall": facts.wall,
         "trials_total": len(facts.records),
-        "params": [_parameter(name, it) for name, it in _latest(shown).items()],
+        "params": [_parameter(name, it, priors.get(name)) for name, it in _latest(shown).items()],
         "trials": _columns(facts, shown, directory),
         **view,
         "hints": [printable(hint.text) for hint in hints_of(facts, importances=view["importances"])],
@@ -128,8 +130,12 @@ def _latest(records: Iterable[TrialRecord]) -> dict[str, BaseDistribution]:
     return {name: it for layout in layouts for name, it in layout.as_dict().items()}
 
 
-def _parameter(name: str, distribution: BaseDistribution) -> dict[str, Any]:
+def _parameter(name: str, distribution: BaseDistribution, prior: Prior | None) -> dict[str, Any]:
     found: dict[str, Any] = {"name": printable(name), "kind": "number", "log": False}
+    if prior is not None:
+        choice = isinstance(distribution, CategoricalDistribution)
+        given = rounded(prior.value) if isinstance(prior.value, (int, float)) else None
+        found["prior"] = _label(prior.value) if choice else given
     if isinstance(distribution, (FloatDistribution, IntDistribution)):
         return {**found, "log": distribution.log, "low": distribution.low, "high": distribution.high}
     if isinstance(distribution, CategoricalDistribution):

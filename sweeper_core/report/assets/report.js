@@ -422,8 +422,10 @@
     const plots = params.map((param) => plot(() => oneSlice(s, param, models.get(param.name), bounds), 250, `Slice along ${param.name}`));
     if (!plots.length) return null;
     const note = models.size ? "Points are trials. The line is what a model expects, averaged over the other parameters; the band is twice its standard deviation." : "Points are trials.";
-    return h("section", { class: "card wide" }, h("h2", { text: "Slices" + about(s) }), h("p", { class: "note", text: note }), h("div", { class: "plots" }, plots));
+    const expected = s.study.params.some(hasPrior) ? " Dotted lines are priors." : "";
+    return h("section", { class: "card wide" }, h("h2", { text: "Slices" + about(s) }), h("p", { class: "note", text: note + expected }), h("div", { class: "plots" }, plots));
   }
+  const hasPrior = (param) => param.prior !== undefined && param.prior !== null;
   function oneSlice(s, param, model, bounds) {
     const rows = thinned(s.good.filter((i) => s.t.params[param.k][i] !== null), 800, (i) => s.best.has(s.t.number[i]));
     const best = rows.filter((i) => s.best.has(s.t.number[i]));
@@ -440,7 +442,10 @@
         { type: "scatter", mode: "lines", x, y: model.mean, line: { color: accent, width: 2 }, hoverinfo: "skip" });
     }
     data.push(points(best, { color: css("--bad"), size: best.length > 5 ? 8 : 11, symbol: "star", line: { color: css("--card"), width: 1 } }));
-    return { data, layout: { showlegend: false, margin: { l: 44, r: 8, t: 6, b: 40 }, xaxis: paramAxis(param), yaxis: axis({ range: [bounds.low, bounds.high], nticks: 5 }) } };
+    // Where the user expected the best value.
+    const at = hasPrior(param) ? (param.kind === "choice" ? param.choices.indexOf(param.prior) : param.prior) : -1;
+    const shapes = hasPrior(param) && (param.kind !== "choice" || at >= 0) ? [{ type: "line", x0: at, x1: at, yref: "paper", y0: 0, y1: 1, line: { color: css("--soft"), width: 1.5, dash: "dot" } }] : [];
+    return { data, layout: { shapes, showlegend: false, margin: { l: 44, r: 8, t: 6, b: 40 }, xaxis: paramAxis(param), yaxis: axis({ range: [bounds.low, bounds.high], nticks: 5 }) } };
   }
   function interactions(s) {
     if (!s.study.pairs.length) return null;

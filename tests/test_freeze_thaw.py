@@ -43,6 +43,20 @@ def test_the_trial_that_is_expected_to_end_best_goes_on() -> None:
     assert "expected to gain" in decision.reason
 
 
+@pytest.mark.parametrize("scale", [2.0**1000, 2.0**-900])
+def test_values_as_large_or_small_as_doubles_get_are_no_different(scale: float) -> None:
+    trials = [*COMPLETE, *POOR, (PAUSED, curve(1.5, 4)), (PAUSED, curve(1.0, 4)), (RUNNING, curve(1.2, 4))]
+    scaled = [(state, [scale * value for value in values]) for state, values in trials]
+    assert following(curves_of(*scaled)).number == following(curves_of(*trials)).number
+    number = len(trials) - 1
+    both = curves_of(*trials), curves_of(*scaled)
+    plain, other = (FreezeThawScheduler().judge(number, curves.curve(number), curves) for curves in both)
+    assert plain.stop
+    assert other.stop
+    assert plain.forecast is not None
+    assert other.forecast == pytest.approx([scale * value for value in plain.forecast], rel=1e-9)
+
+
 def test_where_no_paused_trial_is_worth_its_steps_another_begins() -> None:
     good = [(DONE, curve(end)) for end in (1.0, 1.1, 1.2, 0.9, 1.05, 0.95)]
     assert following(curves_of(*POOR, *good)) == New()

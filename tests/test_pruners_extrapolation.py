@@ -100,6 +100,15 @@ def test_scale_and_shift_of_the_values_do_not_matter() -> None:
     assert moved.deviation == pytest.approx(1e4 * plain.deviation, rel=1e-6)
 
 
+@pytest.mark.parametrize("scale", [2.0**1000, 2.0**-1000])
+def test_values_as_large_or_small_as_doubles_get_are_no_different(scale: float) -> None:
+    curves = power_laws(np.random.default_rng(3), 12)
+    plain = extrapolation.forecast(extrapolation.learn(cut(curves[:-1])), cut(curves[-1:], 10)[0])
+    scaled = extrapolation.forecast(extrapolation.learn(cut(scale * curves[:-1])), cut(scale * curves[-1:], 10)[0])
+    assert scaled.mean / scale == pytest.approx(plain.mean, rel=1e-6)
+    assert scaled.deviation / scale == pytest.approx(plain.deviation, rel=1e-6)
+
+
 def study(curves: np.ndarray, sign: float = 1.0) -> LearningCurves:
     peers = LearningCurves(sign)
     peers.fold([_record(number, sign * curve, TrialState.COMPLETE) for number, curve in enumerate(curves)])

@@ -89,8 +89,7 @@ class Forecast:
     @property
     def deviation(self) -> float:
         """Standard deviation of the value at the end."""
-        spread = self.deviations**2 + (self.means - self.mean) ** 2
-        return float(np.sqrt(self.weights @ spread))
+        return _root_mean_square(np.hypot(self.deviations, self.means - self.mean), self.weights)
 
     def chance_below(self, value: float) -> float:
         """Return the probability that the curve ends below ``value``."""
@@ -339,8 +338,18 @@ def _location_and_scale(ends: Floats) -> tuple[float, float]:
         return 0.0, 1.0
     centre = float(np.median(finite))
     good = finite[finite <= centre] - centre
-    scale = max(1.4826 * float(np.median(np.abs(finite - centre))), float(np.sqrt(np.mean(good**2))))
-    return centre, scale if scale > 0.0 else max(float(np.std(finite)), 1e-6 * abs(centre), 1e-12)
+    scale = max(1.4826 * float(np.median(np.abs(finite - centre))), _root_mean_square(good))
+    return centre, scale if scale > 0.0 else max(_root_mean_square(finite - finite.mean()), 1e-6 * abs(centre), 1e-12)
+
+
+def _root_mean_square(values: Floats, weights: Floats | None = None) -> float:
+    """Return the weighted root mean square ``sqrt(sum w v**2)``; without weights all count alike.
+
+    The squares are those of multiples by a power of two, which changes no digit, so that they do not overflow.
+    """
+    unit = np.ldexp(1.0, int(np.frexp(np.max(np.abs(values)))[1]) - 1)
+    squares = (values / unit) ** 2 if unit > 0.0 else values
+    return float(unit * np.sqrt(np.mean(squares) if weights is None else weights @ squares))
 
 
 def stack(curves: Sequence[Floats]) -> Floats:

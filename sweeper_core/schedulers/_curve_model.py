@@ -36,7 +36,10 @@ class CurveModel:
 
     def __init__(self, curves: LearningCurves, given: tuple[int, ...] = ()) -> None:
         finals = curves.finals
-        self._goal = float(np.min(finals.values[np.isfinite(finals.values)]))
+        ends = finals.values[np.isfinite(finals.values)]
+        # A power of two changes no digit; the squares of values in these units neither overflow nor vanish.
+        self._unit = float(np.ldexp(1.0, int(np.frexp(np.max(np.abs(ends)))[1]) - 1)) or 1.0
+        self._goal = float(np.min(ends)) / self._unit
         self._base = base_of(curves.curve(int(finals.rows[0])))
         whole = given[-1] if given else (curves.longest or 0) + self._base
         self.places = np.array(given if given else _progression(whole), float)
@@ -44,11 +47,11 @@ class CurveModel:
 
     @cached_property
     def _values(self) -> Floats:
-        """Values ``(n, J)`` of all configurations at the places; NaN where one has not got so far."""
+        """Values ``(n, J)`` of all configurations at the places, in units; NaN where one has not got so far."""
         values = np.full((len(self._curves), len(self.places)), np.nan)
         for place, steps in enumerate(self.places.tolist()):
             reached = self._curves.reached(int(steps) - self._base)
-            values[reached.rows, place] = reached.values
+            values[reached.rows, place] = reached.values / self._unit
         return values
 
     @cached_property
@@ -65,19 +68,25 @@ class CurveModel:
 
     def end_of(self, curve: Curve) -> tuple[float, float]:
         """Return the expected end of a configuration, signed, and its standard deviation."""
+        mean, deviation = self._end_of(curve)
+        return mean * self._unit, deviation * self._unit
+
+    def _end_of(self, curve: Curve) -> tuple[float, float]:
+        """Return the same in units."""
         stage = max(self.stage_of(curve), 0)
-        return float(self._chain.end(np.array([stage]), curve.values[-1:])[0]), float(self._chain.deviation[stage])
+        mean = self._chain.end(np.array([stage]), curve.values[-1:] / self._unit)
+        return float(mean[0]), float(self._chain.deviation[stage])
 
     def best_of(self, found: Mapping[int, Curve]) -> tuple[float, int | None]:
         """Return the largest worth of a step among configurations, and whose it is; 0 and None where there is none."""
         known = {row: curve for row, curve in found.items() if np.isfinite(curve.values[-1])}
         if not known:
             return 0.0, None
-        ends = np.array([self.end_of(curve) for curve in known.values()])
+        ends = np.array([self._end_of(curve) for curve in known.values()])
         spent = np.array([curve.steps[-1] + self._base for curve in known.values()], float)
         worth = self._worth(ends[:, :1], ends[:, 1], self.places - spent[:, None])
         place = int(np.argmax(worth))
-        return float(worth[place]), list(known)[place]
+        return float(worth[place]) * self._unit, list(known)[place]
 
     def of_new(self) -> float:
         """Return the worth of a step of a new configuration, which begins as one of the latest ones did."""
@@ -86,7 +95,7 @@ class CurveModel:
         if not len(recent):
             return 0.0
         ends = self._chain.end(np.zeros(len(recent), np.int64), np.minimum(recent, np.finfo(float).max))
-        return float(self._worth(ends[None, :], self._chain.deviation[:1], self.places[None, :])[0])
+        return float(self._worth(ends[None, :], self._chain.deviation[:1], self.places[None, :])[0]) * self._unit
 
     def _worth(self, means: Floats, deviation: Floats, until: Floats) -> Floats:
         residual = np.minimum(self._chain.deviation, deviation[:, None])

@@ -25,7 +25,7 @@ APART = 0.01
 """Minimum distance on the unit interval, in at least one parameter, of points asked for at the same moment."""
 
 COARSE = 40
-"""Up to so many completed trials; the distance then falls with the square of their number."""
+"""Number of completed trials from which on the distance falls with the square of their number."""
 
 MAX_MOVES = 32
 """Maximum number of moves that are tried; the last ones lead farther away."""

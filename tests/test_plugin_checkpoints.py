@@ -80,6 +80,7 @@ def test_a_job_that_was_killed_goes_on_from_its_checkpoint(tmp_path: Path) -> No
         # Submitit puts the job into the queue again: it is the same trial.
         (["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=15"], "SIGUSR2", 1),
     ],
+    ids=["joblib", "submitit_local", "ray", "submitit_local-requeued"],
 )
 def test_jobs_of_launchers_go_on_too(tmp_path: Path, launcher: list[str], number: str, attempts: int) -> None:
     if launcher == ["hydra/launcher=ray"]:

@@ -20,6 +20,7 @@ from sweeper_core.report.overrides import in_shell, overrides_of
 from sweeper_core.report.texts import one_line
 from sweeper_core.storages import get_storage
 from sweeper_core.storages.base import Storage, StudyRecord
+from sweeper_core.storages.url import StorageURL
 from sweeper_core.trial.attrs import CONFIRM
 from sweeper_core.trial.record import TrialRecord
 
@@ -65,10 +66,8 @@ class Place:
     @property
     def file(self) -> Path | None:
         """The file of the storage; None on a server."""
-        for prefix in ("sqlite:///", "journal:///"):
-            if self.url.startswith(prefix):
-                return Path(self.url.removeprefix(prefix).partition("?")[0])
-        return None
+        path = StorageURL(self.url).path
+        return None if path is None else Path(path)
 
     @property
     def budget(self) -> int | None:

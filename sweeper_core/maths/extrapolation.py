@@ -25,6 +25,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp, ndtr
 
+from sweeper_core.maths.units import power_of_two
+
 Floats = npt.NDArray[np.float64]
 
 CELLS = 12
@@ -345,10 +347,10 @@ def _location_and_scale(ends: Floats) -> tuple[float, float]:
 def _root_mean_square(values: Floats, weights: Floats | None = None) -> float:
     """Return the weighted root mean square ``sqrt(sum w v**2)``; without weights all count alike.
 
-    The squares are those of multiples by a power of two, which changes no digit, so that they do not overflow.
+    The squares are taken in other units, so that they do not overflow.
     """
-    unit = np.ldexp(1.0, int(np.frexp(np.max(np.abs(values)))[1]) - 1)
-    squares = (values / unit) ** 2 if unit > 0.0 else values
+    unit = power_of_two(values)
+    squares = (values / unit) ** 2
     return float(unit * np.sqrt(np.mean(squares) if weights is None else weights @ squares))
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 from sweeper_core.storages import this_process
 from sweeper_core.storages._leases import owner_is_dead
+from sweeper_core.storages._rules import lease_of_attr
 from sweeper_core.storages.base import Lease
 
 PATTERN = ".sweep-*.json"
@@ -120,10 +121,7 @@ def _read(path: Path) -> Beacon | None:
 
 def lease_of(attr: Any) -> Lease | None:
     """Return the owner that a trial's attribute names; None when it names none, or one that is dead."""
-    try:
-        lease = Lease(**attr) if isinstance(attr, Mapping) else None
-    except TypeError:
-        return None
+    lease = lease_of_attr(attr)
     return None if lease is None or owner_is_dead(lease) else lease
 
 

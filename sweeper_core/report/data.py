@@ -21,7 +21,7 @@ from sweeper_core.report.facts import (
     origin_of,
     reason_of,
 )
-from sweeper_core.report.further import further_columns, further_curves
+from sweeper_core.report.further import drawn_curve, further_columns, further_curves
 from sweeper_core.report.hints import hints_of
 from sweeper_core.report.model import Surface, fitted, strongest_pairs
 from sweeper_core.report.numbers import evenly, rounded
@@ -298,15 +298,7 @@ def _drawn(facts: StudyFacts) -> list[TrialRecord]:
 
 
 def _curves(drawn: Sequence[TrialRecord]) -> list[dict[str, Any]]:
-    return [
-        {
-            "trial": record.number,
-            "state": record.state.name[0],
-            "steps": [step for step, _ in evenly(record.reports, MAX_POINTS_OF_CURVE)],
-            "values": [rounded(value) for _, value in evenly(record.reports, MAX_POINTS_OF_CURVE)],
-        }
-        for record in drawn
-    ]
+    return [drawn_curve(record, evenly(record.reports, MAX_POINTS_OF_CURVE), rounded) for record in drawn]
 
 
 def _timeline(facts: StudyFacts) -> dict[str, Any]:

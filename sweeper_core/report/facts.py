@@ -19,7 +19,7 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.masking import masked
 from sweeper_core.report.texts import json_ready
 from sweeper_core.storages.base import StudyRecord
-from sweeper_core.study.abandoned import is_abandoned, last_moment, running_until
+from sweeper_core.study.abandoned import Presence
 from sweeper_core.trial.attempts import configurations
 from sweeper_core.trial.attrs import (
     BASELINE,
@@ -270,17 +270,14 @@ class StudyFacts:
 
     def seconds_of(self, record: TrialRecord) -> float | None:
         """Return how long a trial has run, an abandoned one until its study's last sign of life; None when unknown."""
-        abandoned = record.state is TrialState.RUNNING and is_abandoned(record.system_attrs)
-        return seconds_of(record, self._last_moment or self.at if abandoned else self.running_until)
+        presence = self._presence
+        runs = record.state is TrialState.RUNNING
+        return seconds_of(record, presence.end_of(record.system_attrs) if runs else presence.until)
 
     @cached_property
-    def running_until(self) -> datetime:
+    def _presence(self) -> Presence:
         """Until when trials run that have not ended: this moment, or the last one that an abandoned study knows."""
-        return running_until(((r.started, r.completed) for r in self.attempts or self.records), self.at)
-
-    @cached_property
-    def _last_moment(self) -> datetime | None:
-        return last_moment((r.started, r.completed) for r in self.attempts or self.records)
+        return Presence.of(((r.started, r.completed) for r in self.attempts or self.records), self.at)
 
     @cached_property
     def saved(self) -> float:
@@ -299,7 +296,7 @@ class StudyFacts:
         ends = [record.completed for record in self.records if record.completed is not None]
         if not starts:
             return None
-        end = self.running_until if self.running or not ends else max(ends)
+        end = self._presence.until if self.running or not ends else max(ends)
         return max((end - min(starts)).total_seconds(), 0.0)
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sweeper_core.report.numbers import evenly, rounded
@@ -45,14 +45,19 @@ def further_curves(records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
             if curve != list(record.reports) and len(curve) > 1:
                 found.setdefault(name, []).append((record, curve))
     return [
-        {"name": printable(name), "curves": [_curve(record, curve) for record, curve in curves]}
+        {
+            "name": printable(name),
+            "curves": [drawn_curve(record, evenly(curve, MAX_POINTS), _number) for record, curve in curves],
+        }
         for name, curves in list(found.items())[:MAX_METRICS]
     ]
 
 
-def _curve(record: TrialRecord, curve: Curve) -> Mapping[str, Any]:
-    points = evenly(curve, MAX_POINTS)
-    steps, values = [step for step, _ in points], [_number(value) for _, value in points]
+def drawn_curve(
+    record: TrialRecord, points: Sequence[tuple[int, float]], shown: Callable[[float], Any]
+) -> dict[str, Any]:
+    """Return the learning curve of a trial; ``shown`` converts its values."""
+    steps, values = [step for step, _ in points], [shown(value) for _, value in points]
     return {"trial": record.number, "state": record.state.name[0], "steps": steps, "values": values}
 
 

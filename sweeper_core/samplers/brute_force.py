@@ -152,12 +152,12 @@ class _Tree:
 
     def least_crowded(self, nodes: Sequence[Integers], fixed: frozenset[str]) -> list[int]:
         """Return the places of the nodes with the fewest trials, of those where only running trials leave no point."""
-        counts = [len(rows) if self._may_be_open(rows, fixed) else sys.maxsize for rows in nodes]
+        retrying = _Tree(self._history, True)
+        trees = [retrying if self._running[rows].any() else self for rows in nodes]
+        counts = [
+            len(rows) if tree.is_open(rows, fixed) else sys.maxsize for rows, tree in zip(nodes, trees, strict=True)
+        ]
         return [place for place, count in enumerate(counts) if count == min(counts) < sys.maxsize]
-
-    def _may_be_open(self, rows: Integers, fixed: frozenset[str]) -> bool:
-        tree = _Tree(self._history, True) if self._running[rows].any() else self
-        return tree.is_open(rows, fixed)
 
     def _left(self, rows: Integers, fixed: frozenset[str], wanted: int) -> int:
         """Return the number of untried points below a node that nobody is about to take; ``wanted`` if more.

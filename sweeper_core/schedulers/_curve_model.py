@@ -17,6 +17,7 @@ import numpy as np
 
 from sweeper_core.maths.allocation import worth_per_step
 from sweeper_core.maths.stages import Chain, learn
+from sweeper_core.maths.units import power_of_two
 from sweeper_core.schedulers.base import base_of
 from sweeper_core.trial.curves import Curve, Floats, LearningCurves
 
@@ -37,8 +38,7 @@ class CurveModel:
     def __init__(self, curves: LearningCurves, given: tuple[int, ...] = ()) -> None:
         finals = curves.finals
         ends = finals.values[np.isfinite(finals.values)]
-        # A power of two changes no digit; the squares of values in these units neither overflow nor vanish.
-        self._unit = float(np.ldexp(1.0, int(np.frexp(np.max(np.abs(ends)))[1]) - 1)) or 1.0
+        self._unit = power_of_two(ends)
         self._goal = float(np.min(ends)) / self._unit
         self._base = base_of(curves.curve(int(finals.rows[0])))
         whole = given[-1] if given else (curves.longest or 0) + self._base

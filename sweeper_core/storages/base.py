@@ -21,6 +21,9 @@ from sweeper_core.trial.frozen import FrozenTrial
 from sweeper_core.trial.record import NOTHING, TrialRecord, nothing
 from sweeper_core.trial.state import TrialState
 
+MAX_COMMON_STEP = 2**31 - 1
+"""Maximum step of a report that every storage takes: database servers take no larger ones."""
+
 
 @dataclass(frozen=True)
 class StudyRecord:

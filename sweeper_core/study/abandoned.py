@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sweeper_core.storages._leases import owner_is_dead
-from sweeper_core.storages.base import Lease
+from sweeper_core.storages._rules import lease_of_attr
 from sweeper_core.trial.attrs import LEASE
 
 MIN_SILENCE = timedelta(days=1)
@@ -44,8 +45,28 @@ def running_until(spans: Iterable[Span], now: datetime) -> datetime:
 
 def is_abandoned(attrs: Mapping[str, Any]) -> bool:
     """Return whether the process that a RUNNING trial's system attributes name is known to be dead."""
-    lease = attrs.get(LEASE)
-    try:
-        return isinstance(lease, Mapping) and owner_is_dead(Lease(**lease))
-    except TypeError:
-        return False
+    lease = lease_of_attr(attrs.get(LEASE))
+    return lease is not None and owner_is_dead(lease)
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Until when the RUNNING trials of a study have run.
+
+    Attributes:
+        until: See :func:`running_until`.
+        last: See :func:`last_moment`.
+    """
+
+    until: datetime
+    last: datetime | None
+
+    @classmethod
+    def of(cls, spans: Iterable[Span], now: datetime) -> Presence:
+        """Return what the times of a study's trials tell."""
+        spans = list(spans)
+        return cls(running_until(spans, now), last_moment(spans))
+
+    def end_of(self, attrs: Mapping[str, Any]) -> datetime:
+        """Return until when a RUNNING trial with these system attributes has run."""
+        return self.last if self.last is not None and is_abandoned(attrs) else self.until

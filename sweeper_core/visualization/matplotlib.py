@@ -28,7 +28,7 @@ from sweeper_core.visualization._mpl.parts import (
     whole_ticks,
 )
 from sweeper_core.visualization._mpl.terminator import plot_terminator_improvement
-from sweeper_core.visualization.prepared import GREY, MIN_ROWS, PALETTE, STATE_COLOURS, Target
+from sweeper_core.visualization.prepared import GREY, PALETTE, STATE_COLOURS, Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -196,7 +196,8 @@ def plot_timeline(study: Study, n_recent_trials: int | None = None) -> Axes:
             axes.hlines(numbers, starts, ends, colors=colour, linewidth=min(width, 12.0), label=state.name)
     axes.figure.autofmt_xdate()
     whole_ticks(axes.yaxis)
-    if 0 < len(spans) < MIN_ROWS:
-        axes.set_ylim(spans[0].number - 0.6, spans[0].number + MIN_ROWS - 0.4)
+    rows = prepared.few_rows(spans)
+    if rows is not None:
+        axes.set_ylim(rows)
     # Trials go from the lower left to the upper right.
     return finished(axes, legend=True, place="upper left")

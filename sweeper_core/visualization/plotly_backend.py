@@ -30,7 +30,7 @@ from sweeper_core.visualization._plotly.parts import (
     whole_ticks,
 )
 from sweeper_core.visualization._plotly.terminator import plot_terminator_improvement
-from sweeper_core.visualization.prepared import GREY, MIN_ROWS, PALETTE, STATE_COLOURS, Target
+from sweeper_core.visualization.prepared import GREY, PALETTE, STATE_COLOURS, Target
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -281,7 +281,5 @@ def plot_timeline(study: Study, n_recent_trials: int | None = None) -> Figure:
             )
     figure.update_layout(barmode="overlay")
     figure.update_xaxes(type="date")
-    figure.update_yaxes(**whole_ticks(numbers := [span.number for span in spans]))
-    if 0 < len(numbers) < MIN_ROWS:
-        figure.update_yaxes(range=[numbers[0] - 0.6, numbers[0] + MIN_ROWS - 0.4])
+    figure.update_yaxes(**whole_ticks([span.number for span in spans]), range=prepared.few_rows(spans))
     return say_if_empty(figure)

@@ -12,14 +12,12 @@ from typing import NamedTuple
 
 from sweeper_core.storages._sql.database import Database, Link
 from sweeper_core.storages._sql.tables import PARAMS, REPORTS, Parts, Row, Table
+from sweeper_core.storages.base import MAX_COMMON_STEP
 
 _logger = logging.getLogger(__name__)
 
 MIN_LIMIT = 65_535
 """Bytes that every text column holds; JSON as it is written here has one byte per character."""
-
-MAX_STEP = 2**31 - 1
-"""Maximum step of a report in a column of a server."""
 
 SPARE = 65_536
 """Bytes of a message in addition to a long text."""
@@ -68,10 +66,10 @@ class Limits:
 
     def check_step(self, step: int) -> None:
         """Raise ValueError when a report's step does not fit into its column."""
-        if step > MAX_STEP and self._on_server:
+        if step > MAX_COMMON_STEP and self._on_server:
             raise ValueError(
-                f"{self._database.shown}: a report has the step {step}, but its column holds steps up to {MAX_STEP:,}. "
-                "Count in larger units."
+                f"{self._database.shown}: a report has the step {step}, but its column holds steps up to "
+                f"{MAX_COMMON_STEP:,}. Count in larger units."
             )
 
     def _check_row(self, table: Table, row: Row) -> None:

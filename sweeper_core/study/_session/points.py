@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -97,18 +98,25 @@ class PointSource:
                 suggestion = ask(other, request, self._log.history(rows), rng)
                 return replace(suggestion, why="many trials were asked for at the same moment")
             suggestion = ask(self.sampler, request, known, rng)
-            if not together or self.sampler.ends:
-                return suggestion
-            distance = distance_after(len(known.completed))
-            return moved_apart(request, suggestion, points_at(known, together), rng, distance)
+            return self._apart(request, suggestion, known, points_at(known, together), rng) if together else suggestion
 
     def _ask_for_another(self, request: Request, known: History, together: list[dict[str, Any]]) -> Suggestion:
         """Return the point that another process is expected to choose for its trial."""
         rng = generator(self.seed, request.number)
-        suggestion = ask(self.sampler, request, known, rng)
+        return self._apart(request, ask(self.sampler, request, known, rng), known, together, rng)
+
+    def _apart(
+        self,
+        request: Request,
+        suggestion: Suggestion,
+        known: History,
+        others: Iterable[Mapping[str, Any]],
+        rng: np.random.Generator,
+    ) -> Suggestion:
+        """Return the suggestion apart from others; a finite sampler's is one of its points, and stays where it is."""
         if self.sampler.ends:
             return suggestion
-        return moved_apart(request, suggestion, together, rng, distance_after(len(known.completed)))
+        return moved_apart(request, suggestion, others, rng, distance_after(len(known.completed)))
 
     def _needs_history(self, request: Request) -> bool:
         return bool(request.priors) or self.sampler.needs_history(request.space)

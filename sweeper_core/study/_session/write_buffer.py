@@ -20,7 +20,7 @@ from sweeper_core._forks import reset_after_fork
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.exceptions import StorageInternalError, UpdateFinishedTrialError
 from sweeper_core.logging import get_logger
-from sweeper_core.storages.base import Storage
+from sweeper_core.storages.base import MAX_COMMON_STEP, Storage
 from sweeper_core.study._session.heartbeat import Heartbeat
 from sweeper_core.trial.data import NO_DATA, TrialData
 
@@ -31,9 +31,6 @@ TICK = 0.25
 
 IDLE_TICKS = 40
 """The thread ends after this many ticks with an empty buffer."""
-
-MAX_USUAL_STEP = 2**31 - 1
-"""Steps of reports that every storage takes; larger ones are checked before they are buffered."""
 
 MAX_KINDS = 1024
 """Maximum number of cached sequences of parameters."""
@@ -132,7 +129,7 @@ class WriteBuffer:
         if self._at_once(number):
             self._storage.report(self._study_id, number, step, value)
             return
-        if step > MAX_USUAL_STEP:
+        if step > MAX_COMMON_STEP:
             self._storage.check(TrialData(reports=[(step, value)]))
         with self._lock:
             self._of(number).reports.append((step, value))

@@ -13,6 +13,7 @@ from sweeper_core.visualization.prepared.history import (
     Span,
     Steps,
     distribution_steps,
+    few_rows,
     mean_progress,
     progress,
     timeline,
@@ -20,7 +21,7 @@ from sweeper_core.visualization.prepared.history import (
 from sweeper_core.visualization.prepared.importances import Bars, importance_bars
 from sweeper_core.visualization.prepared.parallel import Column, Lines, parallel
 from sweeper_core.visualization.prepared.points import MAX_IN_MATRIX, MAX_IN_ROW, Points, points, ranks
-from sweeper_core.visualization.prepared.style import GREY, MIN_ROWS, PALETTE, SCALE, STATE_COLOURS
+from sweeper_core.visualization.prepared.style import GREY, PALETTE, SCALE, STATE_COLOURS
 from sweeper_core.visualization.prepared.surface import Effect, Landscape, Surface
 from sweeper_core.visualization.prepared.ticks import colour_ticks, quartile_ticks
 from sweeper_core.visualization.prepared.values import ObjectiveTarget, Target, bulk, close_up, history_span
@@ -30,7 +31,6 @@ __all__ = [
     "MAX_CURVES",
     "MAX_IN_MATRIX",
     "MAX_IN_ROW",
-    "MIN_ROWS",
     "PALETTE",
     "SCALE",
     "STATE_COLOURS",
@@ -55,6 +55,7 @@ __all__ = [
     "colour_ticks",
     "curves",
     "distribution_steps",
+    "few_rows",
     "front",
     "history_span",
     "hypervolumes",

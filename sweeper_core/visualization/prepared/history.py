@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from sweeper_core.study.abandoned import is_abandoned, last_moment, running_until
+from sweeper_core.study.abandoned import Presence
 from sweeper_core.study.study import Study
 from sweeper_core.trial.state import TrialState
 from sweeper_core.visualization.prepared.values import (
@@ -26,6 +26,9 @@ from sweeper_core.visualization.prepared.values import (
     plotted_trials,
     value_of,
 )
+
+MIN_ROWS = 5
+"""A timeline has room for at least so many trials: the only one is no beam."""
 
 
 @dataclass(frozen=True)
@@ -150,12 +153,19 @@ def timeline(study: Study, n_recent_trials: int | None) -> list[Span]:
         raise ValueError(f"`n_recent_trials` must be positive, but got {n_recent_trials}.")
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.datetime_start is not None]
     times = [(trial.datetime_start, trial.datetime_complete) for trial in trials]
-    until, last = running_until(times, datetime.now()), last_moment(times)
+    presence = Presence.of(times, datetime.now())
     trials = trials[-n_recent_trials:] if n_recent_trials is not None else trials
     spans = []
     for trial in trials:
         assert trial.datetime_start is not None
-        end = trial.datetime_complete or (last if last and is_abandoned(trial.system_attrs) else until)
+        end = trial.datetime_complete or presence.end_of(trial.system_attrs)
         text = f"trial {trial.number}: {trial.state.name}" + (f", values {trial.values}" if trial.values else "")
         spans.append(Span(trial.number, trial.state, trial.datetime_start, end, text))
     return spans
+
+
+def few_rows(spans: Sequence[Span]) -> tuple[float, float] | None:
+    """Return the range of a timeline's axis of trials where these are few; None: as it comes."""
+    if not 0 < len(spans) < MIN_ROWS:
+        return None
+    return spans[0].number - 0.6, spans[0].number + MIN_ROWS - 0.4

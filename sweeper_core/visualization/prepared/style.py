@@ -14,8 +14,6 @@ SCALE_COLOURS = (
     "#00224E", "#123570", "#3B496C", "#575D6D", "#707173", "#8A8678", "#A59C74", "#C3B369", "#E1CC55", "#FEE838",
 )  # fmt: skip
 """The same in ten colours, from the dark end on."""
-MIN_ROWS = 5
-"""A timeline has room for so many trials at least: the only one is no beam."""
 STATE_COLOURS = {
     TrialState.COMPLETE: "#0072B2",
     TrialState.PRUNED: "#E69F00",

@@ -41,7 +41,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import lapack
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 Floats = npt.NDArray[np.float64]
@@ -346,6 +345,8 @@ def fit(data: Data, prior: Prior, starts: Sequence[Hyper] = (), *, iterations: i
     """Return the most probable hyperparameters found from the prior's median and from ``starts``."""
     bounds = np.column_stack([prior.lower, prior.upper])
     best: Fit | None = None
+    from scipy.optimize import minimize  # takes longer to import than the first suggestions need
+
     search: Callable[..., Any] = minimize
     for theta in (prior.mean, *(start.theta for start in starts)):
         result = search(

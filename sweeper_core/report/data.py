@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.report.facts import (
@@ -23,13 +23,15 @@ from sweeper_core.report.facts import (
 )
 from sweeper_core.report.further import drawn_curve, further_columns, further_curves
 from sweeper_core.report.hints import hints_of
-from sweeper_core.report.model import Surface, fitted, strongest_pairs
 from sweeper_core.report.numbers import evenly, rounded
 from sweeper_core.report.texts import json_ready, printable
 from sweeper_core.search_space.priors import Prior, read_priors
 from sweeper_core.trial.attrs import JOB_DIRECTORY, PRIORS
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
+
+if TYPE_CHECKING:
+    from sweeper_core.report.model import Surface
 
 MAX_CELLS = 600_000
 """Values in the table of trials: of larger studies a part of the trials is shown, the best ones always."""
@@ -98,6 +100,8 @@ def study_json(
 
 def _view(facts: StudyFacts, objective: int) -> dict[str, Any]:
     """Return what is worked out for one objective; of the first one it stands at the top level."""
+    from sweeper_core.report.model import fitted, strongest_pairs  # a sweep, which imports this file, seldom draws
+
     importances = importances_of(facts, objective)
     model = fitted(facts.having(TrialState.COMPLETE), facts.directions[objective].sign, objective)
     return {

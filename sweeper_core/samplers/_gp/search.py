@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import fmin_l_bfgs_b
 
 from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.space import Encoding, Feature, fix
@@ -129,6 +128,8 @@ class Search:
 
     def _climb(self, starts: Floats) -> Floats:
         """Return the starts moved uphill in their continuous coordinates."""
+        from scipy.optimize import fmin_l_bfgs_b  # takes longer to import than the first suggestions need
+
         axes = self._continuous
         if not axes:
             return starts

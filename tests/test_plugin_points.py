@@ -10,6 +10,7 @@ from plugin_support import sweep
 
 from hydra_plugins.hydra_hpo_sweeper._config._points import points
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
 from sweeper_core.cli import main
 
 CONFIG = "lr: 1\nname: a\nseed: 0\n"
@@ -102,3 +103,18 @@ def test_wrong_points_are_answered_with_their_place(
         points("points", value)
     assert message in str(answer.value)
     assert "\n" not in str(answer.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("x,y\n1,0\n3,0\n", "'x<=2'"), ("x,y\n1,0\n1,7\n", "'y': 7 is not possible")]
+)
+def test_a_point_of_a_file_outside_of_the_space_is_answered_with_its_line(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(text)
+    plan = read_plan(["x=interval(0,4)", "y=interval(0,1)"], None, where=["x<=2"])
+    with pytest.raises(ConfigError) as answer:
+        plan.points(points("points", str(path)), place="hydra.sweeper.points")
+    assert str(answer.value).startswith(f"{path}, line 3")
+    assert message in str(answer.value)

@@ -34,6 +34,15 @@ def test_keys_fixed_values_and_the_configuration_may_be_named() -> None:
     assert not space.allows({"a": 1, "b": 0.6, "opt": "adam", "+m.d": 1})
 
 
+def test_a_text_of_the_configuration_is_compared_with_a_word() -> None:
+    space = plan_with("not (cap.opt == sgd and b > 0.5)", "name != y or a > 9", "name in [y, z] or a <= 5").space
+    assert [space.allows({"a": a, "b": b, "opt": "sgd", "+m.d": 1}) for a, b in ((1, 0.6), (1, 0.4), (6, 0.4))] == [
+        False,
+        True,
+        False,
+    ]
+
+
 def test_a_key_of_several_conditional_parameters_is_the_active_one() -> None:
     blocks = {"when model=cnn": {"lr": "interval(0,1)"}, "when model=mlp": {"lr": "interval(0,0.5)"}}
     params = {"model": "choice(cnn,mlp,none)", "w": "interval(0,1)", **blocks}

@@ -66,6 +66,7 @@ WRONG = {
     "pair=zip(a=[1,2, b=[1,2])": "expected ']' before the end of zip(",
     "pair=zip(a=3, b=[1,2])": "the member 'a' of zip() needs choice(…), range(…) or a list, not 3",
     "a.b=zip(a=[1,2], b=[1,2])": "the name of a zip is one word",
+    "+pair=zip(a=[1,2], b=[1,2])": "the name of a zip is one word, neither a key nor a config group and without +",
     "model=zip(a=[1,2], b=[1,2])": "'model' on the command line is a key of the configuration; a zip has",
     "pair=zip(hydra.run.dir=[1,2], b=[1,2])": "Hydra's own configuration cannot be swept",
     "pair=zip(lr=[1,2], b=[1,2])": "its member 'lr' is given besides ('lr' on the command line)",
@@ -88,6 +89,8 @@ def test_hydra_passes_a_zip_on_and_other_sweepers_refuse_it() -> None:
     assert (override.get_key_element(), override.input_line) == ("pair", PAIR)
     with pytest.raises(HydraException, match="understood by hydra/sweeper=hpo"):
         list(override.sweep_string_iterator())
+    named_wrongly = OverridesParser.create().parse_overrides([f"+{PAIR}", f"a.b{PAIR}"])
+    assert [one.input_line for one in named_wrongly] == [f"+{PAIR}", f"a.b{PAIR}"]  # the sweeper says what is wrong
 
 
 def test_tab_completion_goes_on_behind_a_zip(tmp_path: Path) -> None:

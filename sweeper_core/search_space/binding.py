@@ -143,9 +143,11 @@ class _Binder:
             return self._chosen(node, operator, one, right, other)
         if isinstance(other, _Choice):
             return self._chosen(node, operator, other, left, one)
-        for side, place, opposite in ((one, left, right), (other, right, left)):
+        one, other = self._text_beside(right, other, one), self._text_beside(left, one, other)
+        for side, place in ((one, left), (other, right)):
             if isinstance(side, _Unknown):
                 raise self._unknown(place, side)
+        for side, place, opposite in ((one, left, right), (other, right, left)):
             if isinstance(side, _Literal) and not isinstance(opposite, _Literal) and not self._both_literal(one, other):
                 raise self.error(place, f"{self._source(opposite)} is a number, which cannot be compared with this")
         if isinstance(one, _Literal) and isinstance(other, _Literal):
@@ -156,6 +158,11 @@ class _Binder:
         if operator in ("==", "!="):
             self._refuse_continuous(node, (left, right))
         return Compared(operator, one, other)
+
+    def _text_beside(self, place: syntax.Node, opposite: _Side, side: _Side) -> _Side:
+        """Return a word as the text that it is where it is compared with a text of the configuration (``place``)."""
+        named = isinstance(place, syntax.Word) and isinstance(opposite, _Literal) and isinstance(opposite.value, str)
+        return _Literal(side.word) if named and isinstance(side, _Unknown) and side.word not in self.known else side
 
     @staticmethod
     def _both_literal(one: _Side, other: _Side) -> bool:

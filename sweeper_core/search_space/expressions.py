@@ -31,6 +31,12 @@ FUNCTIONS = {"abs": (1, 1), "log": (1, 1), "sqrt": (1, 1), "min": (2, None), "ma
 
 COMPARISONS = ("==", "!=", "<=", ">=", "=", "<", ">")
 
+FOREIGN = {
+    **{"===": "==", "!==": "!=", "=<": "<=", "=>": ">=", "<>": "!=", "≤": "<=", "≥": ">=", "≠": "!=", "^": "**"},
+    **{"&&": "and", "||": "or", "&": "and", "|": "or", "!": "not"},
+}
+"""Signs of other languages, and what is written here instead."""
+
 _SPACE = re.compile(r"\s*")
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(?![\w.])")
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
@@ -146,6 +152,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {folded[found[0]]!r}?" if found else ""
 
 
+def meant(text: str, at: int) -> str:
+    """Return a hint at what is written here for a sign of another language that ends at or behind a place."""
+    for sign, ours in FOREIGN.items():
+        for start in range(max(at - len(sign) + 1, 0), at + 1):
+            if text.startswith(sign, start):
+                return f"; write {ours!r} for {sign!r}"
+    return ""
+
+
 class BooleanParser:
     """Reads ``and``, ``or``, ``not`` and parentheses; what stands between them is read by :meth:`test`."""
 
@@ -163,7 +178,7 @@ class BooleanParser:
         found = self.alternatives()
         self.skip()
         if self.at < len(self.text):
-            raise self.error("expected 'and', 'or' or the end")
+            raise self.error(f"expected 'and', 'or' or the end{meant(self.text, self.at)}")
         return found
 
     def error(self, reason: str, at: int | None = None) -> ExpressionError:
@@ -319,7 +334,7 @@ class ExpressionParser(BooleanParser):
             if found := pattern.match(self.text, self.at):
                 self.at = found.end()
                 return kind(found)
-        raise self.error("expected a number, a name or '('")
+        raise self.error(f"expected a number, a name or '('{meant(self.text, self.at)}")
 
     def _odd_name(self) -> str | None:
         for name in self._odd:

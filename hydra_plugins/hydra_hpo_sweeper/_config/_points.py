@@ -18,13 +18,22 @@ from sweeper_core.trial.lists import lists_of
 
 Point = dict[str, Any]
 
+
+class PlacedPoint(Point):
+    """A point and where it was given, such as ``runs.csv, line 3``, for messages."""
+
+    def __init__(self, point: Mapping[str, Any], place: str) -> None:
+        super().__init__(point)
+        self.place = place
+
+
 STUDY = "hpo-study"
 """The format that the first line of an exported study names."""
 PARAMS = ("params_", "params.")
 """Beginnings of the names of parameters' columns in what `hpo export` writes, and in a sweep's trials.csv."""
 
 
-def points(key: str, value: Any) -> tuple[Point, ...]:
+def points(key: str, value: Any) -> tuple[PlacedPoint, ...]:
     """Return the points of ``hydra.sweeper.points``; all of them have the same keys.
 
     Raises:
@@ -40,7 +49,7 @@ def points(key: str, value: Any) -> tuple[Point, ...]:
     first = found[0][1]
     for where, point in found:
         _check(where, point, first)
-    return tuple(point for _, point in found)
+    return tuple(PlacedPoint(point, where) for where, point in found)
 
 
 def _of_list(place: str, value: Any) -> list[tuple[str, Point]]:

@@ -110,7 +110,7 @@ class _Unlisted(list[Any]):
         raise HydraException("permutation() and simplex() are understood by hydra/sweeper=hpo")
 
 
-_ZIP = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*zip\s*\(.*\)\s*", re.DOTALL)
+_ZIP = re.compile(r"\s*([+~]*[\w.@/]+)\s*=\s*zip\s*\(.*\)\s*", re.DOTALL)
 
 
 class _Zip(Override):

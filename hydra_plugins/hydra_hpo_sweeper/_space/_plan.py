@@ -84,12 +84,13 @@ class Plan:
         Args:
             enqueued: Values by key, with or without prefix.
             open_ended: Unknown names are kept: a custom search space may suggest them.
-            place: Where the points were given, for messages.
+            place: Where the points were given, for messages; those of a file know their line themselves.
 
         Raises:
             ConfigError: A name is unknown, or a value is not in the space.
         """
-        return tuple(self._point(point, f"{place}[{index}]", open_ended) for index, point in enumerate(enqueued))
+        places = [getattr(point, "place", f"{place}[{index}]") for index, point in enumerate(enqueued)]
+        return tuple(self._point(point, at, open_ended) for point, at in zip(enqueued, places, strict=True))
 
     def _point(self, point: Mapping[str, Any], place: str, open_ended: bool) -> dict[str, Any]:
         params: dict[str, Any] = {}
@@ -101,7 +102,9 @@ class Plan:
                     f"{place}: {key!r} is no parameter of this sweep.{closest(key, names)} "
                     f"There are {', '.join(names)}."
                 )
-            params.update(_enqueued(found, key, value, f"{place}.{key}"))
+            params.update(
+                _enqueued(found, key, value, f"{place}.{key}" if place.endswith("]") else f"{place}, {key!r}")
+            )
         if (broken := self.space.broken_by(self.space.active_only(params))) is not None:
             raise ConfigError(f"{place}: the point breaks the relation {broken!r} of hydra.sweeper.where.")
         return {**self.space.active_only(params), **{k: v for k, v in params.items() if k not in self.space}}

@@ -94,7 +94,9 @@ def zipped(at: Address, members: Sequence[tuple[Swept, Sequence[Any]]]) -> Swept
         ValueError: There are fewer than two, one is there twice, or they have different numbers of values.
     """
     if not _NAME.fullmatch(at.key):
-        raise ValueError("the name of a zip is one word, neither a key nor a config group, such as pair=zip(…)")
+        raise ValueError(
+            "the name of a zip is one word, neither a key nor a config group and without +, such as pair=zip(…)"
+        )
     keys = [member.at.bare for member, _ in members]
     if len(members) < MIN_MEMBERS:
         raise ValueError(f"zip() needs two members at least, not {len(members)}")

@@ -31,10 +31,10 @@ FUNCTIONS = {"abs": (1, 1), "log": (1, 1), "sqrt": (1, 1), "min": (2, None), "ma
 
 COMPARISONS = ("==", "!=", "<=", ">=", "=", "<", ">")
 
-FOREIGN = {
-    **{"===": "==", "!==": "!=", "=<": "<=", "=>": ">=", "<>": "!=", "≤": "<=", "≥": ">=", "≠": "!=", "^": "**"},
-    **{"&&": "and", "||": "or", "&": "and", "|": "or", "!": "not"},
-}
+_FOREIGN = (
+    ("===", "=="), ("!==", "!="), ("=<", "<="), ("=>", ">="), ("<>", "!="), ("≤", "<="), ("≥", ">="), ("≠", "!="),
+    ("&&", "and"), ("||", "or"), ("&", "and"), ("|", "or"), ("!", "not"), ("^", "**"),
+)  # fmt: skip
 """Signs of other languages, and what is written here instead."""
 
 _SPACE = re.compile(r"\s*")
@@ -154,7 +154,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def meant(text: str, at: int) -> str:
     """Return a hint at what is written here for a sign of another language that ends at or behind a place."""
-    for sign, ours in FOREIGN.items():
+    for sign, ours in _FOREIGN:
         for start in range(max(at - len(sign) + 1, 0), at + 1):
             if text.startswith(sign, start):
                 return f"; write {ours!r} for {sign!r}"

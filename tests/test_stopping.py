@@ -71,6 +71,13 @@ def test_a_target_is_reached_from_the_worse_side(direction: StudyDirection, ende
     assert reason(history_of(*ended, directions=(direction,)), target=2.0) == "trial 1 reached the target 2 with 2"
 
 
+def test_a_target_that_every_trial_reaches_questions_the_direction() -> None:
+    told = reason(history_of(0.7, directions=(MINIMIZE,)), target=0.95)
+    assert told == (
+        "trial 0 reached the target 0.95 with 0.7, as every trial so far (minimize: is that the direction meant?)"
+    )
+
+
 @pytest.mark.parametrize(
     ("rule", "message"),
     [

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from sweeper_core.directions import StudyDirection
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.stopping.outlook import MEMORY, MIN_TRIALS, Outlook, kept_of, outlook_of
@@ -52,7 +54,11 @@ class StopCheck:
         best = progress.best * self._directions[0].sign
         if progress.last_improvement is None or not self.rule.reached(best, self._directions[0]):
             return None
-        return f"trial {progress.last_improvement} reached the target {self.rule.target:g} with {best:.6g}"
+        reached = f"trial {progress.last_improvement} reached the target {self.rule.target:g} with {best:.6g}"
+        values = progress.values[np.isfinite(progress.values)] * self._directions[0].sign
+        if not all(self.rule.reached(float(value), self._directions[0]) for value in values):
+            return reached
+        return f"{reached}, as every trial so far ({self._directions[0].name.lower()}: is that the direction meant?)"
 
     def _no_improvement(self, progress: Progress) -> str | None:
         limit = self.rule.no_improvement

@@ -8,10 +8,12 @@ Each simulated sweep runs in this process, without Hydra. All arms have the same
 =============  ====================================================================================================
 observed       all runs are the search's; the winner is the best observed trial
 expected       the same search; the winner is the trial that the model expects to be the best
-confirmed      a search of ``trials - top x seeds`` runs, then the race of the ``top`` trials that the model expects to
-               be the best, with its expectations as a prior, and fresh values
+confirmed      a search of ``trials - top x fresh`` runs, then the race of the ``top`` trials that the model expects to
+               be the best, with its expectations as a prior, and ``fresh`` fresh values
 no prior       the same, without the prior
 plain          the same, of the ``top`` best observed trials
+least          the trial of the whole search with the best true value: no choice among its trials can do better
+least of n     the same of the first n trials, which leave runs for the race
 =============  ====================================================================================================
 
 The noise is normal, with a standard deviation of ``--noise`` times the spread of the best decile: the distance from the
@@ -136,30 +138,57 @@ def facts_of(task: Task) -> tuple[float, float]:
     return least if task.best is None else min(least, task.best), float(np.quantile(scores, DECILE)) - least
 
 
-def searched(task: Task, sampler: str, n_trials: int, seed: int, noise_std: float) -> Session:
-    """Return the session of a study of noisy runs."""
-    hpo.logging.set_verbosity(hpo.logging.ERROR)
-    storage = InMemoryStorage()
-    study = storage.create_or_open_study("search", [StudyDirection.MINIMIZE], exist_ok=False)
-    session = Session.open(storage, study, SAMPLERS[sampler](seed=seed))
-    noise = np.random.default_rng([stable(task.name), seed, 2])
-    for _ in range(n_trials):
-        started = session.start(task.space)
-        assert started is not None
-        value = task.score(started.params)[0] + noise_std * noise.normal()
-        session.finish(started.number, TrialState.COMPLETE, [value])
-    session.log.sync()
-    return session
+class Search:
+    """A search by noisy runs, which may go on."""
+
+    def __init__(self, task: Task, sampler: str, seed: int, noise_std: float) -> None:
+        hpo.logging.set_verbosity(hpo.logging.ERROR)
+        storage = InMemoryStorage()
+        study = storage.create_or_open_study("search", [StudyDirection.MINIMIZE], exist_ok=False)
+        self.session = Session.open(storage, study, SAMPLERS[sampler](seed=seed))
+        self._task, self._noise_std = task, noise_std
+        self._noise = np.random.default_rng([stable(task.name), seed, 2])
+
+    def until(self, n_trials: int) -> Session:
+        """Run until there are so many trials, and return the session."""
+        while self.session.log.n_configurations < n_trials:
+            started = self.session.start(self._task.space)
+            assert started is not None
+            value = self._task.score(started.params)[0] + self._noise_std * self._noise.normal()
+            self.session.finish(started.number, TrialState.COMPLETE, [value])
+            self.session.log.sync()
+        return self.session
 
 
 def simulate(task: Task, options: argparse.Namespace, level: float, seed: int) -> dict[str, Any]:
     """Return one sweep's results by arm: true value of the winner, and its interval."""
     best, spread = facts_of(task)
     noise_std = level * spread
-    study = searched(task, options.sampler, options.trials, seed, noise_std)
+    search = Search(task, options.sampler, seed, noise_std)
+    found_by = {}
+    kinds = (("confirmed", task.space, True), ("no prior", task.space, False), ("plain", None, False))
+    for fresh in sorted(options.fresh, reverse=True):
+        shorter = search.until(options.trials - options.top * fresh)  # no sampler knows how many trials there will be
+        for arm, space, prior in kinds:
+            if arm in options.arms:
+                rng = np.random.default_rng([stable(task.name), seed, 3])
+                found_by[f"{arm} {options.top}x{fresh}"] = confirmed(
+                    task,
+                    shorter,
+                    options.top,
+                    fresh,
+                    space,
+                    prior,
+                    lambda true, rng=rng: true + noise_std * rng.normal(),
+                )
+    study = search.until(options.trials)
     true = [task.score(record.params)[0] for record in study.log.configurations]
     row: dict[str, Any] = {"task": task.name, "level": level, "seed": seed, "best": min(best, *true), "spread": spread}
     row["observed"] = {"true": true[study.log.best().number]}
+    row |= {"least": {"true": min(true)}}
+    for fresh in options.fresh:
+        count = options.trials - options.top * fresh
+        row[f"least of {count}"] = {"true": min(true[:count])}
     found = expectation(study.log.history(), task.space)
     if isinstance(found, Expectation):
         row["expected"] = {
@@ -167,27 +196,20 @@ def simulate(task: Task, options: argparse.Namespace, level: float, seed: int) -
             "interval": found.intervals[0].tolist(),
             "best": float(found.best[0]),
         }
-    runs = options.top * options.fresh
-    shorter = searched(task, options.sampler, options.trials - runs, seed, noise_std)
-    for arm, space, prior in (("confirmed", task.space, True), ("no prior", task.space, False), ("plain", None, False)):
-        if arm in options.arms:
-            rng = np.random.default_rng([stable(task.name), seed, 3])
-            row[arm] = confirmed(
-                task, shorter, options, space, prior, lambda true, rng=rng: true + noise_std * rng.normal()
-            )
-            row["best"] = min(row["best"], row[arm]["true"])
+    row |= found_by
+    row["best"] = min([row["best"], *(one["true"] for one in found_by.values())])
     return row
 
 
 def confirmed(
-    task: Task, search: Session, options: argparse.Namespace, space: SearchSpace | None, prior: bool, measured: Any
+    task: Task, search: Session, top: int, fresh: int, space: SearchSpace | None, prior: bool, measured: Any
 ) -> dict[str, Any]:
     """Return what a confirmation of a search says, and the truth of it."""
 
     def run(params: dict[str, Any]) -> float:
         return float(measured(task.score(params)[0]))
 
-    result = race(search, run, list(range(options.fresh)), options.top, space, prior)
+    result = race(search, run, list(range(fresh)), top, space, prior)
     assert result.winner is not None
     estimate = result.estimates[result.winner.number]
     best = min(result.candidates, key=lambda one: task.score(one.record.params)[0]).number
@@ -237,7 +259,8 @@ def report(rows: list[dict[str, Any]]) -> None:
     for level in sorted({row["level"] for row in rows}, reverse=True):
         here = [row for row in rows if row["level"] == level]
         print(f"\nnoise {level:g} x spread of the best decile: {len(here)} sweeps")
-        for arm in ("expected", "confirmed", "no prior", "plain"):
+        kinds = {key: None for row in here for key in row if isinstance(row[key], dict) and key != "observed"}
+        for arm in kinds:
             known = [row for row in here if arm in row]
             if not known:
                 continue
@@ -245,9 +268,11 @@ def report(rows: list[dict[str, Any]]) -> None:
             rng = np.random.default_rng(0)
             draws = [ratio(by_task, arm, lambda n, rng=rng: rng.integers(n, size=n)) for _ in range(500)]
             low, high = np.quantile(draws, [0.025, 0.975])
-            covers = [row[arm]["interval"][0] <= row[arm]["true"] <= row[arm]["interval"][1] for row in known]
             tasks = ", ".join(f"{part[0]['task']} {ratio([part], arm, range):.2f}" for part in by_task)
-            print(f"  {arm:9s} regret ratio {ratio(by_task, arm, range):.2f} [{low:.2f}, {high:.2f}]  ({tasks})")
+            print(f"  {arm:13s} regret ratio {ratio(by_task, arm, range):.2f} [{low:.2f}, {high:.2f}]  ({tasks})")
+            if arm.startswith("least"):
+                continue
+            covers = [row[arm]["interval"][0] <= row[arm]["true"] <= row[arm]["interval"][1] for row in known]
             print(f"            90 % interval covers the true value in {100 * np.mean(covers):.1f} % of {len(known)}")
             if arm != "expected":
                 told, right = (np.mean([row[arm][key] for row in known]) for key in ("best", "right"))
@@ -264,7 +289,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--top", type=int, default=5)
-    parser.add_argument("--fresh", type=int, default=5)
+    parser.add_argument("--fresh", nargs="+", type=int, default=[5, 2], help="fresh values, one race for each number")
     parser.add_argument("--sampler", default="tpe")
     parser.add_argument("--arms", nargs="+", default=["confirmed", "plain", "no prior"])
     parser.add_argument("--output", type=Path, help="JSON lines; what is in the file is not run again")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -31,18 +31,24 @@ class Guarded:
 
     Args:
         names: Names that the function needs in ``__main__`` where it runs.
+        before: Called when everything but the function itself is done.
     """
 
     __wrapped__: TaskFunction
 
-    def __init__(self, task: TaskFunction, names: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, task: TaskFunction, names: Mapping[str, Any] | None = None, before: Callable[[], None] | None = None
+    ) -> None:
         functools.update_wrapper(self, task, updated=())
         self._names = dict(names or {})
+        self._before = before
 
     def __call__(self, config: Any) -> Any:
         from sweeper_core.checkpoints.warned import end_of_job  # Hydra imports this file in every application
 
         show_in_main(self._names)
+        if self._before is not None:
+            self._before()
         try:
             return self.__wrapped__(config)
         except SystemExit as error:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +21,7 @@ from typing import Literal
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Failure, Job, JobResult, Lanes
 from hydra_plugins.hydra_hpo_sweeper._lanes._kill import kill_tree
 from hydra_plugins.hydra_hpo_sweeper._lanes._oom import KillCounter, memory_is_short
-from hydra_plugins.hydra_hpo_sweeper._lanes._worker import OUTPUT, Start
+from hydra_plugins.hydra_hpo_sweeper._lanes._worker import OUTPUT, VACANT, Rehearsal, Start
 from sweeper_core.memory import REASON, tells_out_of_memory
 
 SECONDS_TO_LEAVE = 5.0
@@ -74,7 +75,9 @@ class ProcessLanes(Lanes):
         self._application.flush()
         Path(start.log).mkdir(parents=True, exist_ok=True)
         self._lanes = [
-            self._lane(replace(start, log=str(Path(start.log) / f"lane-{index}.log")), dict(variables), limit)
+            self._lane(
+                replace(start, log=str(Path(start.log) / f"lane-{index}.log"), fresh=fresh), dict(variables), limit
+            )
             for index, variables in enumerate(environments)
         ]
 
@@ -168,6 +171,8 @@ class _Lane:
         self._warned = not preemptible
         self._spare: _Worker | None = None
         """The process of the next job, which waits for it after its imports."""
+        self._leaving: threading.Thread | None = None
+        """Ends the process of the earlier job."""
         self.worker: _Worker | None = None
         self.job: Job | None = None
         self.deadline: float | None = None
@@ -184,9 +189,13 @@ class _Lane:
 
     def start(self, job: Job) -> None:
         """Send the job to the worker, which is started if necessary."""
-        if self._fresh:
-            self._take_spare()
+        earlier = self._take_spare() if self._fresh else None
         self.job, self.deadline, self._cut_short, self._begun = job, None, None, False
+        self._send(job)
+        if self._fresh:
+            self._make_room(earlier)
+
+    def _send(self, job: Job) -> None:
         if self.worker is not None:
             self._kills = KillCounter.of(self.worker.process.pid) if self._fresh else self._kills.again()
             try:
@@ -206,16 +215,27 @@ class _Lane:
                 kind, content = self.connection.recv()
             except (EOFError, OSError):
                 return self._died()
+            if kind == "done":
+                return self._free(content)
             if kind == "begun":
                 self._begun = True
-                if self._fresh and self._spare is None and not memory_is_short():
-                    self._spare = self._spawn()
                 self.deadline = None if self._limit is None else time.monotonic() + self._limit
-                return None
-            return self._free(content)
+            else:
+                self._is_inside(content)
+            return None
         if self.deadline is not None and time.monotonic() >= self.deadline:
             self.cut_short("timeout")
         return None
+
+    def _is_inside(self, waited: float) -> None:
+        """Start the process of the next job: this one's own preparations are over, which it would have delayed."""
+        assert self.job is not None
+        if self.deadline is not None:
+            self.deadline += waited
+        if self._spare is None and not memory_is_short():
+            self._spare = self._spawn()
+            with suppress(OSError):
+                self._spare.connection.send(Rehearsal(self.job))
 
     def cut_short(self, reason: Literal["timeout", "stopped"]) -> None:
         """Kill the worker and its descendants; :meth:`look` then finds it dead."""
@@ -261,14 +281,40 @@ class _Lane:
         self.job, self.deadline = None, None
         return done
 
-    def _take_spare(self) -> None:
-        """End the process of the earlier job, with all that it holds, and take the one that waits.
+    def _take_spare(self) -> _Worker | None:
+        """Take the process that waits; return that of the earlier job, if it has still to end.
 
-        It ends only now, because a job that is started means that all earlier results are stored.
+        It is told to end only now, because a job that is started means that all earlier results are stored.
         """
+        self._see_off()
         self.say_goodbye()
-        self.end_worker(patience=SECONDS_TO_LEAVE)
-        self.worker, self._spare = self._spare, None
+        earlier, self.worker, self._spare = self.worker, self._spare, None
+        if self.worker is None:  # there may be no memory for two
+            _end(earlier, SECONDS_TO_LEAVE)
+            return None
+        return earlier
+
+    def _make_room(self, earlier: _Worker | None) -> None:
+        """End the process of the earlier job, with all that it holds, while the next one composes; then admit that."""
+        assert self.worker is not None
+        here = self.worker.connection
+
+        def end() -> None:
+            _end(earlier, SECONDS_TO_LEAVE)
+            with suppress(OSError):
+                here.send(VACANT)
+
+        if earlier is None:
+            end()
+        else:
+            self._leaving = threading.Thread(target=end, name="hpo-sweeper-leaving")
+            self._leaving.start()
+
+    def _see_off(self) -> None:
+        """Wait until the process of the earlier job has ended."""
+        if self._leaving is not None:
+            self._leaving.join()
+            self._leaving = None
 
     def end_spare(self) -> None:
         """End the process that waits for a job, if there is one."""
@@ -284,15 +330,20 @@ class _Lane:
 
     def end_worker(self, patience: float = 0.0) -> int | None:
         """End the worker and all its children, after some seconds to exit normally; return its exit status."""
-        if self.worker is None:
-            return None
-        process, connection = self.worker.process, self.worker.connection
-        self.worker = None
-        # It is not reaped before the kill: until then its pid cannot be reused.
-        _wait(process, patience)
-        kill_tree(process.pid)
-        connection.close()
-        return process.wait()
+        self._see_off()
+        worker, self.worker = self.worker, None
+        return _end(worker, patience)
+
+
+def _end(worker: _Worker | None, patience: float) -> int | None:
+    """End a worker and all its children, after some seconds to exit normally; return its exit status."""
+    if worker is None:
+        return None
+    # It is not reaped before the kill: until then its pid cannot be reused.
+    _wait(worker.process, patience)
+    kill_tree(worker.process.pid)
+    worker.connection.close()
+    return worker.process.wait()
 
 
 def _with_last_words(ended: JobResult) -> JobResult:

@@ -4,8 +4,8 @@
 
 One lane of processes, with ``fresh_process`` and without, random search. The gap is from the end of a job's body to the
 start of the next one's, as the bodies see it (median and 90 % quantile). On a busy machine most of it may be waiting
-for a core, so that the CPU time of sweeper and next process within the gap (Linux only), and what they waited for a core,
-stand beside it. ``--body`` is how long a job sleeps: a process that is to be ready has to start meanwhile.
+for a core, so that the CPU time of sweeper and next process within the gap (Linux only), and how long they waited for a
+core, stand beside it. ``--body`` is how long a job sleeps: a process that is to be ready has to start meanwhile.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def clocks():
         try:
             if pid != sweeper and int(open(f"/proc/{{pid}}/stat").read().rpartition(")")[2].split()[1]) != sweeper:
                 continue
-            threads = [open(f"/proc/{{pid}}/task/{{one}}/schedstat").read() for one in os.listdir(f"/proc/{{pid}}/task")]
+            folder = f"/proc/{{pid}}/task"
+            threads = [open(f"{{folder}}/{{thread}}/schedstat").read() for thread in os.listdir(folder)]
         except OSError:
             continue
         ran, queued = (sum(int(text.split()[part]) / 1e9 for text in threads) for part in (0, 1))

@@ -256,10 +256,25 @@ def test_a_kill_by_the_kernel_is_out_of_memory(tmp_path: Path, limited_group: Pa
 
 
 def leaking(config: Any) -> float:
-    """Leak 30 MB, and return the size of the process before, in MB."""
+    """Leak 30 MB, take long to exit, and return the size of the process before, in MB; the earlier ones are gone."""
+    import atexit
+    import os
     import resource
     import sys
+    import time
 
+    from hydra.core.hydra_config import HydraConfig
+
+    ended = Path(HydraConfig.get().sweep.dir, "ended")
+    earlier = ended.read_text().split() if ended.exists() else []
+    assert len(earlier) == HydraConfig.get().job.num, "its exit handlers have run"
+    assert not [pid for pid in earlier if Path("/proc", pid).exists()]
+
+    def end() -> None:
+        time.sleep(0.2)
+        ended.write_text(" ".join([*earlier, str(os.getpid())]))
+
+    atexit.register(end)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     vars(sys).setdefault("_leaked", []).append(b"x" * (30 << 20))
     return pages * resource.getpagesize() / (1 << 20)

@@ -13,6 +13,7 @@ sends ``("inside", seconds)`` that it has waited.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import pickle
 import sys
@@ -230,4 +231,7 @@ def main(pipe: int, application: int) -> None:
     os.close(application)
     record = None if start.record is None else pickle.loads(start.record)
     Worker(connection, partial(prepare, start, packed, log), record).serve()
+    if start.fresh:
+        # The interpreter would look through all objects for garbage before it exits, for which the next job waits.
+        gc.freeze()
     sys.stdout.flush()

@@ -1,11 +1,13 @@
 """Regret at equal cost: improvement per cost against the default, which does not know costs.
 
     python benchmarks/costs.py --lcbench /path/to/yahpo [--tasks 8] [--seeds 5] [--trials 25]
+    python benchmarks/costs.py --lcbench /path/to/yahpo --others 12    instances drawn at random from the other ones
 
 Tasks are the surrogate networks of LCBench with their training times, and two functions: one whose cost varies
 forty-fold and one whose cost is the same everywhere (where heeding costs must not lose anything). The budget is what
 ``--trials`` random points cost on the average. A trial that would end after the budget does not count. Regret is the
-distance from the best of many random points and of all trials of both arms.
+distance from the best of many random points and of all trials of both arms, after half, three quarters and all of the
+budget.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ INSTANCES = ("3945", "34539", "126026", "146212", "167168", "168330", "189862", 
 INPUTS = ("epoch", "batch_size", "learning_rate", "momentum", "weight_decay", "num_layers", "max_units", "max_dropout")
 """The network's numeric inputs in its order."""
 RANDOM_POINTS = 2000
+MOMENTS = (0.5, 0.75, 1.0)
+"""Shares of the budget after which the regret is taken."""
 
 Params = Mapping[str, Any]
 
@@ -40,8 +44,12 @@ class Task:
     evaluate: Callable[[Params], tuple[float, float]]
 
 
-def lcbench(folder: Path, count: int) -> Iterator[Task]:
-    """Networks trained for 52 epochs: error in percent, and training time in seconds."""
+def lcbench(folder: Path, count: int, others: bool = False) -> Iterator[Task]:
+    """Networks trained for 52 epochs: error in percent, and training time in seconds.
+
+    Args:
+        others: Instances drawn from those that are not among ``INSTANCES``: for choices that these are to judge.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -54,7 +62,9 @@ def lcbench(folder: Path, count: int) -> Iterator[Task]:
         if entry["name"] not in ("OpenML_task_id", "epoch"):
             kind = IntDistribution if entry["type"] == "uniform_int" else FloatDistribution
             space[entry["name"]] = kind(entry["lower"], entry["upper"], log=entry["log"])
-    for instance in INSTANCES[:count]:
+    rest = sorted(set(codes) - set(INSTANCES))
+    chosen = [str(name) for name in np.random.default_rng(7).permutation(rest)] if others else INSTANCES
+    for instance in chosen[:count]:
         code = np.array([[codes[instance]]], np.int32)
 
         def evaluate(params: Params, code: Any = code) -> tuple[float, float]:
@@ -77,12 +87,12 @@ def functions() -> Iterator[Task]:
     yield Task("bowl, equal costs", space, lambda params: (bowl(params), 1.0))
 
 
-def run(task: Task, arm: str, seed: int, budget: float) -> tuple[float, int]:
-    """Return the best value that an arm finds within the budget, and its number of trials."""
+def run(task: Task, arm: str, seed: int, budget: float) -> tuple[list[float], int]:
+    """Return the best values that an arm finds until each of ``MOMENTS``, and its number of trials."""
     study = hpo.create_study(sampler=hpo.samplers.AutoSampler(seed=seed))
     if arm == "cost":
         study.set_cost("seconds", max_cost=budget)
-    best, spent, trials = np.inf, 0.0, 0
+    best, spent, trials = [np.inf] * len(MOMENTS), 0.0, 0
     while spent < budget:
         if not study.session.may_spend():
             break
@@ -92,27 +102,30 @@ def run(task: Task, arm: str, seed: int, budget: float) -> tuple[float, int]:
             trial.set_cost(cost)
         study.tell(trial, value)
         spent, trials = spent + cost, trials + 1
-        if spent <= budget:
-            best = min(best, value)
+        best = [min(one, value) if spent <= share * budget else one for one, share in zip(best, MOMENTS, strict=True)]
     return best, trials
 
 
 def compare(task: Task, seeds: int, trials: int) -> dict[str, Any]:
-    """Return the regrets of both arms on a task, a seed each, and the ratio of their means."""
+    """Return the regrets of both arms on a task, ``(seeds, moments)``, and the ratios of their means."""
     rng = np.random.default_rng(1)
     points = [{n: draw(d, rng) for n, d in task.space.items()} for _ in range(RANDOM_POINTS)]
     values, costs = zip(*map(task.evaluate, points), strict=True)
     budget = trials * float(np.mean(costs))
     found = {arm: [run(task, arm, seed, budget) for seed in range(seeds)] for arm in ("blind", "cost")}
-    least = min(min(values), *(best for results in found.values() for best, _ in results))
-    regret = {arm: [best - least for best, _ in results] for arm, results in found.items()}
-    spread = float(np.quantile(costs, 0.9) / np.quantile(costs, 0.1))
+    least = min(min(values), *(best[-1] for results in found.values() for best, _ in results))
+    # Before the first trial has ended it is that of a random point.
+    regret = {
+        arm: np.minimum([best for best, _ in results], float(np.median(values))) - least
+        for arm, results in found.items()
+    }
     return {
         "task": task.name,
-        "spread": spread,
+        "spread": float(np.quantile(costs, 0.9) / np.quantile(costs, 0.1)),
         "regret": regret,
         "trials": {arm: float(np.mean([count for _, count in results])) for arm, results in found.items()},
-        "ratio": float(np.mean(regret["cost"]) / max(np.mean(regret["blind"]), 1e-12)),
+        "ratios": regret["cost"].mean(axis=0) / np.maximum(regret["blind"].mean(axis=0), 1e-12),
+        "scale": float(np.median(values)) - least,
     }
 
 
@@ -128,6 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lcbench", type=Path, help="folder with the YAHPO networks")
     parser.add_argument("--tasks", type=int, default=8)
+    parser.add_argument("--others", type=int, default=0, help="other instances, drawn at random, in place of the eight")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--trials", type=int, default=25, help="mean trials that the budget pays")
     options = parser.parse_args()
@@ -136,20 +150,28 @@ def main() -> None:
     if options.lcbench is None:
         print("No --lcbench: its tasks are skipped.", file=sys.stderr)
     else:
-        tasks = [*lcbench(options.lcbench, options.tasks), *tasks]
-    ratios = []
+        tasks = [*lcbench(options.lcbench, options.others or options.tasks, options.others > 0), *tasks]
+    networks = []
     for task in tasks:
         result = compare(task, options.seeds, options.trials)
         if task.name.startswith("lcbench"):
-            ratios.append(result["ratio"])
+            networks.append(result)
         arms = ", ".join(
-            f"{arm} {np.mean(regret):.4g} ({result['trials'][arm]:.0f} trials)"
+            f"{arm} {np.mean(regret[:, -1]):.4g} ({result['trials'][arm]:.0f} trials)"
             for arm, regret in result["regret"].items()
         )
-        spread, ratio = result["spread"], result["ratio"]
-        print(f"{task.name:20} costs differ {spread:5.1f}-fold  regret {arms}  ratio {ratio:.2f}", flush=True)
-    if ratios:
-        print(f"LCBench: geometric mean of the ratios {np.exp(np.mean(np.log(np.maximum(ratios, 1e-3)))):.2f}")
+        ratios = " ".join(f"{ratio:.2f}" for ratio in result["ratios"])
+        print(f"{task.name:20} costs differ {result['spread']:5.1f}-fold  regret {arms}  ratios {ratios}", flush=True)
+    if networks:
+        geometric = np.exp(np.mean(np.log(np.maximum([result["ratios"] for result in networks], 1e-3)), axis=0))
+        means = {
+            arm: np.mean([result["regret"][arm].mean(axis=0) / result["scale"] for result in networks], axis=0)
+            for arm in ("blind", "cost")
+        }
+        shares = " ".join(f"{share:.0%}" for share in MOMENTS)
+        print(f"LCBench after {shares} of the budget: geometric mean of the ratios {geometric.round(2)}")
+        ratio = (means["cost"] / means["blind"]).round(2)
+        print(f"ratio of the mean regrets, each as a share of a random point's: {ratio}")
 
 
 if __name__ == "__main__":

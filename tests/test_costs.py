@@ -304,6 +304,27 @@ def test_of_equally_good_points_the_cheap_ones_are_preferred() -> None:
     assert not any("cost" in t.system_attrs["hpo:suggestion"] for t in blind.trials)
 
 
+def test_the_start_goes_on_with_cheaper_points_once_costs_are_known() -> None:
+    blind, cost = asked(None, 8), asked(lambda x: 30.0**x, 8)
+    assert [t.params for t in blind.trials[:4]] == [t.params for t in cost.trials[:4]]
+    drawn = [t.params["x"] for t in cost.trials[4:]]
+    assert max(drawn[:2]) < min(drawn[2:]), "a start ends with its expensive points, which a short one leaves out"
+
+
+def test_a_budget_shortens_the_start_where_costs_differ() -> None:
+    starts = []
+    for cost in (lambda x: 30.0**x, lambda x: 7.0):
+        study = hpo.create_study(sampler=hpo.samplers.AutoSampler(seed=3))
+        study.set_cost("tokens", max_cost=80.0)
+        for _ in range(11):
+            trial = study.ask(SQUARE)
+            trial.set_cost(cost(trial.params["x"]))
+            study.tell(trial, trial.params["y"])
+        whys = [trial.system_attrs["hpo:suggestion"]["why"] for trial in study.trials]
+        starts.append(sum("space-filling start" in why for why in whys))
+    assert starts == [4, 10]
+
+
 def test_suggestions_fit_into_what_is_left() -> None:
     limit = 150.0
     study = asked(lambda x: 30.0**x, 60, limit)

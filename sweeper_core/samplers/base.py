@@ -30,10 +30,12 @@ class Economy:
     Attributes:
         weight: The exponent of the cost in the improvement per cost: 1 at the beginning of a budget, 0 at its end.
         left: What the trial may cost; None for no limit.
+        trials: How many trials of the mean cost so far the whole budget pays; None when that is unknown.
     """
 
     weight: float = 1.0
     left: float | None = None
+    trials: int | None = None
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.search import Search
 from sweeper_core.samplers._gp.sources import best_of, informed_model
 from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
-from sweeper_core.samplers._gp.start import start_length
+from sweeper_core.samplers._gp.start import cheaper, start_length
 from sweeper_core.samplers._gp.task import Task, elite_of, slope_at
 from sweeper_core.samplers._priors import drawn
 from sweeper_core.samplers._within_memory import within_memory
@@ -142,8 +142,8 @@ class GPSampler(OptunaFace):
         task = Task(encoding, request, history, rng)
         if task.free == 0:
             return task.suggestion(task.fixed_point(), "nothing left to choose")
+        task.cost = self._cost(task, history)
         if self._started(task):
-            task.cost = self._cost(task, history)
             return task.suggestion(*self._improve(task))
         return within_memory(request, history, lambda _: self._begin(task, history))
 
@@ -171,7 +171,7 @@ class GPSampler(OptunaFace):
     def _length(self, task: Task) -> int:
         """Return the number of points before the first model."""
         own = self.n_startup_trials
-        return start_length(task.request, task.encoding) if own is None else own
+        return start_length(task.request, task.encoding, task.cost is not None) if own is None else own
 
     def _start(self, task: Task) -> tuple[Floats, str]:
         """Return a point of the space-filling start; with sources, every other one is the best of a source."""
@@ -345,6 +345,7 @@ def _spread_out(task: Task, length: int) -> Floats:
     fresh = [row for row, key in enumerate(encoding.keys(draws)) if key not in known]
     if fresh:
         draws = draws[fresh]
+    draws = cheaper(draws, encoding.embed(draws), task.cost)
     return np.asarray(draws[farthest(encoding.embed(draws), encoding.embed(seen.unit, seen.active))])
 
 

@@ -135,6 +135,11 @@ class Account:
         left = self.left
         return None if left is None or not self.per_trial else max(0, int(left / self.per_trial * (1 + 1e-9)))
 
+    @property
+    def trials_in_all(self) -> int | None:
+        """How many trials of the mean cost the limit pays; None when that is unknown."""
+        return int(self.plan.limit / self.per_trial) if self.plan.limit and self.per_trial else None
+
     def in_words(self) -> str:
         """Return what is spent, the limit and the mean cost, as part of a line."""
         each = "" if self.per_trial is None else f" ({shown(self.plan, self.per_trial)} per trial)"

@@ -36,9 +36,6 @@ MIN_SPREAD = 2.0
 TAIL = 0.1
 LEAST = 1e-3
 """Costs are at least this share of their median: a cost of nothing has no logarithm."""
-STRENGTH = 1.7
-"""Factor on the exponent. Regret at the end of the budget, as a share of that without costs, on 8 LCBench tasks with 3
-seeds: 0.96 (geometric mean over the tasks 0.81), with a factor of 1 1.05 (0.93)."""
 STEEP = 1e3
 """How steeply the acquisition falls where the expected log cost exceeds the log of what is left."""
 
@@ -111,4 +108,4 @@ def expected_cost(
     model = model_of(target, memo)
     shift, scale = model.warp.line
     limit = np.inf if economy.left is None else float(np.log(max(economy.left, LEAST * typical)))
-    return ExpectedCost(model.posterior, shift, scale, STRENGTH * economy.weight, limit)
+    return ExpectedCost(model.posterior, shift, scale, economy.weight, limit)

@@ -1,7 +1,11 @@
-"""The length of the initial design."""
+"""The initial design: its length, and what its points may cost."""
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
+from sweeper_core.samplers._gp.economy import ExpectedCost
 from sweeper_core.samplers._gp.space import Encoding
 from sweeper_core.samplers.base import Request
 
@@ -14,14 +18,40 @@ SHARE = 4
 LONG_SHARE = 10
 """Share of a long study spent on the start, which guards against a wrong first model."""
 
+CHEAP = 0.5
+"""Share of the draws, the cheaper ones, of which a point of the start is taken once costs are known."""
 
-def start_length(request: Request, encoding: Encoding) -> int:
+Floats = npt.NDArray[np.float64]
+
+
+def cheaper(draws: Floats, Z: Floats, cost: ExpectedCost | None) -> Floats:
+    """Return the draws ``(q, d)`` that the start may use: the cheaper ones, as far as the budget is not spent.
+
+    Lee and others (2020) choose a design as wide and as cheap as can be had: of the points that are left, the most
+    expensive and the closest ones are removed in turn. Here the start is drawn point by point: the farthest one of the
+    cheaper draws.
+
+    Args:
+        Z: ``(q, p)`` the draws, embedded.
+        cost: None where costs are not heeded, or equal.
+    """
+    if cost is None:
+        return draws
+    count = max(1, round(CHEAP * len(draws)))
+    return draws[np.sort(np.argsort(cost.log_cost(Z), kind="stable")[:count])]
+
+
+def start_length(request: Request, encoding: Encoding, priced: bool = False) -> int:
     """Return the number of points before the first model, between ``SHORT`` and ``LONG``.
 
     One more than there are columns, which determine a plane: a number has one, a categorical one less than it has
     choices, and parameters under conditions count like others. What was measured: ``docs/samplers.md``.
+
+    Args:
+        priced: Whether costs are heeded, so that a limit on them limits the number of trials, too.
     """
-    budget = request.budget
+    affordable = request.economy.trials if priced and request.economy is not None else None
+    budget = min((count for count in (request.budget, affordable) if count is not None), default=None)
     if budget is None:
         return LONG
     held = {encoding.space.position(name) for name in request.given if name in encoding.space}

@@ -46,7 +46,7 @@ class Costs:
         """
         found = self.account()
         if found.share_left is not None:
-            return Economy(found.share_left, found.left)
+            return Economy(found.share_left, found.left, found.trials_in_all)
         return Economy(1.0 if not budget else max(0.0, 1.0 - number / budget))
 
     def data_at_end(self, number: int) -> TrialData:

@@ -294,7 +294,7 @@ class TPESampler(OptunaFace):
         """Return the trials that have the block's parameters, grouped for the densities."""
         gamma = self.gamma or (default_gamma if history.n_objectives == 1 else default_gamma_multiobjective)
         best = best_of(history, rows, max(1, min(gamma(len(rows)), len(rows))))
-        failed = (history.states == FAIL) & there
+        failed = (history.states == FAIL) & ~history.oom & there  # where memory ends is learned apart
         rest = failed.copy()
         rest[rows] = True
         rest[best] = False

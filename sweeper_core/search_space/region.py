@@ -99,6 +99,11 @@ class Region:
         """Return ``(n,)``: 0 where allowed, else how far from it, summed over the relations."""
         return self._evaluated(raw)[1]
 
+    def margins(self, raw: Array) -> Array:
+        """Return how far ``(n, k)`` points are from the edges of the parts of the relations; negative where outside."""
+        columns = self._columns(raw)
+        return np.asarray(np.concatenate([relation.margins(columns) for relation in self.space.where]).T)
+
     def broken(self, params: Mapping[str, Any]) -> list[Relation]:
         """Return the relations that a point of (external) values does not satisfy."""
         columns = self._columns(self.internal(params)[None])
@@ -208,13 +213,17 @@ class Region:
         Only numbers move; unordered choices stay as they are ``inside``.
         """
         end = np.where(self._numeric, targets, inside)
-        low, high = np.zeros((len(inside), 1)), np.ones((len(inside), 1))
-        reached = self.allowed(self.raw_at(end, given))[:, None]
+        beyond = ~self.allowed(self.raw_at(end, given))
+        if not beyond.any():
+            return end
+        origin, way = inside[beyond], end[beyond] - inside[beyond]
+        low, high = np.zeros((len(origin), 1)), np.ones((len(origin), 1))
         for _ in range(HALVINGS):
             middle = 0.5 * (low + high)
-            good = self.allowed(self.raw_at(inside + middle * (end - inside), given))[:, None]
+            good = self.allowed(self.raw_at(origin + middle * way, given))[:, None]
             low, high = np.where(good, middle, low), np.where(good, high, middle)
-        return np.where(reached, end, inside + low * (end - inside))
+        end[beyond] = origin + low * way
+        return end
 
     def decode(self, unit: Array, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the (external) values of a point ``(d,)`` of coordinates, the given ones in their place."""

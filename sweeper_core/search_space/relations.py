@@ -188,6 +188,15 @@ class Compared:
         far = np.nan_to_num(gap / (gap + size), nan=1.0, posinf=1.0)
         return holds, np.where(holds, 0.0, np.maximum(far, 1e-12))
 
+    def margin(self, columns: Columns) -> Array:
+        """Return how far ``(n,)`` an inequality is from its edge; of an equality, only whether it holds."""
+        import numpy as np
+
+        if self.operator in ("==", "!="):
+            return _certain(self.evaluate(columns)[0])
+        gap = self.right.evaluate(columns) - self.left.evaluate(columns)
+        return np.nan_to_num(gap if self.operator in ("<", "<=") else -gap, nan=-np.inf)
+
     def negated(self) -> Truth:
         """Return the opposite."""
         return Compared(OPPOSITE[self.operator], self.left, self.right)
@@ -205,6 +214,10 @@ class Chosen:
         """Return where it holds, and a violation of 1 elsewhere."""
         holds = columns.matches(self.names, self.values) != self.without
         return holds, (~holds).astype(float)
+
+    def margin(self, columns: Columns) -> Array:
+        """Return infinity where ``(n,)`` it holds, minus infinity elsewhere."""
+        return _certain(self.evaluate(columns)[0])
 
     def negated(self) -> Truth:
         """Return the opposite."""
@@ -229,6 +242,10 @@ class SameChoice:
         holds = same != self.without
         return holds, (~holds).astype(float)
 
+    def margin(self, columns: Columns) -> Array:
+        """Return infinity where ``(n,)`` it holds, minus infinity elsewhere."""
+        return _certain(self.evaluate(columns)[0])
+
     def negated(self) -> Truth:
         """Return the opposite."""
         return replace(self, without=not self.without)
@@ -251,6 +268,13 @@ class Joined:
             return np.asarray(holds.all(axis=0)), np.asarray(violation.mean(axis=0))
         return np.asarray(holds.any(axis=0)), np.asarray(violation.min(axis=0))
 
+    def margin(self, columns: Columns) -> Array:
+        """Return the least margin ``(n,)`` of the parts, or the largest one."""
+        import numpy as np
+
+        margins = np.array([part.margin(columns) for part in self.parts])
+        return np.asarray(margins.min(axis=0) if self.all_of else margins.max(axis=0))
+
     def negated(self) -> Truth:
         """Return the opposite, its parts negated."""
         return Joined(tuple(part.negated() for part in self.parts), not self.all_of)
@@ -268,12 +292,30 @@ class Always:
 
         return np.full(columns.n, self.holds), np.full(columns.n, 0.0 if self.holds else 1.0)
 
+    def margin(self, columns: Columns) -> Array:
+        """Return infinity ``(n,)``, or minus infinity."""
+        return _certain(self.evaluate(columns)[0])
+
     def negated(self) -> Truth:
         """Return the opposite."""
         return Always(not self.holds)
 
 
 Truth = Compared | Chosen | SameChoice | Joined | Always
+
+
+def _certain(holds: Flags) -> Array:
+    """Return the margins of something that is true or false and has no edge: plus or minus infinity."""
+    import numpy as np
+
+    return np.where(holds, np.inf, -np.inf)
+
+
+def conjuncts(truth: Truth) -> tuple[Truth, ...]:
+    """Return the parts all of which have to hold."""
+    if isinstance(truth, Joined) and truth.all_of:
+        return tuple(inner for part in truth.parts for inner in conjuncts(part))
+    return (truth,)
 
 
 @dataclass(frozen=True)
@@ -309,3 +351,12 @@ class Relation:
             holds, violation = self.truth.evaluate(columns)
             complete = np.all([np.full(columns.n, True), *map(columns.active, self.keys)], axis=0)
         return holds | ~complete, np.where(complete, violation, 0.0)
+
+    def margins(self, columns: Columns) -> Array:
+        """Return the margins ``(k, n)`` of the parts all of which have to hold: not negative where they do."""
+        import numpy as np
+
+        with quiet():
+            margins = np.array([part.margin(columns) for part in conjuncts(self.truth)])
+            complete = np.all([np.full(columns.n, True), *map(columns.active, self.keys)], axis=0)
+        return np.where(complete, margins, np.inf)

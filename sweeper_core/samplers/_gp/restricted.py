@@ -15,13 +15,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from sweeper_core.samplers._gp.edges import Score, climb_along
 from sweeper_core.samplers._gp.space import Encoding, fix
 
 Floats = npt.NDArray[np.float64]
 
 MIN_POOL = 250
 """Minimum number of allowed candidates among the thousand or more drawn everywhere; else more are drawn inside."""
-SCALES = (0.1, 0.03, 0.01, 0.003)
+SCALES = (0.1, 0.01)
 """Scales of the random steps after the gradient steps, which end at the first edge: optima often lie on an edge."""
 DIRECTIONS = 32
 """Random steps of each scale from each point."""
@@ -43,6 +44,7 @@ class Restriction:
         self._moving = np.array(
             [parameter.is_numeric and place not in held for place, parameter in enumerate(encoding.space)]
         )
+        self._extent = np.ones(0)
 
     def inside(self, unit: Floats) -> Floats:
         """Return the allowed points among those given."""
@@ -55,6 +57,7 @@ class Restriction:
 
     def filled(self, pool: Floats, least: int = MIN_POOL) -> Floats:
         """Return the allowed points of a pool, with others where these are fewer than ``least``."""
+        self._extent = self.extent(pool)
         found = self.inside(pool)
         if len(found) >= least:
             return found
@@ -68,6 +71,33 @@ class Restriction:
         """Return the points where the lines from allowed points to targets leave the allowed part."""
         moved = self._encoding.snap(self._region.towards(inside, np.where(self._moving, targets, inside)))
         return np.asarray(np.where(self._region.allowed_at(moved)[:, None], moved, inside))
+
+    def extent(self, pool: Floats) -> Floats:
+        """Return how large the margins ``(k,)`` of the relations are in a pool of points."""
+        margins = np.abs(self._region.margins(self._region.raw_at(pool)))
+        sizes = np.median(np.where(np.isfinite(margins), margins, 0.0), axis=0)
+        return np.where(sizes > 0.0, sizes, 1.0)
+
+    def climbed(self, start: Floats, places: Sequence[int], bounds: tuple[Floats, Floats], score: Score) -> Floats:
+        """Return an allowed point ``(d,)`` uphill of an allowed one, in some of the coordinates.
+
+        Args:
+            start: ``(d,)``.
+            places: Positions of the coordinates that move, ``(m,)``.
+            bounds: The least and the largest values of these.
+            score: Of these coordinates.
+        """
+
+        def at(points: Floats) -> Floats:
+            unit = np.repeat(start[None], len(points), axis=0)
+            unit[:, places] = points
+            return unit
+
+        def margins(points: Floats) -> Floats:
+            return self._region.margins(self._region.raw_at(at(points)))
+
+        found = climb_along(score, margins, self._extent, start[places], *bounds)
+        return np.asarray(self.towards(start[None], at(found[None]))[0])
 
     def refined(self, starts: Floats, score: Callable[[Floats], Floats]) -> Floats:
         """Return the starts after random steps, also along edges, that increase the score ``(q,)``."""

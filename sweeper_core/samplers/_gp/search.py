@@ -31,6 +31,8 @@ WIDE = 1000
 MUTANTS = 400
 STARTS = 4
 STEPS = 25
+ALONG_EDGES = 2
+"""Number of starting points from which the search goes on along the edges of relations."""
 ROUNDS = 2
 SWEEPS = 4
 MAX_LIST = 2000
@@ -99,7 +101,7 @@ class Search:
         for _ in range(ROUNDS if self._discrete and self._continuous else 1):
             starts = self._sweep(self._climb(starts))
         if self._restriction is not None:
-            starts = self._restriction.refined(starts, self.score)
+            starts = self._restriction.refined(self._along_edges(starts, self._restriction), self.score)
         return self._best_new(np.concatenate([starts, pool[order[:64]]])) if len(pool) else None
 
     def score(self, unit: Floats) -> Floats:
@@ -159,6 +161,30 @@ class Search:
         score = self.score(both)
         better = score[: len(starts)] >= score[len(starts) :]
         return np.where(better[:, None], both[: len(starts)], starts)
+
+    def _along_edges(self, starts: Floats, restriction: Restriction) -> Floats:
+        """Return the starts moved uphill in their continuous coordinates within the relations."""
+        moved, score = starts.copy(), self.score(starts)
+        for row in np.argsort(-score, kind="stable")[:ALONG_EDGES].tolist():
+            moved[row] = self._along_edge(starts[row], restriction)
+        return np.where((self.score(moved) >= score)[:, None], moved, starts)
+
+    def _along_edge(self, start: Floats, restriction: Restriction) -> Floats:
+        active = self.encoding.active(start[None])
+        axes = [axis for axis in self._continuous if axis.count is None and active[0, axis.position]]
+        if not axes:
+            return start
+        Z = self.encoding.embed(start[None], active)
+        columns = [axis.columns[0] for axis in axes]
+        low, high = np.array([axis.low for axis in axes]), np.array([axis.high for axis in axes])
+        stretch = 1.0 / (high - low)
+
+        def score(x: Floats) -> tuple[float, Floats]:
+            Z[0, columns] = (x - low) * stretch
+            value, gradient = self.acquisition.score_with_gradient(Z)
+            return float(value[0]), gradient[0, columns] * stretch
+
+        return restriction.climbed(start, [axis.position for axis in axes], (low, high), score)
 
     def _sweep(self, starts: Floats) -> Floats:
         """Coordinate ascent: change one discrete coordinate at a time, the one with the largest gain."""

@@ -62,7 +62,7 @@ def climb_along(
     def derivatives(x: Floats) -> Floats:
         step = np.where(x + DIFFERENCE <= high, DIFFERENCE, -DIFFERENCE)
         found = distances(np.concatenate([x[None], x + np.diag(step)]))
-        return ((found[1:] - found[0]) / step[:, None]).T
+        return np.asarray(((found[1:] - found[0]) / step[:, None]).T)
 
     search: Callable[..., Any] = minimize
     found = search(

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 MIN_POOL = 250
 """Minimum number of allowed candidates among the thousand or more drawn everywhere; else more are drawn inside."""
 SCALES = (0.1, 0.01)
-"""Scales of the random steps after the gradient steps, which end at the first edge: optima often lie on an edge."""
+"""Scales of the random steps after the gradient steps: they lead past corners, and where numbers are on a grid."""
 DIRECTIONS = 32
 """Random steps of each scale from each point."""
 

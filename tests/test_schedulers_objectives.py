@@ -8,6 +8,7 @@ import pytest
 
 import sweeper_core
 from sweeper_core.samplers import RandomSampler
+from sweeper_core.schedulers import ASHAScheduler
 from sweeper_core.trial.state import TrialState
 
 STEPS = 9
@@ -41,7 +42,7 @@ def run(study: sweeper_core.Study, trials: int) -> None:
 
 
 def test_asked_and_told_trials_pause_and_go_on_by_their_fronts() -> None:
-    study = study_of_two()
+    study = study_of_two(ASHAScheduler(min_resource=1))
     run(study, 40)
     steps: dict[float, int] = {}
     for trial in study.trials:

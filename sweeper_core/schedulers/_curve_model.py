@@ -32,17 +32,18 @@ class CurveModel:
 
     Args:
         curves: The curves, of which at least one is COMPLETE and ends at a finite value.
+        lowest: Number of steps of the first place.
         given: The numbers of steps after which trials may pause; empty for places in geometric progression.
     """
 
-    def __init__(self, curves: LearningCurves, given: tuple[int, ...] = ()) -> None:
+    def __init__(self, curves: LearningCurves, lowest: int = 1, given: tuple[int, ...] = ()) -> None:
         finals = curves.finals
         ends = finals.values[np.isfinite(finals.values)]
         self._unit = power_of_two(ends)
         self._goal = float(np.min(ends)) / self._unit
         self._base = base_of(curves.curve(int(finals.rows[0])))
         whole = given[-1] if given else (curves.longest or 0) + self._base
-        self.places = np.array(given if given else _progression(whole), float)
+        self.places = np.array(given if given else _progression(whole, lowest), float)
         self._curves = curves
 
     @cached_property
@@ -103,9 +104,9 @@ class CurveModel:
         return worth_per_step(means, deviation, residual, until, self._goal)
 
 
-def _progression(whole: int) -> list[int]:
-    """Return numbers of steps in geometric progression, the last of them all."""
+def _progression(whole: int, lowest: int) -> list[int]:
+    """Return numbers of steps in geometric progression, from the lowest to the last of them all."""
     places = [whole]
-    while places[-1] > 1:
-        places.append(min(round(places[-1] / GROWTH), places[-1] - 1))
+    while places[-1] > lowest:
+        places.append(max(min(round(places[-1] / GROWTH), places[-1] - 1), lowest))
     return places[::-1]

@@ -12,6 +12,10 @@ eta   reduction_factor: one in eta results at a rung is promoted
 Rung ``k`` lies after ``r * eta ** k`` steps: at that step where steps count from 1, at the one before where they count
 from 0. A configuration's result at a rung is its first report there or later. The number of steps may be unknown.
 Rungs that are given replace these; the last of them is a complete trial's end, where no trial pauses.
+
+Where r is ``"auto"``, rung ``k`` lies after ``eta ** k`` steps, and the lowest one is the last within the first tenth
+of a whole training (:func:`~sweeper_core.schedulers.base.lowest_rung`). What has paused lower, before its length was
+known, is promoted from there.
 """
 
 from __future__ import annotations
@@ -23,7 +27,15 @@ from copy import copy
 import numpy as np
 
 from sweeper_core.pruners.base import GO_ON, Verdict
-from sweeper_core.schedulers.base import Continue, Decision, Scheduler, Vacancy, base_of, nothing_to_continue
+from sweeper_core.schedulers.base import (
+    Continue,
+    Decision,
+    Scheduler,
+    Vacancy,
+    base_of,
+    lowest_rung,
+    nothing_to_continue,
+)
 from sweeper_core.trial.curves import Curve, Integers, LearningCurves
 from sweeper_core.trial.history import History
 
@@ -36,20 +48,22 @@ class ASHAScheduler(Scheduler):
     of the same name it discards no trial: one that is not among the best now may be later, after worse results.
 
     Args:
-        min_resource: Steps up to the lowest rung.
+        min_resource: Steps up to the lowest rung; ``"auto"``: the largest power of ``reduction_factor`` within a tenth
+            of a whole training; ``reduction_factor`` itself before that is known.
         reduction_factor: One trial in this many is promoted.
 
     Raises:
         ValueError: An argument is out of its range.
     """
 
-    def __init__(self, min_resource: int = 1, reduction_factor: int = 3) -> None:
-        if min_resource < 1:
-            raise ValueError(f"`min_resource` must be 1 or more, but got {min_resource!r}.")
+    def __init__(self, min_resource: str | int = "auto", reduction_factor: int = 3) -> None:
+        if min_resource != "auto" and (isinstance(min_resource, str) or min_resource < 1):
+            raise ValueError(f"`min_resource` must be 1 or more, or 'auto', but got {min_resource!r}.")
         if reduction_factor < 2:
             raise ValueError(f"`reduction_factor` must be 2 or more, but got {reduction_factor!r}.")
         self.min_resource = min_resource
         self.reduction_factor = reduction_factor
+        self._first = 1 if isinstance(min_resource, str) else min_resource
         self._given: tuple[int, ...] = ()
 
     def on_rungs(self, rungs: Sequence[int]) -> ASHAScheduler:
@@ -85,7 +99,8 @@ class ASHAScheduler(Scheduler):
         """Yield score and number of the configurations whose last rung is this one."""
         scores: dict[int, dict[int, float]] = {}
         for row, curve in paused.items():
-            if self._lowest(row, curves) <= rung <= _resource(curve) < self._above(rung):
+            lowest = self._first if self.min_resource == "auto" else self._lowest(row, curves)
+            if lowest <= rung <= _resource(curve) < self._above(rung):
                 step = _step(curve, rung)
                 if not math.isnan(_result(curve, rung)):
                     if step not in scores:
@@ -113,7 +128,7 @@ class ASHAScheduler(Scheduler):
 
     def _lowest_ever(self, number: int, curves: LearningCurves) -> int:
         """Return the lowest rung at which a trial may be judged, whatever other trials report from now on."""
-        return self._lowest(number, curves)
+        return self._lowest(number, curves) if self._given or curves.n_completed else self._first
 
     def _due(self, number: int, curve: Curve, curves: LearningCurves) -> Iterator[int]:
         """Yield the rungs at which a trial is to be judged now."""
@@ -148,7 +163,7 @@ class ASHAScheduler(Scheduler):
         """Return the rungs up to a resource."""
         if self._given:
             return [rung for rung in self._given if rung <= resource]
-        rungs, rung = [], self.min_resource
+        rungs, rung = [], self._first
         while rung <= resource:
             rungs.append(rung)
             rung *= self.reduction_factor
@@ -162,7 +177,9 @@ class ASHAScheduler(Scheduler):
 
     def _lowest(self, number: int, curves: LearningCurves) -> int:
         """Return the lowest rung at which a configuration pauses."""
-        return self._given[0] if self._given else self.min_resource
+        if self._given:
+            return self._given[0]
+        return lowest_rung(curves, self.reduction_factor) if self.min_resource == "auto" else self._first
 
     def _group(self, number: int, curves: LearningCurves) -> int:
         """Return the group of a configuration; configurations are compared within groups only."""

@@ -14,7 +14,7 @@ import numpy as np
 from sweeper_core.pruners.base import GO_ON, Verdict
 from sweeper_core.schedulers._curve_model import CurveModel
 from sweeper_core.schedulers.asha import ASHAScheduler
-from sweeper_core.schedulers.base import Continue, Decision, Scheduler, Vacancy, nothing_to_continue
+from sweeper_core.schedulers.base import Continue, Decision, Scheduler, Vacancy, lowest_rung, nothing_to_continue
 from sweeper_core.trial.curves import Curve, LearningCurves
 from sweeper_core.trial.history import History
 
@@ -85,7 +85,7 @@ class FreezeThawScheduler(Scheduler):
         """Return the model; None before there are enough COMPLETE trials."""
         if curves.n_completed < self.n_startup_trials or not np.any(np.isfinite(curves.finals.values)):
             return None
-        return CurveModel(curves, self._given)
+        return CurveModel(curves, lowest_rung(curves, self._ranks.reduction_factor), self._given)
 
 
 def _paused(curves: LearningCurves) -> dict[int, Curve]:

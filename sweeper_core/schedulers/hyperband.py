@@ -39,11 +39,11 @@ class HyperbandScheduler(ASHAScheduler):
 
     def _lowest(self, number: int, curves: LearningCurves) -> int:
         bracket = self._group(number, curves)
-        return self._given[bracket] if self._given else self.min_resource * int(self.reduction_factor**bracket)
+        return self._given[bracket] if self._given else self._first * int(self.reduction_factor**bracket)
 
     def _lowest_ever(self, number: int, curves: LearningCurves) -> int:
         # A longer trial would change the brackets.
-        return self.min_resource if isinstance(self.max_resource, str) else self._lowest(number, curves)
+        return self._first if isinstance(self.max_resource, str) else self._lowest(number, curves)
 
     def _groups(self, rows: Integers, curves: LearningCurves) -> Integers:
         if self._given:

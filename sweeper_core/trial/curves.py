@@ -115,6 +115,7 @@ class LearningCurves:
         self._completed = 0
         self._ended: set[int] = set()
         self._longest: int | None = None
+        self._farthest = 0
         self._best = BestSoFar(sign, objective)
 
     def __len__(self) -> int:
@@ -251,6 +252,12 @@ class LearningCurves:
         return self._longest
 
     @property
+    def farthest(self) -> int:
+        """Largest number of steps of any trial: its last one, and one more where they count from 0."""
+        self._refresh()
+        return self._farthest
+
+    @property
     def best(self) -> int | None:
         """Number of the COMPLETE trial with the smallest signed value that satisfies its constraints."""
         self._refresh()
@@ -284,6 +291,8 @@ class LearningCurves:
                 if before < step or not seen:
                     _put_reached(column, row, reports, step, window, self.sign)
         self._indexed[row] = reports
+        if reports:
+            self._farthest = max(self._farthest, reports[-1][0] + (reports[0][0] <= 0))
 
     def _enter(self, row: int, record: TrialRecord) -> None:
         """Count a trial under its new state."""

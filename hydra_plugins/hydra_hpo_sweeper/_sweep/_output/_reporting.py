@@ -49,6 +49,6 @@ def hint_of_promotion(session: Session) -> list[str]:
         return []
     longest = max(record.reports[-1][0] for record in saved) + 1
     return [
-        f"These jobs report and save: with hydra/sweeper/scheduler=auto trials would pause after 1, 3, 9, … of their "
+        "These jobs report and save: with hydra/sweeper/scheduler=auto trials would first pause within a tenth of the "
         f"{longest} steps, only the best third would go on, and the same time would be enough for more of them."
     ]

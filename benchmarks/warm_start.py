@@ -125,11 +125,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--pairs", type=int, default=6)
+    parser.add_argument("--only", default="", help="a part of the pairs' names")
     options = parser.parse_args()
     hpo.logging.set_verbosity(hpo.logging.ERROR)
     if options.lcbench is None:
         print("No --lcbench: its two pairs are skipped.", file=sys.stderr)
-    for pair in list(pairs(options.lcbench))[: options.pairs]:
+    chosen = [pair for pair in pairs(options.lcbench) if options.only in pair[0]]
+    for pair in chosen[: options.pairs]:
         compare(pair, options.seeds, options.trials)
 
 

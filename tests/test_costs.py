@@ -249,7 +249,9 @@ def test_a_cost_that_is_none_ends_the_sweep_in_one_line(tmp_path: Path, returned
         sweep(lambda cfg: returned, tmp_path / "sweep", SPACE)
     assert raised.type.__name__ == "SystemExit" or said in str(raised.value)
     assert len(records(tmp_path / "sweep")) == 2
-    assert said in str(records(tmp_path / "sweep")[0].system_attrs["hpo:failure"])
+    failure = str(records(tmp_path / "sweep")[0].system_attrs["hpo:failure"])
+    assert said in failure
+    assert "Return or report the trial's cost as 'tokens', a number from 0 on" in failure
 
 
 def test_a_cost_that_is_nan_fails_its_trial(tmp_path: Path) -> None:

@@ -75,8 +75,8 @@ def charged(
         return _with(result, cost)
     if result.state is not TrialState.COMPLETE:
         return result if cost is None else _with(result, cost)
-    text = f"hydra.sweeper.cost={plan.of}: " + (f"the entry {problem}" if problem else _missing(plan.of, jobs))
-    failed = failed_result(Failure("BadResult", text), result)
+    text = f"the entry {problem}." if problem else _missing(plan.of, jobs)
+    failed = failed_result(Failure("BadResult", f"hydra.sweeper.cost={plan.of}: {text} {_wanted(plan.of)}"), result)
     return replace(failed, unusable=not has_nan(returned))
 
 
@@ -95,6 +95,10 @@ def _missing(entry: str, jobs: Sequence[JobResult]) -> str:
     if not isinstance(returned, Mapping):
         return f"the job returned no mapping with this entry ({returned!r}), and has not reported it."
     return f"the job returned {', '.join(map(str, returned))}, and has not reported it.{closest(entry, returned)}"
+
+
+def _wanted(entry: str) -> str:
+    return f"Return or report the trial's cost as {entry!r}, a number from 0 on, or take hydra.sweeper.cost=duration."
 
 
 def _with(result: TrialResult, cost: float) -> TrialResult:

@@ -159,8 +159,10 @@ class FloatDistribution(BaseDistribution):
         return float(param_value_in_internal_repr)
 
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
-        value = as_float(param_value_in_external_repr)
-        if math.isnan(value):
+        value = param_value_in_external_repr
+        if type(value) is not float:
+            value = as_float(value)
+        if value != value:
             raise ValueError(f"`{param_value_in_external_repr}` is invalid value.")
         if self.log and value <= 0.0:
             raise ValueError(f"`{param_value_in_external_repr}` is invalid value for a logarithmic scale.")
@@ -244,8 +246,9 @@ class IntDistribution(BaseDistribution):
         return int(param_value_in_internal_repr)
 
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
-        value = as_float(param_value_in_external_repr)
-        if math.isnan(value) or (self.log and value <= 0.0):
+        value = param_value_in_external_repr
+        value = float(value) if type(value) is int else as_float(value)
+        if value != value or (self.log and value <= 0.0):
             raise ValueError(f"`{param_value_in_external_repr}` is invalid value.")
         return value
 
@@ -282,7 +285,7 @@ class CategoricalDistribution(BaseDistribution):
             in the usual way. Two distributions are equal whatever they are shown as.
     """
 
-    __slots__ = ("_hash", "_index", "choices", "given", "shown")
+    __slots__ = ("_hash", "_index", "_scalars", "choices", "given", "shown")
 
     def __init__(self, choices: Iterable[Any]) -> None:
         if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
@@ -301,6 +304,8 @@ class CategoricalDistribution(BaseDistribution):
         self.given: tuple[Any, ...] | None = None
         if any(is_the_users_own(one, plain) for one, plain in zip(given, self.choices, strict=True)):
             self.given = given
+        self._scalars = not any(isinstance(choice, (list, dict)) for choice in self.choices)
+        """Whether no choice is a list or dictionary, so that a text names only itself."""
         self.axis = self._make_axis()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -322,7 +327,7 @@ class CategoricalDistribution(BaseDistribution):
         """
         if not isinstance(stored, CategoricalDistribution) or len(stored.choices) != len(self.choices):
             return self
-        if not any(isinstance(choice, (list, dict)) for choice in self.choices):
+        if self._scalars:
             return self
         places = [self.position(choice) for choice in stored.choices]
         known = [place for place in places if place is not None]
@@ -337,7 +342,7 @@ class CategoricalDistribution(BaseDistribution):
 
     def as_given(self, value: Any) -> Any:
         """Return the object that was given for a choice that ``value`` equals or, as text, names; else ``value``."""
-        if self.given is None and not isinstance(value, str):
+        if self.given is None and (self._scalars if type(value) is str else not isinstance(value, str)):
             return value
         index = self.position(value)
         return value if index is None else (self.given or self.choices)[index]

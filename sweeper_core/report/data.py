@@ -255,6 +255,7 @@ def _common_beginning(texts: Sequence[str]) -> str:
 def importances_of(facts: StudyFacts, objective: int = 0) -> dict[str, float]:
     """Return the parameters' importances for an objective, the largest first; empty where they cannot be told."""
     from sweeper_core.importance import get_param_importances
+    from sweeper_core.samplers.random import RandomSampler
     from sweeper_core.storages import InMemoryStorage
     from sweeper_core.study.study import Study
 
@@ -267,7 +268,8 @@ def importances_of(facts: StudyFacts, objective: int = 0) -> dict[str, float]:
     storage.add_finished(copy.study_id, evenly(complete, MAX_SAMPLE))
     target = None if facts.single else _signed_value(objective, facts.directions[objective].sign)
     try:
-        return get_param_importances(Study("report", storage), target=target)
+        # The study never suggests; a sampler that it would choose itself takes long to import.
+        return get_param_importances(Study("report", storage, RandomSampler()), target=target)
     except ValueError:
         return {}
 

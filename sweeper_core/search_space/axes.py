@@ -105,15 +105,16 @@ class Axis:
             return self.low
         if self.grid is not None:
             return self.grid.value(self._cell(unit))
-        number = self._place(min(max(unit, 0.0), 1.0))
-        return min(max(float(round(number)) if self.count else number, self.first), self.last)
+        return self._inside(self._place(min(max(unit, 0.0), 1.0)))
 
     def draw(self, u: float) -> float:
         """Return the value at quantile ``u`` in [0, 1) of the uniform density on the scale (the ``ppf``)."""
-        if self.grid is not None:
-            return self.grid.value(min(int(u * self.grid.count), self.grid.count - 1))
-        if self.log or self.is_single:
-            return self.value(u)
+        grid = self.grid
+        if grid is not None:
+            index = int(u * grid.count)
+            return grid.value(index if index < grid.count else grid.count - 1)
+        if self.log:
+            return self.low if self.is_single else self._inside(self._place(u))
         value = self.low * (1 - u) + self.high * u  # as `_wide`, without its call
         return self.first if value < self.first else self.last if value > self.last else value
 
@@ -156,6 +157,11 @@ class Axis:
         if index is not None:
             return index
         return (raw * self.shrink - self.low * self.shrink) / (self._step * self.shrink)
+
+    def _inside(self, number: float) -> float:
+        """Return a number between the ends of an axis without a grid as one of its values."""
+        value = float(round(number)) if self.count else number
+        return self.first if value < self.first else self.last if value > self.last else value
 
     def _place(self, unit: float) -> float:
         place = self.start + unit * self.width if self.shrink == 1.0 else self._wide(unit)

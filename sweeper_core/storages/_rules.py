@@ -164,9 +164,10 @@ def internals(
     """Return each parameter's distribution and internal value."""
     described = {}
     for name, value in params.items():
-        distribution = distributions.get(name)
-        if distribution is None:
-            raise ValueError(f"No distribution was given for {name!r}.")
+        try:
+            distribution = distributions[name]
+        except KeyError:
+            raise ValueError(f"No distribution was given for {name!r}.") from None
         described[_check_parameter(name)] = (distribution, distribution.to_internal_repr(value))
     return described
 

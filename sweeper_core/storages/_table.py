@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sweeper_core.distributions import BaseDistribution
-from sweeper_core.storages._rules import may_continue, repeats
+from sweeper_core.storages._rules import may_continue, no_trial, repeats
 from sweeper_core.storages.base import StudyRecord
 from sweeper_core.trial.attrs import CONTINUES, LOST
 from sweeper_core.trial.best import Best, BestSoFar
@@ -23,7 +23,7 @@ class TrialRow:
     """A trial, changed in place; the immutable record is built on demand.
 
     Attributes:
-        reports: In order of step; the row's own list once a report was added.
+        reports: In order of step; a list of the row's own unless it is empty.
         started, completed: Seconds since the epoch until the first read: building a datetime costs many times as much.
         known: The last record built; None when it is out of date, and the log then has an entry for the change.
     """
@@ -50,7 +50,7 @@ class TrialRow:
         self.layout = NO_PARAMETERS
         self.internals: tuple[float, ...] = ()
         self.values: tuple[float, ...] | None = None
-        self.reports: Sequence[tuple[int, float]] = ()
+        self.reports: list[tuple[int, float]] | tuple[()] = ()
         self.user_attrs = self.system_attrs = NOTHING
         self.started: datetime | float | None = None
         self.completed: datetime | float | None = None
@@ -60,7 +60,8 @@ class TrialRow:
     def of(cls, record: TrialRecord, number: int, trial_id: int, layout: Layout) -> TrialRow:
         """Return the row of a trial record from another storage."""
         row = cls(number, trial_id, record.state)
-        row.layout, row.internals, row.values, row.reports = layout, record.internals, record.values, record.reports
+        row.layout, row.internals, row.values = layout, record.internals, record.values
+        row.reports = [*record.reports] or ()
         row.user_attrs, row.system_attrs = record.user_attrs, record.system_attrs
         row.started, row.completed = record.started, record.completed
         return row
@@ -74,9 +75,10 @@ class TrialRow:
     def report(self, step: int, value: float) -> bool:
         """Insert a report in order of step; return False when the step has one already."""
         reports = self.reports
-        if not isinstance(reports, list):
-            reports = self.reports = [*reports]
-        if not reports or reports[-1][0] < step:
+        if not reports:
+            self.reports = [(step, value)]
+            return True
+        if reports[-1][0] < step:
             reports.append((step, value))
             return True
         place = bisect_left(reports, step, key=lambda report: report[0])
@@ -112,6 +114,7 @@ class TrialRow:
     def __setstate__(self, record: TrialRecord) -> None:
         for name in TrialRecord.__slots__:
             setattr(self, name, getattr(record, name))
+        self.reports = [*record.reports] or ()
         self.known = record
 
 
@@ -143,6 +146,16 @@ class StudyRows:
 
     def __post_init__(self) -> None:
         self._best = BestSoFar.of(self.record.directions)
+
+    def row(self, number: int) -> TrialRow:
+        """Return a trial.
+
+        Raises:
+            KeyError: There is none of this number.
+        """
+        if -1 < number < len(self.rows):
+            return self.rows[number]
+        raise no_trial(self.record.study_id, number)
 
     def changed(self, row: TrialRow) -> None:
         """Log that a trial has changed; once until its record is read again."""
@@ -227,7 +240,8 @@ class Layouts:
             if step is None or step[0] is not distribution:
                 step = self._step(layout, name, distribution)
             if step is not None:
-                row.layout, row.internals = step[1], (*row.internals, value)
+                row.layout = step[1]
+                row.internals += (value,)
                 return
         values = dict(zip(layout.names, row.internals, strict=True))
         values.update({name: value for name, (_, value) in described.items()})

@@ -29,7 +29,6 @@ from sweeper_core.storages._rules import (
     may_come_late,
     new_study_name,
     no_study,
-    no_trial,
     retry_for_result,
     retry_of,
 )
@@ -49,6 +48,13 @@ RUNNING, COMPLETE = TrialState.RUNNING, TrialState.COMPLETE
 _new_tuple = tuple.__new__
 
 
+class _Studies(dict[int, StudyRows]):
+    """Studies by key."""
+
+    def __missing__(self, study_id: int) -> StudyRows:
+        raise no_study(study_id)
+
+
 class InMemoryStorage(Storage):
     """Keeps all studies in memory: nothing is on disk, nothing outlives the process.
 
@@ -60,7 +66,7 @@ class InMemoryStorage(Storage):
     def __init__(self) -> None:
         self.after_fork()
         reset_after_fork(self)
-        self._studies: dict[int, StudyRows] = {}
+        self._studies = _Studies()
         self._ids: dict[str, int] = {}
         self._next_study = 0
         self._next_trial = 0
@@ -69,7 +75,8 @@ class InMemoryStorage(Storage):
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
-            state = {**self.__dict__, "_studies": {key: study.copy() for key, study in self._studies.items()}}
+            studies = _Studies((key, study.copy()) for key, study in self._studies.items())
+            state = {**self.__dict__, "_studies": studies}
         del state["_lock"]
         return state
 
@@ -108,18 +115,18 @@ class InMemoryStorage(Storage):
 
     def get_study(self, study_id: int) -> StudyRecord:
         with self._lock:
-            return self._study(study_id).record
+            return self._studies[study_id].record
 
     def delete_study(self, study_id: int) -> None:
         with self._lock:
-            del self._ids[self._study(study_id).record.name]
+            del self._ids[self._studies[study_id].record.name]
             del self._studies[study_id]
 
     def set_study_attrs(
         self, study_id: int, *, user: Mapping[str, Any] = NOTHING, system: Mapping[str, Any] = NOTHING
     ) -> None:
         with self._lock:
-            study = self._study(study_id)
+            study = self._studies[study_id]
             record = study.record
             study.record = replace(
                 record, user_attrs=_merged(record.user_attrs, user), system_attrs=_merged(record.system_attrs, system)
@@ -127,7 +134,7 @@ class InMemoryStorage(Storage):
 
     def reserve(self, study_id: int, *, limit: int | None = None, lease: Lease | None = None) -> Claim | None:
         with self._lock:
-            study = self._studies.get(study_id) or self._study(study_id)
+            study = self._studies[study_id]
             if limit is not None and study.counted >= limit:
                 return None
             fixed = NOTHING
@@ -152,8 +159,8 @@ class InMemoryStorage(Storage):
         self, study_id: int, number: int, *, limit: int | None = None, lease: Lease | None = None
     ) -> Claim | None:
         with self._lock:
-            study = self._study(study_id)
-            earlier = self._trial(study, number).record
+            study = self._studies[study_id]
+            earlier = study.row(number).record
             if not study.may_continue(earlier, limit):
                 return None
             record = attempt_after(earlier, lease)
@@ -168,27 +175,29 @@ class InMemoryStorage(Storage):
         described = internals(params, distributions) if params else None
         recorded = [(int(step), float(value)) for step, value in reports] if reports else ()
         with self._lock:
-            study, row = self._running(study_id, number)
+            row = self._running(study_id, number)
             if described:
                 self._layouts.extend(row, described)
-            for step, value in recorded:
-                row.report(step, value)
+            if recorded:
+                for step, value in recorded:
+                    row.report(step, value)
             if user_attrs:
                 row.user_attrs = {**row.user_attrs, **user_attrs}
             if system_attrs:
                 row.system_attrs = {**row.system_attrs, **system_attrs}
             if row.known is not None:
-                study.changed(row)
+                self._studies[study_id].changed(row)
 
     def check(self, data: TrialData) -> None:
         internals(data.params, data.distributions)
 
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
         with self._lock:
-            study, row = self._running(study_id, number)
-            step = step if type(step) is int else int(step)  # a call less
-            if row.report(step, value if type(value) is float else float(value)) and row.known is not None:
-                study.changed(row)
+            row = self._running(study_id, number)
+            if type(step) is not int or type(value) is not float:  # they nearly always are
+                step, value = int(step), float(value)
+            if row.report(step, value) and row.known is not None:
+                self._studies[study_id].changed(row)
 
     def finish(
         self,
@@ -199,19 +208,19 @@ class InMemoryStorage(Storage):
         data: TrialData = NO_DATA,
     ) -> bool:
         checked = check_values(values) if state is COMPLETE and values is not None else check_end(state, values)
-        if data is not NO_DATA:
-            self.check(data)
         with self._lock:
-            study = self._studies.get(study_id) or self._study(study_id)
-            row = study.rows[number] if 0 <= number < len(study.rows) else self._trial(study, number)
+            study = self._studies[study_id]
+            row = study.rows[number] if -1 < number < len(study.rows) else study.row(number)
             if row.state is not RUNNING:
+                self.check(data)
                 retry = self._retry_for_result(study, row, state)
                 if retry is None:
                     return False
                 row = retry
             if data is not NO_DATA:
-                study.lost += LOST in data.system_attrs and LOST not in row.system_attrs
+                lost = LOST in data.system_attrs and LOST not in row.system_attrs
                 self.describe(study_id, row.number, data)
+                study.lost += lost
             if study.heartbeats:
                 study.heartbeats.pop(number, None)
             row.state = state
@@ -235,7 +244,7 @@ class InMemoryStorage(Storage):
         retry.layout, retry.internals, retry.reports, retry.started = (
             row.layout,
             row.internals,
-            tuple(row.reports),
+            [*row.reports] or (),
             row.started,
         )
         retry.state = RUNNING
@@ -243,7 +252,7 @@ class InMemoryStorage(Storage):
 
     def enqueue(self, study_id: int, points: Sequence[Point], *, idempotency_key: str | None = None) -> list[int]:
         with self._lock:
-            study = self._study(study_id)
+            study = self._studies[study_id]
             if idempotency_key is not None:
                 if idempotency_attr(idempotency_key) in study.record.system_attrs:
                     return []
@@ -260,7 +269,7 @@ class InMemoryStorage(Storage):
 
     def add_finished(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
         with self._lock:
-            study = self._study(study_id)
+            study = self._studies[study_id]
             first = len(study.rows)
             for trial in trials:
                 row = TrialRow.of(trial, len(study.rows), self._new_trial_id(), self._layouts.interned(trial.layout))
@@ -272,19 +281,19 @@ class InMemoryStorage(Storage):
 
     def changes(self, study_id: int, cursor: Any = None) -> tuple[list[TrialRecord], Any]:
         with self._lock:
-            study = self._study(study_id)
+            study = self._studies[study_id]
             return study.since(cursor or 0), len(study.log)
 
     def best(self, study_id: int) -> Best | None:
         with self._lock:
-            return self._study(study_id).best()
+            return self._studies[study_id].best()
 
     def heartbeat(self, study_id: int, numbers: Sequence[int]) -> list[int]:
         with self._lock:
-            study = self._study(study_id)
+            study = self._studies[study_id]
             gone = []
             for number in numbers:
-                if self._trial(study, number).state is not TrialState.RUNNING:
+                if study.row(number).state is not TrialState.RUNNING:
                     gone.append(number)
                 elif number in study.heartbeats:
                     study.heartbeats[number] = self._clock()
@@ -292,7 +301,7 @@ class InMemoryStorage(Storage):
 
     def fail_stale(self, study_id: int, *, max_retries: int = 0) -> list[int]:
         with self._lock:
-            study = self._study(study_id)
+            study = self._studies[study_id]
             lost = {number: reason for number in sorted(study.heartbeats) if (reason := self._reason(study, number))}
             for number, reason in lost.items():
                 record = study.rows[number].record
@@ -308,23 +317,13 @@ class InMemoryStorage(Storage):
         trial = study.record.study_id, number
         return None if lease is None else self._stale.reason(trial, lease, heartbeat, self._clock() - heartbeat)
 
-    def _study(self, study_id: int) -> StudyRows:
-        study = self._studies.get(study_id)
-        if study is None:
-            raise no_study(study_id)
-        return study
-
-    def _trial(self, study: StudyRows, number: int) -> TrialRow:
-        if not 0 <= number < len(study.rows):
-            raise no_trial(study.record.study_id, number)
-        return study.rows[number]
-
-    def _running(self, study_id: int, number: int) -> tuple[StudyRows, TrialRow]:
-        study = self._studies.get(study_id) or self._study(study_id)
-        row = study.rows[number] if 0 <= number < len(study.rows) else self._trial(study, number)
+    def _running(self, study_id: int, number: int) -> TrialRow:
+        study = self._studies[study_id]
+        # As `row` alone, but nearly always without its call.
+        row = study.rows[number] if -1 < number < len(study.rows) else study.row(number)
         if row.state is not RUNNING:
             check_runs(number, row.state)
-        return study, row
+        return row
 
     def _new_trial_id(self) -> int:
         self._next_trial += 1

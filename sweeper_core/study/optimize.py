@@ -128,6 +128,7 @@ class Loop:
         self._collect = collect
         self._progress = progress
         self._lease = lease
+        self._is_watched = bool(callbacks) or progress is not None or enough is not None
         self._begun = self._looked = time.monotonic()
         self._reporter = Reporter(session.log)
         self._turn = threading.Condition()
@@ -182,30 +183,44 @@ class Loop:
             raise errors[0]
 
     def _work(self) -> None:
-        while (trial := self._next()) is not None:
+        while True:
+            if self._lease is not None:
+                self._look_after_others(self._lease)
+            in_turn = self._rules.scheduler is not None or self._session.native_sampler.ends
+            if in_turn:
+                trial = self._begin_in_turn()
+            else:
+                trial = self._trials.begin(self._lease) if self._limits.take() else None
+            if trial is None:
+                return
             try:
                 self._run_one(trial)
             finally:
-                if self._rules.scheduler is not None or self._session.native_sampler.ends:
+                if in_turn:
                     self._ended()
                 if self._collect:
                     gc.collect()
-            if self._callbacks:
-                self._call_back(trial)
-            if self._progress is not None:
-                self._show(self._progress)
-            if self._session.native_sampler.ends:
-                self._end_if_exhausted()
-            if self._enough is not None:
-                self._end_if(self._enough)
+            if in_turn or self._is_watched:
+                self._after(trial)
 
-    def _next(self) -> Trial | None:
-        """Return the next trial; None when this thread is done."""
-        if self._lease is not None and time.monotonic() - self._looked >= self._lease.interval:
+    def _after(self, trial: Trial) -> None:
+        """Show a trial that has ended to whoever watches, and look whether it was the last one."""
+        if self._callbacks:
+            self._call_back(trial)
+        if self._progress is not None:
+            self._show(self._progress)
+        if self._session.native_sampler.ends:
+            self._end_if_exhausted()
+        if self._enough is not None:
+            self._end_if(self._enough)
+
+    def _look_after_others(self, lease: Lease) -> None:
+        if time.monotonic() - self._looked >= lease.interval:
             self._looked = time.monotonic()
             self._session.fail_stale()
-        if self._rules.scheduler is None and not self._session.native_sampler.ends:
-            return self._trials.begin(self._lease) if self._limits.take() else None
+
+    def _begin_in_turn(self) -> Trial | None:
+        """Return the next trial where it depends on the running ones; None when this thread is done."""
         with self._turn:
             found = self._untried() if self._rules.scheduler is None else self._scheduled()
             self._active += found is not None
@@ -247,7 +262,7 @@ class Loop:
     def _ended(self) -> None:
         """Notify waiting threads that a trial has ended."""
         with self._turn:
-            self._active = max(0, self._active - 1)  # the sampler may have been replaced by a finite one meanwhile
+            self._active -= 1
             self._turn.notify_all()
 
     def _call_back(self, trial: Trial) -> None:
@@ -278,29 +293,30 @@ class Loop:
             self._limits.stop()
 
     def _run_one(self, trial: Trial) -> None:
-        returned: Any = None
-        raised: BaseException | None = None
         try:
             returned = self._objective(trial)
             outcome = outcome_of(returned, None, self._n_objectives, None)
         except BaseException as error:
-            raised = error
-            if prunes(error):
-                outcome = outcome_of(None, TrialState.PRUNED, self._n_objectives, trial.last_report)
-            else:
-                outcome = Outcome(TrialState.FAIL, None, repr(error))
+            self._end_by(error, trial)
+            if not prunes(error) and not isinstance(error, self._catch):
+                raise
+            return
         state, values, _ = outcome
-        facts = NO_DATA if raised is None else _facts_of(raised, state)
-        if not self._session.finish(trial.number, state, values, facts):
+        if not self._session.finish(trial.number, state, values):
             self._explain_refusal(trial, outcome)
         elif state is not COMPLETE or _logger.isEnabledFor(INFO):
-            self._reporter.ended(trial, outcome, returned, raised)
-        try:
-            if raised is not None and outcome.state is TrialState.FAIL and not isinstance(raised, self._catch):
-                raise raised
-        finally:
-            # Its traceback refers to this frame, so the objective's objects would live until garbage collection.
-            raised = None
+            self._reporter.ended(trial, outcome, returned, None)
+
+    def _end_by(self, error: BaseException, trial: Trial) -> None:
+        """End a trial whose objective raised."""
+        if prunes(error):
+            outcome = outcome_of(None, TrialState.PRUNED, self._n_objectives, trial.last_report)
+        else:
+            outcome = Outcome(TrialState.FAIL, None, repr(error))
+        if self._session.finish(trial.number, outcome.state, outcome.values, _facts_of(error, outcome.state)):
+            self._reporter.ended(trial, outcome, None, error)
+        else:
+            self._explain_refusal(trial, outcome)
 
     def _explain_refusal(self, trial: Trial, outcome: Outcome) -> None:
         """Log or raise why a trial's end was not stored.

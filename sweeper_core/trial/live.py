@@ -62,8 +62,12 @@ class TrialHost(ABC):
         """Choose the trial's source of parameter values, and return the value of its first parameter."""
 
     @abstractmethod
-    def describe(self, trial: Trial, data: TrialData) -> None:
-        """Store data of the running trial."""
+    def describe(self, trial: Trial, name: str, value: Any, distribution: BaseDistribution) -> None:
+        """Store a new parameter of the running trial."""
+
+    @abstractmethod
+    def store(self, trial: Trial, data: TrialData) -> None:
+        """Store reports and attributes of the running trial."""
 
     def saver(self, trial: Trial) -> Saver:
         """Return the saver of the trial's checkpoints."""
@@ -93,7 +97,6 @@ class Trial(Checkpointing, BaseTrial):
         trial_id: The storage's key.
         fixed: Enqueued values of parameters.
         user_attrs, system_attrs: Attributes that the trial already has.
-        params, distributions: Likewise.
     """
 
     plan: Suggestions | None = None
@@ -104,9 +107,6 @@ class Trial(Checkpointing, BaseTrial):
 
     number: int = -1
 
-    first_step: int = 0
-    """The first new step of this attempt: 0, unless the trial continues one that was lost or paused."""
-
     def __init__(
         self,
         host: TrialHost,
@@ -115,17 +115,16 @@ class Trial(Checkpointing, BaseTrial):
         fixed: Mapping[str, Any] = NOTHING,
         user_attrs: Mapping[str, Any] = NOTHING,
         system_attrs: Mapping[str, Any] = NOTHING,
-        *,
-        params: Mapping[str, Any] = NOTHING,
-        distributions: Mapping[str, BaseDistribution] = NOTHING,
     ) -> None:
         self._host = host
         self.number = number
         self.trial_id = trial_id
         self.fixed = fixed
-        self.known: dict[str, Any] = {**params} if params else {}
+        self.first_step = 0
+        """The first new step of this attempt: 0, unless the trial continues one that was lost or paused."""
+        self.known: dict[str, Any] = {}
         """The parameters so far; do not modify the mapping."""
-        self.known_distributions: dict[str, BaseDistribution] = {**distributions} if distributions else {}
+        self.known_distributions: dict[str, BaseDistribution] = {}
         """Their distributions; do not modify the mapping."""
         self._user_attrs = user_attrs
         self._system_attrs = system_attrs
@@ -153,12 +152,8 @@ class Trial(Checkpointing, BaseTrial):
         return self._host.saver(self)
 
     def suggest(self, name: str, distribution: BaseDistribution) -> Any:
-        known = self.known_distributions.get(name)
-        if known is not None:
-            self._check_same(name, known, distribution)
-            if self.first_step and type(distribution) is CategoricalDistribution:
-                return distribution.as_given(self.known[name])
-            return self.known[name]
+        if name in self.known_distributions:
+            return self._again(name, distribution)
         if name in self.fixed:
             value = self.fixed[name]
             warn_if_outside(name, value, distribution, "Fixed parameter")
@@ -166,13 +161,13 @@ class Trial(Checkpointing, BaseTrial):
                 value = distribution.as_given(value)
         elif distribution.single():
             value = _only_value(distribution)
-        elif self.plan is None:
+        elif (plan := self.plan) is None:
             value = self._host.choose(self, name, distribution)
         else:
-            value = self.plan.value(self, name, distribution)
+            value = plan.value(self, name, distribution)
         if type(distribution) is CategoricalDistribution and distribution.given is not None:
             value = distribution.as_given(value)
-        self._host.describe(self, _new_tuple(TrialData, ({name: value}, {name: distribution}, (), NOTHING, NOTHING)))
+        self._host.describe(self, name, value, distribution)
         self.known[name] = value
         self.known_distributions[name] = distribution
         return value
@@ -185,16 +180,23 @@ class Trial(Checkpointing, BaseTrial):
                 self.known[name] = distribution.as_given(self.known[name])
         self.known_distributions.update(distributions)
 
-    def _check_same(self, name: str, known: BaseDistribution, distribution: BaseDistribution) -> None:
-        if known is distribution or known == distribution:
-            return
+    def _again(self, name: str, distribution: BaseDistribution) -> Any:
+        """Return the value of a parameter that the trial has."""
+        known = self.known_distributions[name]
+        if known is not distribution and known != distribution:
+            self._check_change(name, known, distribution)
+        if self.first_step and type(distribution) is CategoricalDistribution:
+            return distribution.as_given(self.known[name])
+        return self.known[name]
+
+    def _check_change(self, name: str, known: BaseDistribution, distribution: BaseDistribution) -> None:
         check_change(name, known, distribution, within_trial=True)
         warnings.warn(
             f'Inconsistent parameter values for distribution with name "{name}"! The trial keeps the value that was '
             f"suggested for {described(known)}; what is asked for now, {described(distribution)}, is not used. Give "
             "the parameters different names if both are meant.",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
     def report(self, value: float | Mapping[str, float], step: int) -> None:
@@ -214,7 +216,7 @@ class Trial(Checkpointing, BaseTrial):
         if self._host.n_objectives > 1:
             self._refuse_unless_ranked("report")
             self._check_names(value)
-        metrics: Mapping[str, float] = NOTHING
+        metrics: Mapping[str, float] | None = None
         if type(value) is float:
             number = value
         elif isinstance(value, Mapping):
@@ -231,7 +233,7 @@ class Trial(Checkpointing, BaseTrial):
             return
         if metrics:
             data = data_of(step, number, metrics)
-            self._host.describe(self, data)
+            self._host.store(self, data)
             self._user_attrs = {**self._user_attrs, **data.user_attrs}
         else:
             self._host.report(self, step, number)
@@ -263,12 +265,12 @@ class Trial(Checkpointing, BaseTrial):
 
     def set_user_attr(self, key: str, value: Any) -> None:
         value = plain(value)
-        self._host.describe(self, TrialData(user_attrs={key: value}))
+        self._host.store(self, _new_tuple(TrialData, (NOTHING, NOTHING, (), {key: value}, NOTHING)))
         self._user_attrs = {**self._user_attrs, key: value}
 
     def _set_system_attr(self, key: str, value: Any) -> None:
         value = plain(value)
-        self._host.describe(self, TrialData(system_attrs={key: value}))
+        self._host.store(self, _new_tuple(TrialData, (NOTHING, NOTHING, (), NOTHING, {key: value})))
         self._system_attrs = {**self._system_attrs, key: value}
 
     @property

@@ -16,7 +16,7 @@ from sweeper_core.storages._journal import snapshot
 from sweeper_core.storages._journal.entries import Entries, of_json
 from sweeper_core.storages._journal.file import JournalFileBackend, JournalShrunk, OpenJournal
 from sweeper_core.storages._journal.replay import Replay
-from sweeper_core.storages._rules import check_runs, no_study, no_trial
+from sweeper_core.storages._rules import check_runs, no_study
 from sweeper_core.storages._table import StudyRows, TrialRow
 from sweeper_core.trial.state import TrialState
 
@@ -148,10 +148,7 @@ class JournalLog:
 
     def row(self, study_id: int, number: int) -> TrialRow:
         """Return a trial."""
-        rows = self.study(study_id).rows
-        if not 0 <= number < len(rows):
-            raise no_trial(study_id, number)
-        return rows[number]
+        return self.study(study_id).row(number)
 
     def running(self, study_id: int, number: int) -> TrialRow:
         """Return a RUNNING trial; raise the contract's error for a trial in any other state."""

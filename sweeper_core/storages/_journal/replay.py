@@ -133,7 +133,7 @@ class Replay:
         row.user_attrs = entry.get("user_attrs") or NOTHING
         row.system_attrs = entry.get("system_attrs") or NOTHING
         reports = entry.get("intermediate_values") or {}
-        row.reports = tuple(sorted((int(step), float(number)) for step, number in reports.items()))
+        row.reports = sorted((int(step), float(number)) for step, number in reports.items()) or ()
 
     def _open_trial(self, trial_id: int) -> tuple[StudyRows, TrialRow] | None:
         found = self.trials.get(trial_id)
@@ -194,7 +194,7 @@ class Replay:
         study, row = found
         step, value = int(entry["step"]), float(entry["intermediate_value"])
         if not row.report(step, value):
-            row.reports = tuple((known, value if known == step else old) for known, old in row.reports)
+            row.reports = [(known, value if known == step else old) for known, old in row.reports]
         study.changed(row)
 
     def _user_attr(self, entry: Mapping[str, Any]) -> None:

@@ -118,7 +118,7 @@ def _row(number: int, content: list[Any], layouts: list[Layout]) -> TrialRow:
     row = TrialRow(number, trial_id, TrialState(state))
     row.layout, row.internals = layouts[layout], tuple(internals)
     row.values = None if values is None else tuple(values)
-    row.reports = tuple((step, value) for step, value in reports)
+    row.reports = [(step, value) for step, value in reports] or ()
     row.user_attrs, row.system_attrs = user or NOTHING, system or NOTHING
     row.started, row.completed = utc_of(started), utc_of(completed)
     return row

@@ -33,6 +33,9 @@ from sweeper_core.trial.record import NOTHING
 
 _logger = get_logger(__name__)
 
+# The constructor of the plain tuple avoids the Python call of the named one.
+_new_tuple = tuple.__new__
+
 LOOK_AGAIN_AFTER = 0.02
 """Seconds; a suggestion that took longer is compared with points that other processes have begun meanwhile. The query
 is cheap relative to it; faster suggestions are drawn at random and hardly ever equal."""
@@ -153,32 +156,33 @@ class DefineByRun(TrialHost):
             scheduled: Whether the scheduler, if there is one, may continue a paused trial.
         """
         log = self._log
-        claim = self._continuation(lease) if log.may_have_lost else None
-        if claim is not None:
-            return self._run(claim, lease, True)
+        if log.may_have_lost and (found := self._continuation(lease)) is not None:
+            return self._go_on(found, lease)
         if scheduled and self._session.rules.scheduler is not None:
             trial = self.scheduled(Vacancy(), lease)
             if isinstance(trial, Trial):
                 return trial
         claim = log.storage.reserve(log.study_id, lease=lease)
         assert claim is not None, "There is no limit to reach."
-        return self._run(claim, lease, False)
+        return self._run(claim, lease)
 
     def scheduled(self, vacancy: Vacancy, lease: Lease | None = None) -> Trial | Decision:
         """Return the next attempt of the trial that the scheduler continues, or the scheduler's other decision."""
         found = self._session.continuations.scheduled(self._session.rules.scheduler, vacancy, lease)
-        return self._run(found, lease, True) if isinstance(found, Claim) else found
+        return self._go_on(found, lease) if isinstance(found, Claim) else found
 
-    def _run(self, claim: Claim, lease: Lease | None, continues: bool) -> Trial:
+    def _go_on(self, claim: Claim, lease: Lease | None) -> Trial:
+        trial = self._run(claim, lease)
+        trial.go_on(self._log.record(claim.number))
+        return trial
+
+    def _run(self, claim: Claim, lease: Lease | None) -> Trial:
         number, trial_id, fixed, user_attrs, system_attrs, _, _ = claim
         if lease is not None:
             self._writer.keep_alive(number, lease)
         if self._session.user_sampler is not None:
             self._session.user_sampler.begin(number)
-        trial = Trial(self, number, trial_id, fixed, user_attrs, system_attrs)
-        if continues:
-            trial.go_on(self._log.record(number))
-        return trial
+        return Trial(self, number, trial_id, fixed, user_attrs, system_attrs)
 
     def _continuation(self, lease: Lease | None) -> Claim | None:
         """Return the next attempt of a lost trial; None without one, or when a callback handles retries."""
@@ -188,16 +192,10 @@ class DefineByRun(TrialHost):
 
     def resume(self, started: Started) -> Trial:
         """Return a live trial that has the started one's parameters and may suggest more."""
-        return Trial(
-            self,
-            started.number,
-            started.trial_id,
-            started.fixed,
-            user_attrs=started.user_attrs,
-            system_attrs=started.system_attrs,
-            params=started.params,
-            distributions={name: started.space[name].distribution for name in started.params},
-        )
+        known, trial_id = started.params, started.trial_id
+        trial = Trial(self, started.number, trial_id, started.fixed, started.user_attrs, started.system_attrs)
+        trial.take(known, {name: started.space[name].distribution for name in known})
+        return trial
 
     def _suggest_point(self, trial: Trial, space: SearchSpace) -> None:
         """Suggest a point of a search space with its conditions and relations, and store it in one go."""
@@ -211,7 +209,7 @@ class DefineByRun(TrialHost):
         trial.plan = Joint(self._session, rng, unstored={SUGGESTION: facts_of(suggestion)})
         params = {name: value for name, value in suggestion.params.items() if name not in trial.known}
         distributions = {name: space[name].distribution for name in params}
-        self.describe(trial, TrialData(params, distributions))
+        self._describe(trial, TrialData(params, distributions))
         trial.take(params, distributions)
 
     def suggest_together(self, trial: Trial, distributions: Mapping[str, BaseDistribution] | SearchSpace) -> None:
@@ -235,7 +233,7 @@ class DefineByRun(TrialHost):
             trial.plan = Joint(self._session, rng, unstored={SUGGESTION: facts_of(suggestion)})
             given = suggestion.params
         params = {name: given[name] for name in wanted}
-        self.describe(trial, TrialData(params, wanted))
+        self._describe(trial, TrialData(params, wanted))
         trial.take(params, wanted)
 
     def choose(self, trial: Trial, name: str, distribution: BaseDistribution) -> Any:
@@ -271,26 +269,41 @@ class DefineByRun(TrialHost):
         suggestion = session.propose(trial.number, space, given, rng, LOOK_AGAIN_AFTER)
         return Joint(session, rng, space.distributions, suggestion.params, {SUGGESTION: facts_of(suggestion)})
 
-    def describe(self, trial: Trial, data: TrialData) -> None:
-        """Store data of the running trial; nothing is stored for a stale one.
+    def describe(self, trial: Trial, name: str, value: Any, distribution: BaseDistribution) -> None:
+        data = _new_tuple(TrialData, ({name: value}, {name: distribution}, (), NOTHING, NOTHING))
+        plan = trial.plan
+        if self._log.statistics.kinds.get(name) is distribution and (plan is None or not plan.unstored):
+            self.store(trial, data)  # the usual case
+        else:
+            self._describe(trial, data)
+
+    def _describe(self, trial: Trial, data: TrialData) -> None:
+        """Store new parameters of the running trial, as :meth:`store` does.
 
         Raises:
             ValueError: An earlier trial of the study had one of the parameters as something else (see
                 :func:`check_change`).
-            UpdateFinishedTrialError: The trial has ended.
         """
-        changes = False
+        statistics, changes = self._log.statistics, False
         for name, distribution in data.distributions.items():
-            kind = self._log.statistics.kinds.setdefault(name, distribution)
+            kind = statistics.kinds.setdefault(name, distribution)
             if kind is not distribution:
                 changes = True
                 check_change(name, kind, distribution)
-                self._log.statistics.know(name, distribution)
+                statistics.know(name, distribution)
         if changes:
             data = data.with_distributions(self._log.as_stored(data.distributions))
         plan = trial.plan
         if plan is not None and plan.unstored:
             data, plan.unstored = TrialData(system_attrs=plan.unstored).merged(data), NOTHING
+        self.store(trial, data)
+
+    def store(self, trial: Trial, data: TrialData) -> None:
+        """Store data of the running trial; nothing is stored for a stale one.
+
+        Raises:
+            UpdateFinishedTrialError: The trial has ended.
+        """
         try:
             self._writer.describe(trial.number, data)
         except UpdateFinishedTrialError:

@@ -341,14 +341,14 @@ class Fit:
     cost: float
 
 
-def fit(data: Data, prior: Prior, starts: Sequence[Hyper] = (), *, iterations: int = 40) -> Fit:
-    """Return the most probable hyperparameters found from the prior's median and from ``starts``."""
+def fit(data: Data, prior: Prior, starts: Sequence[Hyper] = (), *, iterations: int = 40, median: bool = True) -> Fit:
+    """Return the most probable hyperparameters found from ``starts`` and, unless told not to, the prior's median."""
     bounds = np.column_stack([prior.lower, prior.upper])
     best: Fit | None = None
     from scipy.optimize import minimize  # takes longer to import than the first suggestions need
 
     search: Callable[..., Any] = minimize
-    for theta in (prior.mean, *(start.theta for start in starts)):
+    for theta in (*([prior.mean] if median else []), *(start.theta for start in starts)):
         result = search(
             objective,
             np.clip(theta, prior.lower, prior.upper),

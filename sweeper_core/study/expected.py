@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweeper_core.maths.belief import Belief, merged
-from sweeper_core.maths.gp import Data, Hyper, Posterior, default_prior, fit, objective
+from sweeper_core.maths.gp import Data, Fit, Hyper, Posterior, Prior, default_prior, fit, objective
 from sweeper_core.maths.race import compared
 from sweeper_core.maths.threads import one_blas_thread
 from sweeper_core.maths.transforms import Warp, warps
@@ -209,17 +209,15 @@ def _shares(levels: Sequence[_Level]) -> Floats:
 
 def _levels(data: Data, noise_prior: tuple[float, float]) -> list[_Level]:
     """Return processes with the most probable hyperparameters for each level of noise, and with others around them."""
+    modes = _modes(data, noise_prior)
+    least = min(mode.cost + believed for believed, _, mode in modes)
     found: list[tuple[float, Hyper]] = []
-    mean, deviation = noise_prior
-    warm: list[Hyper] = []
-    for noise in sorted({*LEVELS, *([float(np.exp(mean))] if deviation == STEEP else [])}):
-        prior = default_prior(data.columns, noise=noise)
-        best = fit(data, prior, [replace(hyper, noise=noise) for hyper in warm], iterations=20).hyper
-        warm = [best]
-        believed = 0.5 * ((np.log(noise) - mean) / deviation) ** 2
+    for believed, prior, mode in modes:
+        if mode.cost + believed > least - np.log(LEAST):  # whatever is around it would be left out, too
+            continue
         for reach in REACHES:
-            hyper = replace(best, lengthscales=best.lengthscales * reach)
-            found.append((objective(hyper.theta, data, prior)[0] + float(believed), hyper))
+            hyper = replace(mode.hyper, lengthscales=mode.hyper.lengthscales * reach)
+            found.append((objective(hyper.theta, data, prior)[0] + believed, hyper))
     costs = np.array([cost for cost, _ in found])
     weights = np.exp(np.nanmin(costs) - np.where(np.isfinite(costs), costs, np.inf))
     weights /= weights.sum()
@@ -228,3 +226,16 @@ def _levels(data: Data, noise_prior: tuple[float, float]) -> list[_Level]:
         for weight, (_, hyper) in zip(weights, found, strict=True)
         if weight > LEAST
     ]
+
+
+def _modes(data: Data, noise_prior: tuple[float, float]) -> list[tuple[float, Prior, Fit]]:
+    """Return the most probable hyperparameters for each level of noise: what the level costs, its prior, the fit."""
+    mean, deviation = noise_prior
+    found: list[tuple[float, Prior, Fit]] = []
+    for noise in sorted({*LEVELS, *([float(np.exp(mean))] if deviation == STEEP else [])}):
+        prior = default_prior(data.columns, noise=noise)
+        # The fit of the level before leads to where the median leads, in half of the steps.
+        starts = [replace(fitted.hyper, noise=noise) for _, _, fitted in found[-1:]]
+        fitted = fit(data, prior, starts, iterations=20, median=not starts)
+        found.append((0.5 * float((np.log(noise) - mean) / deviation) ** 2, prior, fitted))
+    return found

@@ -211,10 +211,11 @@ def test_a_worker_writes_the_result_that_its_sweeper_could_not(tmp_path: Path) -
         from multiprocessing.connection import Connection
         from pathlib import Path
         from hydra_plugins.hydra_hpo_sweeper._lanes._base import JobResult
-        from hydra_plugins.hydra_hpo_sweeper._lanes._worker import Worker
+        from hydra_plugins.hydra_hpo_sweeper._lanes._worker import Stage, Worker
         def record(done):
             Path(sys.argv[2]).write_text(str(done.returned))
-        Worker(Connection(int(sys.argv[1])), lambda job: JobResult(job, "returned", 1.5 * job.number), record).serve()
+        stage = Stage(lambda job: JobResult(job, "returned", 1.5 * job.number), lambda job: None)
+        Worker(Connection(int(sys.argv[1])), lambda wait: stage, record).serve()
     """
     for told in (True, False):
         path = tmp_path / f"told-{told}"

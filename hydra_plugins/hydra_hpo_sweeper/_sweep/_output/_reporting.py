@@ -49,6 +49,6 @@ def hint_of_promotion(session: Session) -> list[str]:
         return []
     longest = max(record.reports[-1][0] for record in saved) + 1
     return [
-        "These jobs report and save: with hydra/sweeper/scheduler=auto trials would first pause within a tenth of the "
-        f"{longest} steps, only the best third would go on, and the same time would be enough for more of them."
+        "These jobs report and save: with hydra/sweeper/scheduler=auto trials would first pause within a tenth "
+        f"of their {longest} steps, only the best third would go on, and the same time would be enough for more."
     ]

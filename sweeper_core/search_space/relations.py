@@ -188,15 +188,6 @@ class Compared:
         far = np.nan_to_num(gap / (gap + size), nan=1.0, posinf=1.0)
         return holds, np.where(holds, 0.0, np.maximum(far, 1e-12))
 
-    def margin(self, columns: Columns) -> Array:
-        """Return how far ``(n,)`` an inequality is from its edge; of an equality, only whether it holds."""
-        import numpy as np
-
-        if self.operator in ("==", "!="):
-            return _certain(self.evaluate(columns)[0])
-        gap = self.right.evaluate(columns) - self.left.evaluate(columns)
-        return np.nan_to_num(gap if self.operator in ("<", "<=") else -gap, nan=-np.inf)
-
     def negated(self) -> Truth:
         """Return the opposite."""
         return Compared(OPPOSITE[self.operator], self.left, self.right)
@@ -214,10 +205,6 @@ class Chosen:
         """Return where it holds, and a violation of 1 elsewhere."""
         holds = columns.matches(self.names, self.values) != self.without
         return holds, (~holds).astype(float)
-
-    def margin(self, columns: Columns) -> Array:
-        """Return infinity where ``(n,)`` it holds, minus infinity elsewhere."""
-        return _certain(self.evaluate(columns)[0])
 
     def negated(self) -> Truth:
         """Return the opposite."""
@@ -242,10 +229,6 @@ class SameChoice:
         holds = same != self.without
         return holds, (~holds).astype(float)
 
-    def margin(self, columns: Columns) -> Array:
-        """Return infinity where ``(n,)`` it holds, minus infinity elsewhere."""
-        return _certain(self.evaluate(columns)[0])
-
     def negated(self) -> Truth:
         """Return the opposite."""
         return replace(self, without=not self.without)
@@ -268,13 +251,6 @@ class Joined:
             return np.asarray(holds.all(axis=0)), np.asarray(violation.mean(axis=0))
         return np.asarray(holds.any(axis=0)), np.asarray(violation.min(axis=0))
 
-    def margin(self, columns: Columns) -> Array:
-        """Return the least margin ``(n,)`` of the parts, or the largest one."""
-        import numpy as np
-
-        margins = np.array([part.margin(columns) for part in self.parts])
-        return np.asarray(margins.min(axis=0) if self.all_of else margins.max(axis=0))
-
     def negated(self) -> Truth:
         """Return the opposite, its parts negated."""
         return Joined(tuple(part.negated() for part in self.parts), not self.all_of)
@@ -292,10 +268,6 @@ class Always:
 
         return np.full(columns.n, self.holds), np.full(columns.n, 0.0 if self.holds else 1.0)
 
-    def margin(self, columns: Columns) -> Array:
-        """Return infinity ``(n,)``, or minus infinity."""
-        return _certain(self.evaluate(columns)[0])
-
     def negated(self) -> Truth:
         """Return the opposite."""
         return Always(not self.holds)
@@ -304,11 +276,20 @@ class Always:
 Truth = Compared | Chosen | SameChoice | Joined | Always
 
 
-def _certain(holds: Flags) -> Array:
-    """Return the margins of something that is true or false and has no edge: plus or minus infinity."""
+def margin_of(truth: Truth, columns: Columns) -> Array:
+    """Return how far ``(n,)`` inequalities are from their edge, negative where they do not hold.
+
+    It is infinite for what is only true or false. Of parts joined it is the least one, or the largest.
+    """
     import numpy as np
 
-    return np.where(holds, np.inf, -np.inf)
+    if isinstance(truth, Joined):
+        margins = np.array([margin_of(part, columns) for part in truth.parts])
+        return np.asarray(margins.min(axis=0) if truth.all_of else margins.max(axis=0))
+    if isinstance(truth, Compared) and truth.operator not in ("==", "!="):
+        gap = truth.right.evaluate(columns) - truth.left.evaluate(columns)
+        return np.nan_to_num(gap if truth.operator in ("<", "<=") else -gap, nan=-np.inf)
+    return np.where(truth.evaluate(columns)[0], np.inf, -np.inf)
 
 
 def conjuncts(truth: Truth) -> tuple[Truth, ...]:
@@ -349,7 +330,7 @@ class Relation:
 
         with quiet():
             holds, violation = self.truth.evaluate(columns)
-            complete = np.all([np.full(columns.n, True), *map(columns.active, self.keys)], axis=0)
+            complete = self._complete(columns)
         return holds | ~complete, np.where(complete, violation, 0.0)
 
     def margins(self, columns: Columns) -> Array:
@@ -357,6 +338,11 @@ class Relation:
         import numpy as np
 
         with quiet():
-            margins = np.array([part.margin(columns) for part in conjuncts(self.truth)])
-            complete = np.all([np.full(columns.n, True), *map(columns.active, self.keys)], axis=0)
-        return np.where(complete, margins, np.inf)
+            margins = np.array([margin_of(part, columns) for part in conjuncts(self.truth)])
+            return np.where(self._complete(columns), margins, np.inf)
+
+    def _complete(self, columns: Columns) -> Flags:
+        """Return where ``(n,)`` all keys have a value; elsewhere the relation says nothing."""
+        import numpy as np
+
+        return np.asarray(np.all([np.full(columns.n, True), *map(columns.active, self.keys)], axis=0))

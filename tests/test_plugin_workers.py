@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,21 @@ from omegaconf import OmegaConf
 from plugin_support import command, surroundings, sweep
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
+from hydra_plugins.hydra_hpo_sweeper._sweep import _loop
 from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._time_limit import SLURM_END, TimeLimit
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials import _lost
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._lost import LostTrials
 from hydra_plugins.hydra_hpo_sweeper._sweep._workers import _sbatch
-from sweeper_core import current_trial, load_study
+from sweeper_core import create_study, current_trial, load_study
 from sweeper_core.cli import workers
 from sweeper_core.cli.app import cli
+from sweeper_core.distributions import FloatDistribution
 from sweeper_core.report.crew import Command, Crew, ask_to_stop, forget_stop, is_to_stop, private_folder
+from sweeper_core.samplers import RandomSampler
+from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import this_process
 from sweeper_core.storages._leases import owner_of
+from sweeper_core.storages.base import Lease
 from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
@@ -183,6 +191,66 @@ def test_lanes_of_a_worker_that_is_told_to_end_save_and_hand_over(tmp_path: Path
     assert all("hpo:stopped" in trial.system_attrs and "hpo:checkpoint" in trial.system_attrs for trial in found)
 
 
+# --- others' trials ---------------------------------------------------------------------------------------------------
+
+
+def begins_beside(directory: Path, lease: Lease, *, then: Any = lambda: None) -> Any:
+    """Return a task in whose first trial another process begins one, after which something happens."""
+
+    def task(cfg: Any) -> float:
+        study = load_study(study_name="hpo", storage=str(directory / "study.log"), sampler=RandomSampler(seed=0))
+        if len(study.trials) == 1:
+            study.session.start(SearchSpace.of({"x": FloatDistribution(0.0, 1.0)}), lease=lease)
+            study.session.close()
+            then()
+        return float(cfg.x)
+
+    return task
+
+
+def test_the_last_worker_continues_a_trial_whose_process_was_killed(tmp_path: Path) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+
+    def killed() -> None:
+        other.kill()
+        other.wait()
+
+    task = begins_beside(tmp_path / "s", owner_of(other.pid), then=killed)
+    assert worker(tmp_path / "s", "hydra.sweeper.n_trials=2", task=task).finished == {"complete": 2}
+    assert [trial.state.name for trial in trials(tmp_path / "s")] == ["COMPLETE", "FAIL", "COMPLETE"]
+
+
+def test_the_last_worker_waits_until_another_machines_trial_must_be_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_lost, "IDLE_INTERVAL", 0.05)
+    monkeypatch.setattr(_loop, "PATIENCE", 0.05)
+    silent = replace(this_process(0.1, 0.3), host="node2", boot="another")
+    task = begins_beside(tmp_path / "s", silent)
+    assert worker(tmp_path / "s", "hydra.sweeper.n_trials=2", task=task).finished == {"complete": 2}
+
+
+def test_nobody_waits_for_trials_of_this_machine_or_for_longer_than_a_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(_lost.time, "monotonic", lambda: now)
+    study = create_study(storage=str(tmp_path / "s.log"), study_name="hpo")
+    space = SearchSpace.of({"x": FloatDistribution(0.0, 1.0)})
+    study.session.start(space, lease=this_process())
+    here = LostTrials(study.session, this_process())
+    assert not here.look_when_idle()
+    assert not here.may_come()
+    study.session.start(space, lease=replace(this_process(), host="node2", boot="another"))
+    there = LostTrials(study.session, this_process())
+    assert not there.look_when_idle()
+    assert there.may_come()
+    now += 82.0
+    assert not there.look_when_idle()
+    assert not there.may_come()
+    study.session.close()
+
+
 # --- the time limit ---------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +274,8 @@ def test_no_trial_begins_that_would_not_be_over_in_time() -> None:
 def test_a_limit_shorter_than_a_trial_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"time_limit leaves 60 s, which is shorter than .* \(90 s on average"):
         TimeLimit(60.0, {}, lambda: [record_of(90.0)]).check()
+    with pytest.raises(ConfigError, match=r"leaves 0\.3 s, .* \(2\.5 s on average"):
+        TimeLimit(0.3, {}, lambda: [record_of(2.5)]).check()
     soon = {SLURM_END: str(time.time() + 50.0)}
     with pytest.raises(ConfigError, match=r"the SLURM job's time limit leaves (49|50) s"):
         TimeLimit(3600.0, soon, lambda: [record_of(90.0)]).check()
@@ -310,6 +380,7 @@ printf '%s\\n' "$(basename "$0") $*" >> "$CALLS"
 case "$(basename "$0")" in
 sbatch) cat "$2" >> "$CALLS"; echo "4711;cluster" ;;
 squeue) echo 4711_0 ;;
+sinfo) echo node7 ;;
 esac
 """
 
@@ -319,7 +390,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Programs under the names of SLURM's, which write down how they were called; returns where."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in ("sbatch", "squeue", "scancel"):
+    for name in ("sbatch", "squeue", "scancel", "sinfo"):
         (folder / name).write_text(FAKE)
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -331,7 +402,7 @@ LAUNCHER = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=90"]
 SLURM = ["x=interval(0,1)", "hydra.sweeper.detach=true", *LAUNCHER]
 
 
-def test_a_slurm_array_of_workers(tmp_path: Path, slurm: Path) -> None:
+def test_a_slurm_array_of_workers(tmp_path: Path, slurm: Path, caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     directory = tmp_path / "sweep"
     more = ["hydra.launcher.partition=gpu", "hydra.launcher.gpus_per_node=1", "hydra.launcher.mem_gb=8"]
@@ -341,6 +412,7 @@ def test_a_slurm_array_of_workers(tmp_path: Path, slurm: Path) -> None:
         assert f"#SBATCH --{line}\n" in calls
     assert f"exec {sys.executable} -m sweeper_core.cli worker {directory}" in calls
     assert Crew.of(directory) == Crew(slurm_job="4711")
+    assert ("other machines of the cluster (node7, …) do not see" in caplog.text) == str(tmp_path).startswith("/tmp/")
     stop = [CliRunner().invoke(cli, ["stop", str(directory)]).output for _ in range(2)]
     assert "begins no further trial" in stop[0]
     assert "was cancelled" in stop[1]

@@ -48,12 +48,18 @@ def is_own(lease: Lease) -> bool:
     return lease.process_started == (_start_of(lease.pid) or "")
 
 
+def may_be_checked(lease: Lease) -> bool:
+    """Return whether this process can tell if the owner is alive: both run on one machine, and see each other."""
+    known = bool(lease.boot and lease.process_started)
+    return known and (lease.host, lease.boot) == (platform.node(), _boot())
+
+
 def owner_is_dead(lease: Lease) -> bool:
     """Return whether the owner is known to be dead; False when this process cannot check.
 
     Only an owner of the same boot and in the same process namespace can be checked.
     """
-    if not lease.boot or not lease.process_started or (lease.host, lease.boot) != (platform.node(), _boot()):
+    if not may_be_checked(lease):
         return False
     started = _start_of(lease.pid)
     return started != lease.process_started and (started is not None or not _is_there(lease.pid))

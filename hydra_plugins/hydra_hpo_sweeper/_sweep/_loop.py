@@ -29,6 +29,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._trials._costs import Meter, charged
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._fidelity import Climber
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._finish import Finisher
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._jobs import JobPlan, RunningTrial
+from hydra_plugins.hydra_hpo_sweeper._sweep._trials._lost import LostTrials
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._repeats import is_clearly_bad
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._smaller import Smaller
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._source import TrialSource
@@ -98,13 +99,13 @@ class Run:
         self.finisher = Finisher(self.settings, setup.opened)
         self.judge = Judge.of(self.settings, setup.plan)
         self.outage = Outage(self.settings.storage_patience)
+        self.lost = LostTrials(self.session, setup.opened.lease)
         self.silence = Silence(self.settings, self.session)
         self.watcher = Watcher(interrupt.inline)
         self.meter = Meter()
         self.running: dict[int, RunningTrial] = {}
         self.ended: deque[RunningTrial] = deque()
         """Trials whose jobs have ended, and whose results are not in the study yet."""
-        self._looked = time.monotonic()
         self._stopped = False
         self._told_metric = False
         self._kinds: dict[str, str] = {}
@@ -120,7 +121,7 @@ class Run:
             if not self.outage.now:
                 self.outage.attempt(self._fail_stale, None)
             self._fill(lanes)
-            if not lanes.busy and not self.ended and not self.outage.now:
+            if not lanes.busy and not self.ended and not self.outage.now and not self._may_take_over():
                 return
             self.begun.look(lanes.busy)
             self.progress.turn(self.running, lanes)
@@ -137,10 +138,10 @@ class Run:
         if lanes.busy:
             for done in lanes.wait(PATIENCE):
                 self._take(done)
-        elif self.outage.now:
-            if self.interrupt.stop_now:
-                raise StorageInternalError("The storage cannot be reached, and the run was stopped by the user")
-            time.sleep(PATIENCE)
+            return
+        if self.outage.now and self.interrupt.stop_now:
+            raise StorageInternalError("The storage cannot be reached, and the run was stopped by the user")
+        time.sleep(PATIENCE)
 
     def _check_directory(self) -> None:
         try:
@@ -152,12 +153,17 @@ class Run:
 
     def _fail_stale(self) -> None:
         """Check periodically for stale trials of other processes."""
-        lease = self.setup.opened.lease
-        if lease is not None and time.monotonic() - self._looked >= lease.interval:
-            self._looked = time.monotonic()
-            if self.session.storage.fail_stale(self.session.study.study_id):
-                self.session.log.sync()
-            self.rules.nothing_left &= not self.session.log.may_have_lost
+        if self.lost.look():
+            self.rules.nothing_left = False
+
+    def _may_take_over(self) -> bool:
+        """Return whether trials of other processes are to be continued here, or may be soon, when all others began."""
+        if self.rules.left == 0 or not self.rules.is_within_limits():
+            return False
+        if self.outage.attempt(self.lost.look_when_idle, False):
+            self.rules.nothing_left = False
+            return True
+        return self.settings.role == "worker" and self.lost.may_come()
 
     def _fill(self, lanes: Lanes) -> None:
         while lanes.free:

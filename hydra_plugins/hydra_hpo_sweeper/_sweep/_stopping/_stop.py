@@ -69,7 +69,11 @@ class StopRules:
 
     def may_continue(self) -> bool:
         """Return whether a trial that paused may be continued."""
-        if self._interrupt.requested or self.nothing_left or self.failure():
+        return not self.nothing_left and self.is_within_limits()
+
+    def is_within_limits(self) -> bool:
+        """Return whether this process may go on, if the study has something to do."""
+        if self._interrupt.requested or self.failure():
             return False
         limit = self._settings.max_steps
         if limit is not None and self._steps() >= limit:

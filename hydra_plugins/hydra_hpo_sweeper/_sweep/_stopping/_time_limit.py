@@ -48,11 +48,12 @@ class TimeLimit:
             ConfigError: The trials of the study took longer.
         """
         known = self._durations() if self.seconds is not None else []
-        if self.seconds is None or not known or self.seconds >= sum(known) / len(known):
+        mean = sum(known) / max(len(known), 1)
+        if self.seconds is None or self.seconds >= mean:
             return
         raise ConfigError(
-            f"{self.reason} leaves {self.seconds:.0f} s, which is shorter than a trial of this study "
-            f"({sum(known) / len(known):.0f} s on average over {len(known)} complete ones): give this worker more time."
+            f"{self.reason} leaves {_shown(self.seconds)} s, which is shorter than a trial of this study "
+            f"({_shown(mean)} s on average over {len(known)} complete ones): give this worker more time."
         )
 
     def is_near(self) -> bool:
@@ -72,6 +73,10 @@ class TimeLimit:
             if record.state is TrialState.COMPLETE and record.completed is not None and record.started is not None
         ]
         return found[-MAX_KNOWN:]
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:.0f}" if seconds >= 10.0 else f"{seconds:.2g}"
 
 
 def _until_slurm_ends(environ: Mapping[str, str]) -> float | None:

@@ -46,6 +46,8 @@ demo: $(VENV)/.demo
 
 # Tests run beside one another: each with one thread of BLAS and OpenMP.
 test: export OMP_NUM_THREADS ?= 1
+# They start hundreds of processes, which shall not compile the project anew.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 -m 'not server and not slurm and not launcher and not browser and not training and not storm and not slow' $(ARGS) $(TESTS)
 

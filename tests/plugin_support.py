@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import forked
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
@@ -60,16 +61,15 @@ def command(app: str, directory: Path, *overrides: str) -> list[str]:
     return [sys.executable, str(APPS / app), "--multirun", *SWEEP, f"hydra.sweep.dir={directory}", *overrides]
 
 
+def finish(words: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command whose first word is this interpreter to its end."""
+    if forked.available:
+        return forked.run(words[1:], cwd=cwd, env=env)
+    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=300)
+
+
 def run(app: str, directory: Path, *overrides: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a sweep of one of the applications in ``tests/apps`` to its end."""
-    answer = subprocess.run(
-        command(app, directory, *overrides),
-        env=surroundings(),
-        cwd=directory.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    answer = finish(command(app, directory, *overrides), cwd=directory.parent, env=surroundings())
     assert answer.returncode == 0 or not check, answer.stdout + answer.stderr
     return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 import yaml
 from plugin_support import ROOT
@@ -77,10 +79,14 @@ def skip_without(text: str) -> None:
 
 def run(command: str, project: Path, installed: Environment) -> None:
     """Run a shell command as a user would, and see it succeed."""
+    variables = {**installed.variables(), "PYTHONWARNINGS": "ignore"}
+    if forked.available:
+        folder = forked.programs(installed.python, variables)
+        variables["PATH"] = os.pathsep.join([str(folder), variables["PATH"]])
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=project,
-        env={**installed.variables(), "PYTHONWARNINGS": "ignore"},
+        env=variables,
         capture_output=True,
         text=True,
         timeout=300,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from typing import Any
 import hydra
 import pytest
 from omegaconf import OmegaConf
+from plugin_support import ROOT, finish
 
 from sweeper_core.storages import get_storage
 from sweeper_core.trial.record import TrialRecord
-
-ROOT = Path(__file__).resolve().parent.parent
 
 HEAD = """
 import json, os
@@ -61,15 +59,7 @@ class Project:
             "PYTHONWARNINGS": "ignore",
             "OMP_NUM_THREADS": "1",
         }
-        done = subprocess.run(
-            [sys.executable, "train.py", *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        done = finish([sys.executable, "train.py", *arguments], cwd=self.folder, env=environment)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
 

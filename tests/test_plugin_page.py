@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from plugin_support import surroundings, sweep
+from plugin_support import finish, surroundings, sweep
 
 from hydra_plugins.hydra_hpo_sweeper._sweep._results import _page
 from sweeper_core.report.beacon import beacons
@@ -114,9 +113,7 @@ def test_the_best_configuration_runs(tmp_path: Path) -> None:
     words = ["--multirun", "hydra.sweep.dir=sweep", *CHOICES, "hydra.sweeper.n_jobs=1", "hydra.sweeper.lanes=inline"]
     again = ["--config-dir", "sweep", "--config-name", "best_config", "hydra.run.dir=again"]
     for arguments in (words, again):
-        done = subprocess.run(
-            [*start, *arguments], cwd=tmp_path, env=surroundings(), capture_output=True, text=True, timeout=120
-        )
+        done = finish([*start, *arguments], cwd=tmp_path, env=surroundings())
         assert done.returncode == 0, done.stderr
     assert done.stdout == "ran with 1\n"
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from plugin_support import APPS, command, surroundings
+from plugin_support import APPS, command, finish, surroundings
 from test_plugin_lanes import listening, records, start, wait_for_end
 
 from sweeper_core.trial.attrs import FAILURE, RETRY_HISTORY
@@ -21,8 +21,7 @@ COMPLETE, FAIL, RUNNING = TrialState.COMPLETE, TrialState.FAIL, TrialState.RUNNI
 def go_on(directory: Path, *overrides: str) -> None:
     """Run the same command again; this time no job waits."""
     again = command("jobs.py", directory, *overrides)
-    environment = {**surroundings(), "TEST_GO": "1"}
-    subprocess.run(again, env=environment, cwd=directory.parent, check=True, stdout=subprocess.DEVNULL, timeout=300)
+    finish(again, env={**surroundings(), "TEST_GO": "1"}, cwd=directory.parent).check_returncode()
 
 
 def test_a_sweep_killed_in_the_middle_goes_on_with_the_same_command(tmp_path: Path) -> None:

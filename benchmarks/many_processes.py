@@ -1,16 +1,17 @@
 """Many processes on one study: copies among trials asked for at the same moment, regret, and 1,000 simulated workers.
 
     python benchmarks/many_processes.py together      copies among 8 and 16 that ask at once, ours and Optuna's
-    python benchmarks/many_processes.py regret        100 trials by 8 processes in lockstep (--simulated), 8 lanes
+    python benchmarks/many_processes.py regret        96 trials by 8 processes in lockstep, and by 8 lanes
     python benchmarks/many_processes.py workers --workers 1000 --trials 4000 --sampler tpe [--postgresql]
 
-``together`` and ``regret`` start real processes on a SQLite file. ``workers`` is a discrete-event simulation in one
-process: each worker has a virtual clock, on which its jobs take log-normal times around 60 s. Reservations,
-parameters and results are real calls of the storage over ``--connections`` sessions, in the order of the virtual
-times, and the other workers' trials are without parameters until their suggestions are done. What is charged is CPU
-time, so that nothing else on the machine counts: of a suggestion, and of the worker's part of a call, to the worker's
-clock; what one call has to itself (on a journal while it holds the lock, on a server all of the server's CPU time, as
-if it had one core) to the storage, which serves one call after the other.
+``together`` starts real processes on a SQLite file. ``regret`` is one process in which each of the eight asks knows of
+the others' trials only that they run; what all of them expect of one another is the same, and computed once.
+``workers`` is a discrete-event simulation in one process: each worker has a virtual clock, on which its jobs take
+log-normal times around 60 s. Reservations, parameters and results are real calls of the storage over ``--connections``
+sessions, in the order of the virtual times, and the other workers' trials are without parameters until their
+suggestions are done. What is charged is CPU time, so that nothing else on the machine counts: of a suggestion, and of
+the worker's part of a call, to the worker's clock; what one call has to itself (on a journal while it holds the lock,
+on a server all of the server's CPU time, as if it had one core) to the storage, which serves one call after the other.
 """
 
 from __future__ import annotations
@@ -26,16 +27,18 @@ import sys
 import tempfile
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from analytic import Function, functions
 
 from sweeper_core import samplers
 from sweeper_core.distributions import FloatDistribution
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.storages import get_storage, this_process
+from sweeper_core.storages import InMemoryStorage, get_storage, this_process
 from sweeper_core.study._session.rivals import facts_of
 from sweeper_core.study._session.seeding import generator
 from sweeper_core.study._session.session import Session
@@ -47,14 +50,17 @@ OURS, PEER = "sweeper_core", "optuna"
 DIMENSIONS = 4
 NAMES = [f"x{index}" for index in range(DIMENSIONS)]
 CLOSE = 0.01
-FLOOR = 1e-4
+FLOOR = 1e-3
 """Regrets below this count as equal: they are digits that no training would show."""
 SAMPLERS = {"auto": samplers.AutoSampler, "tpe": samplers.TPESampler, "random": samplers.RandomSampler}
 JOB_SECONDS, SPREAD = 60.0, 0.5
 
 
+LOWEST = -0.4997764362056464
+
+
 def value_of(params: Any) -> float:
-    """Return a function with several valleys; its minimum is about -1.07."""
+    """Return a function with several valleys; its minimum is ``LOWEST``."""
     bowl = sum((1 + index) * (params[name] - 0.3) ** 2 for index, name in enumerate(NAMES))
     return float(bowl + 0.5 * math.cos(8 * sum(params[name] for name in NAMES)))
 
@@ -82,30 +88,25 @@ def ask(lib: Any, study: Any) -> Any:
 # --- at the same moment -----------------------------------------------------------------------------------------------
 
 
-def one_process(name: str, url: str, kind: str, rounds: int, tell: bool, gate: Any, told: Any) -> None:
-    """Ask in each round when all processes do; tell when all have asked."""
+def one_process(name: str, url: str, kind: str, gate: Any, told: Any) -> None:
+    """Ask when all processes do."""
     lib = library(name)
     study = study_of(lib, url, kind)
-    for _ in range(rounds):
-        len(study.trials)  # what is known to everybody is read before, and not at the moment itself
-        gate.wait()
-        trial = ask(lib, study)
-        told.put([trial.params[name] for name in NAMES])
-        gate.wait()
-        if tell:
-            study.tell(trial, value_of(trial.params))
+    len(study.trials)  # what is known to everybody is read before, and not at the moment itself
+    gate.wait()
+    trial = ask(lib, study)
+    told.put([trial.params[name] for name in NAMES])
+    gate.wait()
 
 
-def at_once(name: str, url: str, kind: str, processes: int, rounds: int, tell: bool) -> np.ndarray[Any, Any]:
-    """Return the points ``(rounds * processes, d)`` of processes that ask at the same moment."""
+def at_once(name: str, url: str, kind: str, count: int) -> np.ndarray[Any, Any]:
+    """Return the points ``(count, d)`` of processes that ask at the same moment."""
     context = multiprocessing.get_context("spawn")
-    gate, told = context.Barrier(processes), context.Queue()
-    started = [
-        context.Process(target=one_process, args=(name, url, kind, rounds, tell, gate, told)) for _ in range(processes)
-    ]
+    gate, told = context.Barrier(count), context.Queue()
+    started = [context.Process(target=one_process, args=(name, url, kind, gate, told)) for _ in range(count)]
     for process in started:
         process.start()
-    points = [told.get(timeout=600) for _ in range(processes * rounds)]
+    points = [told.get(timeout=600) for _ in started]
     for process in started:
         process.join()
     return np.array(points)
@@ -123,7 +124,7 @@ def together(arguments: argparse.Namespace) -> None:
             say("optuna gp is left out: it needs PyTorch")
             continue
         for known in (10, 30):
-            for processes in arguments.processes:
+            for count in arguments.processes:
                 shares = []
                 for _ in range(arguments.seeds):
                     with tempfile.TemporaryDirectory() as folder:
@@ -133,58 +134,99 @@ def together(arguments: argparse.Namespace) -> None:
                         for _ in range(known):
                             trial = ask(lib, study)
                             study.tell(trial, value_of(trial.params))
-                        shares.append(close_share(at_once(name, url, kind, processes, 1, False)))
-                say(f"{name} {kind}, {processes} processes after {known} trials: {np.mean(shares):.1%} have a copy")
+                        shares.append(close_share(at_once(name, url, kind, count)))
+                say(f"{name} {kind}, {count} processes after {known} trials: {np.mean(shares):.1%} have a copy")
 
 
 # --- regret -----------------------------------------------------------------------------------------------------------
 
 
-def lanes(url: str, count: int, trials: int) -> float:
-    """Return the best value of one process that keeps ``count`` trials running."""
-    lib = library(OURS)
-    study = study_of(lib, url, "auto")
-    running: list[Any] = []
-    for _ in range(trials):
-        running.append(ask(lib, study))
-        if len(running) == count:
-            trial = running.pop(0)
-            study.tell(trial, value_of(trial.params))
-    for trial in running:
-        study.tell(trial, value_of(trial.params))
-    return float(study.best_value)
+VALLEYS = Function("valleys", DIMENSIONS, lambda u: value_of(dict(zip(NAMES, u, strict=True))) - LOWEST)
+
+
+class ExpectedOnce:
+    """Points that processes expect of one another, each computed for one of them only: they are functions of the study.
+
+    Args:
+        session: One process's, whose expectations are kept until :attr:`known` is cleared.
+    """
+
+    def __init__(self, session: Session) -> None:
+        fantasies = session._points._fantasies
+        self.known: dict[int, Any] = {}
+        self._make, fantasies._fantasy = fantasies._fantasy, self  # type: ignore[method-assign, assignment]
+
+    def __call__(self, number: int, *arguments: Any) -> Any:
+        if number not in self.known:
+            self.known[number] = self._make(number, *arguments)
+        return self.known[number]
+
+
+def new_session(dimensions: int, seed: int) -> tuple[SearchSpace, Session]:
+    """Return the unit cube, and a session of a new study in memory."""
+    storage = InMemoryStorage()
+    study = storage.create_or_open_study("s", [direction()], exist_ok=True)
+    space = SearchSpace.of({f"x{index}": FloatDistribution(0.0, 1.0) for index in range(dimensions)})
+    return space, Session.open(storage, study, samplers.AutoSampler(seed=seed))
+
+
+def facts(space: SearchSpace, suggestion: Any) -> TrialData:
+    """Return what is stored of a trial when its parameters are known."""
+    return TrialData(suggestion.params, space.distributions, system_attrs={SUGGESTION: facts_of(suggestion)})
+
+
+def processes(task: Function, seed: int, count: int, trials: int) -> list[float]:
+    """Return the values found by processes that always ask at the same moment."""
+    space, session = new_session(task.dimensions, seed)
+    study, expected, values = session.study.study_id, ExpectedOnce(session), []
+    for _ in range(trials // count):
+        claims = [session.storage.reserve(study) for _ in range(count)]
+        session.log.sync()
+        expected.known.clear()
+        chosen = {}
+        for number in [claim.number for claim in claims if claim is not None]:
+            session._rivals.chosen.clear()  # another process chose them, and has not said so yet
+            chosen[number] = session.propose(number, space, {}, generator(session.seed, number), math.inf)
+        session._rivals.chosen.clear()
+        for number, suggestion in chosen.items():
+            session.storage.describe(study, number, facts(space, suggestion))
+        for number, suggestion in chosen.items():
+            values.append(task.regret(suggestion.params))
+            session.finish(number, TrialState.COMPLETE, [values[-1]])
+    return values
+
+
+def lanes(task: Function, seed: int, count: int, trials: int) -> list[float]:
+    """Return the values found by one process that keeps ``count`` trials running."""
+    space, session = new_session(task.dimensions, seed)
+    values: list[float] = []
+    running: deque[Any] = deque()
+    for begun in range(1, trials + count + 1):
+        if begun <= trials:
+            running.append(session.start(space))
+        if begun >= count and running:
+            trial = running.popleft()
+            values.append(task.regret(trial.params))
+            session.finish(trial.number, TrialState.COMPLETE, [values[-1]])
+    return values
 
 
 def regret(arguments: argparse.Namespace) -> None:
-    processes, trials = arguments.processes[0], 100
-    least, ratios = lowest(), []
-    for seed in range(arguments.seeds):
-        found = {}
-        with tempfile.TemporaryDirectory() as folder:
-            rounds = trials // processes
-            url = f"sqlite:///{folder}/p.db"
-            if arguments.simulated:
-                Workers(url, lambda: 0.0, True, "auto", processes, rounds * processes, seed, spread=0.0).run(processes)
-            else:
-                at_once(OURS, url, "auto", processes, rounds, True)
-            found["processes"] = study_of(library(OURS), f"sqlite:///{folder}/p.db", "auto").best_value - least
-            found["lanes"] = lanes(f"sqlite:///{folder}/l.db", processes, rounds * processes) - least
-        say(f"run {seed}: regret of {processes} " + ", of lanes ".join(f"{key} {it:.2e}" for key, it in found.items()))
-        ratios.append(math.log(max(found["processes"], FLOOR) / max(found["lanes"], FLOOR)))
-    mean, median = math.exp(np.mean(ratios)), math.exp(np.median(ratios))
-    say(f"processes to lanes: geometric mean of {len(ratios)} ratios {mean:.2f}, median {median:.2f}")
-
-
-def lowest() -> float:
-    """Return the lowest value of the test function, to some digits."""
-    from scipy.optimize import minimize
-
-    starts = np.random.default_rng(0).random((50, DIMENSIONS))
-    found = [
-        minimize(lambda x: value_of(dict(zip(NAMES, x, strict=True))), start, bounds=[(0, 1)] * DIMENSIONS).fun
-        for start in starts
-    ]
-    return float(min(found))
+    """Compare the lowest regrets after quarters of the trials, as ratios."""
+    count, trials = arguments.processes[0], 96
+    moments = [trials // 4, trials // 2, trials * 3 // 4, trials]
+    ratios: list[list[float]] = []
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        for task in (*functions(), VALLEYS):
+            best = [np.minimum.accumulate(way(task, seed, count, trials)) for way in (processes, lanes)]
+            best = [np.log(np.maximum(found, FLOOR)) for found in best]
+            ratios.append([float(best[0][moment - 1] - best[1][moment - 1]) for moment in moments])
+            shown = " ".join(f"{math.exp(ratio):.2f}" for ratio in ratios[-1])
+            say(f"seed {seed}, {task.name}: regret of {count} processes in units of that of {count} lanes: {shown}")
+    mean, error = np.mean(ratios, axis=0), np.std(ratios, axis=0, ddof=1) / math.sqrt(len(ratios))
+    for moment, middle, width in zip(moments, mean, 1.645 * error, strict=True):
+        low, high = math.exp(middle - width), math.exp(middle + width)
+        say(f"after {moment} trials, {len(ratios)} pairs: {math.exp(middle):.2f} (90 %: {low:.2f} to {high:.2f})")
 
 
 # --- a thousand workers -----------------------------------------------------------------------------------------------
@@ -209,9 +251,7 @@ class Workers:
         connections: int,
         trials: int,
         seed: int,
-        spread: float = SPREAD,
     ) -> None:
-        self.spread = spread
         self.alone, self.has_server = alone, has_server
         self.space = SearchSpace.of({name: FloatDistribution(0.0, 1.0) for name in NAMES})
         self.trials = trials
@@ -255,7 +295,7 @@ class Workers:
         number, suggestion = data
         facts = TrialData(suggestion.params, self.space.distributions, system_attrs={SUGGESTION: facts_of(suggestion)})
         _, then = self.call(now, session.storage.describe, session.study.study_id, number, facts)
-        seconds = float(JOB_SECONDS * self.rng.lognormal(-(self.spread**2) / 2, self.spread))
+        seconds = float(JOB_SECONDS * self.rng.lognormal(-(SPREAD**2) / 2, SPREAD))
         self.busy += seconds
         self.gaps.append(then - self.since.pop(worker))
         heapq.heappush(self.events, (then + seconds, worker, "tell", data))
@@ -372,7 +412,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--sampler", choices=sorted(SAMPLERS), default="auto")
     parser.add_argument("--postgresql", action="store_true")
-    parser.add_argument("--simulated", action="store_true", help="regret: the processes, in virtual time")
+    parser.add_argument("--first-seed", type=int, default=0)
     arguments = parser.parse_args()
     getattr(sys.modules[__name__], arguments.part)(arguments)
 

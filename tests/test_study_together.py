@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from sweeper_core.samplers import (
 from sweeper_core.samplers.base import Request, Sampler, Suggestion
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.storages import Storage, get_storage, this_process
+from sweeper_core.study._session import fantasies
 from sweeper_core.study._session.apart import APART, moved_apart
 from sweeper_core.study._session.fantasies import MAX_FANTASIES, WINDOW
 from sweeper_core.study._session.session import Session, Started
@@ -115,6 +118,36 @@ def test_of_very_many_the_last_are_drawn_at_random(tmp_path: Path) -> None:
     many = at_the_same_moment(tmp_path / "many.log", AutoSampler(seed=3), CUBE, MAX_FANTASIES + 1, 0)
     assert many.suggestion.origin == "random"
     assert "same moment" in many.suggestion.why
+
+
+@pytest.mark.parametrize(("seconds", "readings"), [(0.0, 9), (1.0, 1)], ids=["quick", "slow"])
+def test_a_study_that_is_slow_to_read_is_read_seldom_between_expected_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, readings: int
+) -> None:
+    """A thousand running trials on a server take longer to read than a point of TPE takes."""
+    storage, session = study_at(tmp_path / "s.log")
+    clock = SimpleNamespace(now=0.0, read=0)
+    monkeypatch.setattr(fantasies, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    changes, suggest = storage.changes, RandomSampler.suggest
+
+    def slow(*arguments: Any) -> Any:
+        clock.now += seconds
+        clock.read += 1
+        return changes(*arguments)
+
+    def slower(*arguments: Any) -> Any:
+        clock.now += 0.1
+        return suggest(*arguments)
+
+    for _ in range(10):
+        claim = storage.reserve(session.study.study_id, lease=this_process())
+    assert claim is not None
+    session.sampler = RandomSampler(seed=3)
+    session.log.sync()
+    monkeypatch.setattr(storage, "changes", slow)
+    monkeypatch.setattr(RandomSampler, "suggest", slower)
+    session.propose(claim.number, FINITE, {}, np.random.default_rng(0), np.inf)
+    assert clock.read == readings + 2  # twice when the point is claimed
 
 
 def test_abandoned_trials_are_not_expected_to_get_parameters(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ process would have chosen for them one after the other. A point that has been st
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -50,6 +51,9 @@ class Fantasies:
         self._log = log
         self._rivals = rivals
         self._ask = ask
+        self._reading = 0.0
+        """Seconds that the last reading of the study took; with a thousand running trials on a server, it takes longer
+        than most samplers."""
 
     def history(self, request: Request, rows: int | None, together: set[int]) -> History | None:
         """Return the first ``rows`` trials (all by default) for a request; None when too many trials are undecided.
@@ -59,6 +63,8 @@ class Fantasies:
         """
         history = self._log.history(rows) if rows is not None else self.with_unstored(request)
         points: dict[int, Fantasy] = {}
+        read_at = time.perf_counter()
+        self._reading /= 2  # one slow answer of the storage does not count for long
         while missing := _undecided(history, request):
             together.update(missing)
             known = {row: point for row in missing if (point := self._rivals.point(row))}
@@ -71,10 +77,18 @@ class Fantasies:
             row = next(row for row in missing if row not in points)
             earlier = {other: points[other] for other in points if other < row}
             points[row] = self._fantasy(row, request, earlier, {other for other in together if other < row})
-            if self._log.storage.outlives_process:
-                self._log.sync()
+            if self._log.storage.outlives_process and time.perf_counter() - read_at >= self._reading:
+                read_at = self._read()
                 history = self._log.history(rows)
         return history
+
+    def _read(self) -> float:
+        """Read the study; return when that was."""
+        begun = time.perf_counter()
+        self._log.sync()
+        now = time.perf_counter()
+        self._reading = now - begun
+        return now
 
     def with_unstored(self, request: Request) -> History:
         """Return the history of all trials for a request, with the points that others are about to store."""

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, choice_key
 
-_COMPARISONS = {
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.float64]
+    Flags = npt.NDArray[np.bool_]
+
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
     ">": lambda a, b: a > b,
@@ -59,6 +66,26 @@ class Clause:
             distribution: The parent's: of an integer, ``> 3`` and ``< 4`` exclude each other.
         """
         return not any(self.holds(value) and other.holds(value) for value in _witnesses(distribution, self, other))
+
+
+def test_of(clause: Clause, distribution: BaseDistribution) -> Callable[[Array], Flags]:
+    """Return the test of a clause on internal values ``(n,)`` of its parent; it fails for NaN."""
+    import numpy as np
+
+    def passes(value: float) -> bool:
+        return clause.holds(distribution.to_external_repr(value))
+
+    if isinstance(distribution, CategoricalDistribution):
+        table = np.array([*map(clause.holds, distribution.choices), False])
+        return lambda raw: np.asarray(table[np.where(np.isnan(raw), -1, raw).astype(np.int64)])
+    if clause.operator in _COMPARISONS:
+        return lambda raw: np.asarray(_COMPARISONS[clause.operator](raw, clause.operand))
+
+    def listed(raw: Array) -> Flags:
+        distinct, inverse = np.unique(raw, return_inverse=True)
+        return np.array([v == v and passes(v) for v in distinct.tolist()], dtype=bool)[inverse.reshape(-1)]
+
+    return listed
 
 
 def has_few_values(distribution: BaseDistribution) -> bool:

@@ -37,6 +37,7 @@ _FOREIGN = (
 )  # fmt: skip
 """Signs of other languages, and what is written here instead."""
 
+_SHOUTED = re.compile(r"(AND|And|OR|Or)\b")
 _SPACE = re.compile(r"\s*")
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(?![\w.])")
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
@@ -158,7 +159,8 @@ def meant(text: str, at: int) -> str:
         for start in range(max(at - len(sign) + 1, 0), at + 1):
             if text.startswith(sign, start):
                 return f"; write {ours!r} for {sign!r}"
-    return ""
+    shouted = _SHOUTED.match(text, at)
+    return f"; write {shouted[0].lower()!r} for {shouted[0]!r}" if shouted else ""
 
 
 class BooleanParser:

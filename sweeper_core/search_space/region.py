@@ -17,6 +17,7 @@ strategy improves the draws by their violation until some are inside; then each 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from typing import Any, Protocol
 
 import numpy as np
@@ -93,11 +94,13 @@ class Region:
 
     def allowed(self, raw: Array) -> Flags:
         """Return which points ``(n,)`` satisfy all relations; inactive parameters must be NaN."""
-        return self._evaluated(raw)[0]
+        columns = self._columns(raw)
+        return reduce(np.logical_and, (relation.holds(columns) for relation in self.space.where))
 
     def violation(self, raw: Array) -> Array:
         """Return ``(n,)``: 0 where allowed, else how far from it, summed over the relations."""
-        return self._evaluated(raw)[1]
+        columns = self._columns(raw)
+        return np.asarray(sum(relation.evaluate(columns)[1] for relation in self.space.where))
 
     def margins(self, raw: Array) -> Array:
         """Return how far ``(n, k)`` points are from the edges of the parts of the relations; negative where outside."""
@@ -107,7 +110,7 @@ class Region:
     def broken(self, params: Mapping[str, Any]) -> list[Relation]:
         """Return the relations that a point of (external) values does not satisfy."""
         columns = self._columns(self.internal(params)[None])
-        return [relation for relation in self.space.where if not relation.evaluate(columns)[0][0]]
+        return [relation for relation in self.space.where if not relation.holds(columns)[0]]
 
     def internal(self, params: Mapping[str, Any]) -> Array:
         """Return the internal values ``(d,)`` of a point; those outside of a number's range are kept."""
@@ -122,12 +125,6 @@ class Region:
 
     def _columns(self, raw: Array) -> Columns:
         return Columns(self._distributions, dict(zip(self.space.names, raw.T, strict=True)), len(raw))
-
-    def _evaluated(self, raw: Array) -> tuple[Flags, Array]:
-        columns = self._columns(raw)
-        each = [relation.evaluate(columns) for relation in self.space.where]
-        holds, violation = np.array([part[0] for part in each]), np.array([part[1] for part in each])
-        return np.asarray(holds.all(axis=0)), np.asarray(violation.sum(axis=0))
 
     # --------------------------------------------------------------------------------------------- unit cube
 
@@ -259,7 +256,7 @@ class Region:
         listed = size is not None and size <= MAX_LISTED
         raw = self.raw_at(self._all() if listed else rng.random((COUNTED, len(self.space))))
         columns = self._columns(raw)
-        each = [(float(relation.evaluate(columns)[0].mean()), relation) for relation in self.space.where]
+        each = [(float(relation.holds(columns).mean()), relation) for relation in self.space.where]
         share = float(self.allowed(raw).mean())
         if share == 0.0 and not listed and len(self.draw(rng)):
             share = 1.0 / (10 * COUNTED)

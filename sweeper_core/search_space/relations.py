@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any
 
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
@@ -49,11 +49,15 @@ class Columns:
     def __init__(self, distributions: Mapping[str, BaseDistribution], raw: Mapping[str, Array], n: int) -> None:
         self._distributions = distributions
         self._raw = raw
+        self._numbers: dict[Sequence[str], Array] = {}
+        self._active: dict[Sequence[str], Flags] = {}
         self.n = n
 
-    def numbers(self, names: Sequence[str]) -> Array:
+    def numbers(self, names: tuple[str, ...]) -> Array:
         """Return the numbers ``(n,)`` that the first active of some parameters have; NaN where none is."""
-        return self._first(names, lambda value: float(value))
+        if names not in self._numbers:
+            self._numbers[names] = self._first(names, lambda value: float(value))
+        return self._numbers[names]
 
     def matches(self, names: Sequence[str], values: Sequence[Any]) -> Flags:
         """Return where ``(n,)`` the first active of some parameters has one of the (external) values."""
@@ -61,11 +65,14 @@ class Columns:
 
         return np.asarray(self._first(names, lambda value: float(any(equal(value, v) for v in values))) == 1.0)
 
-    def active(self, names: Sequence[str]) -> Flags:
+    def active(self, names: tuple[str, ...]) -> Flags:
         """Return where ``(n,)`` one of some parameters is active."""
         import numpy as np
 
-        return np.asarray(np.any([~np.isnan(self._raw[name]) for name in names], axis=0))
+        if names not in self._active:
+            each = [~np.isnan(self._raw[name]) for name in names]
+            self._active[names] = each[0] if len(each) == 1 else np.asarray(np.any(each, axis=0))
+        return self._active[names]
 
     def choices(self, names: Sequence[str]) -> list[Any]:
         """Return the choices of some categorical parameters."""
@@ -75,14 +82,14 @@ class Columns:
     def _first(self, names: Sequence[str], number_of: Callable[[Any], float]) -> Array:
         import numpy as np
 
-        found = np.full(self.n, np.nan)
+        found: Array | None = None
         for name in reversed(names):
             raw, distribution = self._raw[name], self._distributions[name]
             if isinstance(distribution, CategoricalDistribution):
                 table = np.array([*map(number_of, distribution.choices), np.nan])
                 raw = table[np.where(np.isnan(raw), -1, raw).astype(np.int64)]
-            found = np.where(np.isnan(raw), found, raw)
-        return found
+            found = raw if found is None else np.where(np.isnan(raw), found, raw)
+        return np.full(self.n, np.nan) if found is None else found
 
 
 def equal(choice: Any, value: Any) -> bool:
@@ -139,7 +146,7 @@ Numeric = Const | Value | Computed
 
 @lru_cache(maxsize=1)
 def _functions() -> dict[str, Callable[..., Any]]:
-    """Return the functions of the operators; NumPy is imported with the first."""
+    """Return the functions of the operators but for equality; NumPy is imported with the first."""
     import numpy as np
 
     return {
@@ -153,8 +160,12 @@ def _functions() -> dict[str, Callable[..., Any]]:
         "abs": np.abs,
         "log": np.log,
         "sqrt": np.sqrt,
-        "min": lambda *values: np.min(values, axis=0),
-        "max": lambda *values: np.max(values, axis=0),
+        "<": np.less,
+        "<=": np.less_equal,
+        ">": np.greater,
+        ">=": np.greater_equal,
+        "min": lambda *values: reduce(np.minimum, values),
+        "max": lambda *values: reduce(np.maximum, values),
     }
 
 
@@ -169,23 +180,27 @@ class Compared:
     left: Numeric
     right: Numeric
 
+    def holds(self, columns: Columns) -> Flags:
+        """Return where ``(n,)`` it holds."""
+        return self._test(self.left.evaluate(columns), self.right.evaluate(columns))
+
+    def _test(self, left: Array, right: Array) -> Flags:
+        import numpy as np
+
+        test = _functions().get(self.operator)
+        if test is not None:
+            return np.asarray(test(left, right))
+        gap = np.abs(left - right)
+        same = gap <= EQUAL * np.maximum(_size(left, right), 1.0)
+        return np.asarray(same if self.operator == "==" else ~same & ~np.isnan(gap))
+
     def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
         """Return where it holds, and the violation relative to the numbers' size."""
         import numpy as np
 
         left, right = self.left.evaluate(columns), self.right.evaluate(columns)
-        gap, size = np.abs(left - right), np.maximum(np.maximum(np.abs(left), np.abs(right)), 1e-300)
-        same = gap <= EQUAL * np.maximum(size, 1.0)
-        tests: dict[str, Callable[[], Any]] = {
-            "<": lambda: left < right,
-            "<=": lambda: left <= right,
-            ">": lambda: left > right,
-            ">=": lambda: left >= right,
-            "==": lambda: same,
-            "!=": lambda: ~same & ~np.isnan(gap),
-        }
-        holds = np.asarray(tests[self.operator]())
-        far = np.nan_to_num(gap / (gap + size), nan=1.0, posinf=1.0)
+        gap, holds = np.abs(left - right), self._test(left, right)
+        far = np.nan_to_num(gap / (gap + _size(left, right)), nan=1.0, posinf=1.0)
         return holds, np.where(holds, 0.0, np.maximum(far, 1e-12))
 
     def negated(self) -> Truth:
@@ -201,9 +216,15 @@ class Chosen:
     values: tuple[Any, ...]
     without: bool = False
 
+    def holds(self, columns: Columns) -> Flags:
+        """Return where ``(n,)`` it holds."""
+        import numpy as np
+
+        return np.asarray(columns.matches(self.names, self.values) != self.without)
+
     def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
         """Return where it holds, and a violation of 1 elsewhere."""
-        holds = columns.matches(self.names, self.values) != self.without
+        holds = self.holds(columns)
         return holds, (~holds).astype(float)
 
     def negated(self) -> Truth:
@@ -219,14 +240,18 @@ class SameChoice:
     right: tuple[str, ...]
     without: bool = False
 
-    def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
-        """Return where it holds, and a violation of 1 elsewhere."""
+    def holds(self, columns: Columns) -> Flags:
+        """Return where ``(n,)`` it holds."""
         import numpy as np
 
         same = np.zeros(columns.n, dtype=bool)
         for choice in columns.choices(self.left):
             same |= columns.matches(self.left, (choice,)) & columns.matches(self.right, (choice,))
-        holds = same != self.without
+        return np.asarray(same != self.without)
+
+    def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
+        """Return where it holds, and a violation of 1 elsewhere."""
+        holds = self.holds(columns)
         return holds, (~holds).astype(float)
 
     def negated(self) -> Truth:
@@ -240,6 +265,12 @@ class Joined:
 
     parts: tuple[Truth, ...]
     all_of: bool
+
+    def holds(self, columns: Columns) -> Flags:
+        """Return where ``(n,)`` it holds."""
+        import numpy as np
+
+        return reduce(np.logical_and if self.all_of else np.logical_or, (part.holds(columns) for part in self.parts))
 
     def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
         """Return where it holds; the violation is the mean of the parts', or the least of them."""
@@ -260,20 +291,33 @@ class Joined:
 class Always:
     """Something that depends on no parameter."""
 
-    holds: bool
+    true: bool
 
-    def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
+    def holds(self, columns: Columns) -> Flags:
         """Return it ``(n,)`` times."""
         import numpy as np
 
-        return np.full(columns.n, self.holds), np.full(columns.n, 0.0 if self.holds else 1.0)
+        return np.full(columns.n, self.true)
+
+    def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
+        """Return it, and the violation, ``(n,)`` times."""
+        import numpy as np
+
+        return self.holds(columns), np.full(columns.n, 0.0 if self.true else 1.0)
 
     def negated(self) -> Truth:
         """Return the opposite."""
-        return Always(not self.holds)
+        return Always(not self.true)
 
 
 Truth = Compared | Chosen | SameChoice | Joined | Always
+
+
+def _size(left: Array, right: Array) -> Array:
+    """Return the size ``(n,)`` of the larger of two numbers."""
+    import numpy as np
+
+    return np.maximum(np.maximum(np.abs(left), np.abs(right)), 1e-300)
 
 
 def margin_of(truth: Truth, columns: Columns) -> Array:
@@ -284,12 +328,13 @@ def margin_of(truth: Truth, columns: Columns) -> Array:
     import numpy as np
 
     if isinstance(truth, Joined):
-        margins = np.array([margin_of(part, columns) for part in truth.parts])
-        return np.asarray(margins.min(axis=0) if truth.all_of else margins.max(axis=0))
+        margins = (margin_of(part, columns) for part in truth.parts)
+        return reduce(np.minimum if truth.all_of else np.maximum, margins)
     if isinstance(truth, Compared) and truth.operator not in ("==", "!="):
         gap = truth.right.evaluate(columns) - truth.left.evaluate(columns)
-        return np.nan_to_num(gap if truth.operator in ("<", "<=") else -gap, nan=-np.inf)
-    return np.where(truth.evaluate(columns)[0], np.inf, -np.inf)
+        gap = gap if truth.operator in ("<", "<=") else -gap
+        return np.where(np.isnan(gap), -np.inf, gap)
+    return np.where(truth.holds(columns), np.inf, -np.inf)
 
 
 def conjuncts(truth: Truth) -> tuple[Truth, ...]:
@@ -324,6 +369,11 @@ class Relation:
         values = ", ".join(f"{name}={value}" for name, value in self.constants)
         return f"{self.text} (with {values})" if values else self.text
 
+    def holds(self, columns: Columns) -> Flags:
+        """Return where ``(n,)`` it holds."""
+        with quiet():
+            return self.truth.holds(columns) | ~self._complete(columns)
+
     def evaluate(self, columns: Columns) -> tuple[Flags, Array]:
         """Return where it holds ``(n,)``, and the violation ``(n,)``."""
         import numpy as np
@@ -345,4 +395,6 @@ class Relation:
         """Return where ``(n,)`` all keys have a value; elsewhere the relation says nothing."""
         import numpy as np
 
-        return np.asarray(np.all([np.full(columns.n, True), *map(columns.active, self.keys)], axis=0))
+        if not self.keys:
+            return np.full(columns.n, True)
+        return reduce(np.logical_and, map(columns.active, self.keys))

@@ -13,7 +13,7 @@ unit    coordinates ``(n, d)`` in [0, 1] of :mod:`sweeper_core.search_space.axes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution
 from sweeper_core.search_space.axes import Axes
-from sweeper_core.search_space.conditions import Clause
+from sweeper_core.search_space.conditions import Clause, test_of
 
 __all__ = ["Clause", "Parameter", "SearchSpace"]
 
@@ -117,7 +117,7 @@ class SearchSpace:
         return f"SearchSpace({list(self.parameters)!r}{where})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("region", "axes")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("region", "axes", "_conditions")}
 
     def position(self, name: str) -> int:
         """Return the column of a parameter."""
@@ -230,17 +230,22 @@ class SearchSpace:
         import numpy as np
 
         active = np.ones(raw.shape, dtype=bool)
-        for parameter in self._parents_first if self.is_conditional else ():
-            for clause in parameter.when:
-                parent = self._position[clause.parent]
-                distribution = self._by_name[clause.parent].distribution
-                distinct, inverse = np.unique(raw[:, parent], return_inverse=True)
-                holds = np.array(
-                    [bool(v == v and clause.holds(distribution.to_external_repr(float(v)))) for v in distinct],
-                    dtype=bool,
-                )
-                active[:, self._position[parameter.name]] &= active[:, parent] & holds[inverse.reshape(-1)]
+        for column, parent, holds in self._conditions:
+            active[:, column] &= active[:, parent] & holds(raw[:, parent])
         return active
+
+    @cached_property
+    def _conditions(self) -> tuple[tuple[int, int, Callable[[Array], Flags]], ...]:
+        """The columns of a child and of its parent with the test that they have, for each clause, parents first."""
+        return tuple(
+            (
+                self._position[parameter.name],
+                self._position[clause.parent],
+                test_of(clause, self._by_name[clause.parent].distribution),
+            )
+            for parameter in self._parents_first
+            for clause in parameter.when
+        )
 
     @property
     def cardinality(self) -> int | None:

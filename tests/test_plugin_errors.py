@@ -420,7 +420,7 @@ def test_the_command_line_is_answered_in_one_line(
 # What Hydra itself refuses while it reads the command line, in words of its own.
 BY_HYDRA: dict[str, tuple[str, str]] = {
     "function-unknown": ("lr=intervall(0,1)", "Available"),
-    "choices-empty": ("lr=choice()", "empty choice"),
+    "choices-empty": ("lr=choice()", "at least one value"),
     "interval-one-bound": ("lr=interval(0)", "'end'"),
     "interval-keyword-unknown": ("lr=interval(0,1,lgo=true)", "lgo"),
     "sampler-unknown": ("hydra/sweeper/sampler=tpee", "tpe"),

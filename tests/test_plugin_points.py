@@ -50,6 +50,7 @@ def test_the_rows_of_points_stay_together_in_the_product_with_a_search(tmp_path:
 FILES = {
     "csv": ("p.csv", "lr,name\n0.1,a b\n1e-3,true\n\n2,'5'\n", [(0.1, "a b"), (1e-3, True), (2, "5")]),
     "json-lines": ("p.jsonl", '{"lr": 1, "name": null}\n{"lr": 2.5, "name": [1]}\n', [(1, None), (2.5, [1])]),
+    "json": ("p.json", '[{"lr": 1, "name": null},\n {"lr": 2.5, "name": [1]}]\n', [(1, None), (2.5, [1])]),
 }
 
 
@@ -87,6 +88,10 @@ WRONG = {
     "short-row": ("short.csv", "short.csv, line 3: 1 values, but there are 2 columns"),
     "empty-cell": ("cell.csv", "cell.csv, line 2: 'b' has no value"),
     "no-json": ("bad.jsonl", "bad.jsonl, line 2: this is no JSON"),
+    "semicolons": (
+        "semicolons.csv",
+        "semicolons.csv, line 2: 'a;b' is no name of a parameter; columns are separated by",
+    ),
     "json-list": ("list.jsonl", "list.jsonl, line 1: a point must be a mapping"),
 }
 
@@ -97,6 +102,7 @@ def test_wrong_points_are_answered_with_their_place(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     texts = {"empty.csv": "", "header.csv": "a,b\n", "short.csv": "a,b\n1,2\n3\n", "cell.csv": "a,b\n1,\n"}
+    texts["semicolons.csv"] = "a;b\n1;2\n"
     for name, text in {**texts, "bad.jsonl": '{"a": 1}\n{a', "list.jsonl": "[1]\n"}.items():
         Path(name).write_text(text)
     with pytest.raises(ConfigError) as answer:

@@ -53,7 +53,7 @@ def test_a_key_of_several_conditional_parameters_is_the_active_one() -> None:
 
 
 WRONG = {
-    "a <= cap.m": "where[0]: 'a <= ▸cap.m': 'cap.m' is no parameter. Did you mean 'cap'?",
+    "a <= cap.m": "where[0]: 'a <= ▸cap.m': 'cap.m' is no parameter. Did you mean 'cap.n'?",
     "a <= cap": "where[0]: 'a <= ▸cap': 'cap' is a group of values; name one of them",
     "opt == sdg": "where[0]: 'opt == ▸sdg': 'opt' is never that, but one of sgd, adam. Did you mean 'sgd'?",
     "a > 100": "where: No point satisfies the relations (a > 100)",
@@ -75,8 +75,20 @@ def test_a_value_that_depends_on_a_swept_group_is_refused() -> None:
     group = Swept(Address("db", COMMAND_LINE), CategoricalDistribution(["sqlite", "mysql"]), group=True)
     number = Swept(Address("a", COMMAND_LINE), IntDistribution(1, 9))
     items = [Placed(group, "db"), Placed(number, "a")]
-    with pytest.raises(ConfigError, match=r"'db\.port' depends on 'db', which is swept"):
+    with pytest.raises(ConfigError, match=r"'db\.port' depends on 'db', which the sweep sets"):
         read_where(["a < db.port"], items, OmegaConf.create({"db": {"port": 1}}))
+
+
+def test_what_depends_on_something_swept_is_refused_in_relations_and_conditions() -> None:
+    config = OmegaConf.create({"t": {"size": 1}, "w": [1, 2], "a": 1})
+    swept = {"t=choice({size:3},{size:5})": "t.size", "w=simplex(2)": "w.0", "z=zip(t=[1],w=[2])": "t.size"}
+    for text, name in swept.items():
+        with pytest.raises(ConfigError, match=r"depends on|can say nothing|is set by"):
+            read_plan(["a=range(1,9)", text], {}, None, config, where=[f"{name} <= a"])
+    for text in ("choice({size:3},{size:5})", "{size: 4}"):
+        for test in ("t.size>2", "2*t.size > 2"):
+            with pytest.raises(ConfigError, match="depends on 't', which the sweep sets"):
+                read_plan([], {"t": text, f"when {test}": {"a": "range(1,9)"}}, None, config)
 
 
 def test_a_point_that_breaks_a_relation_is_refused() -> None:

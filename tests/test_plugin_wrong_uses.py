@@ -77,6 +77,10 @@ COMMANDS: dict[str, tuple[list[str], str]] = {
     "foreign": (["+hydra.sweeper.params={x:{lower:0,upper:1}}"], "the form of Nevergrad"),
     "condition": (["+hydra.sweeper.params={x:{sweep:'1,2',when:{modle:a}}}"], "Did you mean 'model'?"),
     "hydras-own": (["space@hydra.sweeper.params=a,b"], "cannot be swept"),
+    "function-unknown": (["pair=zipp(model=choice(a,b),t.x=choice(1,2))"], "no function 'zipp'. Did you mean 'zip'?"),
+    "bracket-missing": (["x=int(interval(1,8)"], "cannot read 'int(interval(1,8)▸': expected ')'\n"),
+    "argument-unknown": (["x=interval(1,8,logg=true)"], "Did you mean 'log'?\n"),
+    "relation-without-quotes": (["x=1,2", "hydra.sweeper.where=[x <= 1]"], "give texts in quotes"),
     "limit": (["x=1,2", "hydra.sweeper.constraints={latency:ten}"], "a limit such as"),
 }
 
@@ -110,6 +114,7 @@ def test_wrong_commands_end_with_one_line_and_a_status(tmp_path: Path) -> None:
     for name, said, (_, expected) in zip(COMMANDS, answers, COMMANDS.values(), strict=True):
         assert expected in said, (name, said)
         assert "STATUS 1" in said, (name, said)
+        assert "See https" not in said, (name, said)
         assert "Traceback" not in said, (name, said)
         assert "A JOB RAN" not in said, (name, said)
     assert [path.name for path in kept.iterdir()] == ["study.db"]

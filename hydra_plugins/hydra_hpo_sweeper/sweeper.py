@@ -9,6 +9,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from hydra_plugins.hydra_hpo_sweeper._hydra._extension import explain_refusals
+
 
 class HPOSweeper(Sweeper):
     """Runs a study: suggests parameters, keeps the lanes busy with jobs, and records what they return."""
@@ -46,3 +48,12 @@ class HPOSweeper(Sweeper):
             return _run.sweep(App(self.hydra_context, self.task_function, self.config), arguments)
         except _run.USER_ERRORS as error:
             raise CompactHydraException(str(error)) from error
+
+
+def _refusal(override: str) -> str | None:
+    from hydra_plugins.hydra_hpo_sweeper._space._command_line import refusal
+
+    return refusal(override)
+
+
+explain_refusals(_refusal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ PARAMS = ("params_", "params.")
 """Beginnings of the names of parameters' columns in what `hpo export` writes, and in a sweep's trials.csv."""
 
 
+_FOREIGN_SEPARATOR = re.compile(r"[;\t|]")
+
+
 def points(key: str, value: Any) -> tuple[PlacedPoint, ...]:
     """Return the points of ``hydra.sweeper.points``; all of them have the same keys.
 
@@ -47,6 +51,7 @@ def points(key: str, value: Any) -> tuple[PlacedPoint, ...]:
     if not found:
         raise ConfigError(f"{place}: there is no point.")
     first = found[0][1]
+    _check_names(found[0][0], first)
     for where, point in found:
         _check(where, point, first)
     return tuple(PlacedPoint(point, where) for where, point in found)
@@ -60,7 +65,7 @@ def _of_list(place: str, value: Any) -> list[tuple[str, Point]]:
 
 
 def _of_file(place: str, path: Path) -> list[tuple[str, Point]]:
-    readers = {".csv": _of_csv, ".jsonl": _of_json_lines, ".json": _of_json_lines}
+    readers = {".csv": _of_csv, ".jsonl": _of_json_lines, ".json": _of_json}
     if path.suffix.lower() not in readers:
         raise ConfigError(f"{place}: {path} must end in .csv, .jsonl or .json.")
     try:
@@ -114,6 +119,15 @@ def _of_json_lines(path: str, text: str) -> list[tuple[str, Point]]:
     return _of_export(found) if found and found[0][1].get("format") == STUDY else found
 
 
+def _of_json(path: str, text: str) -> list[tuple[str, Point]]:
+    """Return the points of one list of mappings, or of mappings one a line."""
+    try:
+        listed = json.loads(text)
+    except ValueError:
+        return _of_json_lines(path, text)
+    return _of_list(path, listed) if isinstance(listed, list) else _of_json_lines(path, text)
+
+
 def _of_export(lines: Sequence[tuple[str, Point]]) -> list[tuple[str, Point]]:
     """Return the points of the trials in a study that `hpo export` wrote."""
     (_, study), *trials = lines
@@ -135,6 +149,12 @@ def _json_lines(path: str, text: str) -> list[tuple[str, Point]]:
                 raise ConfigError(f"{where}: a point must be a mapping from parameters to values, not {point!r}.")
             found.append((where, point))
     return found
+
+
+def _check_names(where: str, point: Point) -> None:
+    wrong = next((name for name in point if _FOREIGN_SEPARATOR.search(name)), None)
+    if wrong is not None:
+        raise ConfigError(f"{where}: {wrong!r} is no name of a parameter; columns are separated by commas.")
 
 
 def _check(where: str, point: Point, first: Mapping[str, Any]) -> None:

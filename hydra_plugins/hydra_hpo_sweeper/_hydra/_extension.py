@@ -2,11 +2,13 @@
 
 Its parser must let ``interval`` also take ``log`` and ``step``, ``choice`` also ``null``, and both and ``range`` a
 prior, and there are ``permutation``, ``simplex`` and ``zip``; every other input keeps its meaning. An interpolation of
-this sweeper's settings that does not resolve gives a one-line error.
+this sweeper's settings that does not resolve gives a one-line error, and so does an override with a sweep that the
+parser refuses.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from hydra._internal.grammar import grammar_functions
@@ -14,7 +16,7 @@ from hydra.core.override_parser import overrides_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString, ValueType
 from hydra.core.plugins import Plugins
-from hydra.errors import CompactHydraException, HydraException
+from hydra.errors import CompactHydraException, HydraException, OverrideParseException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -31,6 +33,11 @@ def extend_hydra() -> None:
     _replace(Plugins, "instantiate_sweeper", _instantiate_of)
     if not hasattr(grammar_functions, "zip"):  # as Hydra plans to have
         _replace(OverridesParser, "parse_rule", _parse_rule_of)
+
+
+def explain_refusals(explain: Callable[[str], str | None]) -> None:
+    """Answer a refused override of the command line by what ``explain`` returns for it, unless that is None."""
+    _replace(OverridesParser, "parse_overrides", partial(_parse_overrides_of, explain))
 
 
 def _replace(owner: Any, name: str, change: Any) -> None:
@@ -132,6 +139,19 @@ def _parse_rule_of(original: Any) -> Any:
         return _Zip(OverrideType.CHANGE, found[1], ValueType.CHOICE_SWEEP, values, input_line=s)
 
     return parse_rule
+
+
+def _parse_overrides_of(explain: Callable[[str], str | None], original: Any) -> Any:
+    def parse_overrides(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(*args, **kwargs)
+        except OverrideParseException as error:
+            answer = explain(error.override)
+            if answer is None:
+                raise
+            raise OverrideParseException(error.override, answer) from None
+
+    return parse_overrides
 
 
 def _choice_of(original: Any) -> Any:

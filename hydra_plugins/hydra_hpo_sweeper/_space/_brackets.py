@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-_CLOSING = {"(": ")", "[": "]", "{": "}"}
+CLOSING = {"(": ")", "[": "]", "{": "}"}
+QUOTES = ("'", '"')
 
 
 class Outside:
@@ -27,11 +28,11 @@ class Outside:
             awaited = self.awaited[-1] if self.awaited else ""
             if letter == awaited and not escaped:
                 self.awaited.pop()
-            elif awaited in ("'", '"'):
+            elif awaited in QUOTES:
                 escaped = letter == "\\" and not escaped
-            elif letter in ("'", '"'):
+            elif letter in QUOTES:
                 self.awaited.append(letter)
-            elif letter in _CLOSING:
-                self.awaited.append(_CLOSING[letter])
+            elif letter in CLOSING:
+                self.awaited.append(CLOSING[letter])
             elif not self.awaited:
                 yield index

@@ -12,9 +12,18 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError, closest
 from hydra_plugins.hydra_hpo_sweeper._space._arithmetic import EXPRESSION, is_expression, tests
 from hydra_plugins.hydra_hpo_sweeper._space._boolean import is_boolean, parse_boolean
-from hydra_plugins.hydra_hpo_sweeper._space._configured import chosen_options, configured
+from hydra_plugins.hydra_hpo_sweeper._space._configured import chosen_options, configured, key_above
 from hydra_plugins.hydra_hpo_sweeper._space._described import number
-from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Condition, Entry, Fixed, Listed, Placed, Swept
+from hydra_plugins.hydra_hpo_sweeper._space._entries import (
+    Address,
+    Condition,
+    Entry,
+    Fixed,
+    Listed,
+    Placed,
+    Swept,
+    is_set_in_jobs,
+)
 from sweeper_core.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -223,7 +232,13 @@ class _Resolver:
         entry = next(iter(self.by_key.get(key, [])), None)
         if isinstance(entry, Fixed) and not entry.conditions:
             return entry.value
+        if above := self._set_above(key):
+            raise ValueError(f"{key!r} depends on {above!r}, which the sweep sets; name {above!r} itself instead")
         return configured(self.config, key)
+
+    def _set_above(self, key: str) -> str | None:
+        """Return the key, set for each job, on which the value of another one depends."""
+        return key_above(key, (each for each, entries in self.by_key.items() if any(map(is_set_in_jobs, entries))))
 
     def _exclude(self, some: Sequence[Clause], others: Sequence[Clause]) -> bool:
         return any(_exclude(a, b, self.done.values()) for a in some for b in others)
@@ -231,6 +246,11 @@ class _Resolver:
     def _looked_up(self, at: Address, condition: Condition) -> Any:
         """Return the value of a key that is neither swept nor fixed from the configuration."""
         choices = chosen_options(self.config)
+        if above := self._set_above(condition.parent):
+            raise ConfigError(
+                f"{at}: the condition {condition} looks at what depends on {above!r}, which the sweep sets; let it "
+                f"look at {above!r} itself."
+            )
         if condition.parent in choices:
             return choices[condition.parent]
         value = None if self.config is None else OmegaConf.select(self.config, condition.parent)

@@ -142,6 +142,11 @@ class Listed:
 Entry = Fixed | Swept | Listed
 
 
+def is_set_in_jobs(entry: Entry) -> bool:
+    """Return whether only the jobs' configurations have what an entry sets, and not the sweep's own."""
+    return not isinstance(entry, Fixed) or entry.at.place == PARAMS
+
+
 @dataclass(frozen=True)
 class Placed:
     """An entry among the others.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.core.override_parser.types import Sweep
 
 from hydra_plugins.hydra_hpo_sweeper._errors import closest
 from hydra_plugins.hydra_hpo_sweeper._space._described import number
-from hydra_plugins.hydra_hpo_sweeper._space._functions import FUNCTIONS
+from hydra_plugins.hydra_hpo_sweeper._space._syntax import KNOWN
 
 _CALL = re.compile(r"\b(interval|range|choice|glob|tag)\s*\(")
 _BRACKETS = re.compile(r"\[.*\]|\{.*\}", re.DOTALL)
-_UNKNOWN_FUNCTION = re.compile(r"Unknown function '(\w+)'")
 
 ELSEWHERE = {
     "uniform": "interval(low, high)",
@@ -46,15 +45,11 @@ _AX = {"type", "bounds", "values", "value", "value_type", "log_scale", "is_order
 _WANDB = {"distribution", "min", "max", "values", "value", "q", "mu", "sigma", "probabilities"}
 
 
-def unknown_function(reason: str) -> str | None:
-    """Return a hint for Hydra's error about an unknown function; None for other errors."""
-    found = _UNKNOWN_FUNCTION.search(reason)
-    if found is None:
-        return None
-    name = found[1]
-    known = sorted({*FUNCTIONS, "glob"})
-    hint = f" Write {ELSEWHERE[name.lower()]}." if name.lower() in ELSEWHERE else closest(name, known)
-    return f"there is no function {name!r}.{hint} Available: {', '.join(known)}"
+def no_function(name: str) -> str:
+    """Return that the grammar has no function of a name, and which one may be meant."""
+    hint = f" Write {ELSEWHERE[name.lower()]}." if name.lower() in ELSEWHERE else closest(name, KNOWN)
+    hint = hint or " A text with brackets has to be in quotes."
+    return f"there is no function {name!r}.{hint} Available: {', '.join(KNOWN)}"
 
 
 def refuse_foreign(spec: Mapping[str, Any]) -> None:
@@ -156,6 +151,13 @@ def looks_like_more(texts: Iterator[str]) -> str | None:
     for text in texts:
         if _CALL.match(text) or _BRACKETS.fullmatch(text.strip()):
             return f"{text!r} is a text, since it has quotes; without them it is read as what it looks like."
+    return None
+
+
+def without_commas(choices: Sequence[Any]) -> str | None:
+    """Return a hint when the only choice is a text of several words."""
+    if len(choices) == 1 and isinstance(choices[0], str) and len(choices[0].split()) > 1:
+        return f"{choices[0]!r} is the only choice; between choices there are commas."
     return None
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -36,10 +34,12 @@ from hydra_plugins.hydra_hpo_sweeper._space._mistakes import (
     refuse_foreign,
     refuse_sweep_inside,
     two_numbers,
-    unknown_function,
+    without_commas,
 )
 from hydra_plugins.hydra_hpo_sweeper._space._numbers import of_interval, of_range
 from hydra_plugins.hydra_hpo_sweeper._space._options import Options
+from hydra_plugins.hydra_hpo_sweeper._space._refused import reason_of_refusal
+from hydra_plugins.hydra_hpo_sweeper._space._syntax import looks_like_a_sweep, no_assignment
 from hydra_plugins.hydra_hpo_sweeper._space._zip import inside_of_zip, members_of, values_of, zipped
 from sweeper_core.distributions import CategoricalDistribution
 from sweeper_core.search_space.lists import Permutation
@@ -117,7 +117,8 @@ class Reader:
         try:
             override = self._parser.parse_rule(text, "override")
         except HydraException as error:
-            raise ConfigError(f"{at}: {_reason(text, error)}") from error
+            hint = no_assignment(text) if at.place == COMMAND_LINE else None
+            raise ConfigError(hint or f"{at}: {reason_of_refusal(text.split('=', 1)[-1], error)}") from error
         override.config_loader = self._config_loader
         at = Address(override.get_key_element(), at.place)
         if not at.bare:
@@ -159,7 +160,7 @@ class Reader:
         try:
             override = self._parser.parse_rule(f"{at.key}={text}", "override")
         except HydraException as error:
-            raise ValueError(f"the member {at.key!r}: {_reason(text, error)}") from error
+            raise ValueError(f"the member {at.key!r}: {reason_of_refusal(text, error)}") from error
         at = Address(override.get_key_element(), at.place)
         _refuse_to_sweep(at, override)
         values = values_of(at.key, parsed_value(override))
@@ -172,12 +173,15 @@ class Reader:
         refuse_sweep_inside(value)
         if isinstance(parsed_value(override), QuotedString):
             self._add_hint(at, looks_like_more(iter([str(value)])))
+        elif isinstance(value, str):
+            self._add_hint(at, looks_like_a_sweep(value))
         return Fixed(at, text, value)
 
     def _hint(self, at: Address, entry: Swept, override: Override, text: str) -> None:
         if isinstance(entry.distribution, CategoricalDistribution):
             choices = entry.distribution.choices
             self._add_hint(at, looks_like_more(choice for choice in choices if isinstance(choice, str)))
+            self._add_hint(at, without_commas(choices))
             written = text.split("=", 1)[1].strip()
             for function in ("float", "int"):
                 self._add_hint(at, two_numbers(function, list(choices), written))
@@ -191,7 +195,7 @@ class Reader:
         try:
             value = self._parser.parse_rule(text, "value")
         except HydraException as error:
-            raise ValueError(_reason(text, error)) from error
+            raise ValueError(reason_of_refusal(text, error)) from error
         if isinstance(value, ChoiceSweep):
             value = value.list
         return plain(value)
@@ -247,26 +251,6 @@ def _refuse_to_sweep(at: Address, override: Override) -> None:
 def _refuse_tag(tag: str, tags: set[str], subject: str) -> None:
     if tag in tags:
         raise ValueError(f"the tag {tag!r} means nothing for {subject}")
-
-
-# Hydra appends the function's own message to the expression.
-_EVALUATED = re.compile(r"(\w+) while evaluating '(\w+)\(.*?\)+': ", re.DOTALL)
-
-
-def _reason(text: str, error: Exception) -> str:
-    """Return one line on why the parser refused a text."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = "; ".join(lines) or type(error).__name__
-    answer = unknown_function(reason)
-    if answer is not None:
-        return f"cannot read {text.split('=', 1)[-1]!r}: {answer}"
-    evaluated = _EVALUATED.match(reason)
-    if evaluated is None:
-        hint = "; put a text with special characters into quotes"
-        return f"cannot read {text.split('=', 1)[-1]!r}: {reason}{hint}"
-    known = FUNCTIONS.get(evaluated[2])
-    taken = f"; {evaluated[2]} takes {inspect.signature(known)}" if known and evaluated[1] == "TypeError" else ""
-    return f"cannot read {text.split('=', 1)[-1]!r}: {reason[evaluated.end() :]}{taken}"
 
 
 def _resolved_entries(mapping: Any) -> Iterator[tuple[Any, Any]]:

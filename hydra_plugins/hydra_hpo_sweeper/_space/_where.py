@@ -8,8 +8,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from hydra_plugins.hydra_hpo_sweeper._errors import ConfigError
-from hydra_plugins.hydra_hpo_sweeper._space._configured import chosen_options, configured
-from hydra_plugins.hydra_hpo_sweeper._space._entries import Fixed, Listed, Placed, Swept
+from hydra_plugins.hydra_hpo_sweeper._space._configured import chosen_options, configured, key_above, names_of
+from hydra_plugins.hydra_hpo_sweeper._space._entries import Fixed, Listed, Placed, Swept, is_set_in_jobs
 from sweeper_core.distributions import BaseDistribution
 from sweeper_core.search_space.binding import relation
 from sweeper_core.search_space.lists import part_name
@@ -49,19 +49,20 @@ class _Constants:
     def __init__(self, items: Sequence[Placed], config: DictConfig | None) -> None:
         self._fixed = {item.at.bare: item for item in items if isinstance(item.entry, Fixed)}
         self._listed = {item.at.bare: item.entry for item in items if isinstance(item.entry, Listed)}
-        self._groups = [item.at.bare for item in items if isinstance(item.entry, Swept) and item.entry.group]
+        self._set = [item.at.bare for item in items if is_set_in_jobs(item.entry)]
         self._config = config
         self._members = {
             key: item.at.key for item in items if isinstance(item.entry, Swept) for key in item.entry.member_keys
         }
         self._choices = chosen_options(config)
+        self._keys = names_of(config)
 
     def known(self) -> list[str]:
-        """Return the names outside of Hydra's own configuration, those of its first floors."""
-        keys = [str(key) for key in (self._config or ()) if key != "hydra"]
+        """Return the names outside of Hydra's own configuration."""
         lengths = {key: len(entry.shape.distributions) + 1 for key, entry in self._listed.items()}
         parts = [part_name(key, index) for key, length in lengths.items() for index in range(length)]
-        return [*self._fixed, *parts, *(str(key) for key in self._choices if not str(key).startswith("hydra")), *keys]
+        groups = [str(key) for key in self._choices if not str(key).startswith("hydra")]
+        return [*self._fixed, *parts, *groups, *self._keys]
 
     def value(self, name: str) -> Any:
         """Return the value of a name; ``UNKNOWN`` where there is none.
@@ -74,13 +75,10 @@ class _Constants:
                 raise ValueError(f"{name!r} is fixed under a condition only; sweep over it, or fix it for all trials")
             assert isinstance(item.entry, Fixed)
             return item.entry.value
-        if (entry := self._listed.get(name.partition("[")[0])) is not None:
+        if (entry := self._listed.get(key_above(name, self._listed) or name)) is not None:
             raise ValueError(f"{entry.at.bare!r} is {entry.shape}, of which a relation can say nothing")
-        if name in self._members:
-            zipped = self._members[name]
+        if zipped := self._members.get(key_above(name, self._members) or name):
             raise ValueError(f"{name!r} is set by {zipped}=zip(…); leave rows out of it, or compare {zipped!r} itself")
-        for group in self._groups:
-            package = group.partition("@")[2] or group.replace("/", ".")
-            if name.startswith(f"{package}."):
-                raise ValueError(f"{name!r} depends on {group!r}, which is swept; name {group!r} itself instead")
+        if above := key_above(name, self._set):
+            raise ValueError(f"{name!r} depends on {above!r}, which the sweep sets; name {above!r} itself instead")
         return configured(self._config, name)

@@ -16,12 +16,13 @@ this project are told the largest of the budgets, so a study of 10 trials is ask
 trajectories are kept apart from those with common points, and the tables have bootstrap intervals (95 %).
 
 What is reported. The *score* after t trials is the noise-free value of the trial that looked best among the first
-t (for several objectives: the hypervolume of the first t). The *normalised regret* is 0 at the best score known and
-1 at the median of 1,500 random points (hypervolume: of random studies of 25 points), floor 1e-3, and is averaged
-geometrically. Beside it: the mean rank, both over the runs (task, seed) that all contenders have; then for each pair
-of them the share of runs won, of tasks on which an arm is better than the peer, and of those on which it is worse
-beyond the paired bootstrap interval (95 %) over seeds, and the ratio of regrets with its interval over tasks and seeds;
-at the end the share of tasks on which an arm is worse, beyond that interval, than the best peer of that very task.
+t (for several objectives: the hypervolume of the first t). The *normalised regret* is 0 at the best score known
+(in the kept trajectories, too: short runs alone would set the mark themselves) and 1 at the median of 1,500 random
+points (hypervolume: of random studies of 25 points), floor 1e-3, and is averaged geometrically. Beside it: the mean
+rank, both over the runs (task, seed) that all contenders have; then for each pair of them the share of runs won, of
+tasks on which an arm is better than the peer, and of those on which it is worse beyond the paired bootstrap interval
+(95 %) over seeds, and the ratio of regrets with its interval over tasks and seeds; at the end the share of tasks on
+which an arm is worse, beyond that interval, than the best peer of that very task.
 
 Peers' trajectories are kept in ``benchmarks/trajectories``, so that nobody waits for them twice. Optuna's TPE has run
 on every task, 200 trials and 10 seeds. The others, which take up to seconds a suggestion, run on a fixed subset (every
@@ -53,6 +54,7 @@ from __future__ import annotations
 import argparse
 import json
 import lzma
+import math
 import os
 import sys
 import time
@@ -244,6 +246,17 @@ def supported(arm: str) -> list[str]:
 # ------------------------------------------------------------------------------------------------- reporting
 
 
+def best_known(folder: Path = KEPT) -> dict[str, float]:
+    """Return the best score of each task that any kept trajectory has seen."""
+    best: dict[str, float] = {}
+    for path in sorted(folder.rglob("*.json.xz")):
+        if path.name != "reference.json.xz":
+            for key, known in Store(path.name.removesuffix(".json.xz"), path.parent).data.items():
+                task = key.rpartition("|")[0]
+                best[task] = min(best.get(task, math.inf), *(score for _, score in known["changes"]))
+    return best
+
+
 def regrets(
     options: argparse.Namespace,
     curves: dict[tuple[str, str, int], Curve],
@@ -251,11 +264,12 @@ def regrets(
 ) -> dict[str, np.ndarray]:
     """Return log10 of the normalised regret by arm, ``(tasks, seeds, budgets)``; nan where an arm has not run."""
     arms = options.arms + options.against
+    known = best_known()
     out = {arm: np.full((len(_tasks), options.seeds, len(options.budgets)), np.nan) for arm in arms}
     for row, (name, task) in enumerate(_tasks.items()):
         median, lowest = references[name]
         seen = [min(curve) for (_, other, _), curve in curves.items() if other == name and curve]
-        best = min(lowest, *seen) if task.best is None else task.best
+        best = min(lowest, known.get(name, math.inf), *seen) if task.best is None else task.best
         scale = max(median - best, 1e-300)
         for arm in arms:
             for seed in range(options.seeds):

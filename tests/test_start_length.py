@@ -12,14 +12,16 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._stopping import _stop
 from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._interrupt import Interrupt
 from hydra_plugins.hydra_hpo_sweeper._sweep._stopping._stop import StopRules
 from sweeper_core.directions import StudyDirection
-from sweeper_core.distributions import CategoricalDistribution, FloatDistribution
+from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.samplers import AutoSampler, GPSampler
 from sweeper_core.samplers._gp.space import Encoding
 from sweeper_core.samplers._gp.start import start_length
 from sweeper_core.samplers.base import Request
-from sweeper_core.search_space.space import Parameter, SearchSpace
+from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation
 from sweeper_core.trial.state import TrialState
+
+MODEL = "fewer than 1000 trials"
 
 
 def space_of(numbers: int, *choices: int) -> SearchSpace:
@@ -46,18 +48,31 @@ def test_the_start_follows_budget_and_columns(space: SearchSpace, budget: int | 
     assert start_length(Request(space, 0, budget=budget), Encoding(space)) == length
 
 
-def reasons(sampler: AutoSampler | GPSampler, budget: int | None) -> list[bool]:
+def reasons(sampler: AutoSampler | GPSampler, budget: int | None) -> list[str]:
     study = Simulation(sampler, space_of(2), seed=0, budget=budget)
     for _ in range(11):
         number, params = study.ask()
         study.tell(number, params["x0"])
-    return ["space-filling start" in suggestion.why for suggestion in study.suggestions]
+    return [suggestion.why.rpartition("; ")[2] for suggestion in study.suggestions]
 
 
 def test_a_short_study_has_its_model_early_and_a_given_number_is_kept() -> None:
-    assert reasons(AutoSampler(seed=0), 12).count(True) == 3
-    assert reasons(AutoSampler(seed=0), None).count(True) == 10
-    assert reasons(GPSampler(seed=0), 12).count(True) == 10
+    assert reasons(AutoSampler(seed=0), 12)[:4] == ["the middle of the space", *["space-filling start"] * 2, MODEL]
+    assert reasons(AutoSampler(seed=0), None) == [*["space-filling start"] * 10, MODEL]
+    assert reasons(AutoSampler(seed=0), 100) == [*["space-filling start"] * 10, MODEL]
+    assert reasons(GPSampler(seed=0), 12)[:10] == ["space-filling start"] * 10
+
+
+def test_a_short_study_begins_in_the_middle_of_numbers_and_draws_choices() -> None:
+    log = Parameter("log", FloatDistribution(1e-4, 1.0, log=True))
+    depth = Parameter("depth", IntDistribution(1, 9), when=(Clause("c0", "in", (0, 1)),))
+    space = SearchSpace([*space_of(1, 4), log, depth])
+    first = [Simulation(AutoSampler(seed=0), space, seed=seed, budget=20).ask()[1] for seed in range(20)]
+    assert {(point["x0"], round(point["log"], 9), point.get("depth", 5)) for point in first} == {(0.5, 0.01, 5)}
+    assert {point["c0"] for point in first} == {0, 1, 2, 3}
+    study = Simulation(AutoSampler(seed=0), space, seed=0, budget=20)
+    assert study.ask({"x0": 0.1})[1]["x0"] == 0.1
+    assert study.ask()[1]["x0"] != 0.5  # a second lane, while the first trial runs
 
 
 def test_points_at_once_are_spread_before_any_result() -> None:

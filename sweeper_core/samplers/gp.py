@@ -41,7 +41,7 @@ from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.search import Search
 from sweeper_core.samplers._gp.sources import best_of, informed_model
 from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
-from sweeper_core.samplers._gp.start import cheaper, start_length
+from sweeper_core.samplers._gp.start import cheaper, is_short, middle, start_length
 from sweeper_core.samplers._gp.task import Task, elite_of, slope_at
 from sweeper_core.samplers._priors import drawn
 from sweeper_core.samplers._within_memory import within_memory
@@ -174,12 +174,18 @@ class GPSampler(OptunaFace):
         return start_length(task.request, task.encoding, task.cost is not None) if own is None else own
 
     def _start(self, task: Task) -> tuple[Floats, str]:
-        """Return a point of the space-filling start; with sources, every other one is the best of a source."""
+        """Return a point of the space-filling start; with sources, every other one is the best of a source.
+
+        Where its length is chosen, a short study begins in the middle of the space.
+        """
         if task.sources and len(task.seen) % 2 == 0:
             best = fix(best_of(task.sources), task.fixed)
             fresh = [row for row, key in enumerate(task.encoding.keys(best)) if key not in task.known]
             if fresh:
                 return best[fresh[0]], "the best point of an earlier study"
+        is_first = task.request.number == 0 and len(task.seen) == 0
+        if is_first and self.n_startup_trials is None and is_short(task.request, task.cost is not None):
+            return fix(middle(task.encoding, task.rng), task.fixed)[0], "the middle of the space"
         return _spread_out(task, self._length(task)), "space-filling start"
 
     def _improve(self, task: Task) -> tuple[Floats, str]:

@@ -1,4 +1,4 @@
-"""The initial design: its length, and what its points may cost."""
+"""The initial design: its length, its first point, and what its points may cost."""
 
 from __future__ import annotations
 
@@ -50,8 +50,7 @@ def start_length(request: Request, encoding: Encoding, priced: bool = False) -> 
     Args:
         priced: Whether costs are heeded, so that a limit on them limits the number of trials, too.
     """
-    affordable = request.economy.trials if priced and request.economy is not None else None
-    budget = min((count for count in (request.budget, affordable) if count is not None), default=None)
+    budget = _trials(request, priced)
     if budget is None:
         return LONG
     held = {encoding.space.position(name) for name in request.given if name in encoding.space}
@@ -59,3 +58,25 @@ def start_length(request: Request, encoding: Encoding, priced: bool = False) -> 
     columns = sum(1 if feature.numeric else (feature.count or 2) - 1 for feature in features)
     short = min(columns + 1, budget // SHARE + 2)
     return max(SHORT, min(LONG, max(short, budget // LONG_SHARE)))
+
+
+def is_short(request: Request, priced: bool = False) -> bool:
+    """Return whether a study is known to have fewer trials than pay for a start of ``LONG`` points."""
+    budget = _trials(request, priced)
+    return budget is not None and budget < LONG * LONG_SHARE
+
+
+def _trials(request: Request, priced: bool) -> int | None:
+    affordable = request.economy.trials if priced and request.economy is not None else None
+    return min((count for count in (request.budget, affordable) if count is not None), default=None)
+
+
+def middle(encoding: Encoding, rng: np.random.Generator) -> Floats:
+    """Return a point ``(1, d)`` with all numbers in the middle of their scales, and choices drawn.
+
+    It is nearer to an optimum anywhere in the space than other points are: in many dimensions, at about half of their
+    mean squared distance.
+    """
+    unit = rng.random((1, len(encoding.space)))
+    unit[:, [axis.position for axis in encoding.axes if axis.numeric]] = 0.5
+    return encoding.snap(unit)

@@ -14,9 +14,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
-
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Lanes
 from hydra_plugins.hydra_hpo_sweeper._sweep._output._progress import WORDS, Progress, Silent
 from sweeper_core.report.pictures import sparkline
@@ -56,6 +53,9 @@ class Live(Progress):
         self._bests: list[float] = [] if self.best is None else [self.best[0]]
 
     def __enter__(self) -> Progress:
+        from tqdm import tqdm
+        from tqdm.contrib.logging import logging_redirect_tqdm  # imports asyncio, a tenth of what a sweep imports
+
         super().__enter__()
         self._open = ExitStack()
         # tqdm's monitor thread is for loops that rarely update.

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import heapq
 import importlib
 import importlib.util
@@ -196,15 +197,20 @@ def processes(task: Function, seed: int, count: int, trials: int) -> list[float]
     return values
 
 
-def lanes(task: Function, seed: int, count: int, trials: int) -> list[float]:
-    """Return the values found by one process that keeps ``count`` trials running."""
+def lanes(task: Function, seed: int, count: int, trials: int, together: bool = False) -> list[float]:
+    """Return the values found by one process that keeps ``count`` trials running.
+
+    Args:
+        together: All of them end at the same moment, as those of processes in lockstep do; else one after the other.
+    """
     space, session = new_session(task.dimensions, seed)
     values: list[float] = []
     running: deque[Any] = deque()
     for begun in range(1, trials + count + 1):
         if begun <= trials:
             running.append(session.start(space))
-        if begun >= count and running:
+        ending = 1 if begun >= count else 0
+        for _ in range(min(len(running), count * (begun % count == 0) if together else ending)):
             trial = running.popleft()
             values.append(task.regret(trial.params))
             session.finish(trial.number, TrialState.COMPLETE, [values[-1]])
@@ -215,18 +221,28 @@ def regret(arguments: argparse.Namespace) -> None:
     """Compare the lowest regrets after quarters of the trials, as ratios."""
     count, trials = arguments.processes[0], 96
     moments = [trials // 4, trials // 2, trials * 3 // 4, trials]
-    ratios: list[list[float]] = []
+    ways = {"lanes": lanes, "lanes that ask at the same moment": functools.partial(lanes, together=True)}
+    ratios: dict[str, list[Any]] = {name: [] for name in ways}
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for task in (*functions(), VALLEYS):
-            best = [np.minimum.accumulate(way(task, seed, count, trials)) for way in (processes, lanes)]
-            best = [np.log(np.maximum(found, FLOOR)) for found in best]
-            ratios.append([float(best[0][moment - 1] - best[1][moment - 1]) for moment in moments])
-            shown = " ".join(f"{math.exp(ratio):.2f}" for ratio in ratios[-1])
-            say(f"seed {seed}, {task.name}: regret of {count} processes in units of that of {count} lanes: {shown}")
-    mean, error = np.mean(ratios, axis=0), np.std(ratios, axis=0, ddof=1) / math.sqrt(len(ratios))
-    for moment, middle, width in zip(moments, mean, 1.645 * error, strict=True):
-        low, high = math.exp(middle - width), math.exp(middle + width)
-        say(f"after {moment} trials, {len(ratios)} pairs: {math.exp(middle):.2f} (90 %: {low:.2f} to {high:.2f})")
+            ours = _best(processes(task, seed, count, trials), moments)
+            for name, way in ways.items():
+                ratios[name].append(ours - _best(way(task, seed, count, trials), moments))
+                shown = " ".join(f"{ratio:.2f}" for ratio in np.exp(ratios[name][-1]))
+                say(
+                    f"seed {seed}, {task.name}: regret of {count} processes in units of that of {count} {name}: {shown}"
+                )
+    for name, found in ratios.items():
+        mean, error = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / math.sqrt(len(found))
+        for moment, middle, width in zip(moments, mean, 1.645 * error, strict=True):
+            low, high = math.exp(middle - width), math.exp(middle + width)
+            say(f"{name}, {moment} trials, {len(found)} pairs: {math.exp(middle):.2f} (90 %: {low:.2f} to {high:.2f})")
+
+
+def _best(values: list[float], moments: list[int]) -> Any:
+    """Return the logarithms of the lowest values after so many trials each."""
+    best = np.log(np.maximum(np.minimum.accumulate(values), FLOOR))
+    return best[np.array(moments) - 1]
 
 
 # --- a thousand workers -----------------------------------------------------------------------------------------------

@@ -112,11 +112,15 @@ def test_a_sweep_keeps_its_relations_and_says_when_others_come(
     assert len(seen) == 4
     assert all(x < y for x, y in seen)
     capsys.readouterr()
-    sweep(task, tmp_path / "s", [*space, 'hydra.sweeper.where=["x + y <= 3"]'])
+    others = 'hydra.sweeper.where=["x + y <= 3"]'
+    sweep(task, tmp_path / "s", [*space, others, "hydra.sweeper.dry_run=true"])
+    looked_at = capsys.readouterr()
+    sweep(task, tmp_path / "s", [*space, others])
     assert all(x + y <= 3 for x, y in seen[4:])
     broken = sum(x + y > 3 for x, y in seen[:4])
     printed = capsys.readouterr()
     said = f"began with other relations (x < y); {broken} of its 4 trials break those of this run (x + y <= 3)"
+    assert said in looked_at.out + looked_at.err
     assert said in printed.out + printed.err
     with pytest.raises(CompactHydraException, match=r"where must be a list of relations such as"):
         sweep(task, tmp_path / "s", [*space, "hydra.sweeper.where={x:1}"])

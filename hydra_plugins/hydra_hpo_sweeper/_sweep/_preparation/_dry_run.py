@@ -12,7 +12,7 @@ from hydra_plugins.hydra_hpo_sweeper._space._described import described
 from hydra_plugins.hydra_hpo_sweeper._space._plan import Plan
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._directory import SweepDirectory
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._existing import existing_study
-from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import open_study
+from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._opening import open_study, other_relations
 from sweeper_core.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.exceptions import SearchSpaceExhausted
 from sweeper_core.masking import masked
@@ -39,6 +39,8 @@ def preview(settings: Settings, plan: Plan, directory: SweepDirectory, lanes: st
     yield f"Results: {directory.path}; study: {masked(where) if where else 'in that directory'}"
     if found is not None:
         yield f"Study {found.name!r} exists with {found.finished} finished trials, and the sweep would go on with it."
+        told = other_relations(found.name, found.attrs, found.records, plan.space)
+        yield from () if told is None else (told,)
     yield f"Lanes: {settings.n_jobs} ({lanes}); stops after: {', '.join(_limits(settings))}"
     yield from _points(settings, plan, directory)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._directory import SweepDirectory
@@ -12,15 +14,18 @@ from sweeper_core.exceptions import StorageFormatError
 from sweeper_core.storages import get_storage
 from sweeper_core.storages.base import Storage
 from sweeper_core.storages.url import StorageURL
+from sweeper_core.trial.record import TrialRecord
 
 DATABASES = ("sqlite", "postgres", "postgresql", "mysql", "mariadb")
 
 
 @dataclass(frozen=True)
 class Existing:
-    """A study in the sweep's storage: its name, and how many of its trials are finished."""
+    """A study in the sweep's storage: its name, its attributes, its trials, and how many of these are finished."""
 
     name: str
+    attrs: Mapping[str, Any]
+    records: Sequence[TrialRecord]
     finished: int
 
 
@@ -45,7 +50,8 @@ def existing_study(settings: Settings, directory: SweepDirectory) -> Existing | 
             return None
         check_directions(study, settings)
         records, _ = storage.changes(study.study_id)
-        return Existing(study.name, sum(record.state.is_finished() for record in records))
+        finished = sum(record.state.is_finished() for record in records)
+        return Existing(study.name, study.system_attrs, records, finished)
     finally:
         storage.close()
 

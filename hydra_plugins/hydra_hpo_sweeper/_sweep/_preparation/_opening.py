@@ -26,6 +26,7 @@ from sweeper_core.study._session.costs import store_plan
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.attrs import BASELINE, LISTS, METRIC_NAMES, PRIORS, WHERE
 from sweeper_core.trial.history import History
+from sweeper_core.trial.record import TrialRecord
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -294,23 +295,26 @@ def tell_of_other_spaces(opened: Opened, space: SearchSpace) -> None:
 def keep_where(opened: Opened, space: SearchSpace) -> None:
     """Store the relations that the run's points satisfy, and warn when the study's trials knew others."""
     session = opened.session
+    told = other_relations(session.study.name, session.study.system_attrs, session.log.records, space)
+    if told is not None:
+        log.warning("%s", told)
     written = [str(relation) for relation in space.where]
-    before = session.study.system_attrs.get(WHERE)
-    if written == (before or []):
-        return
-    records = session.log.records
-    if records:
-        broken = sum(not space.allows(space.active_only(record.params)) for record in records if record.params)
-        log.warning(
-            "Study %r began with other relations (%s); %d of its %d trials break those of this run (%s). They count as "
-            "evidence, and for its best.",
-            session.study.name,
-            "; ".join(before or ()) or "none",
-            broken,
-            len(records),
-            "; ".join(written) or "none",
-        )
-    session.storage.set_study_attrs(session.study.study_id, system={WHERE: written})
+    if written != (session.study.system_attrs.get(WHERE) or []):
+        session.storage.set_study_attrs(session.study.study_id, system={WHERE: written})
+
+
+def other_relations(
+    name: str, attrs: Mapping[str, Any], records: Sequence[TrialRecord], space: SearchSpace
+) -> str | None:
+    """Return how many trials of a study that began with other relations break those of a space; None for the same."""
+    written, before = [str(relation) for relation in space.where], attrs.get(WHERE) or []
+    if not records or written == before:
+        return None
+    broken = sum(not space.allows(space.active_only(record.params)) for record in records if record.params)
+    return (
+        f"Study {name!r} began with other relations ({'; '.join(before) or 'none'}); {broken} of its {len(records)} "
+        f"trials break those of this run ({'; '.join(written) or 'none'}). They count as evidence, and for its best."
+    )
 
 
 def outside_of(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -232,7 +232,7 @@ def _text(value: Any) -> Any:
     """Return a cell of a CSV such that strings and numbers can be told apart by JSON's rules where they must be."""
     if value is MISSING:
         return ""
-    if isinstance(value, str):
+    if isinstance(value, str) and value:
         return cell_text(value)
     if isinstance(value, (int, float, datetime)) and not isinstance(value, bool):
         return value

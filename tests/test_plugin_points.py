@@ -21,7 +21,7 @@ def jobs_of(directory: Path, *overrides: str) -> list[tuple[Any, Any, Any]]:
 
     def task(cfg: Any) -> float:
         seen.append((cfg.lr, cfg.name, cfg.seed))
-        return float(cfg.lr)
+        return float(cfg.lr or 0)
 
     sweep(task, directory, overrides, CONFIG)
     return seen
@@ -72,6 +72,29 @@ def test_what_a_study_exports_holds_points(tmp_path: Path, name: str, capsys: py
     jobs = jobs_of(tmp_path / "s", *overrides)
     assert name == "s/trials.csv" or main(["export", str(tmp_path / name), str(tmp_path / "s")]) == 0
     assert points("points", str(tmp_path / name)) == tuple({"lr": lr, "name": list(word)} for lr, word, _ in jobs)
+
+
+CONDITIONAL = [
+    "name=a,b",
+    "hydra.sweeper.params={lr:{type:float,low:0.1,high:0.9,when:'name == a'},"
+    "seed:{type:int,low:1,high:9,when:'name == b'}}",
+]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "s/trials.csv"])
+@pytest.mark.parametrize("declared", [False, True])
+def test_trials_that_lacked_a_parameter_run_without_it(tmp_path: Path, name: str, declared: bool) -> None:
+    jobs = jobs_of(tmp_path / "s", *CONDITIONAL, "hydra.sweeper.n_trials=5", "hydra.sweeper.report=false")
+    assert {job[1] for job in jobs} == {"a", "b"}
+    assert name == "s/trials.csv" or main(["export", str(tmp_path / name), str(tmp_path / "s")]) == 0
+    space = [*CONDITIONAL, "hydra.sweeper.n_trials=5"] if declared else []
+    assert jobs_of(tmp_path / "again", f"hydra.sweeper.points={tmp_path / name}", *space) == jobs
+
+
+def test_an_exported_choice_of_nothing_is_no_lack_of_a_value(tmp_path: Path) -> None:
+    jobs = jobs_of(tmp_path / "s", "lr=0,null", "name='',b", "hydra.sweeper.n_trials=4")
+    assert main(["export", str(tmp_path / "t.csv"), str(tmp_path / "s")]) == 0
+    assert [(p["lr"], p["name"]) for p in points("points", str(tmp_path / "t.csv"))] == [job[:2] for job in jobs]
 
 
 WRONG = {

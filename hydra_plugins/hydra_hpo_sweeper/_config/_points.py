@@ -38,7 +38,10 @@ _FOREIGN_SEPARATOR = re.compile(r"[;\t|]")
 
 
 def points(key: str, value: Any) -> tuple[PlacedPoint, ...]:
-    """Return the points of ``hydra.sweeper.points``; all of them have the same keys.
+    """Return the points of ``hydra.sweeper.points``.
+
+    All of them have the same keys, but those of a study's trials: one lacks a parameter where its condition did not
+    hold.
 
     Raises:
         ConfigError: A file cannot be read or is empty, or a point lacks a key, has another one, or holds NaN; the
@@ -50,11 +53,17 @@ def points(key: str, value: Any) -> tuple[PlacedPoint, ...]:
     found = _of_file(place, Path(value)) if isinstance(value, str) and value else _of_list(place, value)
     if not found:
         raise ConfigError(f"{place}: there is no point.")
+    _check_names(*found[0])
     first = found[0][1]
-    _check_names(found[0][0], first)
     for where, point in found:
-        _check(where, point, first)
+        if not isinstance(point, _Trial):
+            _refuse_other_keys(where, point, first)
+        _refuse_infinite(where, point)
     return tuple(PlacedPoint(point, where) for where, point in found)
+
+
+class _Trial(Point):
+    """The parameters that a trial had."""
 
 
 def _of_list(place: str, value: Any) -> list[tuple[str, Point]]:
@@ -80,7 +89,8 @@ def _of_csv(path: str, text: str) -> list[tuple[str, Point]]:
     if not rows or not any(rows[0]):
         raise ConfigError(f"{path}: the file is empty; its first line names the parameters.")
     header = [name.strip() for name in rows[0]]
-    if {"number", "state"} <= set(header):
+    of_study = {"number", "state"} <= set(header)
+    if of_study:
         rows = _of_parameters(header, rows)
         header = [name[len(PARAMS[0]) :] for name in rows[0]]
         if not header:
@@ -93,8 +103,11 @@ def _of_csv(path: str, text: str) -> list[tuple[str, Point]]:
             where = f"{path}, line {number}"
             if len(row) != len(header):
                 raise ConfigError(f"{where}: {len(row)} values, but there are {len(header)} columns.")
-            found.append((where, {name: _cell(where, name, cell) for name, cell in zip(header, row, strict=True)}))
-    return found
+            cells = {name: cell.strip() for name, cell in zip(header, row, strict=True)}
+            if of_study:
+                cells = _Trial({name: cell for name, cell in cells.items() if cell})
+            found.append((where, type(cells)({name: _cell(where, name, cell) for name, cell in cells.items()})))
+    return [one for one in found if one[1]] if of_study else found
 
 
 def _of_parameters(header: Sequence[str], rows: Sequence[list[str]]) -> list[list[str]]:
@@ -103,9 +116,8 @@ def _of_parameters(header: Sequence[str], rows: Sequence[list[str]]) -> list[lis
     return [[row[index] for index in wanted] if len(row) == len(header) else row for row in rows]
 
 
-def _cell(where: str, name: str, cell: str) -> Any:
+def _cell(where: str, name: str, text: str) -> Any:
     """Return a cell as the value that it would be on the command line."""
-    text = cell.strip()
     if not text:
         raise ConfigError(f"{where}: {name!r} has no value; write null for none.")
     try:
@@ -133,7 +145,7 @@ def _of_export(lines: Sequence[tuple[str, Point]]) -> list[tuple[str, Point]]:
     (_, study), *trials = lines
     lists = lists_of(study.get("system_attrs", {}))
     points = [(where, {one["name"]: one["value"] for one in trial.get("params", ())}) for where, trial in trials]
-    return [(where, with_lists(point, lists)) for where, point in points if point]
+    return [(where, _Trial(with_lists(point, lists))) for where, point in points if point]
 
 
 def _json_lines(path: str, text: str) -> list[tuple[str, Point]]:
@@ -157,18 +169,16 @@ def _check_names(where: str, point: Point) -> None:
         raise ConfigError(f"{where}: {wrong!r} is no name of a parameter; columns are separated by commas.")
 
 
-def _check(where: str, point: Point, first: Mapping[str, Any]) -> None:
+def _refuse_other_keys(where: str, point: Point, first: Mapping[str, Any]) -> None:
     missing = [name for name in first if name not in point]
     foreign = [name for name in point if name not in first]
     if foreign:
         raise ConfigError(f"{where}: the first point has no {foreign[0]!r}.{closest(foreign[0], list(first))}")
     if missing:
         raise ConfigError(f"{where}: {missing[0]!r} is missing, which the first point has.")
+
+
+def _refuse_infinite(where: str, point: Point) -> None:
     for name, value in point.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{where}: {name!r} is {value}; a point holds finite numbers.")
-
-
-def columns(found: Sequence[Point]) -> dict[str, list[Any]]:
-    """Return the values of each key, in the order of the points."""
-    return {name: [point[name] for point in found] for name in (found[0] if found else ())}

@@ -223,7 +223,9 @@ class _Resolver:
         """Return the distribution of the swept entry of a key that can exist beside the known clauses."""
         for entry in self.by_key.get(key, []):
             if isinstance(entry, Swept) and (placed := self.resolve(entry)) and not self._exclude(placed.when, known):
-                values = [row[key] for row in entry.members.values()] if key in entry.member_keys else None
+                values = (
+                    [row[key] for row in entry.members.values() if key in row] if key in entry.member_keys else None
+                )
                 return entry.distribution if values is None else CategoricalDistribution(values)
         return None
 
@@ -293,7 +295,7 @@ def _clause(at: Address, condition: Condition, parent: Swept, placed: Placed) ->
 def _clause_on_rows(at: Address, condition: Condition, parent: Swept, placed: Placed) -> Clause:
     """Return a condition on a member of a zip as one on its rows."""
     key = condition.parent.lstrip("+")
-    rows = tuple(row for row, values in parent.members.items() if _holds(condition, values[key]))
+    rows = tuple(row for row, values in parent.members.items() if key in values and _holds(condition, values[key]))
     if not rows:
         raise ConfigError(f"{at}: the condition {condition} holds in no row of {parent.at.key!r}.")
     return Clause(placed.name, "in", rows)

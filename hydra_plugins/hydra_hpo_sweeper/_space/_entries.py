@@ -104,8 +104,8 @@ class Swept:
 
     @property
     def member_keys(self) -> tuple[str, ...]:
-        """The keys without prefix that a zip sets."""
-        return next((tuple(row) for row in self.members.values()), ())
+        """The keys without prefix that a zip sets, in one of its rows at least."""
+        return tuple(dict.fromkeys(key for row in self.members.values() for key in row))
 
     def lines(self, value: Any) -> list[str]:
         """Return the overrides that give the parameter a value."""

@@ -22,13 +22,12 @@ from hydra_plugins.hydra_hpo_sweeper._space._described import described
 from hydra_plugins.hydra_hpo_sweeper._space._entries import Address, Entry, Fixed, Listed, Placed, Swept
 from hydra_plugins.hydra_hpo_sweeper._space._reader import Reader
 from hydra_plugins.hydra_hpo_sweeper._space._where import read_where
-from hydra_plugins.hydra_hpo_sweeper._space._zip import labels_of, refuse_twice, zipped
+from hydra_plugins.hydra_hpo_sweeper._space._zip import labels_of, of_rows, refuse_twice
 from sweeper_core.search_space.lists import ListParameter, with_lists
 from sweeper_core.search_space.relations import Relation
 from sweeper_core.search_space.space import MIN_SHARE, SearchSpace
 
 POINTS = "in hydra.sweeper.points"
-NO_POINTS: Mapping[str, Sequence[Any]] = {}
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
@@ -115,7 +114,7 @@ def read_plan(
     params: DictConfig | Mapping[str, Any] | None,
     config_loader: Any = None,
     config: DictConfig | None = None,
-    points: Mapping[str, Sequence[Any]] = NO_POINTS,
+    points: Sequence[Mapping[str, Any]] = (),
     where: Sequence[str] = (),
 ) -> Plan:
     """Read a sweep's search space.
@@ -125,7 +124,7 @@ def read_plan(
         params: ``hydra.sweeper.params``.
         config_loader: Hydra's, to look up the options of config groups; None leaves them unchecked.
         config: The sweep's own configuration, where conditions may look up what is neither swept nor fixed.
-        points: The values of explicit points by key: choices of a parameter, where the key is not given otherwise.
+        points: Explicit points: the values of a key are the choices of a parameter, where it is not given otherwise.
         where: Relations that points have to satisfy.
 
     Raises:
@@ -145,16 +144,19 @@ def read_plan(
     return Plan(_space(items, read_where(where, items, config)), tuple(fixed), items)
 
 
-def _of_points(points: Mapping[str, Sequence[Any]], given: Sequence[Entry]) -> Iterator[Entry]:
-    """Yield what explicit points sweep besides: their rows as one dimension where there is a search beside them."""
+def _of_points(points: Sequence[Mapping[str, Any]], given: Sequence[Entry]) -> Iterator[Entry]:
+    """Yield what explicit points sweep besides: their rows as one dimension where they cannot be told apart without."""
     known = {key for entry in given for key in (entry.at.bare, *getattr(entry, "member_keys", ()))}
-    columns = {key: values for key, values in points.items() if _bare(key) not in known}
-    searched = any(not isinstance(entry, Fixed) and entry.at.bare not in map(_bare, points) for entry in given)
-    members = [(_column(Address(key, POINTS), values), values) for key, values in columns.items()]
-    if searched and len(members) > 1:
-        yield zipped(Address("points", POINTS), members)
+    rows = [{key: value for key, value in point.items() if _bare(key) not in known} for point in points]
+    keys = dict.fromkeys(key for row in rows for key in row)
+    columns = {key: [row[key] for row in rows if key in row] for key in keys}
+    members = [_column(Address(key, POINTS), values) for key, values in columns.items()]
+    own = {_bare(key) for point in points for key in point}
+    searched = any(not isinstance(entry, Fixed) and entry.at.bare not in own for entry in given)
+    if (searched and len(members) > 1) or any(len(row) < len(members) for row in rows):
+        yield of_rows(Address("points", POINTS), members, rows)
     else:
-        yield from (member for member, _ in members)
+        yield from members
 
 
 def _bare(key: str) -> str:
@@ -185,7 +187,7 @@ def _zipped(items: Sequence[Placed], point: Mapping[str, Any], place: str) -> di
     for item in items:
         keys = item.entry.member_keys if isinstance(item.entry, Swept) else ()
         given = {key: params.pop(key) for key in list(params) if key.lstrip("+") in keys}
-        if given and isinstance(item.entry, Swept):
+        if isinstance(item.entry, Swept) and (given or "" in item.entry.rows):
             found = labels_of(item.entry, {key.lstrip("+"): value for key, value in given.items()})
             if len(found) != 1:
                 raise ConfigError(

@@ -8,7 +8,7 @@ inside of a function, so the members are taken apart here, and only their values
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep
@@ -106,9 +106,20 @@ def zipped(at: Address, members: Sequence[tuple[Swept, Sequence[Any]]]) -> Swept
     if len(set(lengths.values())) > 1:
         counts = ", ".join(f"{key} has {count}" for key, count in lengths.items())
         raise ValueError(f"the members of zip() need equally many values, but {counts}")
-    rows = list(zip(*(values for _, values in members), strict=True))
-    lines = [tuple(member.line(value) for (member, _), value in zip(members, row, strict=True)) for row in rows]
-    table = {" ".join(each): (each, dict(zip(keys, row, strict=True))) for each, row in zip(lines, rows, strict=True)}
+    rows = zip(*(values for _, values in members), strict=True)
+    return of_rows(at, [member for member, _ in members], [dict(zip(keys, row, strict=True)) for row in rows])
+
+
+def of_rows(at: Address, members: Sequence[Swept], rows: Sequence[Mapping[str, Any]]) -> Swept:
+    """Return the dimension whose choices are rows: values by the members' keys, with their prefix or without.
+
+    A row may lack a member: its override is then left out.
+    """
+    table = {}
+    for row in rows:
+        values = {key.lstrip("+~"): value for key, value in row.items()}
+        lines = tuple(member.line(values[member.at.bare]) for member in members if member.at.bare in values)
+        table[" ".join(lines)] = lines, values
     return Swept(
         at,
         CategoricalDistribution(list(table)),
@@ -138,8 +149,10 @@ def refuse_twice(entries: Sequence[Entry], config: DictConfig | None) -> None:
 
 def labels_of(entry: Swept, values: dict[str, Any]) -> list[str]:
     """Return the choices of a zip whose members have the given values, by key without prefix."""
-    return [
-        label
+    found = [
+        (label, row)
         for label, row in entry.members.items()
-        if all(type(row[key]) is type(value) and row[key] == value for key, value in values.items())
+        if all(key in row and type(row[key]) is type(value) and row[key] == value for key, value in values.items())
     ]
+    whole = [label for label, row in found if len(row) == len(values)]
+    return whole or [label for label, _ in found]

@@ -11,7 +11,6 @@ from dataclasses import replace
 from hydra.core.utils import configure_log
 
 from hydra_plugins.hydra_hpo_sweeper._config import _readers as read
-from hydra_plugins.hydra_hpo_sweeper._config._points import columns
 from hydra_plugins.hydra_hpo_sweeper._config._settings import ConfigError, Settings, read_settings
 from hydra_plugins.hydra_hpo_sweeper._lanes._factory import LaneFactory
 from hydra_plugins.hydra_hpo_sweeper._space._plan import read_plan
@@ -89,7 +88,7 @@ def _sweep(app: App, arguments: Sequence[str]) -> SweepResult | None:
         settings.params,
         app.context.config_loader,
         app.config,
-        columns(settings.points),
+        settings.points,
         settings.where,
     )
     directory = SweepDirectory(directory_of(app.config))

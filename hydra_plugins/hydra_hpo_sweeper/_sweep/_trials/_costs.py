@@ -29,10 +29,10 @@ class Meter:
 
     def look(self, lanes: Lanes) -> None:
         """Take in which jobs run."""
-        queued = {job.key for job in lanes.queued}
-        for job in lanes.busy:
-            if job.key not in queued:
-                self._begun.setdefault(job.key, time.monotonic())
+        unseen = [job for job in lanes.busy if job.key not in self._begun]
+        if unseen:  # with hundreds of lanes, to ask which are queued takes longest
+            queued = {job.key for job in lanes.queued}
+            self._begun.update({job.key: time.monotonic() for job in unseen if job.key not in queued})
 
     def ended(self, done: JobResult) -> None:
         """Take in that a job has ended."""

@@ -52,7 +52,7 @@ def test_a_storm(tmp_path: Path) -> None:
         f"hydra.sweeper.n_jobs={LANES}",
         "hydra.sweeper.n_trials=null",
         f"hydra.sweeper.max_trials={TRIALS}",
-        "hydra.sweeper.trial_timeout=1",
+        "hydra.sweeper.trial_timeout=3",
         "hydra.sweeper.max_failure_rate=1",
         "hydra.sweeper.progress=lines",
     ]

@@ -28,11 +28,14 @@ class PlacedPoint(Point):
         self.place = place
 
 
+class _Trial(Point):
+    """The parameters that a trial had."""
+
+
 STUDY = "hpo-study"
 """The format that the first line of an exported study names."""
 PARAMS = ("params_", "params.")
 """Beginnings of the names of parameters' columns in what `hpo export` writes, and in a sweep's trials.csv."""
-
 
 _FOREIGN_SEPARATOR = re.compile(r"[;\t|]")
 
@@ -60,10 +63,6 @@ def points(key: str, value: Any) -> tuple[PlacedPoint, ...]:
             _refuse_other_keys(where, point, first)
         _refuse_infinite(where, point)
     return tuple(PlacedPoint(point, where) for where, point in found)
-
-
-class _Trial(Point):
-    """The parameters that a trial had."""
 
 
 def _of_list(place: str, value: Any) -> list[tuple[str, Point]]:
@@ -103,11 +102,11 @@ def _of_csv(path: str, text: str) -> list[tuple[str, Point]]:
             where = f"{path}, line {number}"
             if len(row) != len(header):
                 raise ConfigError(f"{where}: {len(row)} values, but there are {len(header)} columns.")
-            cells = {name: cell.strip() for name, cell in zip(header, row, strict=True)}
-            if of_study:
-                cells = _Trial({name: cell for name, cell in cells.items() if cell})
-            found.append((where, type(cells)({name: _cell(where, name, cell) for name, cell in cells.items()})))
-    return [one for one in found if one[1]] if of_study else found
+            cells = dict(zip(header, map(str.strip, row), strict=True))
+            given = {name: cell for name, cell in cells.items() if cell} if of_study else cells
+            point = {name: _cell(where, name, cell) for name, cell in given.items()}
+            found.append((where, _Trial(point) if of_study else point))
+    return [(where, point) for where, point in found if point]
 
 
 def _of_parameters(header: Sequence[str], rows: Sequence[list[str]]) -> list[list[str]]:

@@ -223,10 +223,8 @@ class _Resolver:
         """Return the distribution of the swept entry of a key that can exist beside the known clauses."""
         for entry in self.by_key.get(key, []):
             if isinstance(entry, Swept) and (placed := self.resolve(entry)) and not self._exclude(placed.when, known):
-                values = (
-                    [row[key] for row in entry.members.values() if key in row] if key in entry.member_keys else None
-                )
-                return entry.distribution if values is None else CategoricalDistribution(values)
+                values = [row[key] for row in entry.members.values() if key in row]
+                return CategoricalDistribution(values) if values else entry.distribution
         return None
 
     def _constant(self, key: str) -> Any:

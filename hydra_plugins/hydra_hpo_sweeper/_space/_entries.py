@@ -102,7 +102,7 @@ class Swept:
     rows: Mapping[Any, tuple[str, ...]] = field(default_factory=dict, compare=False)
     members: Mapping[Any, Mapping[str, Any]] = field(default_factory=dict, compare=False)
 
-    @property
+    @cached_property
     def member_keys(self) -> tuple[str, ...]:
         """The keys without prefix that a zip sets, in one of its rows at least."""
         return tuple(dict.fromkeys(key for row in self.members.values() for key in row))

@@ -1,17 +1,30 @@
 """Steps until a sweep over learning curves has found a good configuration: pausing and promoting beside stopping.
 
-    python benchmarks/multi_fidelity.py --lcbench FOLDER --taskset FOLDER [--arms NAME ...] [--seeds 3] [--workers 1]
+    python benchmarks/multi_fidelity.py --lcbench FOLDER --taskset FOLDER --hartmann [--arms NAME ...] [--seeds 3]
+    python benchmarks/multi_fidelity.py ... --workers 8                simulated workers
+    python benchmarks/multi_fidelity.py ... --fresh dehb --python dehb=/path/to/env/bin/python
 
 ``FOLDER`` are YAHPO Gym's surrogate of LCBench (52 epochs, evaluated at the suggested point itself) and TaskSet's
 tables (50 points of a curve for each of 1,000 rows, without the loss before any training; every library's suggestion is
-moved to the nearest row that it has not tried, and the library is told that row). Workers are simulated: a step takes
-one unit of time, and a trial that is continued takes only the steps that are new. Every study is asked and told as a
-user's script does it.
+moved to the nearest row that it has not tried, and the library is told that row); ``--hartmann`` adds MFHartmann in 3
+and 6 dimensions (100 steps). Workers are simulated: a step takes one unit of time, and a trial that is continued takes
+only the steps that are new. Every study is asked and told as a user's script does it.
 
 ``steps`` is how many steps of training were spent until a trial was complete that is as good as the best of 100 random
 points trained in full, as a share of what these 100 take; the geometric mean over tasks and seeds, with the 90 %
 interval of a bootstrap over tasks. A sweep that has not got there after the share ``--budget`` of these steps counts
-that share. ``vs`` is the ratio to the first arm over the same tasks and seeds.
+that share. ``vs`` is the ratio to the first arm over the same tasks and seeds. ``behind`` is on how many tasks an arm
+is behind the best peer of that very task beyond the 90 % interval of a bootstrap over seeds.
+
+Peers' trajectories (what was complete after how many steps) are kept in ``benchmarks/trajectories/multi-fidelity``, so
+that nobody waits for them twice; ``--fresh NAME`` runs a peer again. Peers run with their defaults, from the first step
+on, in an interpreter of their own (``--python NAME=PATH``), Optuna in this one. A value that is not finite is told to
+them as the task's worst.
+
+    optuna-*    pip install optuna==5.0.0 scipy
+    syne-*      pip install syne-tune==0.16.0 huggingface_hub          (its ASHA stops; 0.16 has none with promotion)
+    dehb        pip install dehb==0.1.2
+    neps-*      pip install torch==2.13.0 neural-pipeline-search==0.17.0
 """
 
 from __future__ import annotations
@@ -19,225 +32,98 @@ from __future__ import annotations
 import argparse
 import heapq
 import json
+import lzma
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import numpy as np  # noqa: E402
+from multi_fidelity_arms import ARMS, PEERS, PYTHONS, Contender  # noqa: E402
+from multi_fidelity_tasks import RANDOM_POINTS, goal_of, makers  # noqa: E402
 
-from pruning import TASKS, Lcbench
+KEPT = ROOT / "benchmarks" / "trajectories" / "multi-fidelity"
+IDLE = 1000
+"""A peer that asks so often for results that are known already is taken to have ended."""
 
-import sweeper_core
-from sweeper_core import pruners, samplers, schedulers
-from sweeper_core.samplers.base import Request, Sampler, Suggestion
-from sweeper_core.trial.history import History
-
-try:
-    import optuna
-except ImportError:
-    optuna = None
-
-Point = dict[str, Any]
-Snap = Callable[[Mapping[str, Any]], Point]
-RANDOM_POINTS = 100
+Trajectory = list[tuple[int, float]]
+"""Steps spent and value of each complete trial that was the best so far; at last the steps spent in all, and NaN."""
+Key = tuple[str, int, int]
+"""Task, workers and seed."""
 
 
-class Surrogate:
-    """A task whose curves are known at every point."""
-
-    snap = None
-
-    def __init__(self, folder: Path, task: str) -> None:
-        self._source = Lcbench(folder, task)
-        self.name, self.space, self.steps = f"lcbench {task}", self._source.space, self._source.epochs
-
-    def curve(self, params: Mapping[str, Any]) -> np.ndarray:
-        """Return the error after each step."""
-        return 100.0 - self._source.curve(dict(params))
-
-
-class Rows:
-    """A table of curves; suggestions move to the nearest row that has not been tried."""
-
-    def __init__(self, file: Path) -> None:
-        data = np.load(file)
-        self.name, self._points, self._curves = (
-            f"taskset {file.stem}",
-            data["hp"],
-            data["valid"][:, 1:],
-        )  # the first is before any training
-        self._names = [str(name) for name in data["names"]]
-        self._scaled = self._scale(self._points)
-        low, high = self._points.min(axis=0), self._points.max(axis=0)
-        self.space = {
-            name: ("FloatDistribution", {"low": float(a), "high": float(b), "log": True})
-            for name, a, b in zip(self._names, low, high, strict=True)
-        }
-        self.steps = self._curves.shape[1]
-        self._rows = {self._key(point): row for row, point in enumerate(self._points)}
-        self._free = np.ones(len(self._points), bool)
-
-    def _scale(self, points: np.ndarray) -> np.ndarray:
-        logs = np.log(self._points)
-        return (np.log(points) - logs.min(axis=0)) / np.ptp(logs, axis=0)
-
-    def _key(self, point: np.ndarray) -> tuple[float, ...]:
-        return tuple(point.tolist())
-
-    def snap(self, params: Mapping[str, Any]) -> Point:
-        """Return the nearest row that has not been tried, and count it as tried."""
-        point = self._scale(np.array([[params[name] for name in self._names]]))
-        distance = np.where(self._free, np.sum((self._scaled - point) ** 2, axis=1), np.inf)
-        row = int(np.argmin(distance))
-        self._free[row] = False
-        return dict(zip(self._names, self._points[row].tolist(), strict=True))
-
-    def curve(self, params: Mapping[str, Any]) -> np.ndarray:
-        """Return the validation loss after each step."""
-        return np.asarray(self._curves[self._rows[tuple(params[name] for name in self._names)]], float)
-
-
-class Moved(Sampler):
-    """A sampler whose suggestions are moved to the rows of a table."""
-
-    def __init__(self, inner: Sampler, snap: Snap) -> None:
-        super().__init__(inner.seed)
-        self._inner, self._snap = inner, snap
-
-    def suggest(self, request: Request, history: History, rng: np.random.Generator) -> Suggestion:
-        """Return the row nearest to the inner sampler's suggestion."""
-        suggestion = self._inner.suggest(request, history, rng)
-        return Suggestion(self._snap(suggestion.params), suggestion.origin)
-
-
-def moved_tpe(space: Mapping[str, Any], snap: Snap, seed: int) -> Any:
-    """Return Optuna's TPE with suggestions moved to the rows of a table; parameters are drawn as by default."""
-
-    class MovedTpe(optuna.samplers.TPESampler):  # type: ignore[misc, name-defined]
-        def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
-            return dict(space)
-
-        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> Any:
-            drawn = {name: self.sample_independent(study, trial, name, it) for name, it in search_space.items()}
-            return snap(drawn)
-
-    return MovedTpe(seed=seed)
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A contender: library, sampler, and the rule for its curves."""
-
-    library: Any
-    sampler: str
-    pruner: Callable[[], Any] | None = None
-    scheduler: Callable[[int], Any] | None = None
-
-    def study(self, task: Any, seed: int) -> Any:
-        """Return a new study."""
-        if self.library is optuna:
-            optuna.logging.set_verbosity(optuna.logging.ERROR)
-            return optuna.create_study(sampler=self._peers_sampler(task, seed), pruner=self._pruner(optuna.pruners))
-        sweeper_core.logging.set_verbosity(sweeper_core.logging.ERROR)
-        sampler = getattr(samplers, self.sampler)(seed=seed)
-        more = {} if self.scheduler is None else {"scheduler": self.scheduler(task.steps)}
-        return sweeper_core.create_study(
-            sampler=sampler if task.snap is None else Moved(sampler, task.snap), pruner=self._pruner(pruners), **more
-        )
-
-    def _pruner(self, module: Any) -> Any:
-        return module.NopPruner() if self.pruner is None else self.pruner()
-
-    def _peers_sampler(self, task: Any, seed: int) -> Any:
-        if task.snap is None:
-            return getattr(optuna.samplers, self.sampler)(seed=seed)
-        return moved_tpe(space_of(optuna, task), task.snap, seed)
-
-
-ARMS: dict[str, Arm] = {
-    "here: stop, asha": Arm(sweeper_core, "AutoSampler", lambda: pruners.SuccessiveHalvingPruner(1, 3)),
-    "here: promote, asha": Arm(sweeper_core, "AutoSampler", None, lambda steps: schedulers.ASHAScheduler()),
-    "here: promote, hyperband": Arm(
-        sweeper_core, "AutoSampler", None, lambda steps: schedulers.HyperbandScheduler(1, steps)
-    ),
-    "here: freeze-thaw": Arm(sweeper_core, "AutoSampler", None, lambda steps: schedulers.FreezeThawScheduler()),
-    "here: no pruning": Arm(sweeper_core, "AutoSampler"),
-    "here: random": Arm(sweeper_core, "RandomSampler"),
-    "here: random, promote": Arm(sweeper_core, "RandomSampler", None, lambda steps: schedulers.ASHAScheduler()),
-}
-if optuna is not None:
-    ARMS |= {
-        "optuna: TPE, asha": Arm(optuna, "TPESampler", lambda: optuna.pruners.SuccessiveHalvingPruner(1, 3)),
-        "optuna: TPE, hyperband": Arm(optuna, "TPESampler", lambda: optuna.pruners.HyperbandPruner(1, 51, 3)),
-    }
-
-
-def space_of(library: Any, task: Any) -> dict[str, Any]:
-    """Return the task's distributions in a library's classes."""
-    return {name: getattr(library.distributions, kind)(**args) for name, (kind, args) in task.space.items()}
-
-
-def goal_of(task: Any, seed: int) -> float:
-    """Return the best final value of random points."""
-    study = sweeper_core.create_study(sampler=samplers.RandomSampler(seed=10_000 + seed))
-    drawn = [study.ask(space_of(sweeper_core, task)).params for _ in range(RANDOM_POINTS)]
-    if task.snap is not None:
-        drawn = [task.snap(point) for point in drawn]
-    return float(np.nanmin([task.curve(point)[-1] for point in drawn]))
-
-
-def steps_needed(arm: Arm, task: Any, goal: float, seed: int, workers: int, budget: float = 1.0) -> tuple[float, float]:
-    """Return the share of steps until the goal was reached, and the seconds of CPU for each new trial."""
-    whole = RANDOM_POINTS * task.steps
-    limit = int(budget * whole)
-    study, space = arm.study(task, seed), space_of(arm.library, task)
-    pruned, failed = arm.library.trial.TrialState.PRUNED, arm.library.trial.TrialState.FAIL
-    events: list[tuple[int, int, Any, int, np.ndarray]] = []
+def simulate(contender: Contender, task: Any, goal: float, workers: int, limit: int) -> Trajectory:
+    """Run a contender on simulated workers until a trial as good as the goal is complete."""
+    curves: dict[Any, np.ndarray] = {}
+    done: dict[Any, int] = {}
+    events: list[tuple[int, int, Any, int | None]] = []
+    complete: Trajectory = []
     spent = asked = 0
-    began = time.process_time()
 
     def ask(now: int) -> None:
         nonlocal asked
-        trial = study.ask(space)
-        step = getattr(trial, "first_step", 0)
-        heapq.heappush(events, (now + 1, asked, trial, step, task.curve(trial.params)))
-        asked += 1
+        for _ in range(IDLE):
+            key, params, until = contender.ask()
+            if key not in done:
+                curves[key], done[key] = task.curve(params), 0
+            asked += 1
+            if until is None or until > done[key]:
+                heapq.heappush(events, (now + 1, asked, key, until))
+                return
+            contender.report(key, until, float(curves[key][until - 1]))
 
     for _ in range(workers):
         ask(0)
-    while spent < limit:
-        now, order, trial, step, curve = heapq.heappop(events)
+    while events and spent < limit:
+        now, order, key, until = heapq.heappop(events)
         spent += 1
-        value = float(curve[step])
-        trial.report(value, step)
-        if step + 1 == task.steps and not np.isfinite(value):
-            study.tell(trial, state=failed)
-        elif step + 1 == task.steps:
-            study.tell(trial, value)
+        done[key] += 1
+        step, value = done[key], float(curves[key][done[key] - 1])
+        going_on = contender.report(key, step, value) if until is None or step == until else True
+        if step == task.steps and np.isfinite(value) and (not complete or value < complete[-1][1]):
+            complete.append((spent, value))
             if value <= goal:
                 break
-        elif trial.should_prune():
-            study.tell(trial, state=pruned)
+        if going_on and step < task.steps:
+            heapq.heappush(events, (now + 1, order, key, until))
         else:
-            heapq.heappush(events, (now + 1, order, trial, step + 1, curve))
-            continue
-        ask(now)
-    return spent / whole, (time.process_time() - began) / asked
+            ask(now)
+    return [*complete, (spent, float("nan"))]
 
 
-def tasks(options: argparse.Namespace) -> Iterator[Callable[[], Any]]:
-    """Yield makers of the tasks: a task remembers what has been tried."""
-    for file in sorted(options.taskset.glob("*.npz")) if options.taskset else ():
-        yield lambda file=file: Rows(file)
-    for name in TASKS[: options.tasks] if options.lcbench else ():
-        yield lambda name=name: Surrogate(options.lcbench, name)
+def share_of(trajectory: Trajectory, goal: float, whole: int, budget: float) -> float:
+    """Return the share of the steps until a trial as good as the goal was complete."""
+    reached = min((spent for spent, value in trajectory if value <= goal), default=np.inf)
+    return min(reached / whole, budget)
+
+
+class Kept:
+    """What is kept of an arm's trajectories in a file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._runs: dict[str, Trajectory] = json.loads(lzma.decompress(file.read_bytes())) if file.exists() else {}
+
+    def get(self, key: Key, goal: float, limit: int) -> Trajectory | None:
+        """Return a run that got to the goal or was long enough; None where there is none."""
+        run = self._runs.get(self._name(key))
+        enough = run is not None and (run[-1][0] >= limit or any(value <= goal for _, value in run))
+        return run if enough else None
+
+    def put(self, key: Key, trajectory: Trajectory) -> None:
+        """Keep a run."""
+        self._runs[self._name(key)] = [(spent, float(f"{value:.7g}")) for spent, value in trajectory]
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.write_bytes(lzma.compress(json.dumps(dict(sorted(self._runs.items()))).encode()))
+
+    @staticmethod
+    def _name(key: Key) -> str:
+        return "|".join(map(str, key))
 
 
 def interval(logs: np.ndarray) -> tuple[float, float]:
@@ -248,50 +134,84 @@ def interval(logs: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def show(results: dict[str, list[list[float]]], seconds: dict[str, list[float]]) -> None:
+def behind(logs: Mapping[str, np.ndarray], arm: str) -> str:
+    """Return on how many tasks an arm is behind the best peer of the task beyond the interval over seeds."""
+    peers = [name for name in logs if name in PEERS and name != arm]
+    if not peers:
+        return "-"
+    rng = np.random.default_rng(0)
+    lost = 0
+    for place, own in enumerate(logs[arm]):
+        best = min(peers, key=lambda name: logs[name][place].mean())
+        gap = own - logs[best][place]
+        means = gap[rng.integers(len(gap), size=(2000, len(gap)))].mean(axis=1)
+        lost += bool(np.quantile(means, 0.05) > 0.0)
+    return f"{lost}/{len(logs[arm])}"
+
+
+def show(shares: Mapping[str, Sequence[Sequence[float]]], seconds: Mapping[str, list[float]]) -> None:
     """Print the table."""
-    first = None
-    print(f"{'arm':<28}{'steps':>8}{'90 %':>18}{'vs':>8}{'90 %':>18}{'ms a trial':>12}")
-    for name, by_task in results.items():
-        logs = np.log(np.array(by_task))
-        first = logs if first is None else first
-        ratio = logs - first[: len(logs)]
-        cells = [
-            f"{np.exp(part.mean()):>8.3f}{'{:.3f} to {:.3f}'.format(*interval(part)):>18}" for part in (logs, ratio)
-        ]
-        print(f"{name:<28}{cells[0]}{cells[1]}{1e3 * float(np.mean(seconds[name])):>12.1f}")
+    logs = {name: np.log(np.array(by_task)) for name, by_task in shares.items()}
+    first = next(iter(logs.values()))
+    print(f"{'arm':<24}{'steps':>8}{'90 %':>18}{'vs':>8}{'90 %':>18}{'behind':>8}{'s a run':>9}")
+    for name, values in logs.items():
+        parts = (values, values - first)
+        cells = [f"{np.exp(part.mean()):>8.3f}{'{:.3f} to {:.3f}'.format(*interval(part)):>18}" for part in parts]
+        took = f"{np.mean(seconds[name]):>9.1f}" if seconds[name] else f"{'kept':>9}"
+        print(f"{name:<24}{cells[0]}{cells[1]}{behind(logs, name):>8}{took}")
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lcbench", type=Path, help="folder of the surrogate of LCBench")
+    parser.add_argument("--taskset", type=Path, help="folder of TaskSet's tables")
+    parser.add_argument("--hartmann", action="store_true", help="with MFHartmann")
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS), metavar="NAME")
+    parser.add_argument("--tasks", type=int, default=6, help="of LCBench")
+    parser.add_argument("--lcbench-tasks", nargs="+", help="these instead")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--budget", type=float, default=0.3, help="share of the random points' steps")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--fresh", nargs="+", default=[], choices=list(PEERS), metavar="NAME", help="run again")
+    parser.add_argument("--python", nargs="+", default=[], metavar="NAME=PATH", help="a peer's interpreter")
+    parser.add_argument("--keep", type=Path, help="keep what is ours in this folder, too")
+    options = parser.parse_args()
+    PYTHONS.update(pair.split("=", 1) for pair in options.python)
+    if not (options.lcbench or options.taskset or options.hartmann):
+        parser.exit(1, "Nothing to do: name --lcbench, --taskset or --hartmann.\n")
+    return options
+
+
+def run(arm: str, make: Any, seed: int, options: argparse.Namespace, seconds: list[float]) -> float:
+    """Return an arm's share of steps on a task, kept or run now."""
+    task = make()
+    goal, whole = goal_of(make(), seed), RANDOM_POINTS * task.steps
+    limit, key = int(options.budget * whole), (task.name, options.workers, seed)
+    folder = KEPT if arm in PEERS else options.keep
+    kept = Kept(folder / f"{arm}.json.xz") if folder else None
+    found = kept.get(key, goal, limit) if kept and arm not in options.fresh else None
+    if found is None:
+        began = time.process_time()
+        found = simulate(ARMS[arm](task, seed), task, goal, options.workers, limit)
+        seconds.append(time.process_time() - began)
+        if kept:
+            kept.put(key, found)
+    return share_of(found, goal, whole, options.budget)
 
 
 def main() -> None:
     """Run all arms on all tasks and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lcbench", type=Path, help="folder of the surrogate of LCBench")
-    parser.add_argument("--taskset", type=Path, help="folder of TaskSet's tables")
-    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
-    parser.add_argument("--tasks", type=int, default=6, help="of LCBench")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--budget", type=float, default=1.0, help="share of the random points' steps")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--keep", type=Path, help="append each result to this file as a line of JSON")
-    options = parser.parse_args()
+    options = arguments()
     warnings.simplefilter("ignore")
-    results: dict[str, list[list[float]]] = {name: [] for name in options.arms}
+    shares: dict[str, list[list[float]]] = {name: [] for name in options.arms}
     seconds: dict[str, list[float]] = {name: [] for name in options.arms}
-    for make in tasks(options):
+    for make in makers(options):
         for name in options.arms:
-            results[name].append([])
-            for seed in range(options.seeds):
-                goal = goal_of(make(), seed)
-                share, took = steps_needed(ARMS[name], make(), goal, seed, options.workers, options.budget)
-                results[name][-1].append(share)
-                seconds[name].append(took)
-                if options.keep is not None:
-                    with options.keep.open("a") as lines:
-                        lines.write(json.dumps([make().name, name, seed, options.workers, share, took]) + "\n")
-        print(f"{make().name} done", file=sys.stderr)
-    if not any(results.values()):
-        parser.exit(1, "Nothing to do: name --lcbench or --taskset.\n")
-    show(results, seconds)
+            shares[name].append([run(name, make, seed, options, seconds[name]) for seed in range(options.seeds)])
+        each = " ".join(f"{name} {np.exp(np.mean(np.log(found[-1]))):.3f}" for name, found in shares.items())
+        print(f"{make().name}: {each}", file=sys.stderr, flush=True)
+    show(shares, seconds)
 
 
 if __name__ == "__main__":

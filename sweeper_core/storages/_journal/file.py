@@ -384,7 +384,13 @@ class _ClearErrors:  # a generator would cost more than most of what is guarded
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, OSError):
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            reason = "there is no space left" if full else error.strerror or error
             kind = StaleHandle if error.errno == errno.ESTALE else StorageUnavailableError
-            raise kind(f"The journal {self._path} cannot be used: {reason}.") from error
+            raise kind(f"The journal {self._path} cannot be used: {self._reason(error)}.") from error
+
+    def _reason(self, error: OSError) -> object:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return "there is no space left"
+        folder = os.path.dirname(os.path.abspath(self._path))
+        if error.errno == errno.ENOENT and not os.path.isdir(folder):
+            return f"there is no directory {folder} (journal:///path is relative, journal:////path absolute)"
+        return error.strerror or error

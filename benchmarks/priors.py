@@ -2,23 +2,34 @@
 
     python benchmarks/priors.py --yahpo /path/to/yahpo                 auto, tpe and random, good and bad priors
     python benchmarks/priors.py --yahpo /path/to/yahpo --arms auto --seeds 10
+    python benchmarks/priors.py --yahpo /path/to/yahpo --arms auto --neps /path/to/env/bin/python
+                                                                       beside NePS's piBO and PriorBand
 
 The protocol (Mallik et al. 2023): a good prior is the best of 25 random points, each coordinate perturbed by a normal
 deviation of a tenth of its range; a bad one is the worst of the points. Every parameter has a prior, of medium
 confidence. Without priors, the sampler begins by its own rule, with the same seed.
 
 MFHartmann in 3 and 6 dimensions (Kandasamy et al. 2017, as in mf-prior-bench 1.10) is taken at its full fidelity, where
-neither bias nor noise is left: Hartmann's functions.
+neither bias nor noise is left: Hartmann's functions. PriorBand alone sees earlier steps: LCBench's epochs, and for
+MFHartmann the bias of 0.5 (no noise).
+
+NePS (``pip install neural-pipeline-search==0.17.0 torch==2.13.0``) gets the same priors. A configuration that is
+promoted costs its new steps alone, and until one has been trained in full, the one with the best value counts as found.
 
 What is reported: the ratio of the regret with priors to that without, a geometric mean over tasks and seeds with a
 bootstrap interval (95 %, over both), after 5, 10 and 20 full trainings. The regret is the distance to the best score
 known (of 1,500 random points, all runs and the trajectories that ``quality.py`` keeps), floor 0.001 of the distance of
-the median.
+the median. Beside NePS: the regret of each arm with priors, relative to NePS's with the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
+import itertools
+import json
+import math
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,6 +53,8 @@ ARMS = {"auto": "AutoSampler", "gp": "GPSampler", "tpe": "TPESampler", "random":
 DRAWS = 25
 PERTURBATION = 0.1
 CHECKPOINTS = (5, 10, 20)
+KINDS = ("good", "bad")
+NEPS = ("pibo", "priorband")
 
 ALPHA = np.array([1.0, 1.2, 3.0, 3.2])
 HARTMANN = {
@@ -72,6 +85,8 @@ HARTMANN = {
     ),
 }
 """Minimum, and the matrices A and P, by name."""
+HARTMANN_STEPS, BIAS = 100, 0.5
+LCBENCH_STEPS = 52
 
 
 def hartmann(name: str) -> Task:
@@ -80,7 +95,8 @@ def hartmann(name: str) -> Task:
 
     def value(params: Mapping[str, Any]) -> float:
         x = np.array([params[key] for key in space.names])
-        return -float(ALPHA @ np.exp(-np.sum(a * (x - p) ** 2, axis=1)))
+        left = 1.0 - math.log(params.get("epoch", HARTMANN_STEPS)) / math.log(HARTMANN_STEPS)
+        return -float((ALPHA - BIAS * left**2) @ np.exp(-np.sum(a * (x - p) ** 2, axis=1)))
 
     space = SearchSpace.of({f"X_{place}": FloatDistribution(0.0, 1.0) for place in range(a.shape[1])})
     return Function("hartmann", name, space, value, best)
@@ -109,6 +125,51 @@ def scores(arm: str, task: Task, priors: Mapping[str, Prior], seed: int, n_trial
     return np.minimum.accumulate(found).tolist()
 
 
+class Neps:
+    """NePS in another interpreter: ``priors_peer.py``."""
+
+    def __init__(self, python: str) -> None:
+        command = [python, str(Path(__file__).with_name("priors_peer.py"))]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        atexit.register(self._process.kill)
+
+    def _say(self, word: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(word) + "\n")
+        self._process.stdin.flush()
+
+    def scores(self, name: str, task: Task, priors: Mapping[str, Prior], seed: int) -> list[float]:
+        """Return the best score after as many full trainings' steps, each checkpoint's entry among them."""
+        steps = HARTMANN_STEPS if task.group == "hartmann" else LCBENCH_STEPS
+        space = {key: _described(task.space[key].distribution) for key in task.space.names}
+        values = {key: prior.value for key, prior in priors.items()}
+        self._say({"begin": name, "space": space, "priors": values, "steps": steps, "seed": seed})
+        done: dict[str, int] = {}
+        spent, complete, leader = 0, math.inf, (math.inf, math.inf)
+        found = np.full(CHECKPOINTS[-1], math.nan)
+        while True:
+            job = self._ask()
+            spent += max(job["until"] - done.get(job["key"], 0), 1)
+            if spent > steps * CHECKPOINTS[-1]:
+                return [float(score) for score in found]
+            done[job["key"]] = job["until"]
+            value, score = task.score({**job["params"], "epoch": job["until"]})[0], task.score(job["params"])[0]
+            self._say({"tell": value})
+            leader = min(leader, (value, score))
+            complete = min(complete, score) if job["until"] >= steps else complete
+            found[(spent - 1) // steps :] = complete if complete < math.inf else leader[1]
+
+    def _ask(self) -> Any:
+        self._say({"ask": 1})
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
+
+
+def _described(distribution: Any) -> tuple[str, dict[str, Any]]:
+    ends = {"low": distribution.low, "high": distribution.high, "log": distribution.log}
+    return type(distribution).__name__, ends
+
+
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -116,6 +177,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--arms", nargs="+", default=["auto", "tpe", "random"], choices=list(ARMS))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--tasks", type=int, default=8, help="how many of the LCBench tasks")
+    parser.add_argument("--neps", metavar="PYTHON", help="interpreter that has NePS, to compare with it")
     return parser.parse_args(argv)
 
 
@@ -127,22 +189,32 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(f"There are no LCBench networks in {options.yahpo}.")
     tasks += [hartmann(name) for name in HARTMANN]
     references = {task.name: _reference(task, best_known()) for task in tasks}
+    peers = _runs_of_neps(Neps(options.neps), tasks, options.seeds) if options.neps else {}
     for arm in options.arms:
         runs = {
             (task.name, seed, kind): scores(arm, task, _priors(task, kind, seed), seed, CHECKPOINTS[-1])
             for task in tasks
             for seed in range(options.seeds)
-            for kind in ("none", "good", "bad")
+            for kind in ("none", *KINDS)
         }
-        for kind in ("good", "bad"):
-            for part, names in _parts(tasks).items():
+        for kind, (part, names) in itertools.product(KINDS, _parts(tasks).items()):
+            known = {name: references[name] for name in names}
+            _report(f"{arm:<8}{kind:<6}{part:<10}", (kind, "none"), runs, known, options.seeds)
+            for peer in NEPS if peers else ():
+                both = {**peers, **runs}
                 _report(
-                    f"{arm:<8}{kind:<6}{part:<10}",
-                    kind,
-                    runs,
-                    {name: references[name] for name in names},
-                    options.seeds,
+                    f"{arm:<8}{kind:<6}{part:<10}/ {peer:<10}", (kind, f"{peer} {kind}"), both, known, options.seeds
                 )
+
+
+def _runs_of_neps(neps: Neps, tasks: Sequence[Task], seeds: int) -> dict[Any, list[float]]:
+    return {
+        (task.name, seed, f"{name} {kind}"): neps.scores(name, task, _priors(task, kind, seed), seed)
+        for task in tasks
+        for seed in range(seeds)
+        for name in NEPS
+        for kind in KINDS
+    }
 
 
 def _reference(task: Task, known: Mapping[str, float]) -> tuple[float, float]:
@@ -163,8 +235,10 @@ def _parts(tasks: Sequence[Task]) -> dict[str, list[str]]:
     return parts
 
 
-def _report(title: str, kind: str, runs: dict[Any, list[float]], references: dict[str, Any], seeds: int) -> None:
-    """Print the ratios of regrets of one arm and kind of prior."""
+def _report(
+    title: str, kinds: tuple[str, str], runs: dict[Any, list[float]], references: dict[str, Any], seeds: int
+) -> None:
+    """Print the ratios of the regrets of the first kind of runs to those of the second."""
     cells = []
     for count in CHECKPOINTS:
         rows = []
@@ -172,7 +246,7 @@ def _report(title: str, kind: str, runs: dict[Any, list[float]], references: dic
             best = min(lowest, *(min(run) for (other, _, _), run in runs.items() if other == name))
             floor = FLOOR * max(median - best, 1e-300)
             regret = {key: np.log10(max(run[count - 1] - best, floor)) for key, run in runs.items() if key[0] == name}
-            rows.append(np.array([regret[name, s, kind] - regret[name, s, "none"] for s in range(seeds)]))
+            rows.append(np.array([regret[name, s, kinds[0]] - regret[name, s, kinds[1]] for s in range(seeds)]))
         low, high = interval(rows, np.random.default_rng(0))
         mean = np.mean([row.mean() for row in rows])
         cells.append(f"{count}: {10**mean:.2f} ({10**low:.2f} to {10**high:.2f})")

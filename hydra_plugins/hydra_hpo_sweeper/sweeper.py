@@ -50,10 +50,10 @@ class HPOSweeper(Sweeper):
             raise CompactHydraException(str(error)) from error
 
 
-def _refusal(override: str) -> str | None:
+def _refusal(override: str, error: Exception) -> str | None:
     from hydra_plugins.hydra_hpo_sweeper._space._command_line import refusal
 
-    return refusal(override)
+    return refusal(override, error)
 
 
 explain_refusals(_refusal)

@@ -35,8 +35,8 @@ def extend_hydra() -> None:
         _replace(OverridesParser, "parse_rule", _parse_rule_of)
 
 
-def explain_refusals(explain: Callable[[str], str | None]) -> None:
-    """Answer a refused override of the command line by what ``explain`` returns for it, unless that is None."""
+def explain_refusals(explain: Callable[[str, Exception], str | None]) -> None:
+    """Answer a refused override by what ``explain`` returns for it and the error, unless that is None."""
     _replace(OverridesParser, "parse_overrides", partial(_parse_overrides_of, explain))
 
 
@@ -83,8 +83,8 @@ def _interval_of(original: Any) -> Any:
         end: int | float,
         log: bool = False,
         step: int | float | None = None,
-        prior: int | float | str | QuotedString | None = None,
-        confidence: str | QuotedString | None = None,
+        prior: str | int | float | bool | dict | list | QuotedString | None = None,  # type: ignore[type-arg]
+        confidence: str | int | float | bool | dict | list | QuotedString | None = None,  # type: ignore[type-arg]
     ) -> Any:
         sweep = original(start, end)
         if log:
@@ -141,12 +141,12 @@ def _parse_rule_of(original: Any) -> Any:
     return parse_rule
 
 
-def _parse_overrides_of(explain: Callable[[str], str | None], original: Any) -> Any:
+def _parse_overrides_of(explain: Callable[[str, Exception], str | None], original: Any) -> Any:
     def parse_overrides(*args: Any, **kwargs: Any) -> Any:
         try:
             return original(*args, **kwargs)
         except OverrideParseException as error:
-            answer = explain(error.override)
+            answer = explain(error.override, error)
             if answer is None:
                 raise
             raise OverrideParseException(error.override, answer) from None
@@ -155,11 +155,12 @@ def _parse_overrides_of(explain: Callable[[str], str | None], original: Any) -> 
 
 
 def _choice_of(original: Any) -> Any:
-    # Hydra checks arguments against the annotation (plain types only), which is where None is let in.
+    # Hydra checks arguments against the annotation (plain types only), which is where None is let in. Wrong priors are
+    # let through: the sweeper has a better answer.
     def choice(
         *args: str | int | float | bool | dict | list | ChoiceSweep | None,  # type: ignore[type-arg]
         prior: str | int | float | bool | dict | list | QuotedString | None = None,  # type: ignore[type-arg]
-        confidence: str | QuotedString | None = None,
+        confidence: str | int | float | bool | dict | list | QuotedString | None = None,  # type: ignore[type-arg]
     ) -> Any:
         return original(*args)
 
@@ -171,8 +172,8 @@ def _range_of(original: Any) -> Any:
         start: int | float,
         stop: int | float | None = None,
         step: int | float = 1,
-        prior: int | float | str | QuotedString | None = None,
-        confidence: str | QuotedString | None = None,
+        prior: str | int | float | bool | dict | list | QuotedString | None = None,  # type: ignore[type-arg]
+        confidence: str | int | float | bool | dict | list | QuotedString | None = None,  # type: ignore[type-arg]
     ) -> Any:
         return original(start, stop, step)
 

@@ -20,9 +20,9 @@ def reason_of_refusal(value: str, error: Exception) -> str:
     unknown = unknown_call(value)
     if unknown is not None:
         return f"cannot read {value!r}: {no_function(unknown)}"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("See https:")]
     reason = "; ".join(lines) or type(error).__name__
-    evaluated = _EVALUATED.match(reason)
+    evaluated = _EVALUATED.search(reason)
     if evaluated is not None:
         return f"cannot read {value!r}: {reason[evaluated.end() :]}{_taken(evaluated[2], evaluated[1], reason)}"
     place = wrong_place(value, reason)

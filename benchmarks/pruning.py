@@ -79,11 +79,15 @@ class Lcbench:
 
     def curve(self, params: dict[str, Any]) -> np.ndarray:
         """Return the accuracy after each epoch."""
+        return self.time_and_accuracy(params)[:, 1]
+
+    def time_and_accuracy(self, params: dict[str, Any]) -> np.ndarray:
+        """Return the seconds until the end of each epoch, and the accuracy there: ``(epochs, 2)``."""
         rows = np.array([[params.get(name, 0.0) for name in COLUMNS]] * self.epochs, np.float32)
         rows[:, COLUMNS.index("epoch")] = np.arange(1, self.epochs + 1)
         tasks = np.full((self.epochs, 1), self._task, np.int32)
         # Outputs: time, val_accuracy, val_cross_entropy, val_balanced_accuracy, and two of the test set.
-        return self._model.run(None, {"x_cat": tasks, "x_cont": rows})[0][:, 1].astype(float)
+        return self._model.run(None, {"x_cat": tasks, "x_cont": rows})[0][:, :2].astype(float)
 
 
 def _range(item: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -102,7 +102,7 @@ class LearningCurves:
     def __init__(self, sign: float, objective: int = 0, metrics: Sequence[tuple[str, float]] = ()) -> None:
         self.sign = sign
         self.objective = objective
-        self._metrics = tuple(metrics) if len(metrics) > 1 else ()
+        self.name(metrics)
         self._records: list[TrialRecord | None] = []
         self._attempts = Attempts()
         self._states = np.full(16, -1, np.int8)
@@ -120,6 +120,10 @@ class LearningCurves:
 
     def __len__(self) -> int:
         return len(self._records)
+
+    def name(self, metrics: Sequence[tuple[str, float]]) -> None:
+        """Set the names of all objectives and their signs."""
+        self._metrics = tuple(metrics) if len(metrics) > 1 else ()
 
     def fold(self, records: Iterable[TrialRecord]) -> None:
         """Fold new and changed trials; an older record of a trial that has ended is ignored."""
@@ -199,7 +203,7 @@ class LearningCurves:
         found = self.reached(step)
         if not self._metrics or not len(found.rows):
             return found
-        values = np.array([self._metrics_at(row, step) for row in found.rows.tolist()])
+        values = np.array([self.objectives_at(row, step) for row in found.rows.tolist()])
         if np.all(np.isnan(values)):
             return found
         fronts = non_domination_ranks(values)
@@ -208,8 +212,11 @@ class LearningCurves:
         places[order] = np.arange(len(order))
         return Slice(found.rows, np.where(np.any(np.isnan(values), axis=1), np.inf, places))
 
-    def _metrics_at(self, row: int, step: int) -> list[float]:
-        """Return the signed objectives of a trial's first report at or after a step; NaN where one is missing."""
+    def objectives_at(self, row: int, step: int) -> list[float]:
+        """Return the signed objectives of a trial's first report at or after a step; NaN where one is missing.
+
+        Only several objectives are reported by their names.
+        """
         record = self._records[row]
         assert record is not None
         place = bisect_left(record.reports, step, key=_step_of)

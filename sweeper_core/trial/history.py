@@ -85,6 +85,8 @@ class History:
         columns: parameters by name, in the order of first appearance.
         layouts: the layout of each trial's parameters, ``n`` entries that share few objects.
         sources: histories of earlier studies, for transfer learning.
+        ends: ``(n, m)`` expected values of PRUNED trials that reported several objectives, signed; NaN for all others.
+            None where there are none.
         version: the unique key of the table that this is a snapshot of, and its number of changes.
     """
 
@@ -106,6 +108,7 @@ class History:
     directions: tuple[StudyDirection, ...]
     sources: tuple[History, ...] = ()
     version: tuple[int, int] = (0, 0)
+    ends: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.states)
@@ -120,7 +123,8 @@ class History:
             )
         }
         columns = {name: replace(column, raw=column.raw[:rows]) for name, column in self.columns.items()}
-        return replace(self, **arrays, columns=columns, version=(secrets.randbits(62), 0))
+        ends = None if self.ends is None else self.ends[:rows]
+        return replace(self, **arrays, columns=columns, ends=ends, version=(secrets.randbits(62), 0))
 
     @property
     def n_objectives(self) -> int:

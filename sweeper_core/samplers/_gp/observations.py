@@ -26,6 +26,10 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
+LEAST_NOISE = 0.1
+"""Least noise of the expected end of a pruned trial, in units of the spread of all values."""
+
+
 @dataclass(frozen=True)
 class Observations:
     """Points with observed values, in order of their numbers.
@@ -90,17 +94,18 @@ def points_of(history: History, encoding: Encoding, rows: Integers) -> tuple[Poi
 def gather(history: History, encoding: Encoding) -> tuple[Observations, Integers]:
     """Return the observations of the finished trials that fit the space, and their numbers.
 
-    Complete trials are used, and with one objective pruned ones too.
+    Complete trials are used, and pruned ones by their expected ends.
     """
     complete = history.completed
     usable = complete[~np.any(np.isnan(history.values[complete]), axis=1)] if len(complete) else complete
-    pruned = history.having(TrialState.PRUNED)
-    pruned = pruned[np.isfinite(history.last_value[pruned])] if history.n_objectives == 1 else pruned[:0]
+    pruned = _reported(history)
     points, rows = points_of(history, encoding, np.sort(np.concatenate([usable, pruned])))
     is_pruned = history.states[rows] == TrialState.PRUNED
     values = _finite(history.values[rows])
     noise_std = np.zeros(len(rows))
-    if np.any(is_pruned):
+    if np.any(is_pruned) and history.ends is not None:
+        values[is_pruned], noise_std[is_pruned] = history.ends[rows[is_pruned]], LEAST_NOISE
+    elif np.any(is_pruned):
         guessed, noise_std[is_pruned] = extrapolated(history, rows[~is_pruned], rows[is_pruned])
         values[is_pruned, 0] = guessed
     observations = Observations(
@@ -113,6 +118,14 @@ def gather(history: History, encoding: Encoding) -> tuple[Observations, Integers
         run_variance=_pooled(history.repeats[rows], history.spread[rows]),
     )
     return observations, rows
+
+
+def _reported(history: History) -> Integers:
+    """Return the pruned trials that have reported all objectives."""
+    pruned = history.having(TrialState.PRUNED)
+    if history.n_objectives == 1:
+        return pruned[np.isfinite(history.last_value[pruned])]
+    return pruned[:0] if history.ends is None else pruned[np.all(np.isfinite(history.ends[pruned]), axis=1)]
 
 
 def extrapolated(history: History, complete: Integers, pruned: Integers) -> tuple[Floats, Floats]:
@@ -132,10 +145,12 @@ def extrapolated(history: History, complete: Integers, pruned: Integers) -> tupl
         return last, left
     middle, worst = float(np.median(final)), max(float(final.max()), float(np.median(last)))
     above = np.minimum(last, worst) - middle
-    guessed, noise_std = np.where(above > 0.0, middle + (1.0 - left) * above, last), 0.1 + 0.5 * left
+    guessed, noise_std = np.where(above > 0.0, middle + (1.0 - left) * above, last), LEAST_NOISE + 0.5 * left
     expected, deviation = history.forecast[pruned].T
     known, spread = np.isfinite(expected), max(float(np.std(final)), 1e-12)
-    return np.where(known, np.minimum(expected, worst), guessed), np.where(known, 0.1 + deviation / spread, noise_std)
+    return np.where(known, np.minimum(expected, worst), guessed), np.where(
+        known, LEAST_NOISE + deviation / spread, noise_std
+    )
 
 
 def _finite(values: Floats) -> Floats:

@@ -18,10 +18,13 @@ def best_of(history: History, rows: Integers, count: int) -> Integers:
     """Return the ``count`` best of finished trials, best first where there is one objective.
 
     Feasible complete trials come first, by value; then pruned ones, by last step (the largest first) and last
-    report; then infeasible ones, by total violation.
+    report; then infeasible ones, by total violation. With several objectives, pruned trials are ranked
+    among the complete ones, by their expected ends.
     """
     feasible = history.feasible[rows]
     complete = history.states[rows] == TrialState.COMPLETE
+    if history.ends is not None:
+        complete |= np.all(np.isfinite(history.ends[rows]), axis=1)
     chosen = best_complete(history, rows[feasible & complete], count)
     if len(chosen) < count:
         pruned = rows[feasible & ~complete]
@@ -35,7 +38,7 @@ def best_of(history: History, rows: Integers, count: int) -> Integers:
 
 
 def best_complete(history: History, rows: Integers, count: int) -> Integers:
-    """Return the ``count`` best of complete trials: by value, or by front and hypervolume contribution."""
+    """Return the ``count`` best of trials with values: by value, or by front and hypervolume contribution."""
     count = min(count, len(rows))
     if count == 0:
         return rows[:0]
@@ -46,7 +49,10 @@ def best_complete(history: History, rows: Integers, count: int) -> Integers:
         else:
             near = np.arange(len(rows))
         return rows[near[np.argsort(values[near], kind="stable")[:count]]]
-    return rows[_best_of_several(history.values[rows], count)]
+    values = history.values[rows]
+    if history.ends is not None:
+        values = np.where(np.isnan(values), history.ends[rows], values)
+    return rows[_best_of_several(values, count)]
 
 
 def _best_of_several(values: Floats, count: int) -> Integers:

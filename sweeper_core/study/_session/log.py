@@ -16,9 +16,11 @@ from sweeper_core.trial.attempts import Attempts, configurations, continued_by
 from sweeper_core.trial.attrs import FORMAT, KNOWN_FORMAT, METRIC_NAMES, PRIORS
 from sweeper_core.trial.best import Best
 from sweeper_core.trial.curves import LearningCurves
+from sweeper_core.trial.ends import Floats, expected_ends
 from sweeper_core.trial.history import History, TrialTable
 from sweeper_core.trial.lists import lists_of, shown_params
 from sweeper_core.trial.record import NOTHING, TrialRecord
+from sweeper_core.trial.state import TrialState
 from sweeper_core.trial.statistics import RunningStatistics
 
 if TYPE_CHECKING:
@@ -72,9 +74,8 @@ class TrialLog:
     def _reset(self) -> None:
         directions = self.study.directions
         self._table = TrialTable(directions, self.sources)
-        names = self.study.system_attrs.get(METRIC_NAMES) or range(len(directions))
-        metrics = [(str(name), direction.sign) for name, direction in zip(names, directions, strict=False)]
-        self._curves = LearningCurves(directions[self.objective].sign, self.objective, metrics)
+        self._curves = LearningCurves(directions[self.objective].sign, self.objective, self._metrics)
+        self._ends: tuple[tuple[int, ...], Floats] | None = None
         self.empty = self._table.history()
         self.statistics = RunningStatistics(directions)
         self.attempts = Attempts()
@@ -83,6 +84,13 @@ class TrialLog:
         self.may_have_lost = True
         self._unread: list[TrialRecord] = []
         self._latest: dict[int, TrialRecord] = {}
+
+    @property
+    def _metrics(self) -> list[tuple[str, float]]:
+        """Names and signs of the objectives."""
+        directions = self.study.directions
+        names = self.study.system_attrs.get(METRIC_NAMES) or range(len(directions))
+        return [(str(name), direction.sign) for name, direction in zip(names, directions, strict=False)]
 
     def after_fork(self) -> None:
         """Replace a lock that a thread of the parent held, and read again what that thread was reading."""
@@ -195,7 +203,17 @@ class TrialLog:
         """Return the snapshot of the first ``rows`` trials (all by default)."""
         with self.lock:
             self._fold()
-            return self._table.history(rows)
+            history = self._table.history(rows)
+            return history if history.n_objectives == 1 else replace(history, ends=self._ends_of(history))
+
+    def _ends_of(self, history: History) -> Floats | None:
+        """Return the expected ends of unfinished trials with several objectives."""
+        if not len(history.having(TrialState.PRUNED)):
+            return None
+        key = (len(history), *history.version)
+        if self._ends is None or self._ends[0] != key:
+            self._ends = key, expected_ends(self._curves, history)
+        return self._ends[1]
 
     @property
     def curves(self) -> LearningCurves:
@@ -236,6 +254,9 @@ class TrialLog:
         """Read the study's own attributes again, and return it."""
         stored = self.storage.get_study(self.study_id)
         self.study = replace(self.study, user_attrs=stored.user_attrs, system_attrs=stored.system_attrs)
+        with self.lock:
+            self._curves.name(self._metrics)
+            self._ends = None
         return self.study
 
 

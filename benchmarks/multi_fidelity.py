@@ -98,8 +98,13 @@ def simulate(contender: Contender, task: Any, goal: float, workers: int, limit: 
 
 def share_of(trajectory: Trajectory, goal: float, whole: int, budget: float) -> float:
     """Return the share of the steps until a trial as good as the goal was complete."""
-    reached = min((spent for spent, value in trajectory if value <= goal), default=np.inf)
+    reached = min((spent for spent, value in trajectory if reaches(value, goal)), default=np.inf)
     return min(reached / whole, budget)
+
+
+def reaches(value: float, goal: float) -> bool:
+    """Return whether a value is as good as the goal, up to the digits that are kept."""
+    return value <= goal or bool(np.isclose(value, goal, rtol=1e-6, atol=0.0))
 
 
 class Kept:
@@ -112,7 +117,7 @@ class Kept:
     def get(self, key: Key, goal: float, limit: int) -> Trajectory | None:
         """Return a run that got to the goal or was long enough; None where there is none."""
         run = self._runs.get(self._name(key))
-        enough = run is not None and (run[-1][0] >= limit or any(value <= goal for _, value in run))
+        enough = run is not None and (run[-1][0] >= limit or any(reaches(value, goal) for _, value in run))
         return run if enough else None
 
     def put(self, key: Key, trajectory: Trajectory) -> None:

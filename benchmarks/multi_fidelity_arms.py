@@ -166,6 +166,8 @@ _processes: dict[str, subprocess.Popen[str]] = {}
 def _process(name: str) -> subprocess.Popen[str]:
     if name not in _processes:
         script = str(Path(__file__).with_name("multi_fidelity_peer.py"))
+        if name not in PYTHONS:
+            raise SystemExit(f"Name the interpreter of {name}: --python {name}=PATH.")
         command = [PYTHONS[name], script]
         _processes[name] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         atexit.register(_processes[name].kill)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import errno
+import multiprocessing
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,7 +21,7 @@ from plugin_support import command, surroundings, sweep
 
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import failure_of
 from hydra_plugins.hydra_hpo_sweeper._lanes._oom import KillCounter, memory_is_short
-from sweeper_core import create_study
+from sweeper_core import create_study, load_study
 from sweeper_core.memory import is_out_of_memory, tells_kill, tells_out_of_memory
 from sweeper_core.trial.attrs import FAILURE, OOM
 
@@ -354,12 +356,35 @@ def test_an_interrupted_sweep_goes_on_with_what_is_smaller(tmp_path: Path) -> No
     assert (row["user_attrs.data.batch"], row["user_attrs.trainer.accumulate"], row["state"]) == ("10", "4", "COMPLETE")
 
 
+def killing_once(config: Any) -> float:
+    """Kill the sweep, and its worker, in the second attempt, which is smaller."""
+    sweep_pid = Path(config.folder, "pid")
+    if config.data.batch == 10 and sweep_pid.exists():
+        pid = int(sweep_pid.read_text())
+        sweep_pid.unlink()
+        os.kill(pid, signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return greedy(config)
+
+
+def sweep_until_killed(folder: Path, settings: list[str]) -> None:
+    (folder / "pid").write_text(str(os.getpid()))
+    sweep(killing_once, folder / "s", settings, config=CONFIG)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="lanes are processes of POSIX")
-def test_worker_processes_run_what_is_smaller(tmp_path: Path) -> None:
+def test_worker_processes_run_what_is_smaller_also_after_the_sweep_was_killed(tmp_path: Path) -> None:
     settings = ["x=choice(1,1.5)", "hydra.sweeper.n_trials=1", SMALLER, "hydra.sweeper.lanes=process"]
-    sweep(greedy, tmp_path / "s", settings, config=CONFIG)
+    settings += ["data.batch=20", f"+folder={tmp_path}"]
+    killed = multiprocessing.get_context("fork").Process(target=sweep_until_killed, args=(tmp_path, settings))
+    killed.start()
+    killed.join(300)
+    assert killed.exitcode == -signal.SIGKILL
+    sweep(killing_once, tmp_path / "s", settings, config=CONFIG)
     (row,) = table(tmp_path / "s")
-    assert (row["number"], row["user_attrs.data.batch"], row["state"]) == ("0", "10", "COMPLETE")
+    assert (row["user_attrs.data.batch"], row["user_attrs.trainer.accumulate"], row["state"]) == ("10", "2", "COMPLETE")
+    attempts = load_study(study_name="hpo", storage=f"sqlite:///{tmp_path / 's' / 'study.db'}").trials
+    assert [OOM in attempt.system_attrs for attempt in attempts] == [True, False, False]
 
 
 def test_what_cannot_get_smaller_fails(tmp_path: Path) -> None:

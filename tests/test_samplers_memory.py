@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.maths import logistic
+from sweeper_core.maths.gp import Posterior
 from sweeper_core.samplers import AutoSampler, TPESampler
+from sweeper_core.samplers._gp.acquisition import Compressed, ExpectedImprovement, Fits, Sum
 from sweeper_core.samplers._memory import MemoryLimit
 from sweeper_core.search_space.space import Clause, Parameter, SearchSpace
 from sweeper_core.testing.simulation import Simulation
 from sweeper_core.trial.state import TrialState
+
+Floats = npt.NDArray[np.float64]
 
 SPACE = SearchSpace(
     [
@@ -104,6 +109,47 @@ def test_the_default_sampler_keeps_to_the_limit() -> None:
     study = simulated(AutoSampler(seed=1), 26)
     assert study.history.oom[:10].any()
     assert np.sum(study.history.oom[14:]) <= 2
+
+
+class Line(Posterior):
+    """A sure model whose mean grows with the distance from 1."""
+
+    def __init__(self) -> None:
+        pass
+
+    def predict_with_gradient(self, Z: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        return 1.0 - Z[:, 0], np.full(len(Z), 1e-6), -np.ones_like(Z), np.zeros_like(Z)
+
+    def predict(self, Z: Floats) -> tuple[Floats, Floats]:
+        return self.predict_with_gradient(Z)[:2]
+
+
+class Edge:
+    """A limit whose risk grows from 0 to 1; 0.02 is admissible."""
+
+    least = float(np.log1p(-0.02))
+
+    def log_fits(self, Z: Floats) -> Floats:
+        return np.log1p(-0.999 * Z[:, 0])
+
+
+def test_no_improvement_outweighs_the_limit() -> None:
+    Z = np.linspace(0.0, 1.0, 1001)[:, None]
+    improvement, edge = ExpectedImprovement(Line(), 0.5), Fits(cast(MemoryLimit, Edge()))
+    assert Z[np.argmax(Sum([improvement, edge]).score(Z)), 0] > 0.3
+    score = Sum([Compressed(improvement), edge]).score(Z)
+    assert Z[np.argmax(score), 0] == pytest.approx(0.02, abs=2e-3)
+
+
+def test_a_compressed_improvement_keeps_the_order_and_has_its_own_gradient() -> None:
+    Z = np.linspace(0.0, 0.6, 61)[:, None]
+    compressed = Compressed(ExpectedImprovement(Line(), 0.5))
+    score, gradient = compressed.score_with_gradient(Z)
+    assert np.all(np.diff(score) > 0.0)
+    assert score[0] > -150.0
+    slope = (compressed.score(Z + 1e-7) - compressed.score(Z - 1e-7)) / 2e-7
+    np.testing.assert_allclose(gradient[:, 0], slope, rtol=1e-3)
+    np.testing.assert_array_equal(score[-1:], compressed.improvement.score(Z[-1:]))
 
 
 def test_logistic_regression_finds_the_weights_of_its_outcomes() -> None:

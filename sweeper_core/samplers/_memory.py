@@ -48,13 +48,17 @@ MIN_RATIO = 3.0
 """A positive number whose upper bound is this many times its lower one has a logarithmic feature."""
 MAX_NEWEST = 400
 """Number of newest trials that the limit is learned from."""
-TARGET, ADVANCE = 0.065, 10
-MIN_RISK, MAX_RISK = 0.01, 0.3
-"""The admissible probability of running out of memory is what is left of a budget, from ``MIN_RISK`` to ``MAX_RISK``.
-The budget is ``TARGET`` for each recent trial, and for ``ADVANCE`` more: where the best points lie beside the limit,
-failures that find it early are worth more than later ones. The less the limit errs, the closer to it points may be."""
-START, RECENT = 10, 50
-"""The recent trials are so many, without the first ones, which had no limit to keep to."""
+EARLY, EARLY_RISK = 20, 0.5
+"""The admissible probability of running out of memory in the first trials: failures that find the limit early are
+worth most, because the best points often lie beside it."""
+TARGET, ADVANCE = 0.05, 0.3
+MIN_RISK, MAX_RISK = 0.02, 0.3
+"""After them it is what is left of a budget, from ``MIN_RISK`` to ``MAX_RISK``. The budget is ``TARGET`` for each
+recent trial, and ``ADVANCE``. Where no risk is larger than what is left, calibrated probabilities keep to the budget on
+the average, however close to the limit the points lie. Probabilities below 0.1 are three times too large, so the least
+one costs little."""
+RECENT = 50
+"""The recent trials are so many, without the early ones."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,10 @@ class MemoryLimit:
 
 def _risk(short: Flags) -> float:
     """Return the admissible risk, by which trials ran out of memory, in order."""
-    recent = short[START:][-RECENT:]
-    left = TARGET * (len(recent) + ADVANCE) - float(np.sum(recent))
+    if len(short) < EARLY:
+        return EARLY_RISK
+    recent = short[EARLY:][-RECENT:]
+    left = ADVANCE + TARGET * len(recent) - float(np.sum(recent))
     return min(max(left, MIN_RISK), MAX_RISK)
 
 

@@ -27,6 +27,7 @@ from sweeper_core.maths.hypervolume import greedy_subset
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.maths.threads import one_blas_thread
 from sweeper_core.samplers._gp.acquisition import (
+    Compressed,
     ExpectedImprovement,
     Feasibility,
     Fits,
@@ -268,7 +269,7 @@ class GPSampler(OptunaFace):
         # The incumbent includes the values fantasized for running trials.
         expected = np.append(means, [] if turn.held else model.posterior.mean(task.pending_Z))
         lowest = float(np.min(expected)) - turn.margin * slope_at(model.warp, float(y[elite[0]]))
-        return Sum([ExpectedImprovement(posterior, lowest), *feasibilities]), parents
+        return Sum([_within_limit(task, ExpectedImprovement(posterior, lowest)), *feasibilities]), parents
 
     def _several(self, task: Task, feasibilities: list[Term]) -> tuple[Sum, Floats]:
         observations = task.observations
@@ -287,7 +288,7 @@ class GPSampler(OptunaFace):
         boxes = _boxes(front[np.all(front < reference, axis=1)], reference)
         posteriors = [model.posterior.fantasize(task.pending_Z) for model in models]
         units = np.concatenate([observations.unit[rows], task.pending.unit])
-        return Sum([HypervolumeImprovement(posteriors, boxes), *feasibilities]), units[on_front]
+        return Sum([_within_limit(task, HypervolumeImprovement(posteriors, boxes)), *feasibilities]), units[on_front]
 
     def _target(self, task: Task, y: Floats, warped: bool) -> Target:
         observations = task.observations
@@ -353,6 +354,11 @@ def _spread_out(task: Task, length: int) -> Floats:
         draws = draws[fresh]
     draws = cheaper(draws, encoding.embed(draws), task.cost)
     return np.asarray(draws[farthest(encoding.embed(draws), encoding.embed(seen.unit, seen.active))])
+
+
+def _within_limit(task: Task, improvement: ExpectedImprovement | HypervolumeImprovement) -> Term:
+    """Return an improvement on a scale on which the limit of memory prevails."""
+    return improvement if task.limit is None else Compressed(improvement)
 
 
 def _visits(unit: Floats, axis: Feature) -> Integers:

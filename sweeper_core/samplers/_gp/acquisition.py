@@ -27,6 +27,10 @@ Floats = npt.NDArray[np.float64]
 STIFFNESS = 1e4
 """Weight of a success probability below the required one. On the safe side of a feasibility edge the log improvement
 falls without bound, so with the plain product run after run would be suggested beyond the edge."""
+HOPELESS = -10.0
+"""The log improvement below which its scale is compressed. Where the model is sure, log improvements on the safe side
+of an edge are -1000 and less, which outweighs any stiffness: points with a risk of 0.14 were suggested where 0.02 was
+admissible."""
 CAUTION = 0.5
 """Factor on the variances in the hypervolume improvement: with the full variances one corner of the space after another
 would be suggested, wherever an objective is most uncertain."""
@@ -113,7 +117,24 @@ class HypervolumeImprovement:
         )
 
 
-Term = ExpectedImprovement | Feasibility | Fits | HypervolumeImprovement | Belief | ExpectedCost
+@dataclass(frozen=True)
+class Compressed:
+    """A log improvement that falls more slowly below ``HOPELESS``: in the same order, but no match for a limit."""
+
+    improvement: ExpectedImprovement | HypervolumeImprovement
+
+    def score(self, Z: Floats) -> Floats:
+        return self._compressed(self.improvement.score(Z))
+
+    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
+        score, gradient = self.improvement.score_with_gradient(Z)
+        return self._compressed(score), gradient / np.maximum(score / HOPELESS, 1.0)[:, None]
+
+    def _compressed(self, score: Floats) -> Floats:
+        return np.asarray(np.maximum(score, HOPELESS) + HOPELESS * np.log(np.maximum(score / HOPELESS, 1.0)))
+
+
+Term = Compressed | ExpectedImprovement | Feasibility | Fits | HypervolumeImprovement | Belief | ExpectedCost
 
 
 class Sum(Acquisition):

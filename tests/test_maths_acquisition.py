@@ -18,6 +18,7 @@ from sweeper_core.maths.acquisition import (
     log_feasibility,
     log_feasibility_with_gradient,
     log_h,
+    log_informative,
     undominated_boxes,
 )
 from sweeper_core.maths.hypervolume import hypervolume
@@ -83,6 +84,24 @@ def test_feasibility_is_the_normal_distribution_function() -> None:
     mean, variance = cases()
     expected = norm.logcdf((0.3 - mean) / np.sqrt(variance))
     np.testing.assert_allclose(log_feasibility(mean, variance, 0.3), expected, rtol=1e-9)
+
+
+def test_a_run_counts_by_the_share_of_the_deviation_that_it_removes() -> None:
+    _, variance = cases()
+    value, slope = log_informative(variance, 0.7)
+    np.testing.assert_allclose(np.exp(value), 1.0 - np.sqrt(0.7 / (variance + 0.7)), rtol=1e-9)
+    above, below = (log_informative(variance * factor, 0.7)[0] for factor in (1 + 1e-5, 1 - 1e-5))
+    np.testing.assert_allclose(slope * variance, (above - below) / 2e-5, rtol=1e-5, atol=1e-6)
+
+
+def test_without_noise_every_run_tells_all() -> None:
+    value, slope = log_informative(np.array([1e-12, 1.0]), 0.0)
+    assert value.tolist() == slope.tolist() == [0.0, 0.0]
+
+
+def test_a_run_beside_enormous_noise_still_counts_by_its_variance() -> None:
+    value, _ = log_informative(np.array([1e-12, 2e-12]), 1e6)
+    assert value[1] - value[0] == pytest.approx(math.log(2.0))
 
 
 def random_front(m: int, seed: int, size: int = 14) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweeper_core.maths.hypervolume import hypervolume
-from sweeper_core.samplers._gp.models import anchor, checkpoint
+from sweeper_core.samplers._gp.models import Memo, Target, anchor, checkpoint, model_of
 from sweeper_core.samplers._gp.observations import gather
 from sweeper_core.samplers._gp.space import Encoding
 from sweeper_core.samplers.base import Request, Sampler
@@ -348,6 +348,23 @@ def test_noise_does_not_fool_the_incumbent() -> None:
     study = run(GPSampler(), FLOATS, lambda params: bowl(params) + 3.0 * rng.normal(), 60)
     late = study.history.raw(FLOATS)[-15:]
     assert np.median(np.abs(late - 1.5)) < 1.0
+
+
+def test_with_noise_every_fifth_suggestion_is_the_lowest_mean_and_the_others_tell_more() -> None:
+    rng = np.random.default_rng(3)
+    study = run(RandomSampler(), SQUARE, lambda params: (params["x"] - 0.4) ** 2 + 0.1 * rng.normal(), 24)
+    history, encoding = study.history, Encoding(SQUARE)
+    observations, _ = gather(history, encoding)
+    Z, ones = encoding.embed(observations.unit, observations.active), np.ones(24)
+    model = model_of(Target(Z, encoding.columns, observations.values[:, 0], ones, 0.0 * ones), Memo())
+
+    def at(number: int) -> tuple[float, float]:
+        found = GPSampler(seed=0).suggest(Request(SQUARE, number), history, np.random.default_rng(number))
+        mean, variance = model.posterior.predict(np.array([[found.params["x"], found.params["y"]]]))
+        return float(mean[0]), float(variance[0])
+
+    (lowest, sure), others = at(24), [at(number) for number in (25, 26, 27)]
+    assert all(mean > lowest - 1e-6 and variance > sure for mean, variance in others)
 
 
 def test_pruned_trials_steer_away_from_where_they_were_stopped() -> None:

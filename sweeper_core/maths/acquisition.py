@@ -77,6 +77,19 @@ def log_ei_with_gradient(mean: Floats, variance: Floats, best: float | Floats) -
     return h + np.log(sigma), -ratio / sigma, 0.5 * density / variance
 
 
+def log_informative(variance: Floats, noise: float) -> tuple[Floats, Floats]:
+    """Return ``log(1 - sqrt(noise / (variance + noise)))`` and its derivative by the variance.
+
+    The factor of Huang, Allen, Notz & Zeng, Global optimization of stochastic black-box systems via sequential kriging
+    meta-models (2006), eq. (12): the share of the standard deviation that one run of variance ``noise`` removes. It is
+    1 without noise, and small where the process already knows more than a run tells.
+    """
+    total = variance + noise
+    left = np.sqrt(noise / total)
+    value = np.log(variance) - np.log(total) - np.log1p(left)  # 1 - left = (1 - left^2) / (1 + left)
+    return np.asarray(value), np.asarray((noise / variance + 0.5 * left / (1.0 + left)) / total)
+
+
 def log_feasibility(mean: Floats, variance: Floats, threshold: float = 0.0) -> Floats:
     """Return ``log P(f <= threshold)`` for normal f."""
     return np.asarray(log_ndtr((threshold - mean) / np.sqrt(variance)))

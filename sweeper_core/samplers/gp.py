@@ -32,6 +32,7 @@ from sweeper_core.samplers._gp.acquisition import (
     Feasibility,
     Fits,
     HypervolumeImprovement,
+    LowestMean,
     Sum,
     Term,
 )
@@ -85,6 +86,12 @@ another would be suggested, wherever an objective is most uncertain."""
 MAX_FAILURES_TO_EXPLORE = 0.1
 """With a larger share of failures among the ``MAX_RECENT`` there are no exploration steps, which suggest uncertain
 points."""
+NOISY = 0.03
+"""Noise variance, in units of that of the targets, from which on the search heeds noise: an improvement counts by what
+a run tells of it. Less is also what a process takes detail for that it does not resolve."""
+SETTLE = 5
+"""With such noise, every so many suggestions is the point with the lowest mean: a run tells most elsewhere, but what is
+wanted in the end is a trial at the best point."""
 MAX_FRONT = 32
 """A three-dimensional front is thinned to this many points before the decomposition into boxes."""
 
@@ -269,7 +276,18 @@ class GPSampler(OptunaFace):
         # The incumbent includes the values fantasized for running trials.
         expected = np.append(means, [] if turn.held else model.posterior.mean(task.pending_Z))
         lowest = float(np.min(expected)) - turn.margin * slope_at(model.warp, float(y[elite[0]]))
-        return Sum([_within_limit(task, ExpectedImprovement(posterior, lowest)), *feasibilities]), parents
+        noise = model.posterior.hyper.noise * float(np.median(task.observations.noise_factor))
+        noise = noise if noise > NOISY else 0.0
+        if noise > 0.0 and self._settles(task, turn):
+            return Sum([LowestMean(posterior), *feasibilities]), parents
+        improvement = _within_limit(task, ExpectedImprovement(posterior, lowest, noise))
+        return Sum([improvement, *feasibilities]), parents
+
+    @staticmethod
+    def _settles(task: Task, turn: ExplorationStep) -> bool:
+        """Return whether this suggestion is the point with the lowest mean; not where else counts, such as costs."""
+        several, other = task.observations.values.shape[1] > 1, task.cost is not None or bool(task.beliefs)
+        return task.request.number % SETTLE == SETTLE - 1 and not (several or other or turn.held or turn.margin)
 
     def _several(self, task: Task, feasibilities: list[Term]) -> tuple[Sum, Floats]:
         observations = task.observations

@@ -15,6 +15,7 @@ from sweeper_core.maths.acquisition import (
     log_ei_with_gradient,
     log_feasibility,
     log_feasibility_with_gradient,
+    log_informative,
 )
 from sweeper_core.maths.gp import Posterior
 from sweeper_core.samplers._gp.economy import ExpectedCost
@@ -38,18 +39,39 @@ would be suggested, wherever an objective is most uncertain."""
 
 @dataclass(frozen=True)
 class ExpectedImprovement:
-    """The log expected improvement on ``best``."""
+    """The log augmented expected improvement on ``best``: weighted by what a run of variance ``noise`` tells.
+
+    The plain one runs the same good places again and again: what it could gain there, noise does not show.
+    """
 
     posterior: Posterior
     best: float
+    noise: float = 0.0
 
     def score(self, Z: Floats) -> Floats:
-        return log_ei(*self.posterior.predict(Z), self.best)
+        mean, variance = self.posterior.predict(Z)
+        return np.asarray(log_ei(mean, variance, self.best) + log_informative(variance, self.noise)[0])
 
     def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
         mean, variance, d_mean, d_variance = self.posterior.predict_with_gradient(Z)
         score, by_mean, by_variance = log_ei_with_gradient(mean, variance, self.best)
-        return score, by_mean[:, None] * d_mean + by_variance[:, None] * d_variance
+        weight, slope = log_informative(variance, self.noise)
+        by_variance = by_variance + slope
+        return score + weight, by_mean[:, None] * d_mean + by_variance[:, None] * d_variance
+
+
+@dataclass(frozen=True)
+class LowestMean:
+    """Minus the posterior mean."""
+
+    posterior: Posterior
+
+    def score(self, Z: Floats) -> Floats:
+        return -self.posterior.mean(Z)
+
+    def score_with_gradient(self, Z: Floats) -> tuple[Floats, Floats]:
+        mean, _, d_mean, _ = self.posterior.predict_with_gradient(Z)
+        return -mean, -d_mean
 
 
 def _stiff(score: Floats, least: float) -> Floats:
@@ -134,7 +156,9 @@ class Compressed:
         return np.asarray(np.maximum(score, HOPELESS) + HOPELESS * np.log(np.maximum(score / HOPELESS, 1.0)))
 
 
-Term = Compressed | ExpectedImprovement | Feasibility | Fits | HypervolumeImprovement | Belief | ExpectedCost
+Term = (
+    Compressed | ExpectedImprovement | LowestMean | Feasibility | Fits | HypervolumeImprovement | Belief | ExpectedCost
+)
 
 
 class Sum(Acquisition):

@@ -167,6 +167,7 @@ class OnTask(Posterior):
     def __init__(self, everything: Posterior, task: Floats) -> None:
         self._everything = everything
         self._task = task
+        self.hyper = everything.hyper
 
     def _with_task(self, Z: Floats) -> Floats:
         return np.column_stack([Z, np.broadcast_to(self._task, (len(Z), len(self._task)))])

@@ -249,7 +249,7 @@ def supported(arm: str) -> list[str]:
 def best_known(folder: Path = KEPT) -> dict[str, float]:
     """Return the best score of each task that any kept trajectory has seen."""
     best: dict[str, float] = {}
-    for path in sorted(folder.rglob("*.json.xz")):
+    for path in sorted([*folder.glob("*.json.xz"), *(folder / OWN_START).glob("*.json.xz")]):
         if path.name != "reference.json.xz":
             for key, known in Store(path.name.removesuffix(".json.xz"), path.parent).data.items():
                 task = key.rpartition("|")[0]

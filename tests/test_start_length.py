@@ -75,6 +75,33 @@ def test_a_short_study_begins_in_the_middle_of_numbers_and_draws_choices() -> No
     assert study.ask()[1]["x0"] != 0.5  # a second lane, while the first trial runs
 
 
+BRANCHES = SearchSpace(
+    [
+        Parameter("model", CategoricalDistribution(["a", "b"])),
+        Parameter("rate", FloatDistribution(1e-4, 1.0, log=True), when=(Clause("model", "in", ("a",)),)),
+        Parameter("kind", CategoricalDistribution(["p", "q"]), when=(Clause("model", "in", ("a",)),)),
+        Parameter("depth", IntDistribution(1, 9), when=(Clause("model", "in", ("b",)),)),
+    ]
+)
+
+
+def test_each_branch_of_a_short_study_begins_in_the_middle() -> None:
+    study = Simulation(AutoSampler(seed=0), BRANCHES, seed=0, budget=40)
+    points = [study.ask()[1] for _ in range(6)]
+    rates = [round(point["rate"], 9) for point in points if "rate" in point]
+    depths = [point["depth"] for point in points if "depth" in point]
+    assert (rates[0], depths[0]) == (0.01, 5)
+    assert len(set(rates)) == len(rates) == 3
+    assert len(set(depths)) == len(depths) == 3
+
+
+def test_points_of_other_branches_do_not_count_for_the_choices_of_a_branch() -> None:
+    for seed in range(5):
+        study = Simulation(AutoSampler(seed=0), BRANCHES, seed=seed)
+        kinds = [point["kind"] for point in (study.ask()[1] for _ in range(10)) if "kind" in point]
+        assert min(kinds.count("p"), kinds.count("q")) >= 2
+
+
 def test_points_at_once_are_spread_before_any_result() -> None:
     study = Simulation(AutoSampler(seed=0), space_of(1), seed=0, budget=12)
     at_once = sorted(study.ask()[1]["x0"] for _ in range(4))

@@ -43,7 +43,7 @@ from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.search import Search
 from sweeper_core.samplers._gp.sources import best_of, informed_model
 from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
-from sweeper_core.samplers._gp.start import cheaper, is_short, middle, start_length
+from sweeper_core.samplers._gp.start import centred, cheaper, is_short, middle, start_length
 from sweeper_core.samplers._gp.task import Task, elite_of, slope_at
 from sweeper_core.samplers._priors import drawn
 from sweeper_core.samplers._within_memory import within_memory
@@ -184,17 +184,17 @@ class GPSampler(OptunaFace):
     def _start(self, task: Task) -> tuple[Floats, str]:
         """Return a point of the space-filling start; with sources, every other one is the best of a source.
 
-        Where its length is chosen, a short study begins in the middle of the space.
+        Where its length is chosen, a short study begins in the middle of the space, and of each branch.
         """
         if task.sources and len(task.seen) % 2 == 0:
             best = fix(best_of(task.sources), task.fixed)
             fresh = [row for row, key in enumerate(task.encoding.keys(best)) if key not in task.known]
             if fresh:
                 return best[fresh[0]], "the best point of an earlier study"
-        is_first = task.request.number == 0 and len(task.seen) == 0
-        if is_first and self.n_startup_trials is None and is_short(task.request, task.cost is not None):
+        short = self.n_startup_trials is None and is_short(task.request, task.cost is not None)
+        if short and task.request.number == 0 and len(task.seen) == 0:
             return fix(middle(task.encoding, task.rng), task.fixed)[0], "the middle of the space"
-        return _spread_out(task, self._length(task)), "space-filling start"
+        return _spread_out(task, self._length(task), short), "space-filling start"
 
     def _improve(self, task: Task) -> tuple[Floats, str]:
         if task.sources:
@@ -356,14 +356,20 @@ class GPSampler(OptunaFace):
         return Feasibility(model.posterior, float(model.warp(np.array([threshold]))[0]), least, noise)
 
 
-def _spread_out(task: Task, length: int) -> Floats:
-    """Return a point ``(d,)`` of the space-filling design: balanced in each parameter, and far from all others."""
+def _spread_out(task: Task, length: int, short: bool = False) -> Floats:
+    """Return a point ``(d,)`` of the space-filling design: balanced in each parameter, and far from all others.
+
+    Args:
+        short: The study has few trials, so parameters begin in the middle.
+    """
     encoding, seen = task.encoding, task.seen
     total = max(length, len(seen.unit) + 1)
     weights = np.append(np.ones(len(seen) - len(task.failed)), np.full(len(task.failed), WEIGHT_OF_FAILURE))
+    weights = weights[:, None] * seen.active
     restricted = bool(encoding.space.where)
     count = DRAWS * (EXTRA_DRAWS if restricted else 1)
-    draws = fix(balanced(encoding, seen.unit, total, count, task.rng, weights), task.fixed)
+    draws = balanced(encoding, seen.unit, total, count, task.rng, weights)
+    draws = fix(centred(encoding, draws, seen.active) if short else draws, task.fixed)
     if restricted:
         draws = Restriction(encoding, task.fixed, task.rng).some(draws, DRAWS)
     known = task.known

@@ -246,13 +246,16 @@ def balanced(
 ) -> Floats:
     """Return ``(count, d)`` draws that go on a Latin hypercube of ``total`` points of which ``seen`` ``(k, d)`` exist.
 
-    Each parameter's coordinate is drawn from the strata that have fewest points, each counting with its weight
-    ``(k,)``; so every choice of a categorical comes up before one comes up twice too often.
+    Each parameter's coordinate is drawn from the strata that have fewest points, so every choice of a categorical comes
+    up before one comes up twice too often.
+
+    Args:
+        weights: ``(k, d)`` what a point counts for a parameter: nothing where the parameter is inactive.
     """
     draws = rng.random((count, len(encoding.space)))
     for axis in encoding.axes:
         strata = total if axis.count is None or axis.count > total else axis.count
-        visits = np.bincount(_stratum(seen[:, axis.position], strata), weights, strata)
+        visits = np.bincount(_stratum(seen[:, axis.position], strata), weights[:, axis.position], strata)
         free = np.flatnonzero(visits == visits.min())
         draws[:, axis.position] = (rng.choice(free, count) + draws[:, axis.position]) / strata
     return encoding.snap(draws)

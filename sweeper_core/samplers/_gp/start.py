@@ -22,6 +22,7 @@ CHEAP = 0.5
 """Share of the draws, the cheaper ones, of which a point of the start is taken once costs are known."""
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 def cheaper(draws: Floats, Z: Floats, cost: ExpectedCost | None) -> Floats:
@@ -80,3 +81,14 @@ def middle(encoding: Encoding, rng: np.random.Generator) -> Floats:
     unit = rng.random((1, len(encoding.space)))
     unit[:, [axis.position for axis in encoding.axes if axis.numeric]] = 0.5
     return encoding.snap(unit)
+
+
+def centred(encoding: Encoding, draws: Floats, active: Flags) -> Floats:
+    """Return the draws ``(q, d)`` with all numbers in the middle that no point so far has: a branch's first ones.
+
+    Args:
+        active: ``(n, d)`` which parameters the points so far have.
+    """
+    new = ~np.any(active, axis=0)
+    draws[:, [axis.position for axis in encoding.axes if axis.numeric and new[axis.position]]] = 0.5
+    return encoding.snap(draws)

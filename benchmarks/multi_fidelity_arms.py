@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
-import json
 import math
-import subprocess
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from json_lines import process_of
 from multi_fidelity_peer import PEERS as OTHERS
 from multi_fidelity_tasks import space_of
 
@@ -126,16 +123,18 @@ class Other(Contender):
     """A peer in another interpreter: ``multi_fidelity_peer.py``, spoken to in lines of JSON."""
 
     def __init__(self, name: str, task: Any, seed: int) -> None:
-        self._process = _process(name)
+        if name not in PYTHONS:
+            raise SystemExit(f"Name the interpreter of {name}: --python {name}=PATH.")
+        self._process = process_of(name, PYTHONS[name], "multi_fidelity_peer.py")
         self._snap, self._worst, self._known = task.snap, -math.inf, set[Any]()
-        self._say({"begin": name, "space": task.space, "steps": task.steps, "seed": seed})
+        self._process.say({"begin": name, "space": task.space, "steps": task.steps, "seed": seed})
 
     def ask(self) -> Job:
-        job = self._say({"ask": 1}, answered=True)
+        job = self._process.ask({"ask": 1})
         key, params = job["key"], job["params"]
         if key not in self._known and self._snap is not None:
             params = self._snap(params)
-            self._say({"at": params})
+            self._process.say({"at": params})
         self._known.add(key)
         return key, params, job["until"]
 
@@ -143,35 +142,11 @@ class Other(Contender):
         if math.isfinite(value):
             self._worst = max(self._worst, value)
         told = value if math.isfinite(value) else max(self._worst, 0.0) + 1.0
-        return bool(self._say({"report": [key, step, told]}, answered=True)["go"])
-
-    def _say(self, word: Mapping[str, Any], answered: bool = False) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(word) + "\n")
-        self._process.stdin.flush()
-        if not answered:
-            return None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("A peer has ended in its own interpreter; what it said stands above.")
-        return json.loads(line)
+        return bool(self._process.ask({"report": [key, step, told]})["go"])
 
 
 PYTHONS: dict[str, str] = {}
 """The interpreters of the peers."""
-_processes: dict[str, subprocess.Popen[str]] = {}
-
-
-def _process(name: str) -> subprocess.Popen[str]:
-    if name not in _processes:
-        script = str(Path(__file__).with_name("multi_fidelity_peer.py"))
-        if name not in PYTHONS:
-            raise SystemExit(f"Name the interpreter of {name}: --python {name}=PATH.")
-        command = [PYTHONS[name], script]
-        _processes[name] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        atexit.register(_processes[name].kill)
-    return _processes[name]
 
 
 def _optunas_asha(steps: int) -> Any:

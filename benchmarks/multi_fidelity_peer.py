@@ -3,7 +3,7 @@
 ``multi_fidelity.py`` starts ``ENV/bin/python multi_fidelity_peer.py`` and talks to it in lines of JSON. This file
 imports nothing of this project.
 
-    -> {"begin": name, "space": {...}, "steps": 52, "seed": 0}     a study
+    -> {"begin": name, "space": {...}, "steps": 52, "seed": 0}     a study; "more": {"priors": {...}} for NePS
     -> {"ask": 1}                 <- {"key": ..., "params": {...}, "until": 9 or null}
     -> {"at": {...}}              where that point has been moved to, if it has; before anything else
     -> {"report": [key, 3, 0.71]} <- {"go": true}                  the value after step 3, to be minimised
@@ -18,14 +18,13 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import random
-import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
+
+from json_lines import serve_streams
 
 Params = dict[str, Any]
 Space = Mapping[str, Sequence[Any]]
@@ -136,9 +135,13 @@ class Dehb(Peer):
 
 
 class Neps(Peer):
-    """An algorithm of NePS; without priors PriorBand samples around the best configuration and uniformly."""
+    """An algorithm of NePS; without priors PriorBand samples around the best configuration and uniformly.
 
-    def __init__(self, name: str, space: Space, steps: int, seed: int) -> None:
+    Args:
+        priors: Values by name, of medium confidence.
+    """
+
+    def __init__(self, name: str, space: Space, steps: int, seed: int, priors: Params | None = None) -> None:
         import neps
         import numpy
         import torch
@@ -147,26 +150,28 @@ class Neps(Peer):
         numpy.random.seed(seed)  # noqa: NPY002  # the peer draws from it
         torch.manual_seed(seed)
         torch.set_num_threads(1)
-        self.names = list(space)
-        entries = {name: self._parameter(*entry) for name, entry in space.items()}
-        entries["until"] = neps.IntegerFidelity(1, steps)
+        self.names, self.steps = list(space), steps
+        believed = {name: {"prior": prior, "prior_confidence": "medium"} for name, prior in (priors or {}).items()}
+        entries = {key: self._parameter(*entry, **believed.get(key, {})) for key, entry in space.items()}
+        if name != "pibo":  # which trains in full
+            entries["until"] = neps.IntegerFidelity(1, steps)
         domain = type("Domain", (neps.PipelineSpace,), entries)()
         self.study = neps.AskAndTell(getattr(neps.algorithms, name)(domain))
         self.jobs: dict[str, Any] = {}
 
     @staticmethod
-    def _parameter(kind: str, ends: Params) -> Any:
+    def _parameter(kind: str, ends: Params, **prior: Any) -> Any:
         import neps
 
         make = {"FloatDistribution": neps.Float, "IntDistribution": neps.Integer}[kind]
-        return make(ends["low"], ends["high"], log=bool(ends.get("log")))
+        return make(ends["low"], ends["high"], log=bool(ends.get("log")), **prior)
 
     def ask(self) -> Job:
         self.last = self.study.ask()
         key = self.last.id.partition("_rung_")[0]
         self.jobs[key] = self.last
         params = {name: _plain(self.last.config[name]) for name in self.names}
-        return key, params, int(self.last.config["until"])
+        return key, params, int(self.last.config.get("until", self.steps))
 
     def move(self, params: Params) -> None:
         self.last.config = {**self.last.config, **params}
@@ -218,6 +223,7 @@ PEERS: Mapping[str, Callable[..., Peer]] = {
     "neps-asha": partial(Neps, "asha"),
     "neps-hyperband": partial(Neps, "hyperband"),
     "neps-priorband": partial(Neps, "priorband"),
+    "neps-pibo": partial(Neps, "pibo"),
 }
 """Makers of peers: space, steps and seed -> peer."""
 
@@ -228,7 +234,7 @@ def serve(lines: Iterator[str], answer: Callable[[str], None]) -> None:
     for line in lines:
         word = json.loads(line)
         if "begin" in word:
-            peer = PEERS[word["begin"]](word["space"], word["steps"], word["seed"])
+            peer = PEERS[word["begin"]](word["space"], word["steps"], word["seed"], **word.get("more", {}))
         elif peer is None:
             continue
         elif "ask" in word:
@@ -240,14 +246,5 @@ def serve(lines: Iterator[str], answer: Callable[[str], None]) -> None:
             answer(json.dumps({"go": peer.report(*word["report"])}))
 
 
-def main() -> None:
-    """Serve on the standard streams; what the peers print goes to the standard error."""
-    warnings.simplefilter("ignore")
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    serve(iter(sys.stdin.readline, ""), lambda text: print(text, file=out, flush=True))
-    os._exit(0)  # some peers leave threads behind that wait for ever
-
-
 if __name__ == "__main__":
-    main()
+    serve_streams(serve)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from priors import ALPHA, HARTMANN
+from priors import HARTMANN, HARTMANN_STEPS, hartmann_values, steps_left
 from pruning import TASKS, Lcbench
 
 from sweeper_core import create_study, distributions, logging, samplers
@@ -44,21 +44,20 @@ class Hartmann:
     """
 
     snap = None
-    steps = 100
-    BIAS, NOISE = 0.5, 0.1
+    steps = HARTMANN_STEPS
+    NOISE = 0.1
 
     def __init__(self, name: str) -> None:
         self.name = name
-        _, self._a, self._p = HARTMANN[name]
-        self.space = {f"X_{place}": ("FloatDistribution", {"low": 0.0, "high": 1.0}) for place in range(len(self._a.T))}
+        dimensions = HARTMANN[name][1].shape[1]
+        self.space = {f"X_{place}": ("FloatDistribution", {"low": 0.0, "high": 1.0}) for place in range(dimensions)}
 
     def curve(self, params: Mapping[str, Any]) -> np.ndarray:
         """Return the value after each step."""
         x = np.array([params[name] for name in self.space])
-        left = 1.0 - np.log(np.arange(1, self.steps + 1)) / np.log(self.steps)
-        alpha = ALPHA - self.BIAS * left[:, None] ** 2
+        steps = np.arange(1, self.steps + 1)
         noise = np.random.default_rng(zlib.crc32(x.tobytes())).normal(size=self.steps)
-        return -alpha @ np.exp(-np.sum(self._a * (x - self._p) ** 2, axis=1)) + self.NOISE * left * noise
+        return hartmann_values(self.name, x, steps) + self.NOISE * steps_left(steps) * noise
 
 
 class Rows:

@@ -25,11 +25,8 @@ the median. Beside NePS: the regret of each arm with priors, relative to NePS's 
 from __future__ import annotations
 
 import argparse
-import atexit
 import itertools
-import json
 import math
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import numpy as np  # noqa: E402
+from json_lines import process_of  # noqa: E402
 from quality import FLOOR, best_known, interval, reference_of, stable  # noqa: E402
 from quality_tasks import Function, Task, surrogates  # noqa: E402
 
@@ -54,7 +52,7 @@ DRAWS = 25
 PERTURBATION = 0.1
 CHECKPOINTS = (5, 10, 20)
 KINDS = ("good", "bad")
-NEPS = ("pibo", "priorband")
+NEPS = ("neps-pibo", "neps-priorband")
 
 ALPHA = np.array([1.0, 1.2, 3.0, 3.2])
 HARTMANN = {
@@ -89,14 +87,25 @@ HARTMANN_STEPS, BIAS = 100, 0.5
 LCBENCH_STEPS = 52
 
 
+def hartmann_values(name: str, x: np.ndarray, step: float | np.ndarray) -> np.ndarray:
+    """Return the value of one of Hartmann's functions after a step, or several: ``(k,)``, biased before the last."""
+    _, a, p = HARTMANN[name]
+    alpha = ALPHA - BIAS * np.square(steps_left(step))[..., None]
+    return np.asarray(-alpha @ np.exp(-np.sum(a * (x - p) ** 2, axis=1)))
+
+
+def steps_left(step: float | np.ndarray) -> np.ndarray:
+    """Return the share of the steps that is left, on a logarithmic scale."""
+    return np.asarray(1.0 - np.log(step) / np.log(HARTMANN_STEPS))
+
+
 def hartmann(name: str) -> Task:
     """Return one of Hartmann's functions."""
-    best, a, p = HARTMANN[name]
+    best, a, _ = HARTMANN[name]
 
     def value(params: Mapping[str, Any]) -> float:
         x = np.array([params[key] for key in space.names])
-        left = 1.0 - math.log(params.get("epoch", HARTMANN_STEPS)) / math.log(HARTMANN_STEPS)
-        return -float((ALPHA - BIAS * left**2) @ np.exp(-np.sum(a * (x - p) ** 2, axis=1)))
+        return float(hartmann_values(name, x, params.get("epoch", HARTMANN_STEPS)))
 
     space = SearchSpace.of({f"X_{place}": FloatDistribution(0.0, 1.0) for place in range(a.shape[1])})
     return Function("hartmann", name, space, value, best)
@@ -125,44 +134,27 @@ def scores(arm: str, task: Task, priors: Mapping[str, Prior], seed: int, n_trial
     return np.minimum.accumulate(found).tolist()
 
 
-class Neps:
-    """NePS in another interpreter: ``priors_peer.py``."""
-
-    def __init__(self, python: str) -> None:
-        command = [python, str(Path(__file__).with_name("priors_peer.py"))]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        atexit.register(self._process.kill)
-
-    def _say(self, word: Mapping[str, Any]) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(word) + "\n")
-        self._process.stdin.flush()
-
-    def scores(self, name: str, task: Task, priors: Mapping[str, Prior], seed: int) -> list[float]:
-        """Return the best score after as many full trainings' steps, each checkpoint's entry among them."""
-        steps = HARTMANN_STEPS if task.group == "hartmann" else LCBENCH_STEPS
-        space = {key: _described(task.space[key].distribution) for key in task.space.names}
-        values = {key: prior.value for key, prior in priors.items()}
-        self._say({"begin": name, "space": space, "priors": values, "steps": steps, "seed": seed})
-        done: dict[str, int] = {}
-        spent, complete, leader = 0, math.inf, (math.inf, math.inf)
-        found = np.full(CHECKPOINTS[-1], math.nan)
-        while True:
-            job = self._ask()
-            spent += max(job["until"] - done.get(job["key"], 0), 1)
-            if spent > steps * CHECKPOINTS[-1]:
-                return [float(score) for score in found]
-            done[job["key"]] = job["until"]
-            value, score = task.score({**job["params"], "epoch": job["until"]})[0], task.score(job["params"])[0]
-            self._say({"tell": value})
-            leader = min(leader, (value, score))
-            complete = min(complete, score) if job["until"] >= steps else complete
-            found[(spent - 1) // steps :] = complete if complete < math.inf else leader[1]
-
-    def _ask(self) -> Any:
-        self._say({"ask": 1})
-        assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
+def scores_of_neps(name: str, python: str, task: Task, priors: Mapping[str, Prior], seed: int) -> list[float]:
+    """Return the best score of NePS after as many full trainings' steps, each checkpoint's entry among them."""
+    steps = HARTMANN_STEPS if task.group == "hartmann" else LCBENCH_STEPS
+    space = {key: _described(task.space[key].distribution) for key in task.space.names}
+    values = {key: prior.value for key, prior in priors.items()}
+    peer = process_of(name, python, "multi_fidelity_peer.py")
+    peer.say({"begin": name, "space": space, "steps": steps, "seed": seed, "more": {"priors": values}})
+    done: dict[str, int] = {}
+    spent, complete, leader = 0, math.inf, (math.inf, math.inf)
+    found = np.full(CHECKPOINTS[-1], math.nan)
+    while True:
+        job = peer.ask({"ask": 1})
+        spent += max(job["until"] - done.get(job["key"], 0), 1)
+        if spent > steps * CHECKPOINTS[-1]:
+            return [float(score) for score in found]
+        done[job["key"]] = job["until"]
+        value, score = task.score({**job["params"], "epoch": job["until"]})[0], task.score(job["params"])[0]
+        peer.ask({"report": [job["key"], job["until"], value]})
+        leader = min(leader, (value, score))
+        complete = min(complete, score) if job["until"] >= steps else complete
+        found[(spent - 1) // steps :] = complete if complete < math.inf else leader[1]
 
 
 def _described(distribution: Any) -> tuple[str, dict[str, Any]]:
@@ -189,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(f"There are no LCBench networks in {options.yahpo}.")
     tasks += [hartmann(name) for name in HARTMANN]
     references = {task.name: _reference(task, best_known()) for task in tasks}
-    peers = _runs_of_neps(Neps(options.neps), tasks, options.seeds) if options.neps else {}
+    peers = _runs_of_neps(options.neps, tasks, options.seeds) if options.neps else {}
     for arm in options.arms:
         runs = {
             (task.name, seed, kind): scores(arm, task, _priors(task, kind, seed), seed, CHECKPOINTS[-1])
@@ -203,13 +195,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             for peer in NEPS if peers else ():
                 both = {**peers, **runs}
                 _report(
-                    f"{arm:<8}{kind:<6}{part:<10}/ {peer:<10}", (kind, f"{peer} {kind}"), both, known, options.seeds
+                    f"{arm:<8}{kind:<6}{part:<10}/ {peer:<15}", (kind, f"{peer} {kind}"), both, known, options.seeds
                 )
 
 
-def _runs_of_neps(neps: Neps, tasks: Sequence[Task], seeds: int) -> dict[Any, list[float]]:
+def _runs_of_neps(python: str, tasks: Sequence[Task], seeds: int) -> dict[Any, list[float]]:
     return {
-        (task.name, seed, f"{name} {kind}"): neps.scores(name, task, _priors(task, kind, seed), seed)
+        (task.name, seed, f"{name} {kind}"): scores_of_neps(name, python, task, _priors(task, kind, seed), seed)
         for task in tasks
         for seed in range(seeds)
         for name in NEPS

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
-import json
-import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from json_lines import process_of
 from quality_peer import PEERS
 from quality_tasks import Task
 
@@ -56,7 +52,7 @@ class Other(Arm):
     def __init__(self, name: str, task: Task, seed: int, n_trials: int) -> None:
         study = (described(task.space), task.objectives, seed, n_trials)
         self.names = task.space.names
-        self.peer = PEERS[name](*study) if name not in PYTHONS else _worker(name).begin(*study)
+        self.peer = PEERS[name](*study) if name not in PYTHONS else Worker(name, *study)
 
     def ask(self, start: Params | None) -> Params:
         params = self.peer.ask(start)
@@ -67,59 +63,23 @@ class Other(Arm):
 
 
 class Worker:
-    """A peer in another interpreter: ``quality_peer.py``, spoken to in lines of JSON."""
+    """A study of a peer in another interpreter: ``quality_peer.py``; the one before it is forgotten."""
 
-    def __init__(self, name: str, python: str) -> None:
-        script = str(Path(__file__).with_name("quality_peer.py"))
-        self.name = name
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        self.process = subprocess.Popen(
-            [python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True
-        )
-        atexit.register(self.process.kill)
-
-    def begin(self, space: list[Params], objectives: int, seed: int, n_trials: int) -> Worker:
-        """Start a study; the last one is forgotten."""
-        self._say({"begin": self.name, "space": space, "objectives": objectives, "seed": seed, "n_trials": n_trials})
-        return self
+    def __init__(self, name: str, space: list[Params], objectives: int, seed: int, n_trials: int) -> None:
+        self._process = process_of(name, PYTHONS[name], "quality_peer.py")
+        study = {"space": space, "objectives": objectives, "seed": seed, "n_trials": n_trials}
+        self._process.say({"begin": name, **study})
 
     def ask(self, start: Params | None) -> Params:
-        self._say({"ask": start})
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            self._fail()
-        params: Params = json.loads(line)["params"]
+        params: Params = self._process.ask({"ask": start})["params"]
         return params
 
     def tell(self, values: Sequence[float]) -> None:
-        self._say({"tell": list(values)})
-
-    def _say(self, word: Params) -> None:
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(json.dumps(word) + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            self._fail()
-
-    def _fail(self) -> NoReturn:
-        _workers.pop(self.name, None)
-        self.process.wait()
-        self.errors.seek(0)
-        said = self.errors.read().decode(errors="replace")
-        raise RuntimeError(f"{self.name} ended in its own interpreter. The end of what it said:\n{said[-2000:]}")
+        self._process.say({"tell": list(values)})
 
 
 PYTHONS: dict[str, str] = {}
 """The interpreters of the peers that do not run in this process."""
-_workers: dict[str, Worker] = {}
-
-
-def _worker(name: str) -> Worker:
-    if name not in _workers:
-        _workers[name] = Worker(name, PYTHONS[name])
-    return _workers[name]
 
 
 def described(space: SearchSpace) -> list[Params]:

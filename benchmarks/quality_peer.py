@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
-import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
+
+from json_lines import serve_streams
 
 Params = dict[str, Any]
 Entry = Mapping[str, Any]
@@ -413,14 +412,5 @@ def serve(lines: Iterator[str], answer: Callable[[str], None]) -> None:
             peer.tell(word["tell"])
 
 
-def main() -> None:
-    """Serve on the standard streams; what the peers print goes to the standard error."""
-    warnings.simplefilter("ignore")
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    serve(iter(sys.stdin.readline, ""), lambda text: print(text, file=out, flush=True))
-    os._exit(0)  # some peers leave threads behind that wait for ever
-
-
 if __name__ == "__main__":
-    main()
+    serve_streams(serve)

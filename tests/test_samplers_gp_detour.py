@@ -85,3 +85,46 @@ def test_detours_do_not_go_on_into_a_branch_where_everything_fails() -> None:
     simulation.run(failing, 100)
     assert families[50:].count("hidden") <= 8
     assert any("detour" in why for why in reasons(simulation))
+
+
+SQUARE = SearchSpace.of({"x": FloatDistribution(0.0, 1.0), "y": FloatDistribution(0.0, 1.0)})
+
+
+def two_valleys(params: dict[str, Any]) -> float:
+    """Return a loss with a wide valley, where the search begins, and a deeper one in a corner."""
+    wide = (params["x"] - 0.45) ** 2 + (params["y"] - 0.55) ** 2
+    deep = ((params["x"] - 0.93) ** 2 + (params["y"] - 0.07) ** 2) / 0.15**2
+    return wide - 1.5 * math.exp(-deep)
+
+
+def detours_of(simulation: Simulation) -> list[int]:
+    return [number for number, why in enumerate(reasons(simulation)) if "detour" in why]
+
+
+def test_a_short_study_looks_elsewhere_as_soon_as_it_is_slow() -> None:
+    short = Simulation(GPSampler(seed=0, n_startup_trials=None), SQUARE, seed=0, budget=40)
+    short.run(two_valleys, 40)
+    found = detours_of(short)
+    assert found
+    assert found[0] < 20
+    assert all(number % 2 == 1 for number in found)
+    long = Simulation(GPSampler(seed=0, n_startup_trials=None), SQUARE, seed=0, budget=100)
+    long.run(two_valleys, 20)
+    assert not detours_of(long)
+
+
+def test_noise_is_no_reason_to_look_elsewhere() -> None:
+    simulation = Simulation(GPSampler(seed=0, n_startup_trials=None), SQUARE, seed=0, budget=40)
+    noise = np.random.default_rng(0)
+    simulation.run(lambda params: params["x"] ** 2 + noise.normal(), 40)
+    assert not detours_of(simulation)
+
+
+def test_what_began_from_an_earlier_study_looks_elsewhere_in_turn() -> None:
+    source = Simulation(GPSampler(seed=1), SQUARE, seed=1)
+    source.run(lambda params: (params["x"] - 0.3) ** 2 + (params["y"] - 0.6) ** 2, 30)
+    study = Simulation(GPSampler(seed=0, n_startup_trials=None), SQUARE, seed=0, budget=40)
+    study.table.sources = (source.history,)
+    study.run(two_valleys, 40)
+    assert [number for number in detours_of(study) if 20 <= number < 40] == list(range(21, 40, 2))
+    assert reasons(study)[:2] == ["the best point of an earlier study", "the middle of the space"]

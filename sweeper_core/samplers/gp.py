@@ -37,7 +37,7 @@ from sweeper_core.samplers._gp.acquisition import (
     Term,
 )
 from sweeper_core.samplers._gp.economy import ExpectedCost, expected_cost
-from sweeper_core.samplers._gp.exploration import ExplorationStep, exploration_step
+from sweeper_core.samplers._gp.exploration import ExplorationStep, exploration_step, leap_step
 from sweeper_core.samplers._gp.models import KNOWN_NOISE, Memo, Target, learn, model_of
 from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.search import Search
@@ -72,6 +72,8 @@ MIN_POINTS = 4
 """Minimum number of points with values before the first model."""
 WARM_START = 3
 """Points before the first model when earlier studies have been given."""
+FEW = 100
+"""Number of trials after which there are no large steps: there is time to wait until the search stands still."""
 MAX_RECENT = 20
 FAILURES_BORNE, CARE_FOR_FAILURES = 0.0, 8.0
 VIOLATIONS_BORNE, CARE_FOR_VIOLATIONS = 0.3, 6.0
@@ -184,7 +186,8 @@ class GPSampler(OptunaFace):
     def _start(self, task: Task) -> tuple[Floats, str]:
         """Return a point of the space-filling start; with sources, every other one is the best of a source.
 
-        Where its length is chosen, a short study begins in the middle of the space, and of each branch.
+        Where its length is chosen, a short study begins in the middle of the space, and of each branch; with sources,
+        after the best point.
         """
         if task.sources and len(task.seen) % 2 == 0:
             best = fix(best_of(task.sources), task.fixed)
@@ -192,7 +195,7 @@ class GPSampler(OptunaFace):
             if fresh:
                 return best[fresh[0]], "the best point of an earlier study"
         short = self.n_startup_trials is None and is_short(task.request, task.cost is not None)
-        if short and task.request.number == 0 and len(task.seen) == 0:
+        if short and task.request.number == len(task.seen) == bool(task.sources):
             return fix(middle(task.encoding, task.rng), task.fixed)[0], "the middle of the space"
         return _spread_out(task, self._length(task), short), "space-filling start"
 
@@ -212,8 +215,8 @@ class GPSampler(OptunaFace):
         if found is None:
             return _spread_out(task, self._length(task)), "all candidates known"
         found = task.beside_ends(found, parents if task.observations.values.shape[1] > 1 else parents[:1])
-        if turn.held or turn.margin:
-            return found, "a detour, for the search stands still"
+        if turn:
+            return found, "a detour: a large step" if turn.leap else "a detour, for the search stands still"
         return found, "exploring a choice rarely tried" if len(fixed) > len(task.fixed) else ""
 
     def _explored(self, task: Task) -> list[tuple[int, float]]:
@@ -237,7 +240,8 @@ class GPSampler(OptunaFace):
         """Return the exploration step of this suggestion.
 
         Only a process without noise keeps refining a converged optimum by negligible amounts. With noise it suggests
-        other points anyway, so a significant improvement has to exceed the noise.
+        other points anyway, so a significant improvement has to exceed the noise. A short study, and one that began
+        with points of earlier ones, which are all in one place, also take large steps.
         """
         if (
             task.observations.values.shape[1] > 1
@@ -248,12 +252,24 @@ class GPSampler(OptunaFace):
         turn = exploration_step(
             task.encoding, task.observations, task.seen.unit, task.request.number, task.fixed, task.rng
         )
-        if turn.margin:
-            y = task.observations.values[:, 0]
-            learned = learn(self._target(task, y, warped=True), self._memo)
-            if turn.margin * slope_at(learned.warp, float(y.min())) < np.sqrt(learned.hyper.noise):
-                return ExplorationStep()
-        return turn
+        short = self.n_startup_trials is None and is_short(task.request, task.cost is not None)
+        if not turn and (short or task.guided) and task.request.number < FEW:
+            turn = leap_step(task.observations, task.request.number, always=task.guided)
+        if turn.held or not turn:
+            return turn
+        y = task.observations.values[:, 0]
+        learned = learn(self._target(task, y, warped=True), self._memo)
+        noise = learned.hyper.noise
+        if turn.leap:
+            exceeds = noise * self._typical(task) <= NOISY
+        else:
+            exceeds = turn.margin * slope_at(learned.warp, float(y.min())) >= np.sqrt(noise)
+        return turn if exceeds else ExplorationStep()
+
+    @staticmethod
+    def _typical(task: Task) -> float:
+        """Return the share of a run's noise variance that a point of the study typically has."""
+        return float(np.median(task.observations.noise_factor))
 
     def _acquisition(self, task: Task, turn: ExplorationStep) -> tuple[Sum, Floats]:
         """Return the acquisition function, and the best points so far ``(k, d)``."""
@@ -275,8 +291,9 @@ class GPSampler(OptunaFace):
         posterior = model.posterior.fantasize(task.pending_Z)
         # The incumbent includes the values fantasized for running trials.
         expected = np.append(means, [] if turn.held else model.posterior.mean(task.pending_Z))
-        lowest = float(np.min(expected)) - turn.margin * slope_at(model.warp, float(y[elite[0]]))
-        noise = model.posterior.hyper.noise * float(np.median(task.observations.noise_factor))
+        required = turn.margin * slope_at(model.warp, float(y[elite[0]]))
+        lowest = float(np.min(expected)) - required - turn.leap * float(np.sqrt(model.posterior.hyper.signal))
+        noise = model.posterior.hyper.noise * self._typical(task)
         noise = noise if noise > NOISY else 0.0
         if noise > 0.0 and self._settles(task, turn):
             return Sum([LowestMean(posterior), *feasibilities]), parents
@@ -287,7 +304,7 @@ class GPSampler(OptunaFace):
     def _settles(task: Task, turn: ExplorationStep) -> bool:
         """Return whether this suggestion is the point with the lowest mean; not where else counts, such as costs."""
         several, other = task.observations.values.shape[1] > 1, task.cost is not None or bool(task.beliefs)
-        return task.request.number % SETTLE == SETTLE - 1 and not (several or other or turn.held or turn.margin)
+        return task.request.number % SETTLE == SETTLE - 1 and not (several or other or turn)
 
     def _several(self, task: Task, feasibilities: list[Term]) -> tuple[Sum, Floats]:
         observations = task.observations

@@ -14,6 +14,9 @@ whose two or three points were bad: it would keep refining a converged optimum b
 trials have gained too little, every other suggestion is an exploration step: into a neglected branch, with
 improvement measured against the best of that branch alone; or, where there is none, to the point that is most likely
 to bring a significant improvement.
+
+A short study cannot wait until its search stands still. As soon as it goes slowly, every other suggestion requires a
+large improvement, which refining the first good basin cannot bring.
 """
 
 from __future__ import annotations
@@ -41,6 +44,10 @@ WORTH = 0.003
 """A significant improvement, as a share of the extent."""
 AMBITION = 0.01
 """The improvement that an exploration step requires, as a share of the extent."""
+SLOW, BRIEFLY = 0.01, 4
+"""A search goes slowly when so many trials in a row have gained less than this share of all that was gained."""
+LEAP = 0.4
+"""The improvement that is required then, in standard deviations of the process."""
 EVEN_SHARE, WORST_GAP = 0.2, 2.0
 """Branches get trials in inverse proportion to ``EVEN_SHARE`` plus the gap (in extents, up to ``WORST_GAP``) between
 their best value and the best of all, and in proportion to the share of their trials that succeed: the leader gets at
@@ -54,10 +61,15 @@ class ExplorationStep:
     Attributes:
         held: Positions and unit coordinates that identify the branch to be searched; empty for all branches.
         margin: The required improvement, in units of the values.
+        leap: The same, in standard deviations of the process.
     """
 
     held: tuple[tuple[int, float], ...] = ()
     margin: float = 0.0
+    leap: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.held or self.margin or self.leap)
 
     def rows(self, observations: Observations) -> Flags:
         """Return which points lie in the branch ``(n,)``; all of them when the branch has none."""
@@ -85,7 +97,7 @@ def exploration_step(
         fixed: Positions (and coordinates) that are not free.
         rng: Decides between several categoricals that other parameters depend on.
     """
-    observations = observations.rows(np.flatnonzero(observations.feasible & (observations.noise_std == 0.0)))
+    observations = _settled(observations)
     y = observations.values[:, 0]
     if number % 2 == 0 or len(y) < FIRST:
         return ExplorationStep()
@@ -102,6 +114,26 @@ def exploration_step(
             return ExplorationStep(held=((axis.position, value),))
     free = sum(axis.position not in held for axis in encoding.axes)
     return ExplorationStep(margin=AMBITION * extent) if standing >= PATIENCE * free else ExplorationStep()
+
+
+def leap_step(observations: Observations, number: int, *, always: bool = False) -> ExplorationStep:
+    """Return the exploration step of trial ``number`` of a short study, one for every other trial of a slow search.
+
+    Args:
+        observations: Observations of one objective.
+        number: Number of the trial.
+        always: Also while the search is not slow.
+    """
+    y = _settled(observations).values[:, 0]
+    if number % 2 == 0 or len(y) == 0:
+        return ExplorationStep()
+    slow = _standing(y, SLOW * float(np.median(y) - y.min())) >= BRIEFLY
+    return ExplorationStep(leap=LEAP) if slow or always else ExplorationStep()
+
+
+def _settled(observations: Observations) -> Observations:
+    """Return the feasible points of finished runs."""
+    return observations.rows(np.flatnonzero(observations.feasible & (observations.noise_std == 0.0)))
 
 
 def _standing(y: Floats, worth: float) -> int:

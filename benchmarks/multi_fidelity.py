@@ -58,10 +58,13 @@ Key = tuple[str, int, int]
 
 
 def simulate(contender: Contender, task: Any, goal: float, workers: int, limit: int) -> Trajectory:
-    """Run a contender on simulated workers until a trial as good as the goal is complete."""
+    """Run a contender on simulated workers until a trial as good as the goal is complete.
+
+    A configuration that is asked for on a second worker goes on from what was done then, beside the first one.
+    """
     curves: dict[Any, np.ndarray] = {}
     done: dict[Any, int] = {}
-    events: list[tuple[int, int, Any, int | None]] = []
+    events: list[tuple[int, int, Any, int, int | None]] = []
     complete: Trajectory = []
     spent = asked = 0
 
@@ -73,24 +76,24 @@ def simulate(contender: Contender, task: Any, goal: float, workers: int, limit: 
                 curves[key], done[key] = task.curve(params), 0
             asked += 1
             if until is None or until > done[key]:
-                heapq.heappush(events, (now + 1, asked, key, until))
+                heapq.heappush(events, (now + 1, asked, key, done[key] + 1, until))
                 return
             contender.report(key, until, float(curves[key][until - 1]))
 
     for _ in range(workers):
         ask(0)
     while events and spent < limit:
-        now, order, key, until = heapq.heappop(events)
+        now, order, key, step, until = heapq.heappop(events)
         spent += 1
-        done[key] += 1
-        step, value = done[key], float(curves[key][done[key] - 1])
+        done[key] = max(done[key], step)
+        value = float(curves[key][step - 1])
         going_on = contender.report(key, step, value) if until is None or step == until else True
         if step == task.steps and np.isfinite(value) and (not complete or value < complete[-1][1]):
             complete.append((spent, value))
             if value <= goal:
                 break
         if going_on and step < task.steps:
-            heapq.heappush(events, (now + 1, order, key, until))
+            heapq.heappush(events, (now + 1, order, key, step + 1, until))
         else:
             ask(now)
     return [*complete, (spent, float("nan"))]

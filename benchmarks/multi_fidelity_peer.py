@@ -114,13 +114,13 @@ class Dehb(Peer):
             save_freq=None,
             log_level="CRITICAL",
         )
-        self.jobs: dict[Any, Params] = {}
+        self.jobs: dict[tuple[int, int], Params] = {}
 
     def ask(self) -> Job:
         self.last = self.optimizer.ask()
         key = int(self.last["config_id"])
-        self.jobs[key] = self.last
         until = max(round(self.last["fidelity"]), 1)
+        self.jobs[key, until] = self.last
         return key, _from_unit(self.space, self.last["config"]), until
 
     def move(self, params: Params) -> None:
@@ -130,7 +130,7 @@ class Dehb(Peer):
         self.optimizer.config_repository.configs[self.last["config_id"]].config = self.last["config"]
 
     def report(self, key: Any, step: int, value: float) -> bool:
-        self.optimizer.tell(self.jobs[key], {"fitness": value, "cost": float(step)})
+        self.optimizer.tell(self.jobs[key, step], {"fitness": value, "cost": float(step)})
         return False
 
 

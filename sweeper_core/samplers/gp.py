@@ -23,6 +23,7 @@ import numpy.typing as npt
 from scipy.special import log_ndtr
 
 from sweeper_core.maths.acquisition import undominated_boxes
+from sweeper_core.maths.gp import Hyper
 from sweeper_core.maths.hypervolume import greedy_subset
 from sweeper_core.maths.pareto import pareto_front
 from sweeper_core.maths.threads import one_blas_thread
@@ -43,7 +44,7 @@ from sweeper_core.samplers._gp.restricted import Restriction
 from sweeper_core.samplers._gp.search import Search
 from sweeper_core.samplers._gp.sources import best_of, informed_model
 from sweeper_core.samplers._gp.space import Encoding, Feature, balanced, farthest, fix
-from sweeper_core.samplers._gp.start import centred, cheaper, is_short, middle, start_length
+from sweeper_core.samplers._gp.start import FEW, centred, cheaper, is_short, middle, start_length
 from sweeper_core.samplers._gp.task import Task, elite_of, slope_at
 from sweeper_core.samplers._priors import drawn
 from sweeper_core.samplers._within_memory import within_memory
@@ -72,8 +73,6 @@ MIN_POINTS = 4
 """Minimum number of points with values before the first model."""
 WARM_START = 3
 """Points before the first model when earlier studies have been given."""
-FEW = 100
-"""Number of trials after which there are no large steps: there is time to wait until the search stands still."""
 MAX_RECENT = 20
 FAILURES_BORNE, CARE_FOR_FAILURES = 0.0, 8.0
 VIOLATIONS_BORNE, CARE_FOR_VIOLATIONS = 0.3, 6.0
@@ -183,6 +182,10 @@ class GPSampler(OptunaFace):
         own = self.n_startup_trials
         return start_length(task.request, task.encoding, task.cost is not None) if own is None else own
 
+    def _is_short(self, task: Task) -> bool:
+        """Return whether the start is chosen, and for a study that is known to have few trials."""
+        return self.n_startup_trials is None and is_short(task.request, task.cost is not None)
+
     def _start(self, task: Task) -> tuple[Floats, str]:
         """Return a point of the space-filling start; with sources, every other one is the best of a source.
 
@@ -194,8 +197,8 @@ class GPSampler(OptunaFace):
             fresh = [row for row, key in enumerate(task.encoding.keys(best)) if key not in task.known]
             if fresh:
                 return best[fresh[0]], "the best point of an earlier study"
-        short = self.n_startup_trials is None and is_short(task.request, task.cost is not None)
-        if short and task.request.number == len(task.seen) == bool(task.sources):
+        short, first = self._is_short(task), 1 if task.sources else 0
+        if short and task.request.number == len(task.seen) == first:
             return fix(middle(task.encoding, task.rng), task.fixed)[0], "the middle of the space"
         return _spread_out(task, self._length(task), short), "space-filling start"
 
@@ -203,8 +206,6 @@ class GPSampler(OptunaFace):
         if task.sources:
             target = self._target(task, task.observations.values[:, 0], warped=True)
             task.informed = informed_model(target, task.sources, self._memo)
-            if task.informed is None:
-                task.sources = []  # from here on as without them, detours included
         turn = self._exploration_step(task)
         acquisition, parents = self._acquisition(task, turn)
         fixed = task.fixed + (list(turn.held) or self._explored(task))
@@ -240,36 +241,34 @@ class GPSampler(OptunaFace):
         """Return the exploration step of this suggestion.
 
         Only a process without noise keeps refining a converged optimum by negligible amounts. With noise it suggests
-        other points anyway, so a significant improvement has to exceed the noise. A short study, and one that began
-        with points of earlier ones, which are all in one place, also take large steps.
+        other points anyway, so a significant improvement has to exceed the noise.
         """
         if (
             task.observations.values.shape[1] > 1
-            or task.sources
+            or task.informed is not None
             or np.mean(task.lost[-MAX_RECENT:]) > MAX_FAILURES_TO_EXPLORE
         ):
             return ExplorationStep()
         turn = exploration_step(
             task.encoding, task.observations, task.seen.unit, task.request.number, task.fixed, task.rng
         )
-        short = self.n_startup_trials is None and is_short(task.request, task.cost is not None)
-        if not turn and (short or task.guided) and task.request.number < FEW:
-            turn = leap_step(task.observations, task.request.number, always=task.guided)
-        if turn.held or not turn:
-            return turn
+        turn = turn or self._leap(task)
+        return turn if turn.held or (turn and self._exceeds_noise(task, turn)) else ExplorationStep()
+
+    def _leap(self, task: Task) -> ExplorationStep:
+        """Return a large step of a short study, or of one that began with earlier ones' points, all in one place."""
+        guided = bool(task.sources)
+        if task.request.number >= FEW or not (guided or self._is_short(task)):
+            return ExplorationStep()
+        return leap_step(task.observations, task.request.number, always=guided)
+
+    def _exceeds_noise(self, task: Task, turn: ExplorationStep) -> bool:
+        """Return whether the improvement that the step requires can be told from noise."""
         y = task.observations.values[:, 0]
         learned = learn(self._target(task, y, warped=True), self._memo)
-        noise = learned.hyper.noise
         if turn.leap:
-            exceeds = noise * self._typical(task) <= NOISY
-        else:
-            exceeds = turn.margin * slope_at(learned.warp, float(y.min())) >= np.sqrt(noise)
-        return turn if exceeds else ExplorationStep()
-
-    @staticmethod
-    def _typical(task: Task) -> float:
-        """Return the share of a run's noise variance that a point of the study typically has."""
-        return float(np.median(task.observations.noise_factor))
+            return _heeded_noise(task, learned.hyper) == 0.0
+        return bool(turn.margin * slope_at(learned.warp, float(y.min())) >= np.sqrt(learned.hyper.noise))
 
     def _acquisition(self, task: Task, turn: ExplorationStep) -> tuple[Sum, Floats]:
         """Return the acquisition function, and the best points so far ``(k, d)``."""
@@ -293,8 +292,7 @@ class GPSampler(OptunaFace):
         expected = np.append(means, [] if turn.held else model.posterior.mean(task.pending_Z))
         required = turn.margin * slope_at(model.warp, float(y[elite[0]]))
         lowest = float(np.min(expected)) - required - turn.leap * float(np.sqrt(model.posterior.hyper.signal))
-        noise = model.posterior.hyper.noise * self._typical(task)
-        noise = noise if noise > NOISY else 0.0
+        noise = _heeded_noise(task, model.posterior.hyper)
         if noise > 0.0 and self._settles(task, turn):
             return Sum([LowestMean(posterior), *feasibilities]), parents
         improvement = _within_limit(task, ExpectedImprovement(posterior, lowest, noise))
@@ -395,6 +393,12 @@ def _spread_out(task: Task, length: int, short: bool = False) -> Floats:
         draws = draws[fresh]
     draws = cheaper(draws, encoding.embed(draws), task.cost)
     return np.asarray(draws[farthest(encoding.embed(draws), encoding.embed(seen.unit, seen.active))])
+
+
+def _heeded_noise(task: Task, hyper: Hyper) -> float:
+    """Return the noise variance of a typical point, in units of that of the targets; 0 where it is not heeded."""
+    noise = hyper.noise * float(np.median(task.observations.noise_factor))
+    return noise if noise > NOISY else 0.0
 
 
 def _within_limit(task: Task, improvement: ExpectedImprovement | HypervolumeImprovement) -> Term:

@@ -17,6 +17,8 @@ SHARE = 4
 """A short study spends no more than a quarter of its trials on the start, and two."""
 LONG_SHARE = 10
 """Share of a long study spent on the start, which guards against a wrong first model."""
+FEW = LONG * LONG_SHARE
+"""Fewer trials do not pay for a start of ``LONG`` points, nor for a search that waits until it stands still."""
 
 CHEAP = 0.5
 """Share of the draws, the cheaper ones, of which a point of the start is taken once costs are known."""
@@ -64,7 +66,7 @@ def start_length(request: Request, encoding: Encoding, priced: bool = False) -> 
 def is_short(request: Request, priced: bool = False) -> bool:
     """Return whether a study is known to have fewer trials than pay for a start of ``LONG`` points."""
     budget = _trials(request, priced)
-    return budget is not None and budget < LONG * LONG_SHARE
+    return budget is not None and budget < FEW
 
 
 def _trials(request: Request, priced: bool) -> int | None:

@@ -64,8 +64,6 @@ class Task:
         self.out_of_memory = history.oom[np.concatenate([self.numbers, self.failed_numbers])[self.order]]
         """Which of them, in that order, ran out of memory, which the limit explains."""
         self.sources = sources_of(history, encoding)
-        self.guided = bool(self.sources)
-        """Whether the study began with points of earlier studies, which are all in one place."""
         everything = (Points(self.observations.unit, self.observations.active), self.pending, self.failed)
         self.seen = Points(
             np.concatenate([points.unit for points in everything]),

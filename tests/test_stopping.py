@@ -14,7 +14,6 @@ from sweeper_core.directions import StudyDirection
 from sweeper_core.distributions import FloatDistribution
 from sweeper_core.search_space.space import SearchSpace
 from sweeper_core.stopping import Outlook, StopCheck, StopRule, outlook_of
-from sweeper_core.stopping.outlook import kept_of
 from sweeper_core.testing.simulation import record_of
 from sweeper_core.trial.history import TrialTable
 from sweeper_core.trial.state import TrialState
@@ -157,35 +156,47 @@ def test_trials_that_may_not_start_any_more_add_nothing() -> None:
     assert outlook_of(history, SPACE, left=0) is None
 
 
-def test_promises_that_were_not_kept_count_less() -> None:
-    def said(promised: float, best: float) -> Outlook:
-        return Outlook(promised, 10.0, 16, "model", promised, 0.0, best)
-
-    now = said(1.0, 5.0)
-    assert kept_of(now, [], 5, 0.1) == 1.0
-    # Nine outlooks, five trials apart, promised 45 / 16 in all: nothing came of it, a part, all, and more.
-    for before, kept in ((5.0, 0.1 / 2.9125), (6.0, 1.1 / 2.9125), (7.8125, 1.0), (90.0, 1.0)):
-        assert kept_of(now, [said(1.0, before)] * 9, 5, 0.1) == pytest.approx(kept)
-    assert kept_of(now, [said(0.01, 5.0)] * 9, 5, 0.1) > 0.75, "trifles tell nothing"
-    assert now.corrected(0.25).expected == 0.25
-    assert Outlook(2.0, 10.0, 16, "model", 1.0, 2.0).corrected(0.1).expected == 2.0, "the record is not corrected"
-
-
-def test_a_check_that_begins_late_decides_as_one_that_has_seen_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model promises five percent for ever, and nothing comes of it."""
-
-    def promised(history: Any, space: Any, left: Any = None) -> Outlook:
-        return Outlook(0.05, 1.0, 16, "model", 0.05, 0.0, 0.0)
-
-    monkeypatch.setattr("sweeper_core.stopping.check.outlook_of", promised)
-    rule, whole = StopRule(expected_gain=0.01), history_of(*([1.0] * 80))
+def stops(monkeypatch: pytest.MonkeyPatch, outlook: Outlook) -> list[int]:
+    """Return after how many trials a study stops that gained with its eleventh trial and never again."""
+    monkeypatch.setattr("sweeper_core.stopping.check.outlook_of", lambda history, space, left=None: outlook)
+    rule, whole = StopRule(expected_gain=0.01), history_of(*([2.0] * 10), *([1.0] * 70))
     seeing = StopCheck(rule, whole.directions)
-    stops = [n for n in range(1, 81) if seeing.reason(whole.head(n), SPACE) is not None]
+    found = [n for n in range(1, 81) if seeing.reason(whole.head(n), SPACE) is not None]
     late = [n for n in range(1, 81) if StopCheck(rule, whole.directions).reason(whole.head(n), SPACE) is not None]
-    assert stops == late
-    assert stops == list(range(40, 81)), "after a horizon without a gain, twice"
-    assert seeing.outlook is not None
-    assert seeing.outlook.share < 0.01
+    assert found == late, "a check that begins late decides as one that has seen all"
+    assert seeing.outlook is outlook
+    return found
+
+
+@pytest.mark.parametrize(
+    ("share", "by", "first"),
+    [
+        (0.002, "model", 20),  # far below the threshold once
+        (0.005, "model", 35),  # below it four times in a row
+        (0.0, "record", 35),  # the record is never sure
+        (0.05, "model", 44),  # promises for ever, and three quarters of the trials have gained nothing
+        (0.05, "record", 44),
+    ],
+)
+def test_a_search_stops_when_it_is_sure_or_patient(
+    monkeypatch: pytest.MonkeyPatch, share: float, by: str, first: int
+) -> None:
+    assert stops(monkeypatch, Outlook(share, 1.0, 16, by)) == list(range(first, 81))
+
+
+def test_what_was_never_gained_is_no_measure() -> None:
+    check = StopCheck(StopRule(expected_gain=0.01), (MINIMIZE,))
+    assert check.reason(history_of(*([1.0] * 60)), None) is None
+
+
+def test_a_search_that_stood_still_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    promising = Outlook(0.5, 9.0, 16, "model")
+    monkeypatch.setattr("sweeper_core.stopping.check.outlook_of", lambda history, space, left=None: promising)
+    check = StopCheck(StopRule(expected_gain=0.01), (MINIMIZE,))
+    history = history_of(*([10.0] * 10), *([2.0] * 9), *([1.045] * 11), *([1.0] * 50))
+    assert check.reason(history.head(79), SPACE) is None, "three quarters of 79 trials have gained 11 %"
+    told = "the latest 60 trials have added 0.5 % of what has been gained since the start, less than 1 %"
+    assert check.reason(history, SPACE) == told
 
 
 def test_the_head_of_a_history_is_the_history_before() -> None:

@@ -9,15 +9,19 @@ import numpy as np
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.stopping.outlook import MEMORY, MIN_TRIALS, Outlook, kept_of, outlook_of
+from sweeper_core.stopping.outlook import MIN_TRIALS, START, Outlook, outlook_of
 from sweeper_core.stopping.progress import Progress, progress_of
 from sweeper_core.stopping.rule import StopRule
 from sweeper_core.trial.history import History
 
 EVERY = 5
 """Number of trials between two outlooks, each of which fits a model: after 20 trials, 25, 30, …"""
-PATIENCE = 2
+PATIENCE = 4
 """Number of outlooks in a row that have to be below the threshold: one model may be wrong for a moment."""
+SURE = 0.3
+"""Share of the threshold below which one outlook of a model is enough."""
+STILL = 4
+"""A search has stood still when the trials since a quarter of them had run have gained less than the threshold."""
 
 
 class StopCheck:
@@ -37,7 +41,7 @@ class StopCheck:
         self.outlook: Outlook | None = None
         self._directions = tuple(directions)
         self._plain: dict[int, Outlook | None] = {}
-        """Outlooks as the model has them, by the number of trials that had ended."""
+        """By the number of trials that had ended."""
 
     def reason(self, history: History, space: SearchSpace | None = None, left: int | None = None) -> str | None:
         """Return why no further trial should start; None while there is no reason.
@@ -72,21 +76,20 @@ class StopCheck:
             return None
         study = _Study(history, progress, space, left)
         latest = ended - (ended - MIN_TRIALS) % EVERY
-        self.outlook = self._corrected(study, latest, limit)
-        counts = range(latest - EVERY, latest - PATIENCE * EVERY, -EVERY)
-        found = [self.outlook, *(self._corrected(study, count, limit) for count in counts)]
-        if any(one is None or one.share >= limit for one in found):
+        self.outlook = now = self._at(study, latest)
+        if now is None:
             return None
-        return f"{self.outlook} (by the {self.outlook.by}), less than {100 * limit:g} %" if self.outlook else None
+        few = f"less than {100 * limit:g} %"
+        sure = now.by == "model" and now.share < SURE * limit
+        if sure or all(self._is_below(study, latest - EVERY * past, limit) for past in range(PATIENCE)):
+            return f"{now} (by the {now.by}), {few}"
+        share, count = _still(progress)
+        added = f"the latest {count} trials have added {100 * share:.2g} % of what has been gained since the start"
+        return f"{added}, {few}" if share < limit else None
 
-    def _corrected(self, study: _Study, count: int, limit: float) -> Outlook | None:
-        """Return the outlook after some trials; where it matters, as far as earlier promises were kept."""
+    def _is_below(self, study: _Study, count: int, limit: float) -> bool:
         found = self._at(study, count)
-        if found is None or found.by != "model" or found.share < limit or found.recent >= limit * found.gained:
-            return found
-        counts = range(max(MIN_TRIALS, count - MEMORY + (MEMORY % EVERY)), count, EVERY)
-        earlier = [one for one in (self._at(study, past) for past in counts) if one is not None and one.by == "model"]
-        return found.corrected(kept_of(found, earlier, EVERY, limit * found.gained))
+        return found is not None and found.share < limit
 
     def _at(self, study: _Study, count: int) -> Outlook | None:
         if count < MIN_TRIALS:
@@ -94,6 +97,15 @@ class StopCheck:
         if count not in self._plain:
             self._plain[count] = study.outlook(count)
         return self._plain[count]
+
+
+def _still(progress: Progress) -> tuple[float, int]:
+    """Return the share of the gain that came since a quarter of the trials had run, and how many trials that is."""
+    curve, quarter = progress.curve, len(progress.curve) // STILL
+    if quarter <= START or not np.isfinite(curve[START - 1]):
+        return float("inf"), 0
+    gained = float(curve[START - 1] - curve[-1])
+    return (float(curve[quarter - 1] - curve[-1]) / gained if gained > 0.0 else float("inf")), len(curve) - quarter
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ Two estimates, of which the larger counts:
   failures and noise are part of it; where the study has repeats, the noise is what they measured;
 * the record's: what the latest ``BATCH`` trials have gained.
 
-The model may promise too much for long, of a rugged or a noisy objective. Its promises of the last ``MEMORY`` trials
-are compared with what these brought, and the next one is trusted as far as they were kept (:func:`kept_of`).
+The model may promise too much for long, of a rugged or a noisy objective; then the record decides
+(:mod:`sweeper_core.stopping.check`).
 
 Without a model (parameters that not all trials share, fewer than ``MIN_TRIALS`` trials with a value, or more than
 ``MAX_TRIALS`` of them) the record alone decides, and over the later half of all trials: a search that has gained little
@@ -19,8 +19,7 @@ The gain so far is that of the best feasible trial over the best one of the firs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,9 +31,6 @@ START = 10
 """The first trials, which any search spends on looking around: their best value is what the gain is counted from."""
 BATCH = 16
 """Number of further trials that are looked ahead to: without new observations the model knows no more than that."""
-MEMORY = 3 * BATCH
-"""Number of latest trials of which promises are held against gains: a search that has stood still for one horizon may
-just be unlucky."""
 MIN_TRIALS = 20
 """Minimum number of trials before an outlook: as many again as the start."""
 MAX_TRIALS = 500
@@ -50,29 +46,17 @@ class Outlook:
         gained: Gain of the best trial over the best one of the start.
         horizon: Number of trials looked ahead to.
         by: ``model`` or ``record``.
-        promised: What the model expects, before it is corrected by ``kept``; 0 without a model.
-        recent: What the record expects.
-        best: The best value now, signed so that smaller is better.
-        kept: Share of the model's earlier promises that was kept.
     """
 
     expected: float
     gained: float
     horizon: int
     by: str
-    promised: float = 0.0
-    recent: float = 0.0
-    best: float = 0.0
-    kept: float = 1.0
 
     @property
     def share(self) -> float:
         """The expected gain as a share of the gain so far; infinite while nothing has been gained."""
         return self.expected / self.gained if self.gained > 0.0 else float("inf")
-
-    def corrected(self, kept: float) -> Outlook:
-        """Return the outlook of a model of whose promises only a share was kept."""
-        return replace(self, expected=max(kept * self.promised, self.recent), kept=kept)
 
     def __str__(self) -> str:
         share = f"{100.0 * self.share:.2g} % of" if self.gained > 0.0 else "more than"
@@ -99,25 +83,7 @@ def outlook_of(history: History, space: SearchSpace | None, left: int | None = N
         horizon = half if left is None else min(left, half)
         return Outlook(_recent(progress, half) * horizon / half, gained, horizon, "record")
     recent = _recent(progress, BATCH) * horizon / BATCH
-    return Outlook(max(modelled, recent), gained, horizon, "model", modelled, recent, progress.best)
-
-
-def kept_of(now: Outlook, earlier: Sequence[Outlook], every: int, unit: float) -> float:
-    """Return the share, at most 1, of the promises since the first of some earlier outlooks that was kept.
-
-    With promises P and gains R it is ``(unit + R) / (unit + P)``, the mean of a ratio that is 1 before with the weight
-    of one ``unit``: promises below it tell nothing.
-
-    Args:
-        earlier: At most ``MEMORY`` trials ago, the first one first.
-        every: Number of trials from one outlook to the next.
-        unit: A gain that matters.
-    """
-    if not earlier:
-        return 1.0
-    promised = sum(one.promised * every / one.horizon for one in earlier)
-    brought = max(earlier[0].best - now.best, 0.0)
-    return min((unit + brought) / (unit + promised), 1.0) if promised > 0.0 else 1.0
+    return Outlook(max(modelled, recent), gained, horizon, "model")
 
 
 def _modelled(history: History, progress: Progress, space: SearchSpace | None, horizon: int) -> float | None:

@@ -141,7 +141,7 @@ SCHEDULERS: dict[str, Entry] = {
     "stop": Entry("sweeper_core.schedulers.stop.StopScheduler", "never: the pruner's word is final (the default)"),
     "asha": Entry(
         "sweeper_core.schedulers.asha.ASHAScheduler",
-        "it is among the best third (`reduction_factor=3`) of all that have come as far",
+        "it is among the better half (`reduction_factor=2`) of all that have come as far",
     ),
     "hyperband": Entry(
         "sweeper_core.schedulers.hyperband.HyperbandScheduler",

@@ -40,6 +40,10 @@ from sweeper_core.trial.curves import Curve, Integers, LearningCurves
 from sweeper_core.trial.history import History
 
 
+HALVES, THIRDS = 2, 3
+"""Default reduction factors: where trials pause as they are, and at rungs that are given."""
+
+
 class ASHAScheduler(Scheduler):
     """Pause each trial at each rung, unless its result is among the best ``1 / reduction_factor`` there already.
 
@@ -50,25 +54,30 @@ class ASHAScheduler(Scheduler):
     Args:
         min_resource: Steps up to the lowest rung; ``"auto"``: the largest power of ``reduction_factor`` within a tenth
             of a whole training; ``reduction_factor`` itself before that is known.
-        reduction_factor: One trial in this many is promoted.
+        reduction_factor: One trial in this many is promoted. None: 2; at rungs that are given 3, since there a job
+            without checkpoints trains again from its beginning.
+
+    Attributes:
+        reduction_factor: As it is in use.
 
     Raises:
         ValueError: An argument is out of its range.
     """
 
-    def __init__(self, min_resource: str | int = "auto", reduction_factor: int = 3) -> None:
+    def __init__(self, min_resource: str | int = "auto", reduction_factor: int | None = None) -> None:
         if min_resource != "auto" and (isinstance(min_resource, str) or min_resource < 1):
             raise ValueError(f"`min_resource` must be 1 or more, or 'auto', but got {min_resource!r}.")
-        if reduction_factor < 2:
+        if reduction_factor is not None and reduction_factor < 2:
             raise ValueError(f"`reduction_factor` must be 2 or more, but got {reduction_factor!r}.")
         self.min_resource = min_resource
-        self.reduction_factor = reduction_factor
+        self.reduction_factor = HALVES if reduction_factor is None else reduction_factor
+        self.ladder_factor = THIRDS if reduction_factor is None else reduction_factor
         self._first = 1 if isinstance(min_resource, str) else min_resource
         self._given: tuple[int, ...] = ()
 
     def on_rungs(self, rungs: Sequence[int]) -> ASHAScheduler:
         own = copy(self)
-        own._given = tuple(rungs)
+        own._given, own.reduction_factor = tuple(rungs), self.ladder_factor
         return own
 
     def next(self, request: Vacancy, history: History, curves: LearningCurves) -> Decision:

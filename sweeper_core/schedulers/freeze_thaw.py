@@ -38,7 +38,7 @@ class FreezeThawScheduler(Scheduler):
         if n_startup_trials < 1:
             raise ValueError(f"`n_startup_trials` must be 1 or more, but got {n_startup_trials!r}.")
         self.n_startup_trials = n_startup_trials
-        self._ranks = ASHAScheduler()
+        self._ranks = ASHAScheduler(reduction_factor=3)
         self._given: tuple[int, ...] = ()
 
     def on_rungs(self, rungs: Sequence[int]) -> FreezeThawScheduler:

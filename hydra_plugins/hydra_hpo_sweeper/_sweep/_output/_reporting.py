@@ -50,5 +50,5 @@ def hint_of_promotion(session: Session) -> list[str]:
     longest = max(record.reports[-1][0] for record in saved) + 1
     return [
         "These jobs report and save: with hydra/sweeper/scheduler=auto trials would first pause within a tenth "
-        f"of their {longest} steps, only the best third would go on, and the same time would be enough for more."
+        f"of their {longest} steps, only the better half would go on, and the same time would be enough for more."
     ]

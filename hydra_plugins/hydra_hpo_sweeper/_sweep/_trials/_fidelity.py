@@ -89,7 +89,7 @@ def _ladder(asked: FidelityOptions, settings: Settings, job: DictConfig) -> Ladd
             )
         maximum = value
         refuse_empty(asked.minimum, maximum)
-    factor = int(getattr(settings.scheduler, "reduction_factor", DEFAULT_FACTOR))
+    factor = int(getattr(settings.scheduler, "ladder_factor", DEFAULT_FACTOR))
     # A float of the configuration makes the key one of floats, also where min and max are written as integers.
     kind = float if isinstance(value, float) else type(maximum + asked.minimum)
     return ladder_of(asked.key, kind(asked.minimum), kind(maximum), factor)

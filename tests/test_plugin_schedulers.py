@@ -127,8 +127,8 @@ def test_with_several_objectives_the_named_one_has_its_own_direction(there: Path
         return {"a": 0.0, "b": cfg.x}
 
     several = ["hydra.sweeper.direction=[minimize,maximize]", "hydra.sweeper.metric=[a,b]"]
-    rung = ["hydra.sweeper.scheduler.min_resource=1", "hydra.sweeper.scheduler.reduction_factor=3"]
-    more = [*several, "hydra.sweeper.pruning_metric=b", "hydra.sweeper.n_trials=9", *rung]
+    rung = "hydra.sweeper.scheduler.min_resource=1"
+    more = [*several, "hydra.sweeper.pruning_metric=b", "hydra.sweeper.n_trials=9", rung]
     sweep(job, there, [ASHA, X, *more])
     first = next(iter(trained))
     later = {x: steps for x, steps in trained.items() if x != first}

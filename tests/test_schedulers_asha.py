@@ -40,9 +40,11 @@ def pauses(scheduler: Scheduler, steps: int, begin: int = 0, n_trials: int = 40)
     return list(seen.values())
 
 
-def first_pause(scheduler: Scheduler, rivals: Sequence[tuple[TrialState, int]], begin: int) -> int:
+def first_pause(
+    scheduler: Scheduler, rivals: Sequence[tuple[TrialState, int]], begin: int, names: Sequence[str] = ("loss",)
+) -> int:
     """Return after how many steps a trial pauses that is worse than all its rivals, which have so many steps."""
-    curves = LearningCurves(1.0)
+    curves = LearningCurves(1.0, metrics=[(name, 1.0) for name in names])
     curves.fold([reports(number, state, 0.0, steps, begin) for number, (state, steps) in enumerate(rivals)])
     own = len(rivals)
     for steps in itertools.count(1):
@@ -66,6 +68,12 @@ def test_the_lowest_rung_is_within_a_tenth_of_a_training(steps: int, lowest: int
 @pytest.mark.parametrize(("farthest", "lowest"), [(4, 2), (39, 2), (50, 4), (100, 8)])
 def test_before_a_training_has_shown_its_length_it_is_the_second_step(farthest: int, lowest: int, begin: int) -> None:
     assert first_pause(ASHAScheduler(), [(PAUSED, farthest)] * 2, begin) == lowest
+
+
+@pytest.mark.parametrize(("factor", "lowest"), [(None, 3), (2, 4), (5, 5)])
+def test_with_several_objectives_rungs_are_three_times_apart(factor: int | None, lowest: int) -> None:
+    scheduler = ASHAScheduler(reduction_factor=factor)
+    assert first_pause(scheduler, [(DONE, 50)] * (factor or 3), 0, ["loss", "size"]) == lowest
 
 
 def test_a_given_rung_is_the_lowest() -> None:

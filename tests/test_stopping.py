@@ -159,10 +159,10 @@ def test_trials_that_may_not_start_any_more_add_nothing() -> None:
 def stops(monkeypatch: pytest.MonkeyPatch, outlook: Outlook) -> list[int]:
     """Return after how many trials a study stops that gained with its eleventh trial and never again."""
     monkeypatch.setattr("sweeper_core.stopping.check.outlook_of", lambda history, space, left=None: outlook)
-    rule, whole = StopRule(expected_gain=0.01), history_of(*([2.0] * 10), *([1.0] * 70))
+    rule, whole = StopRule(expected_gain=0.01), history_of(*([2.0] * 10), *([1.0] * 90))
     seeing = StopCheck(rule, whole.directions)
-    found = [n for n in range(1, 81) if seeing.reason(whole.head(n), SPACE) is not None]
-    late = [n for n in range(1, 81) if StopCheck(rule, whole.directions).reason(whole.head(n), SPACE) is not None]
+    found = [n for n in range(1, 101) if seeing.reason(whole.head(n), SPACE) is not None]
+    late = [n for n in range(1, 101) if StopCheck(rule, whole.directions).reason(whole.head(n), SPACE) is not None]
     assert found == late, "a check that begins late decides as one that has seen all"
     assert seeing.outlook is outlook
     return found
@@ -174,14 +174,14 @@ def stops(monkeypatch: pytest.MonkeyPatch, outlook: Outlook) -> list[int]:
         (0.002, "model", 20),  # far below the threshold once
         (0.005, "model", 35),  # below it four times in a row
         (0.0, "record", 35),  # the record is never sure
-        (0.05, "model", 44),  # promises for ever, and three quarters of the trials have gained nothing
-        (0.05, "record", 44),
+        (0.05, "model", 80),  # promises for ever, and three quarters of the trials have gained nothing
+        (0.05, "record", 80),
     ],
 )
 def test_a_search_stops_when_it_is_sure_or_patient(
     monkeypatch: pytest.MonkeyPatch, share: float, by: str, first: int
 ) -> None:
-    assert stops(monkeypatch, Outlook(share, 1.0, 16, by)) == list(range(first, 81))
+    assert stops(monkeypatch, Outlook(share, 1.0, 16, by)) == list(range(first, 101))
 
 
 def test_what_was_never_gained_is_no_measure() -> None:

@@ -39,9 +39,8 @@ from sweeper_core.schedulers.base import (
 from sweeper_core.trial.curves import Curve, Integers, LearningCurves
 from sweeper_core.trial.history import History
 
-
 HALVES, THIRDS = 2, 3
-"""Default reduction factors: where trials pause as they are, and at rungs that are given."""
+"""Default reduction factors."""
 
 
 class ASHAScheduler(Scheduler):
@@ -54,11 +53,8 @@ class ASHAScheduler(Scheduler):
     Args:
         min_resource: Steps up to the lowest rung; ``"auto"``: the largest power of ``reduction_factor`` within a tenth
             of a whole training; ``reduction_factor`` itself before that is known.
-        reduction_factor: One trial in this many is promoted. None: 2; at rungs that are given 3, since there a job
-            without checkpoints trains again from its beginning.
-
-    Attributes:
-        reduction_factor: As it is in use.
+        reduction_factor: One trial in this many is promoted. None: 2; 3 with several objectives, where more trials are
+            among the best; 3 at rungs that are given, where a job without checkpoints trains again from its beginning.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -70,20 +66,28 @@ class ASHAScheduler(Scheduler):
         if reduction_factor is not None and reduction_factor < 2:
             raise ValueError(f"`reduction_factor` must be 2 or more, but got {reduction_factor!r}.")
         self.min_resource = min_resource
-        self.reduction_factor = HALVES if reduction_factor is None else reduction_factor
-        self.ladder_factor = THIRDS if reduction_factor is None else reduction_factor
+        self.reduction_factor = reduction_factor
         self._first = 1 if isinstance(min_resource, str) else min_resource
         self._given: tuple[int, ...] = ()
 
     def on_rungs(self, rungs: Sequence[int]) -> ASHAScheduler:
         own = copy(self)
-        own._given, own.reduction_factor = tuple(rungs), self.ladder_factor
+        own._given = tuple(rungs)
         return own
+
+    @property
+    def ladder_factor(self) -> int:
+        """How many times apart rungs are to be that are given."""
+        return self.reduction_factor or THIRDS
+
+    def _factor(self, curves: LearningCurves) -> int:
+        several = curves.n_metrics > 1
+        return self.reduction_factor or (THIRDS if several or self._given else HALVES)
 
     def next(self, request: Vacancy, history: History, curves: LearningCurves) -> Decision:
         paused = {row: curve for row in curves.paused() if len(curve := curves.curve(row))}
         farthest = max((_resource(curve) for curve in paused.values()), default=0)
-        for rung in reversed(self._rungs(farthest)):
+        for rung in reversed(self._rungs(farthest, curves)):
             best = self._promotable(rung, paused, curves)
             if best is not None:
                 return best
@@ -98,7 +102,7 @@ class ASHAScheduler(Scheduler):
                 continue
             step = _step(paused[row], rung)
             rank, count = self._rank(row, step, curves)
-            if rank <= count // self.reduction_factor:
+            if rank <= count // self._factor(curves):
                 shown = _result(paused[row], rung) * curves.sign
                 return Continue(row, f"{shown:.6g} is rank {rank} of {count} after {rung} steps")
             refused.add(group)
@@ -109,7 +113,7 @@ class ASHAScheduler(Scheduler):
         scores: dict[int, dict[int, float]] = {}
         for row, curve in paused.items():
             lowest = self._first if self.min_resource == "auto" else self._lowest(row, curves)
-            if lowest <= rung <= _resource(curve) < self._above(rung):
+            if lowest <= rung <= _resource(curve) < self._above(rung, curves):
                 step = _step(curve, rung)
                 if not math.isnan(_result(curve, rung)):
                     if step not in scores:
@@ -123,7 +127,7 @@ class ASHAScheduler(Scheduler):
             if math.isnan(result):
                 return Verdict(True, f"it reported NaN at the rung of {rung} steps")
             rank, count = self._rank(number, _step(curve, rung), curves)
-            if rank > count // self.reduction_factor:
+            if rank > count // self._factor(curves):
                 return Verdict(True, f"{result * curves.sign:.6g} is rank {rank} of {count} after {rung} steps")
         return GO_ON
 
@@ -132,7 +136,7 @@ class ASHAScheduler(Scheduler):
             return any(self._due(number, curve, curves))
         # Until the trial reports this step, others may get farther: it counts that it may be judged, not that it will.
         lowest = self._lowest_ever(number, curves)
-        rungs = [rung for rung in self._rungs(_resource(curve)) if rung >= lowest]
+        rungs = [rung for rung in self._rungs(_resource(curve), curves) if rung >= lowest]
         return any(curve.judged <= _step(curve, rung) for rung in rungs)
 
     def _lowest_ever(self, number: int, curves: LearningCurves) -> int:
@@ -142,7 +146,7 @@ class ASHAScheduler(Scheduler):
     def _due(self, number: int, curve: Curve, curves: LearningCurves) -> Iterator[int]:
         """Yield the rungs at which a trial is to be judged now."""
         if len(curve):
-            for rung in self._rungs(_resource(curve)):
+            for rung in self._rungs(_resource(curve), curves):
                 if rung >= self._lowest(number, curves) and self._is_due(number, curve, rung, curves):
                     yield rung
 
@@ -168,27 +172,27 @@ class ASHAScheduler(Scheduler):
         values = at_rung.values[rivals & ~np.isnan(at_rung.values)]
         return int(np.count_nonzero(values < result)) + 1, len(values) + 1
 
-    def _rungs(self, resource: int) -> list[int]:
+    def _rungs(self, resource: int, curves: LearningCurves) -> list[int]:
         """Return the rungs up to a resource."""
         if self._given:
             return [rung for rung in self._given if rung <= resource]
         rungs, rung = [], self._first
         while rung <= resource:
             rungs.append(rung)
-            rung *= self.reduction_factor
+            rung *= self._factor(curves)
         return rungs
 
-    def _above(self, rung: int) -> float:
+    def _above(self, rung: int, curves: LearningCurves) -> float:
         """Return the next rung; infinity above the last one."""
         if self._given:
             return next((one for one in self._given if one > rung), math.inf)
-        return rung * self.reduction_factor
+        return rung * self._factor(curves)
 
     def _lowest(self, number: int, curves: LearningCurves) -> int:
         """Return the lowest rung at which a configuration pauses."""
         if self._given:
             return self._given[0]
-        return lowest_rung(curves, self.reduction_factor) if self.min_resource == "auto" else self._first
+        return lowest_rung(curves, self._factor(curves)) if self.min_resource == "auto" else self._first
 
     def _group(self, number: int, curves: LearningCurves) -> int:
         """Return the group of a configuration; configurations are compared within groups only."""

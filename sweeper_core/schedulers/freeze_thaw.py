@@ -85,7 +85,7 @@ class FreezeThawScheduler(Scheduler):
         """Return the model; None before there are enough COMPLETE trials."""
         if curves.n_completed < self.n_startup_trials or not np.any(np.isfinite(curves.finals.values)):
             return None
-        return CurveModel(curves, lowest_rung(curves, self._ranks.reduction_factor), self._given)
+        return CurveModel(curves, lowest_rung(curves, self._ranks.ladder_factor), self._given)
 
 
 def _paused(curves: LearningCurves) -> dict[int, Curve]:

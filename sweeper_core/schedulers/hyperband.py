@@ -39,19 +39,19 @@ class HyperbandScheduler(ASHAScheduler):
 
     def _lowest(self, number: int, curves: LearningCurves) -> int:
         bracket = self._group(number, curves)
-        return self._given[bracket] if self._given else self._first * int(self.reduction_factor**bracket)
+        return self._given[bracket] if self._given else self._first * int(self._factor(curves) ** bracket)
 
     def _lowest_ever(self, number: int, curves: LearningCurves) -> int:
         # A longer trial would change the brackets.
         return self._first if isinstance(self.max_resource, str) else self._lowest(number, curves)
 
     def _groups(self, rows: Integers, curves: LearningCurves) -> Integers:
+        factor = self._factor(curves)
         if self._given:
-            steps = self.reduction_factor ** (len(self._given) - 1)
-            return brackets_of(rows, bracket_shares(1, steps, self.reduction_factor))
+            return brackets_of(rows, bracket_shares(1, factor ** (len(self._given) - 1), factor))
         whole = self.max_resource
         if isinstance(whole, str):
             if curves.longest is None:
                 return np.zeros(len(rows), np.int64)
             whole = max(curves.longest + 1, self.min_resource)
-        return brackets_of(rows, bracket_shares(self.min_resource, whole, self.reduction_factor))
+        return brackets_of(rows, bracket_shares(self.min_resource, whole, factor))

@@ -21,7 +21,8 @@ PATIENCE = 4
 SURE = 0.3
 """Share of the threshold below which one outlook of a model is enough."""
 STILL = 4
-"""A search has stood still when the trials since a quarter of them had run have gained less than the threshold."""
+"""A search has stood still when the trials since a quarter of them had run have gained less than the threshold, from
+``STILL * MIN_TRIALS`` trials on: what a few first trials have found is often luck."""
 
 
 class StopCheck:
@@ -102,7 +103,7 @@ class StopCheck:
 def _still(progress: Progress) -> tuple[float, int]:
     """Return the share of the gain that came since a quarter of the trials had run, and how many trials that is."""
     curve, quarter = progress.curve, len(progress.curve) // STILL
-    if quarter <= START or not np.isfinite(curve[START - 1]):
+    if quarter < MIN_TRIALS or not np.isfinite(curve[START - 1]):
         return float("inf"), 0
     gained = float(curve[START - 1] - curve[-1])
     return (float(curve[quarter - 1] - curve[-1]) / gained if gained > 0.0 else float("inf")), len(curve) - quarter

@@ -121,6 +121,11 @@ class LearningCurves:
     def __len__(self) -> int:
         return len(self._records)
 
+    @property
+    def n_metrics(self) -> int:
+        """Number of objectives that reports are ranked by."""
+        return max(len(self._metrics), 1)
+
     def name(self, metrics: Sequence[tuple[str, float]]) -> None:
         """Set the names of all objectives and their signs."""
         self._metrics = tuple(metrics) if len(metrics) > 1 else ()

@@ -10,7 +10,7 @@ import pytest
 
 from sweeper_core.exceptions import TrialPruned
 from sweeper_core.samplers import RandomSampler
-from sweeper_core.schedulers import ASHAScheduler, Continue, FreezeThawScheduler, Scheduler, Vacancy
+from sweeper_core.schedulers import ASHAScheduler, Continue, FreezeThawScheduler, HyperbandScheduler, Scheduler, Vacancy
 from sweeper_core.study.studies import create_study
 from sweeper_core.testing.pruners import record
 from sweeper_core.trial.curves import LearningCurves
@@ -74,6 +74,28 @@ def test_before_a_training_has_shown_its_length_it_is_the_second_step(farthest: 
 def test_with_several_objectives_rungs_are_three_times_apart(factor: int | None, lowest: int) -> None:
     scheduler = ASHAScheduler(reduction_factor=factor)
     assert first_pause(scheduler, [(DONE, 50)] * (factor or 3), 0, ["loss", "size"]) == lowest
+
+
+@pytest.mark.parametrize(
+    "scheduler", [ASHAScheduler(), ASHAScheduler(1, 3), HyperbandScheduler(), FreezeThawScheduler()]
+)
+def test_no_trial_is_continued_that_has_no_steps_left(scheduler: Scheduler) -> None:
+    for steps in range(1, 20):
+        left: list[int] = []
+
+        def objective(trial: Trial, steps: int = steps, left: list[int] = left) -> float:
+            x = trial.suggest_float("x", 0.0, 1.0)
+            left.append(steps - trial.first_step)
+            for step in range(trial.first_step, steps):
+                trial.report(x, step)
+                if trial.should_prune():
+                    raise TrialPruned
+            return x
+
+        study = create_study(sampler=RandomSampler(seed=steps), scheduler=scheduler)
+        study.optimize(objective, n_trials=12)
+        assert min(left) > 0, f"with {steps} steps"
+        assert study.best_trial.state is DONE
 
 
 def test_a_given_rung_is_the_lowest() -> None:

@@ -33,6 +33,7 @@ from sweeper_core.schedulers.base import (
     Scheduler,
     Vacancy,
     base_of,
+    has_steps_left,
     lowest_rung,
     nothing_to_continue,
 )
@@ -86,6 +87,8 @@ class ASHAScheduler(Scheduler):
 
     def next(self, request: Vacancy, history: History, curves: LearningCurves) -> Decision:
         paused = {row: curve for row in curves.paused() if len(curve := curves.curve(row))}
+        if not self._given:
+            paused = {row: curve for row, curve in paused.items() if has_steps_left(curve, curves)}
         farthest = max((_resource(curve) for curve in paused.values()), default=0)
         for rung in reversed(self._rungs(farthest, curves)):
             best = self._promotable(rung, paused, curves)

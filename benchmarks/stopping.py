@@ -10,8 +10,9 @@ the noise-free score of the leader after ten trials minus that at the end. *Used
 run when the study stops; *kept* the share of the full run's gain that it has by then. A rule sees the values with their
 noise, and is checked after every trial. ``--runs FILE`` keeps the full runs, which take most of the time.
 
-Optuna's terminator is its default improvement (``RegretBoundEvaluator``) with ``MedianErrorEvaluator`` beside it, since
-these tasks have no cross-validation scores; it is checked after every tenth trial.
+Optuna's terminator (``pip install optuna==4.5.0 torch``) is its default improvement (``RegretBoundEvaluator``) with
+``MedianErrorEvaluator`` beside it, since these tasks have no cross-validation scores; it is checked after every tenth
+trial.
 """
 
 # The number of threads has to be set before the imports that heed it.
@@ -110,7 +111,7 @@ def stopped_at(space: SearchSpace, run: Run, shares: list[float]) -> dict[float,
 
 def optuna_stops_at(space: SearchSpace, run: Run) -> int:
     """Return after how many trials Optuna's terminator stops."""
-    import optuna
+    import optuna.terminator
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study()

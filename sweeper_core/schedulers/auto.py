@@ -9,7 +9,7 @@ class AutoScheduler(ASHAScheduler):
     """Promotion by ranks, by halves, from the first tenth of a training on.
 
     No rule has been shown to need fewer steps on learning curves (``benchmarks/multi_fidelity.py``), and unlike
-    stopping it discards no trial for good. Freeze-thaw needs about as many.
+    stopping it discards no trial for good.
     """
 
     def __init__(self) -> None:

@@ -33,7 +33,6 @@ from sweeper_core.schedulers.base import (
     Scheduler,
     Vacancy,
     base_of,
-    has_steps_left,
     lowest_rung,
     nothing_to_continue,
 )
@@ -42,6 +41,9 @@ from sweeper_core.trial.history import History
 
 HALVES, THIRDS = 2, 3
 """Default reduction factors."""
+LEAD, LEAD_RUNG = 5, 8
+"""Before a training's length is known, a trial ahead of all others is judged so many steps after a rung, and at no
+lower rung: one that pauses at its very end has no steps left, and trainings of just so many (13, 21, …) are rare."""
 
 
 class ASHAScheduler(Scheduler):
@@ -87,8 +89,8 @@ class ASHAScheduler(Scheduler):
 
     def next(self, request: Vacancy, history: History, curves: LearningCurves) -> Decision:
         paused = {row: curve for row in curves.paused() if len(curve := curves.curve(row))}
-        if not self._given:
-            paused = {row: curve for row, curve in paused.items() if has_steps_left(curve, curves)}
+        if not self._given:  # one with as many steps as the longest training has nothing left to do
+            paused = {row: curve for row, curve in paused.items() if curve.steps[-1] != curves.longest}
         farthest = max((_resource(curve) for curve in paused.values()), default=0)
         for rung in reversed(self._rungs(farthest, curves)):
             best = self._promotable(rung, paused, curves)
@@ -140,7 +142,8 @@ class ASHAScheduler(Scheduler):
         # Until the trial reports this step, others may get farther: it counts that it may be judged, not that it will.
         lowest = self._lowest_ever(number, curves)
         rungs = [rung for rung in self._rungs(_resource(curve), curves) if rung >= lowest]
-        return any(curve.judged <= _step(curve, rung) for rung in rungs)
+        steps = {_step(curve, rung) + late for rung in rungs for late in (0, LEAD)}
+        return any(curve.judged < step <= curve.steps[-1] for step in steps)
 
     def _lowest_ever(self, number: int, curves: LearningCurves) -> int:
         """Return the lowest rung at which a trial may be judged, whatever other trials report from now on."""
@@ -157,15 +160,14 @@ class ASHAScheduler(Scheduler):
         """Return whether a trial is to be judged now by its result at a rung.
 
         It is judged once, when it reaches the rung. But no trial should pause at its last step, with no work left:
-        where that is not known and no other trial has got farther yet, it is judged at its next report.
+        where that is not known and no other trial has got farther yet, it is judged ``LEAD`` steps later.
         """
         step = _step(curve, rung)
         if self._given:
             return curve.judged < step and rung < self._given[-1]
-        beyond = curves.reached(step + 1).rows
-        if np.any(beyond != number):
+        if np.any(curves.reached(step + 1).rows != number):
             return curve.judged < step
-        return bool(curve.judged <= step < curve.steps[-1])
+        return rung >= LEAD_RUNG and curve.judged < step + LEAD <= curve.steps[-1]
 
     def _rank(self, number: int, step: int, curves: LearningCurves) -> tuple[int, int]:
         """Return the rank, from 1, of a configuration that has reached a step, and among how many."""

@@ -115,26 +115,10 @@ def nothing_to_continue(request: Vacancy, curves: LearningCurves) -> Decision:
 
 
 def most_advanced(curves: LearningCurves) -> int | None:
-    """Return the paused configuration with the largest last step, the best of equals; None without one.
-
-    One that may have no steps left comes last.
-    """
-    ranked = [
-        (not has_steps_left(curve, curves), -curve.steps[-1], curve.values[-1], row)
-        for row in curves.paused()
-        if len(curve := curves.curve(row))
-    ]
-    finite = [entry for entry in ranked if entry[2] == entry[2]]
-    return int(min(finite)[3]) if finite else None
-
-
-def has_steps_left(curve: Curve, curves: LearningCurves) -> bool:
-    """Return whether a paused trial may be taken to have steps left.
-
-    Before any trial is COMPLETE, one that none has got beyond may have paused at its very end.
-    """
-    last = int(curve.steps[-1])
-    return last != curves.longest if curves.n_completed else bool(len(curves.reached(last + 1).rows))
+    """Return the paused configuration with the largest last step, the best of equals; None without one."""
+    ranked = [(-curve.steps[-1], curve.values[-1], row) for row in curves.paused() if len(curve := curves.curve(row))]
+    finite = [entry for entry in ranked if entry[1] == entry[1]]
+    return int(min(finite)[2]) if finite else None
 
 
 def lowest_rung(curves: LearningCurves, reduction_factor: int) -> int:

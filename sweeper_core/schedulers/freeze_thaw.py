@@ -17,6 +17,7 @@ from sweeper_core.schedulers.asha import ASHAScheduler
 from sweeper_core.schedulers.base import Continue, Decision, Scheduler, Vacancy, lowest_rung, nothing_to_continue
 from sweeper_core.trial.curves import Curve, LearningCurves
 from sweeper_core.trial.history import History
+from sweeper_core.trial.state import TrialState
 
 
 class FreezeThawScheduler(Scheduler):
@@ -79,7 +80,11 @@ class FreezeThawScheduler(Scheduler):
 
     def is_milestone(self, number: int, curve: Curve, curves: LearningCurves) -> bool:
         model = self._model(curves)
-        return self._ranks.is_milestone(number, curve, curves) if model is None else _is_due(curve, model)
+        if model is not None:
+            return _is_due(curve, model)
+        others = curves.count(TrialState.RUNNING) - 1
+        may_have_model = curves.n_completed + others >= self.n_startup_trials  # by the time that this one reports
+        return may_have_model or self._ranks.is_milestone(number, curve, curves)
 
     def _model(self, curves: LearningCurves) -> CurveModel | None:
         """Return the model; None before there are enough COMPLETE trials."""

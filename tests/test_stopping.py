@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,19 @@ def test_a_search_that_stood_still_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert check.reason(history.head(79), SPACE) is None, "three quarters of 79 trials have gained 11 %"
     told = "the latest 60 trials have added 0.5 % of what has been gained since the start, less than 1 %"
     assert check.reason(history, SPACE) == told
+
+
+def test_infinite_values_of_the_start_are_no_gain() -> None:
+    values = [math.inf] * 5 + [2.0, 1.9, 1.8, 1.7, 1.6] + [1.5 - 0.01 * k for k in range(20)]
+    outlook = outlook_of(history_of(*values), None)
+    assert outlook is not None
+    assert outlook.gained == pytest.approx(0.29)
+
+
+def test_a_search_that_converged_within_its_start_stops() -> None:
+    study = hpo.create_study(sampler=hpo.samplers.GPSampler(seed=1, n_startup_trials=3))
+    study.optimize(quadratic, n_trials=60, stop={"expected_gain": 0.01})
+    assert len(study.trials) < 40
 
 
 def test_the_head_of_a_history_is_the_history_before() -> None:

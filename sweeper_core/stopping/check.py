@@ -9,7 +9,7 @@ import numpy as np
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.stopping.outlook import MIN_TRIALS, START, Outlook, outlook_of
+from sweeper_core.stopping.outlook import MIN_TRIALS, Outlook, gained_of, outlook_of
 from sweeper_core.stopping.progress import Progress, progress_of
 from sweeper_core.stopping.rule import StopRule
 from sweeper_core.trial.history import History
@@ -103,9 +103,9 @@ class StopCheck:
 def _still(progress: Progress) -> tuple[float, int]:
     """Return the share of the gain that came since a quarter of the trials had run, and how many trials that is."""
     curve, quarter = progress.curve, len(progress.curve) // STILL
-    if quarter < MIN_TRIALS or not np.isfinite(curve[START - 1]):
+    if quarter < MIN_TRIALS or not np.isfinite(curve[quarter - 1]):
         return float("inf"), 0
-    gained = float(curve[START - 1] - curve[-1])
+    gained = gained_of(progress)
     return (float(curve[quarter - 1] - curve[-1]) / gained if gained > 0.0 else float("inf")), len(curve) - quarter
 
 

@@ -14,7 +14,7 @@ Without a model (parameters that not all trials share, fewer than ``MIN_TRIALS``
 ``MAX_TRIALS`` of them) the record alone decides, and over the later half of all trials: a search that has gained little
 in it is expected to gain as little in the next such period.
 
-The gain so far is that of the best feasible trial over the best one of the first ``START``.
+The gain so far is that of the best feasible trial over the best one of the first ``START``, or more (``LEAST``).
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from sweeper_core.trial.history import History
 
 START = 10
 """The first trials, which any search spends on looking around: their best value is what the gain is counted from."""
+LEAST = 0.01
+"""The gain since the start counts as at least this share of the best value's distance from the start's upper quartile:
+a search that has converged within its start gains next to nothing afterwards, which is then no measure."""
 BATCH = 16
 """Number of further trials that are looked ahead to: without new observations the model knows no more than that."""
 MIN_TRIALS = 20
@@ -43,7 +46,7 @@ class Outlook:
 
     Attributes:
         expected: Expected gain of the next ``horizon`` trials, in units of the objective.
-        gained: Gain of the best trial over the best one of the start.
+        gained: What the study has gained since its start.
         horizon: Number of trials looked ahead to.
         by: ``model`` or ``record``.
     """
@@ -74,8 +77,7 @@ def outlook_of(history: History, space: SearchSpace | None, left: int | None = N
     if len(progress.ended) < MIN_TRIALS or not np.isfinite(progress.best) or left == 0:
         return None
     curve = progress.curve
-    begun = float(curve[max(START, int(np.flatnonzero(np.isfinite(curve))[0]) + 1) - 1])
-    gained = max(begun - progress.best, 0.0)
+    gained = gained_of(progress)
     horizon = BATCH if left is None else min(left, BATCH)
     modelled = _modelled(history, progress, space, horizon)
     if modelled is None:
@@ -84,6 +86,14 @@ def outlook_of(history: History, space: SearchSpace | None, left: int | None = N
         return Outlook(_recent(progress, half) * horizon / half, gained, horizon, "record")
     recent = _recent(progress, BATCH) * horizon / BATCH
     return Outlook(max(modelled, recent), gained, horizon, "model")
+
+
+def gained_of(progress: Progress) -> float:
+    """Return what a study with a feasible trial has gained since its start."""
+    start = max(START, int(np.flatnonzero(np.isfinite(progress.values))[0]) + 1)
+    finite = progress.values[:start][np.isfinite(progress.values[:start])]
+    spread = float(np.quantile(finite, 0.75)) - progress.best
+    return max(float(progress.curve[start - 1]) - progress.best, LEAST * spread, 0.0)
 
 
 def _modelled(history: History, progress: Progress, space: SearchSpace | None, horizon: int) -> float | None:

@@ -40,7 +40,7 @@ from sweeper_core.trial.curves import Curve, Integers, LearningCurves
 from sweeper_core.trial.history import History
 
 HALVES, THIRDS = 2, 3
-"""Default reduction factors."""
+"""Default reduction factors; rungs that are given without one are to be ``THIRDS`` times apart."""
 LEAD, LEAD_RUNG = 5, 8
 """Before a training's length is known, a trial ahead of all others is judged so many steps after a rung, and at no
 lower rung: one that pauses at its very end has no steps left, and trainings of just so many (13, 21, …) are rare."""
@@ -78,19 +78,14 @@ class ASHAScheduler(Scheduler):
         own._given = tuple(rungs)
         return own
 
-    @property
-    def ladder_factor(self) -> int:
-        """How many times apart rungs are to be that are given."""
-        return self.reduction_factor or THIRDS
-
     def _factor(self, curves: LearningCurves) -> int:
-        several = curves.n_metrics > 1
-        return self.reduction_factor or (THIRDS if several or self._given else HALVES)
+        return self.reduction_factor or (THIRDS if self._given or curves.n_metrics > 1 else HALVES)
 
     def next(self, request: Vacancy, history: History, curves: LearningCurves) -> Decision:
-        paused = {row: curve for row in curves.paused() if len(curve := curves.curve(row))}
-        if not self._given:  # one with as many steps as the longest training has nothing left to do
-            paused = {row: curve for row, curve in paused.items() if curve.steps[-1] != curves.longest}
+        longest = None if self._given else curves.longest  # a trial with as many steps has nothing left to do
+        paused = {
+            row: curve for row in curves.paused() if len(curve := curves.curve(row)) and curve.steps[-1] != longest
+        }
         farthest = max((_resource(curve) for curve in paused.values()), default=0)
         for rung in reversed(self._rungs(farthest, curves)):
             best = self._promotable(rung, paused, curves)

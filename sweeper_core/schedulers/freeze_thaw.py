@@ -13,7 +13,7 @@ import numpy as np
 
 from sweeper_core.pruners.base import GO_ON, Verdict
 from sweeper_core.schedulers._curve_model import CurveModel
-from sweeper_core.schedulers.asha import ASHAScheduler
+from sweeper_core.schedulers.asha import THIRDS, ASHAScheduler
 from sweeper_core.schedulers.base import Continue, Decision, Scheduler, Vacancy, lowest_rung, nothing_to_continue
 from sweeper_core.trial.curves import Curve, LearningCurves
 from sweeper_core.trial.history import History
@@ -39,7 +39,7 @@ class FreezeThawScheduler(Scheduler):
         if n_startup_trials < 1:
             raise ValueError(f"`n_startup_trials` must be 1 or more, but got {n_startup_trials!r}.")
         self.n_startup_trials = n_startup_trials
-        self._ranks = ASHAScheduler(reduction_factor=3)
+        self._ranks = ASHAScheduler(reduction_factor=THIRDS)
         self._given: tuple[int, ...] = ()
 
     def on_rungs(self, rungs: Sequence[int]) -> FreezeThawScheduler:
@@ -90,7 +90,7 @@ class FreezeThawScheduler(Scheduler):
         """Return the model; None before there are enough COMPLETE trials."""
         if curves.n_completed < self.n_startup_trials or not np.any(np.isfinite(curves.finals.values)):
             return None
-        return CurveModel(curves, lowest_rung(curves, self._ranks.ladder_factor), self._given)
+        return CurveModel(curves, lowest_rung(curves, THIRDS), self._given)
 
 
 def _paused(curves: LearningCurves) -> dict[int, Curve]:

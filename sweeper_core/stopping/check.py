@@ -9,7 +9,7 @@ import numpy as np
 
 from sweeper_core.directions import StudyDirection
 from sweeper_core.search_space.space import SearchSpace
-from sweeper_core.stopping.outlook import MIN_TRIALS, Outlook, gained_of, outlook_of
+from sweeper_core.stopping.outlook import MIN_TRIALS, Outlook, gained_of, outlook_of, recent_gain, share_of
 from sweeper_core.stopping.progress import Progress, progress_of
 from sweeper_core.stopping.rule import StopRule
 from sweeper_core.trial.history import History
@@ -41,7 +41,7 @@ class StopCheck:
         self.rule = rule
         self.outlook: Outlook | None = None
         self._directions = tuple(directions)
-        self._plain: dict[int, Outlook | None] = {}
+        self._outlooks: dict[int, Outlook | None] = {}
         """By the number of trials that had ended."""
 
     def reason(self, history: History, space: SearchSpace | None = None, left: int | None = None) -> str | None:
@@ -84,7 +84,10 @@ class StopCheck:
         sure = now.by == "model" and now.share < SURE * limit
         if sure or all(self._is_below(study, latest - EVERY * past, limit) for past in range(PATIENCE)):
             return f"{now} (by the {now.by}), {few}"
-        share, count = _still(progress)
+        if ended < STILL * MIN_TRIALS:
+            return None
+        count = ended - ended // STILL
+        share = share_of(recent_gain(progress, count), gained_of(progress))
         added = f"the latest {count} trials have added {100 * share:.2g} % of what has been gained since the start"
         return f"{added}, {few}" if share < limit else None
 
@@ -95,18 +98,9 @@ class StopCheck:
     def _at(self, study: _Study, count: int) -> Outlook | None:
         if count < MIN_TRIALS:
             return None
-        if count not in self._plain:
-            self._plain[count] = study.outlook(count)
-        return self._plain[count]
-
-
-def _still(progress: Progress) -> tuple[float, int]:
-    """Return the share of the gain that came since a quarter of the trials had run, and how many trials that is."""
-    curve, quarter = progress.curve, len(progress.curve) // STILL
-    if quarter < MIN_TRIALS or not np.isfinite(curve[quarter - 1]):
-        return float("inf"), 0
-    gained = gained_of(progress)
-    return (float(curve[quarter - 1] - curve[-1]) / gained if gained > 0.0 else float("inf")), len(curve) - quarter
+        if count not in self._outlooks:
+            self._outlooks[count] = study.outlook(count)
+        return self._outlooks[count]
 
 
 @dataclass(frozen=True)

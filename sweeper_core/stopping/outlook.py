@@ -59,7 +59,7 @@ class Outlook:
     @property
     def share(self) -> float:
         """The expected gain as a share of the gain so far; infinite while nothing has been gained."""
-        return self.expected / self.gained if self.gained > 0.0 else float("inf")
+        return share_of(self.expected, self.gained)
 
     def __str__(self) -> str:
         share = f"{100.0 * self.share:.2g} % of" if self.gained > 0.0 else "more than"
@@ -76,15 +76,14 @@ def outlook_of(history: History, space: SearchSpace | None, left: int | None = N
     progress = progress_of(history)
     if len(progress.ended) < MIN_TRIALS or not np.isfinite(progress.best) or left == 0:
         return None
-    curve = progress.curve
     gained = gained_of(progress)
     horizon = BATCH if left is None else min(left, BATCH)
     modelled = _modelled(history, progress, space, horizon)
     if modelled is None:
-        half = len(curve) // 2
+        half = len(progress.curve) // 2
         horizon = half if left is None else min(left, half)
-        return Outlook(_recent(progress, half) * horizon / half, gained, horizon, "record")
-    recent = _recent(progress, BATCH) * horizon / BATCH
+        return Outlook(recent_gain(progress, half) * horizon / half, gained, horizon, "record")
+    recent = recent_gain(progress, BATCH) * horizon / BATCH
     return Outlook(max(modelled, recent), gained, horizon, "model")
 
 
@@ -96,6 +95,11 @@ def gained_of(progress: Progress) -> float:
     return max(float(progress.curve[start - 1]) - progress.best, LEAST * spread, 0.0)
 
 
+def share_of(gain: float, gained: float) -> float:
+    """Return a gain as a share of all that was gained; infinite while that is nothing."""
+    return gain / gained if gained > 0.0 else float("inf")
+
+
 def _modelled(history: History, progress: Progress, space: SearchSpace | None, horizon: int) -> float | None:
     if space is None or len(space) == 0 or len(progress.ended) > MAX_TRIALS:
         return None
@@ -105,6 +109,6 @@ def _modelled(history: History, progress: Progress, space: SearchSpace | None, h
     return None if gains is None else float(np.sum(gains))
 
 
-def _recent(progress: Progress, count: int) -> float:
+def recent_gain(progress: Progress, count: int) -> float:
     """Return what the latest ``count`` trials have gained; infinite when the first feasible one is among them."""
     return float(progress.curve[-count - 1] - progress.best) if len(progress.curve) > count else float("inf")

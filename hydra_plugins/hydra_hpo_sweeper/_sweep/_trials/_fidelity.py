@@ -24,6 +24,7 @@ from hydra_plugins.hydra_hpo_sweeper._sweep._trials._jobs import JobPlan, Runnin
 from hydra_plugins.hydra_hpo_sweeper._sweep._trials._trial_result import TrialResult
 from sweeper_core.pruners.base import Verdict
 from sweeper_core.schedulers import AutoScheduler
+from sweeper_core.schedulers.asha import THIRDS
 from sweeper_core.storages import attrs_of_loss
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.attrs import CONSTRAINT_PREFIX, STOPPED, VERDICT
@@ -34,8 +35,6 @@ from sweeper_core.trial.state import TrialState
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
 
 FIDELITY = "in hydra.sweeper.fidelity"
-DEFAULT_FACTOR = 3
-"""How many times more a rung is than the one below, where the scheduler does not say."""
 MAX_SHOWN = 3
 """Keys named in a warning."""
 AT_THE_END = Verdict(True, "the run starts no further job")
@@ -89,7 +88,7 @@ def _ladder(asked: FidelityOptions, settings: Settings, job: DictConfig) -> Ladd
             )
         maximum = value
         refuse_empty(asked.minimum, maximum)
-    factor = int(getattr(settings.scheduler, "ladder_factor", DEFAULT_FACTOR))
+    factor = int(getattr(settings.scheduler, "reduction_factor", None) or THIRDS)
     # A float of the configuration makes the key one of floats, also where min and max are written as integers.
     kind = float if isinstance(value, float) else type(maximum + asked.minimum)
     return ladder_of(asked.key, kind(asked.minimum), kind(maximum), factor)

@@ -1,4 +1,4 @@
-"""Promotion by ranks: where the lowest rung lies when nobody says so."""
+"""Promotion by ranks: where the rungs lie when nobody says so, and who pauses there."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_with_several_objectives_rungs_are_three_times_apart(factor: int | None,
     "scheduler", [ASHAScheduler(), ASHAScheduler(1, 3), HyperbandScheduler(), FreezeThawScheduler()]
 )
 def test_no_trial_is_continued_that_has_no_steps_left(scheduler: Scheduler) -> None:
-    for steps in (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 17, 20):
+    for steps in (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 17, 20, 30):
         left: list[int] = []
 
         def objective(trial: Trial, steps: int = steps, left: list[int] = left) -> float:
@@ -96,6 +96,21 @@ def test_no_trial_is_continued_that_has_no_steps_left(scheduler: Scheduler) -> N
         study.optimize(objective, n_trials=12)
         assert min(left) > 0, f"with {steps} steps"
         assert study.best_trial.state is DONE
+
+
+def test_trials_that_run_at_one_pace_pause_at_the_first_rungs() -> None:
+    study = create_study(sampler=RandomSampler(seed=3), scheduler=ASHAScheduler())
+    trials = [study.ask() for _ in range(8)]
+    values = {trial.number: trial.suggest_float("x", 0.0, 1.0) for trial in trials}
+    paused: dict[int, int] = {}
+    for step, trial in itertools.product(range(1, 51), trials):
+        if trial.number not in paused:
+            trial.report(values[trial.number], step)
+            if trial.should_prune():
+                study.tell(trial, state=PAUSED)
+                paused[trial.number] = step
+    best_first = sorted(values, key=values.__getitem__)
+    assert [paused.get(number, 50) for number in best_first] == [35, 19, 11, 11, 7, 7, 7, 7]
 
 
 def test_a_given_rung_is_the_lowest() -> None:

@@ -41,9 +41,9 @@ from sweeper_core.trial.history import History
 
 HALVES, THIRDS = 2, 3
 """Default reduction factors; rungs that are given without one are to be ``THIRDS`` times apart."""
-LEAD, LEAD_RUNG = 5, 8
-"""Before a training's length is known, a trial ahead of all others is judged so many steps after a rung, and at no
-lower rung: one that pauses at its very end has no steps left, and trainings of just so many (13, 21, …) are rare."""
+LEAD_RUNG = 4
+"""Before a training's length is known, a trial ahead of all others is judged a few steps after a rung, and at no lower
+rung: one that pauses at its very end has no steps left."""
 
 
 class ASHAScheduler(Scheduler):
@@ -137,7 +137,8 @@ class ASHAScheduler(Scheduler):
         # Until the trial reports this step, others may get farther: it counts that it may be judged, not that it will.
         lowest = self._lowest_ever(number, curves)
         rungs = [rung for rung in self._rungs(_resource(curve), curves) if rung >= lowest]
-        steps = {_step(curve, rung) + late for rung in rungs for late in (0, LEAD)}
+        steps = {_step(curve, rung) for rung in rungs}
+        steps |= {_step(curve, rung) + self._late(curves) for rung in rungs if rung >= LEAD_RUNG}
         return any(curve.judged < step <= curve.steps[-1] for step in steps)
 
     def _lowest_ever(self, number: int, curves: LearningCurves) -> int:
@@ -155,14 +156,20 @@ class ASHAScheduler(Scheduler):
         """Return whether a trial is to be judged now by its result at a rung.
 
         It is judged once, when it reaches the rung. But no trial should pause at its last step, with no work left:
-        where that is not known and no other trial has got farther yet, it is judged ``LEAD`` steps later.
+        while no other has got farther, it is judged a few steps later. So is any trial until one is COMPLETE: of
+        workers that train at one pace none was ahead at the rung.
         """
         step = _step(curve, rung)
         if self._given:
             return curve.judged < step and rung < self._given[-1]
-        if np.any(curves.reached(step + 1).rows != number):
+        passed = bool(np.any(curves.reached(step + 1).rows != number))
+        if passed and (curve.judged < step or curves.n_completed):
             return curve.judged < step
-        return rung >= LEAD_RUNG and curve.judged < step + LEAD <= curve.steps[-1]
+        return rung >= LEAD_RUNG and curve.judged < step + self._late(curves) <= curve.steps[-1]
+
+    def _late(self, curves: LearningCurves) -> int:
+        """Return after how many steps a trial ahead of all others is judged: rarely just where a training ends."""
+        return 2 * self._factor(curves) - 1  # after 7, 11, 19, 35, ... steps, and after 14, 32, ... of thirds
 
     def _rank(self, number: int, step: int, curves: LearningCurves) -> tuple[int, int]:
         """Return the rank, from 1, of a configuration that has reached a step, and among how many."""

@@ -95,6 +95,28 @@ def test_each_branch_of_a_short_study_begins_in_the_middle() -> None:
     assert len(set(depths)) == len(depths) == 3
 
 
+def test_a_number_that_branches_share_begins_in_the_middle_of_each() -> None:
+    shared = Parameter("rate", FloatDistribution(1e-4, 1.0, log=True), when=(Clause("model", "in", ("a", "b", "c")),))
+    space = SearchSpace([Parameter("model", CategoricalDistribution(["a", "b", "c", "d"])), shared])
+    study = Simulation(AutoSampler(seed=0), space, seed=0, budget=12)
+    points = [study.ask()[1] for _ in range(5)]
+    first = {point["model"]: point for point in reversed(points)}
+    assert set(first) == {"a", "b", "c", "d"}
+    assert {round(point["rate"], 9) for point in first.values() if "rate" in point} == {0.01}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_short_study_tries_a_choice_that_did_badly_once(seed: int) -> None:
+    study = Simulation(AutoSampler(seed=0), space_of(1, 4), seed=seed, budget=12)
+    tried = []
+    for _ in range(10):
+        number, params = study.ask()
+        tried.append(params["c0"])
+        study.tell(number, params["x0"] + (0.0 if params["c0"] == 2 else 10.0))
+    assert min(tried.count(choice) for choice in range(4)) == 1
+    assert tried.count(2) >= 6
+
+
 def test_points_of_other_branches_do_not_count_for_the_choices_of_a_branch() -> None:
     for seed in range(5):
         study = Simulation(AutoSampler(seed=0), BRANCHES, seed=seed)

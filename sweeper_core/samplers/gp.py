@@ -64,7 +64,8 @@ EXPLORATION = 0.04
 """Share of the suggestions that use the least tried choice of a categorical: after one unlucky point a process can be
 overconfident that a choice is bad."""
 MIN_VISITS = 2
-"""Minimum number of trials per choice once there are enough trials for all: first points may have been enqueued."""
+"""Minimum number of trials per choice once there are enough trials for all: first points may have been enqueued. In a
+short study it is 1: the last trials are too few to be spent on choices that did badly."""
 EXTRA_DRAWS = 8
 """Factor on the draws where relations restrict the space."""
 WEIGHT_OF_FAILURE = 3.0
@@ -228,11 +229,11 @@ class GPSampler(OptunaFace):
             return []
         now_and_then = task.rng.random() < EXPLORATION
         favourite = int(task.rng.integers(len(axes)))
-        tried = len(task.seen)
+        tried, least = len(task.seen), 1 if self._is_short(task) else MIN_VISITS
         for index, axis in enumerate(axes):
             visits, chance = _visits(task.seen.unit, axis), _chance(task, axis)
             rare = int(np.argmin(visits / chance))
-            neglected = visits[rare] < MIN_VISITS and tried >= MIN_VISITS * len(visits)
+            neglected = visits[rare] < least and tried >= least * len(visits)
             if neglected or (now_and_then and index == favourite and task.rng.random() < chance[rare]):
                 return [(axis.position, float(axis.values[rare]))]
         return []
@@ -384,7 +385,7 @@ def _spread_out(task: Task, length: int, short: bool = False) -> Floats:
     restricted = bool(encoding.space.where)
     count = DRAWS * (EXTRA_DRAWS if restricted else 1)
     draws = balanced(encoding, seen.unit, total, count, task.rng, weights)
-    draws = fix(centred(encoding, draws, seen.active) if short else draws, task.fixed)
+    draws = fix(centred(encoding, draws, seen.unit, seen.active) if short else draws, task.fixed)
     if restricted:
         draws = Restriction(encoding, task.fixed, task.rng).some(draws, DRAWS)
     known = task.known

@@ -106,8 +106,14 @@ class Encoding:
         self.continuous = [axis for axis in self.axes if axis.continuous]
         self.discrete = [axis for axis in self.axes if not axis.continuous]
         self.categorical = [axis for axis in self.axes if not axis.numeric]
-        self._parents = sorted({space.position(clause.parent) for parameter in space for clause in parameter.when})
+        self._conditions = [parameter.when for parameter in space]
+        self._parents = sorted({space.position(clause.parent) for when in self._conditions for clause in when})
         self.branching = [axis for axis in self.categorical if axis.position in self._parents and not axis.conditional]
+
+    def choices_above(self, axis: Feature) -> list[int]:
+        """Return the positions of the categoricals that a parameter's conditions test."""
+        tested = {self.space.position(clause.parent) for clause in self._conditions[axis.position]}
+        return [other.position for other in self.categorical if other.position in tested]
 
     def snap(self, unit: Floats) -> Floats:
         """Return the nearest points that the space has."""

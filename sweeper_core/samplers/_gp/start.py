@@ -85,12 +85,18 @@ def middle(encoding: Encoding, rng: np.random.Generator) -> Floats:
     return encoding.snap(unit)
 
 
-def centred(encoding: Encoding, draws: Floats, active: Flags) -> Floats:
-    """Return the draws ``(q, d)`` with all numbers in the middle that no point so far has: a branch's first ones.
+def centred(encoding: Encoding, draws: Floats, unit: Floats, active: Flags) -> Floats:
+    """Return the draws ``(q, d)`` with all numbers in the middle that no point of their branch has: its first ones.
+
+    A parameter that several choices share begins there with each of them.
 
     Args:
-        active: ``(n, d)`` which parameters the points so far have.
+        unit, active: ``(n, d)`` the points so far, and which parameters they have.
     """
-    new = ~np.any(active, axis=0)
-    draws[:, [axis.position for axis in encoding.axes if axis.numeric and new[axis.position]]] = 0.5
+    for axis in encoding.axes:
+        if axis.numeric:
+            place, choices = axis.position, encoding.choices_above(axis)
+            tried = unit[active[:, place]][:, choices]
+            again = np.any(np.all(np.isclose(draws[:, None, choices], tried[None]), axis=2), axis=1)
+            draws[~again, place] = 0.5
     return encoding.snap(draws)

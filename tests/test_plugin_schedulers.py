@@ -96,6 +96,25 @@ def test_a_job_that_never_reports_is_warned_of_once(there: Path, capsys: pytest.
     assert "Trial 0" in warned[0]
 
 
+@pytest.mark.parametrize("rule", [ASHA, "hydra/sweeper/pruner=asha"])
+def test_a_job_that_returns_when_it_was_to_stop_is_warned_of_once(
+    rule: str, there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def job(cfg: Any) -> float:
+        trial = hpo.current_trial()
+        for epoch in range(trial.first_step, STEPS):
+            trial.report(cfg.x, epoch)
+            if trial.should_prune():
+                break
+        return float(cfg.x)
+
+    sweep(job, there, [rule, X, "hydra.sweeper.n_trials=12"])
+    assert len({len(trial.intermediate_values) for trial in trials_of(there)}) > 1
+    warned = [line for line in capsys.readouterr().out.splitlines() if "was to stop after step" in line]
+    assert len(warned) == 1
+    assert "report_or_prune" in warned[0]
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [

@@ -7,6 +7,7 @@ import logging
 from hydra_plugins.hydra_hpo_sweeper._config._settings import Settings
 from sweeper_core.study._session.session import Session
 from sweeper_core.trial.attempts import own_checkpoints
+from sweeper_core.trial.attrs import VERDICT
 from sweeper_core.trial.state import TrialState
 
 log = logging.getLogger("hydra_plugins.hydra_hpo_sweeper")
@@ -15,28 +16,42 @@ MIN_TRIALS = 9
 """Number of trials below which promotion could hardly save anything."""
 
 
-class Silence:
-    """Warns once of a job that ends without a report under a scheduler."""
+class Manners:
+    """Warns once of a job that ends without a report under a scheduler, and of one that returns when it was to stop."""
 
     def __init__(self, settings: Settings, session: Session) -> None:
         # Without a storage that jobs can reach there is another warning.
-        self._expected = settings.scheduler is not None and settings.ladder is None and session.storage.outlives_process
+        heard = settings.ladder is None and session.storage.outlives_process
+        self._reports = heard and settings.scheduler is not None
+        self._obeys = heard and (settings.scheduler is not None or settings.pruner is not None)
         self._session = session
 
     def hear(self, number: int) -> None:
         """Look at a trial that has ended; read nothing where no warning is due."""
-        if not self._expected:
+        if not (self._reports or self._obeys):
             return
         record = self._session.log.record(number)
-        if record.state is TrialState.COMPLETE:
-            self._expected = bool(record.reports)
-            if not self._expected:
+        if record.state is not TrialState.COMPLETE:
+            return
+        if self._reports:
+            self._reports = False
+            if not record.reports:
                 log.warning(
                     "Trial %d ended without a report, so that hydra/sweeper/scheduler never pauses it: each trial is "
                     "trained in full. Call current_trial().report_or_prune(value, step) in the job, or give "
                     "hydra.sweeper.fidelity.",
                     record.number,
                 )
+        step = record.system_attrs.get(VERDICT, {}).get("step")
+        if self._obeys and step is not None and record.reports and record.reports[-1][0] <= step:
+            self._obeys = False
+            log.warning(
+                "Trial %d was to stop after step %d and returned a value there: it counts as complete, as if it had "
+                "been trained in full. A job that should_prune() tells to stop has to raise sweeper_core.TrialPruned; "
+                "current_trial().report_or_prune(value, step) does that.",
+                record.number,
+                step,
+            )
 
 
 def hint_of_promotion(session: Session) -> list[str]:

@@ -13,7 +13,7 @@ from hydra.core.utils import configure_log
 from hydra_plugins.hydra_hpo_sweeper._lanes._base import Job, JobResult, Lanes, write_trace
 from hydra_plugins.hydra_hpo_sweeper._sweep._outage import Outage
 from hydra_plugins.hydra_hpo_sweeper._sweep._output._progress import Progress
-from hydra_plugins.hydra_hpo_sweeper._sweep._output._reporting import Manners
+from hydra_plugins.hydra_hpo_sweeper._sweep._output._reporting import JobWarnings
 from hydra_plugins.hydra_hpo_sweeper._sweep._output._watcher import Watcher
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._directory import DirectoryLost
 from hydra_plugins.hydra_hpo_sweeper._sweep._preparation._setup import Setup
@@ -100,7 +100,7 @@ class Run:
         self.judge = Judge.of(self.settings, setup.plan)
         self.outage = Outage(self.settings.storage_patience)
         self.lost = LostTrials(self.session, setup.opened.lease)
-        self.manners = Manners(self.settings, self.session)
+        self.job_warnings = JobWarnings(self.settings, self.session)
         self.watcher = Watcher(interrupt.inline)
         self.meter = Meter()
         self.running: dict[int, RunningTrial] = {}
@@ -297,7 +297,7 @@ class Run:
         if stored is None:
             return
         number, result = stored
-        self.manners.hear(number)
+        self.job_warnings.check(number)
         self.setup.tally.add(result)
         if self.finisher.retried:
             self.rules.nothing_left = False

@@ -16,7 +16,7 @@ MIN_TRIALS = 9
 """Number of trials below which promotion could hardly save anything."""
 
 
-class Manners:
+class JobWarnings:
     """Warns once of a job that ends without a report under a scheduler, and of one that returns when it was to stop."""
 
     def __init__(self, settings: Settings, session: Session) -> None:
@@ -26,7 +26,7 @@ class Manners:
         self._obeys = heard and (settings.scheduler is not None or settings.pruner is not None)
         self._session = session
 
-    def hear(self, number: int) -> None:
+    def check(self, number: int) -> None:
         """Look at a trial that has ended; read nothing where no warning is due."""
         if not (self._reports or self._obeys):
             return

@@ -133,8 +133,8 @@ class Loop:
         self._reporter = Reporter(session.log)
         self._turn = threading.Condition()
         self._active = 0
-        self._unchecked = False
-        """Whether a trial has ended beside running ones, so that nobody has looked whether untried points are left."""
+        self._is_shared = False
+        """Whether several threads run trials: one may begin between another's end and the look at what is left."""
         self._full = False
 
     def run(self, n_jobs: int, around: Callable[[Callable[[], None]], None]) -> None:
@@ -153,7 +153,8 @@ class Loop:
         if self._enough is not None:
             self._end_if(self._enough)
         workers = n_jobs if n_jobs != -1 else os.cpu_count() or 1
-        if workers == 1:
+        self._is_shared = workers > 1
+        if not self._is_shared:
             around(self._work)
         else:
             self._run_threads(workers, around)
@@ -231,7 +232,7 @@ class Loop:
 
         Such a trial may fail before it takes one, or find that there are more.
         """
-        while (self._active or self._unchecked) and not self._has_left():
+        while self._is_shared and not self._has_left():
             if not self._active:
                 return None
             self._turn.wait()
@@ -285,7 +286,6 @@ class Loop:
 
     def _end_if_exhausted(self) -> None:
         if self._active:
-            self._unchecked = True
             return
         log = self._session.log
         log.sync()

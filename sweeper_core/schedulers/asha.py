@@ -137,9 +137,7 @@ class ASHAScheduler(Scheduler):
         # Until the trial reports this step, others may get farther: it counts that it may be judged, not that it will.
         lowest = self._lowest_ever(number, curves)
         rungs = [rung for rung in self._rungs(_resource(curve), curves) if rung >= lowest]
-        steps = {_step(curve, rung) for rung in rungs}
-        steps |= {_step(curve, rung) + self._late(curves) for rung in rungs if rung >= LEAD_RUNG}
-        return any(curve.judged < step <= curve.steps[-1] for step in steps)
+        return any(curve.judged < _step(curve, rung) or self._is_late(curve, rung, curves) for rung in rungs)
 
     def _lowest_ever(self, number: int, curves: LearningCurves) -> int:
         """Return the lowest rung at which a trial may be judged, whatever other trials report from now on."""
@@ -162,14 +160,17 @@ class ASHAScheduler(Scheduler):
         step = _step(curve, rung)
         if self._given:
             return curve.judged < step and rung < self._given[-1]
-        passed = bool(np.any(curves.reached(step + 1).rows != number))
-        if passed and (curve.judged < step or curves.n_completed):
+        if np.any(curves.reached(step + 1).rows != number) and (curve.judged < step or curves.n_completed):
             return curve.judged < step
-        return rung >= LEAD_RUNG and curve.judged < step + self._late(curves) <= curve.steps[-1]
+        return self._is_late(curve, rung, curves)
 
-    def _late(self, curves: LearningCurves) -> int:
-        """Return after how many steps a trial ahead of all others is judged: rarely just where a training ends."""
-        return 2 * self._factor(curves) - 1  # after 7, 11, 19, 35, ... steps, and after 14, 32, ... of thirds
+    def _is_late(self, curve: Curve, rung: int, curves: LearningCurves) -> bool:
+        """Return whether a trial has just come so far beyond a rung that it is judged though none has passed it.
+
+        That is after 7, 11, 19, 35, ... steps, and after 14, 32, ... with thirds: few trainings end there.
+        """
+        look = _step(curve, rung) + 2 * self._factor(curves) - 1
+        return rung >= LEAD_RUNG and curve.judged < look <= curve.steps[-1]
 
     def _rank(self, number: int, step: int, curves: LearningCurves) -> tuple[int, int]:
         """Return the rank, from 1, of a configuration that has reached a step, and among how many."""

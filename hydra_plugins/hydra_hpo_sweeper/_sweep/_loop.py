@@ -297,7 +297,7 @@ class Run:
         if stored is None:
             return
         number, result = stored
-        self.job_warnings.check(number)
+        self.job_warnings.check(number, result.state)
         self.setup.tally.add(result)
         if self.finisher.retried:
             self.rules.nothing_left = False

@@ -26,13 +26,11 @@ class JobWarnings:
         self._obeys = heard and (settings.scheduler is not None or settings.pruner is not None)
         self._session = session
 
-    def check(self, number: int) -> None:
-        """Look at a trial that has ended; read nothing where no warning is due."""
-        if not (self._reports or self._obeys):
+    def check(self, number: int, state: TrialState) -> None:
+        """Look at a trial that has ended in a state; read nothing where no warning is due."""
+        if state is not TrialState.COMPLETE or not (self._reports or self._obeys):
             return
         record = self._session.log.record(number)
-        if record.state is not TrialState.COMPLETE:
-            return
         if self._reports:
             self._reports = False
             if not record.reports:
